@@ -1,0 +1,14 @@
+//! Brokerscope: the window, the headless mode and the HTTP API on a cluster that runs inside (crate `broker`).
+//!
+//! Imports run one way: `monitor` knows no other room; `ui` knows `monitor` only; `source`, `workload` and `http` know `monitor`;
+//! `cli` and `main` put them together.
+
+pub mod monitor;
+
+pub mod source;
+
+pub mod workload;
+
+pub mod http;
+
+pub mod ui;

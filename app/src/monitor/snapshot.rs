@@ -1,0 +1,327 @@
+//! The cluster at one instant, joined from all that its nodes publish. Immutable: the window, the HTTP API and the exporter all read it.
+//!
+//! Serialised, it is `GET /api/cluster` (design.md, section 10). Fields marked `skip` are for the window only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use broker::metadata::report::{BrokerCounters, NodeState};
+use serde::Serialize;
+
+/// One instant.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// Cluster id, 22 characters.
+    pub cluster_id: String,
+    /// `lab`, `kafka` or `msk`.
+    pub profile: String,
+    /// Grows by one with each snapshot.
+    pub sequence: u64,
+    /// Wall clock of the joining.
+    pub at_ms: i64,
+    /// The controllers.
+    pub quorum: Quorum,
+    /// The brokers, by id.
+    pub brokers: Vec<Broker>,
+    /// The topics, by name; internal ones too.
+    pub topics: Vec<Arc<Topic>>,
+    /// The groups, by id.
+    pub groups: Vec<Arc<Group>>,
+    /// Cluster-wide sums over all partitions and brokers.
+    #[serde(skip)]
+    pub totals: Totals,
+    /// Built-in workloads.
+    #[serde(skip)]
+    pub workloads: Vec<WorkloadStatus>,
+    /// Faults that are active.
+    #[serde(skip)]
+    pub faults: Vec<ActiveFault>,
+}
+
+/// The controllers' consensus.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Quorum {
+    /// Active controller, or -1.
+    pub leader_id: i32,
+    /// Its epoch.
+    pub epoch: i32,
+    /// Committed end of the metadata log.
+    pub high_watermark: i64,
+    /// Controllers.
+    pub voters: Vec<Voter>,
+    /// Brokers that follow the metadata log.
+    pub observers: Vec<Observer>,
+}
+
+/// A controller.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Voter {
+    /// Node id.
+    pub id: i32,
+    /// What the cluster did with it.
+    pub state: NodeState,
+    /// `leader`, `follower`, `candidate`, `prospective`, `unattached`, `resigned`; `offline` while it is not running.
+    pub role: String,
+    /// Next offset of its metadata log.
+    pub log_end_offset: i64,
+}
+
+/// A broker as the quorum sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Observer {
+    /// Node id.
+    pub id: i32,
+    /// How far it has fetched the metadata log.
+    pub log_end_offset: i64,
+}
+
+/// A broker.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Broker {
+    /// Node id.
+    pub id: i32,
+    /// Availability zone, as `broker.rack`.
+    pub rack: Option<String>,
+    /// Advertised host.
+    pub host: String,
+    /// Advertised port.
+    pub port: u16,
+    /// What the cluster did with it.
+    pub state: NodeState,
+    /// As the controller holds it.
+    pub fenced: bool,
+    /// Broker epoch, -1 before registration.
+    pub epoch: i64,
+    /// Partitions that it leads.
+    pub leaders: usize,
+    /// Replicas that are assigned to it.
+    pub replicas: usize,
+    /// Replicas assigned to it that are not in the ISR.
+    #[serde(skip)]
+    pub out_of_sync_replicas: usize,
+    /// Bytes of its logs.
+    #[serde(skip)]
+    pub log_size_bytes: u64,
+    /// Traffic since its start.
+    #[serde(skip)]
+    pub counters: BrokerCounters,
+    /// Rates over the last second or so.
+    #[serde(skip)]
+    pub rates: Rates,
+}
+
+/// Rates per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Records appended by clients.
+    pub messages_in_per_s: f64,
+    /// Bytes appended by clients.
+    pub bytes_in_per_s: f64,
+    /// Bytes read by consumers.
+    pub bytes_out_per_s: f64,
+    /// Requests answered.
+    pub requests_per_s: f64,
+    /// Produce latency over the last interval, ms.
+    pub produce_p50_ms: f64,
+    /// Produce latency over the last interval, ms.
+    pub produce_p99_ms: f64,
+    /// Consumer fetch latency over the last interval (long polls included), ms.
+    pub fetch_p50_ms: f64,
+    /// Consumer fetch latency over the last interval (long polls included), ms.
+    pub fetch_p99_ms: f64,
+}
+
+/// A topic.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Topic {
+    /// Name.
+    pub name: Arc<str>,
+    /// Id, 22 characters.
+    pub topic_id: String,
+    /// `__consumer_offsets` and its kind.
+    pub internal: bool,
+    /// Partitions; the index is the id.
+    pub partitions: Vec<Partition>,
+    /// Bytes on all replicas.
+    #[serde(skip)]
+    pub size_bytes: u64,
+    /// Records appended per second, over the last second or so.
+    #[serde(skip)]
+    pub messages_in_per_s: f64,
+    /// Bytes appended per second.
+    #[serde(skip)]
+    pub bytes_in_per_s: f64,
+}
+
+/// A partition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Partition {
+    /// Index.
+    pub id: i32,
+    /// Leader, or -1.
+    pub leader: i32,
+    /// Leader epoch.
+    pub leader_epoch: i32,
+    /// Replicas, the preferred leader first.
+    pub replicas: Vec<i32>,
+    /// In-sync replicas.
+    pub isr: Vec<i32>,
+    /// Eligible leader replicas (KIP-966).
+    pub elr: Vec<i32>,
+    /// First offset.
+    pub log_start_offset: i64,
+    /// High watermark.
+    pub high_watermark: i64,
+    /// Last stable offset.
+    pub last_stable_offset: i64,
+    /// Log end of each replica that has told one.
+    pub log_end_offsets: BTreeMap<i32, i64>,
+    /// Bytes of the leader's log.
+    pub size_bytes: u64,
+}
+
+impl Partition {
+    /// Has no leader.
+    pub fn is_offline(&self) -> bool {
+        self.leader < 0
+    }
+
+    /// Some replica is not in the ISR.
+    pub fn is_under_replicated(&self) -> bool {
+        self.isr.len() < self.replicas.len()
+    }
+}
+
+/// A consumer group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Group {
+    /// Group id.
+    pub id: Arc<str>,
+    /// `classic`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`.
+    pub state: &'static str,
+    /// Generation.
+    pub generation: i32,
+    /// Chosen assignor.
+    pub protocol: String,
+    /// Broker that coordinates it.
+    #[serde(skip)]
+    pub coordinator: i32,
+    /// Members.
+    pub members: Vec<Member>,
+    /// Committed offsets and lag.
+    pub offsets: Vec<GroupOffset>,
+    /// Sum of the lags.
+    #[serde(skip)]
+    pub total_lag: i64,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Member {
+    /// Member id.
+    pub id: String,
+    /// `client.id`.
+    pub client_id: String,
+    /// Host as the coordinator saw it.
+    pub host: String,
+    /// Partitions that it was given.
+    pub assignment: Vec<AssignedPartition>,
+}
+
+/// A partition that a member holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct AssignedPartition {
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Partition index.
+    pub partition: i32,
+}
+
+/// A group's position in one partition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GroupOffset {
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Partition index.
+    pub partition: i32,
+    /// Next offset that the group would read.
+    pub committed_offset: i64,
+    /// High watermark minus committed offset; never below 0.
+    pub lag: i64,
+    /// How long ago the log end stood where the group is now, ms; `None` where that is not known.
+    pub lag_ms: Option<i64>,
+}
+
+/// Sums over the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Topics, internal ones included.
+    pub topics: usize,
+    /// Partitions, internal ones included.
+    pub partitions: usize,
+    /// Replicas.
+    pub replicas: usize,
+    /// Partitions with fewer in-sync replicas than replicas.
+    pub under_replicated_partitions: usize,
+    /// Partitions with fewer in-sync replicas than min.insync.replicas.
+    pub under_min_isr_partitions: usize,
+    /// Partitions without a leader.
+    pub offline_partitions: usize,
+    /// Controllers that hold themselves for the active one (1 is healthy).
+    pub active_controllers: usize,
+    /// Bytes on all replicas.
+    pub log_size_bytes: u64,
+    /// Lag of all groups.
+    pub total_lag: i64,
+    /// Summed rates (latencies: the worst broker's).
+    pub rates: Rates,
+}
+
+/// A built-in workload, as `GET /api/workloads` and `GET /api/ledger` give it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct WorkloadStatus {
+    /// Id.
+    pub id: u64,
+    /// `running`, `stopping`, `failed`.
+    pub state: String,
+    /// Topic that it writes and reads.
+    pub topic: String,
+    /// Consumer group of its consumers.
+    pub group: String,
+    /// Producers.
+    pub producers: u32,
+    /// Consumers.
+    pub consumers: u32,
+    /// Records per second that it tries to send, over all producers.
+    pub rate_per_s: u64,
+    /// Records handed to the client library.
+    pub sent: u64,
+    /// Acknowledged by the cluster.
+    pub acked: u64,
+    /// Neither acknowledged nor certainly failed.
+    pub unknown: u64,
+    /// Refused for certain.
+    pub failed: u64,
+    /// Read by its consumers (each record counted once per reading).
+    pub read: u64,
+    /// Why it failed, in one sentence.
+    pub error: Option<String>,
+}
+
+/// A fault that is in force, as `GET /api/faults` gives it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ActiveFault {
+    /// Id.
+    pub id: u64,
+    /// `stop`, `kill`, `pause`.
+    pub kind: String,
+    /// Node that it holds.
+    pub node_id: i32,
+    /// When it began.
+    pub since_ms: i64,
+    /// When it ends by itself; `None`: until healed.
+    pub until_ms: Option<i64>,
+}

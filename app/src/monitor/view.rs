@@ -1,0 +1,118 @@
+//! What a reader (the window, HTTP) gets of the monitor: the newest snapshot, series, events and notices, all behind `Arc`s.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::command::Notice;
+use super::snapshot::Snapshot;
+
+/// All that the window draws from. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// The newest snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Time series of the last minutes, one point a second.
+    pub series: Arc<SeriesStore>,
+    /// The newest events (at most [`EVENTS_KEPT`]), oldest first.
+    pub events: Arc<VecDeque<Arc<EventEntry>>>,
+    /// Answers to commands that arrived since the window last looked (the reader drains its own copy).
+    pub notices: Vec<Notice>,
+}
+
+/// How many events are kept.
+pub const EVENTS_KEPT: usize = 5_000;
+
+/// How many points a series keeps: 15 minutes at one a second.
+pub const SERIES_POINTS_KEPT: usize = 900;
+
+/// An event, ready to be shown and served (`GET /api/events`).
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct EventEntry {
+    /// Grows by one with each event.
+    pub seq: u64,
+    /// Wall clock.
+    pub at_ms: i64,
+    /// Node that told it; -1: the program itself.
+    pub node_id: i32,
+    /// `leader_elected`, `isr_changed`, `broker_fenced`, …
+    pub kind: &'static str,
+    /// How grave it is.
+    pub severity: Severity,
+    /// One sentence.
+    pub text: String,
+    /// Why, in one sentence; empty where nothing is known.
+    pub cause: String,
+    /// Partition, topic, group or node that it is about, as text to filter by.
+    pub subject: String,
+}
+
+/// How grave an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good news or plain facts.
+    Info,
+    /// Redundancy or time is being lost.
+    Warning,
+    /// Something is unavailable or at risk.
+    Critical,
+}
+
+/// Named series; all share one time axis.
+#[derive(Clone, Debug, Default)]
+pub struct SeriesStore {
+    /// Wall clock of each point, ms, ascending; at most [`SERIES_POINTS_KEPT`].
+    pub at_ms: VecDeque<i64>,
+    /// The series; each has as many points as `at_ms` (NaN where it was not known).
+    pub series: Vec<Arc<Series>>,
+}
+
+/// One series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// What it measures.
+    pub metric: Metric,
+    /// Broker (as `1`), group id, or empty for the cluster as a whole.
+    pub label: String,
+    /// Points; NaN where it was not known.
+    pub points: VecDeque<f64>,
+}
+
+/// What the window charts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Metric {
+    /// Per broker and cluster.
+    MessagesInPerS,
+    /// Per broker and cluster.
+    BytesInPerS,
+    /// Per broker and cluster.
+    BytesOutPerS,
+    /// Per broker.
+    ProduceP50Ms,
+    /// Per broker.
+    ProduceP99Ms,
+    /// Per broker.
+    FetchP50Ms,
+    /// Per broker.
+    FetchP99Ms,
+    /// Cluster.
+    UnderReplicatedPartitions,
+    /// Cluster.
+    UnderMinIsrPartitions,
+    /// Cluster.
+    OfflinePartitions,
+    /// Per group.
+    GroupLag,
+}
+
+impl SeriesStore {
+    /// A series by metric and label (empty label: the cluster).
+    pub fn get(&self, metric: Metric, label: &str) -> Option<&Arc<Series>> {
+        self.series.iter().find(|series| series.metric == metric && series.label == label)
+    }
+
+    /// All series of one metric.
+    pub fn of(&self, metric: Metric) -> impl Iterator<Item = &Arc<Series>> {
+        self.series.iter().filter(move |series| series.metric == metric)
+    }
+}

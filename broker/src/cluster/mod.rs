@@ -1,0 +1,1 @@
+//! N nodes in one process.

@@ -1,0 +1,30 @@
+//! A real, Kafka-wire-compatible, multi-broker cluster inside one process.
+//!
+//! The rooms stand in the order of what they may know: each imports only rooms above it in this list. A test
+//! (`tests/tests/layering.rs`) checks that order.
+
+pub mod types;
+
+pub mod records;
+
+pub mod log;
+
+pub mod protocol;
+
+pub mod metadata;
+
+pub mod quorum;
+
+pub mod controller;
+
+pub mod replica;
+
+pub mod group;
+
+pub mod server;
+
+pub mod node;
+
+pub mod fault;
+
+pub mod cluster;

@@ -1,0 +1,2 @@
+//! One partition's log on disk.
+pub mod disk;

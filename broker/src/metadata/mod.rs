@@ -1,0 +1,3 @@
+//! Cluster image and its deltas. Pure.
+pub mod image;
+pub mod report;

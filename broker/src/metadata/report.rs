@@ -1,0 +1,261 @@
+//! What a node tells the world about itself. Nodes publish, at most 20 times a second and only what changed; nobody asks them.
+
+use std::sync::Arc;
+
+use super::image::Image;
+use crate::types::{Id, NodeId, TopicPartition};
+
+/// One publication. Travels over a bounded crossbeam channel; a full channel delays state (the next report carries it), never events
+/// silently: the number of dropped events is told in [`Event::DroppedEvents`].
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// A broker's state.
+    Broker(Arc<BrokerReport>),
+    /// A controller's state.
+    Controller(Arc<ControllerReport>),
+    /// The cluster started, stopped, killed, paused or resumed a node.
+    Lifecycle { node_id: NodeId, state: NodeState, at_ms: i64 },
+    /// Something happened on a node.
+    Event(NodeEvent),
+}
+
+/// What the cluster did with a node; how the window and the API name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// Recovering its log, registering.
+    Starting,
+    /// At work.
+    Running,
+    /// In controlled shutdown.
+    Stopping,
+    /// Stopped politely.
+    Stopped,
+    /// Its runtime was dropped where it stood (SIGKILL).
+    Killed,
+    /// Its thread is blocked (SIGSTOP).
+    Paused,
+}
+
+/// A broker's state. Counters only ever grow within one incarnation.
+#[derive(Clone, Debug, Default)]
+pub struct BrokerReport {
+    /// Node id.
+    pub node_id: NodeId,
+    /// Random per start: counters restart with it.
+    pub incarnation: Id,
+    /// Wall clock.
+    pub at_ms: i64,
+    /// Its broker epoch, -1 before registration.
+    pub broker_epoch: i64,
+    /// As the controller last told it.
+    pub fenced: bool,
+    /// Where it listens.
+    pub host: String,
+    /// Port of its client listener.
+    pub port: u16,
+    /// The image it holds, if it changed since its last report.
+    pub image: Option<Arc<Image>>,
+    /// Replicas whose state changed since the last report.
+    pub partitions: Vec<ReplicaReport>,
+    /// Replicas that this broker no longer hosts.
+    pub removed: Vec<TopicPartition>,
+    /// Groups that it coordinates and that changed; `None` as state means gone (deleted, or moved to another coordinator).
+    pub groups: Vec<GroupReport>,
+    /// Traffic.
+    pub counters: BrokerCounters,
+}
+
+/// One replica on one broker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicaReport {
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// Whether this broker leads it.
+    pub is_leader: bool,
+    /// Leader epoch that it acts in.
+    pub leader_epoch: i32,
+    /// First offset.
+    pub log_start_offset: i64,
+    /// Next offset to be written.
+    pub log_end_offset: i64,
+    /// High watermark as this replica knows it.
+    pub high_watermark: i64,
+    /// Last stable offset.
+    pub last_stable_offset: i64,
+    /// Bytes of its segments.
+    pub size_bytes: u64,
+}
+
+/// Traffic of one broker since it started.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BrokerCounters {
+    /// Records appended by clients.
+    pub messages_in: u64,
+    /// Record bytes appended by clients.
+    pub bytes_in: u64,
+    /// Record bytes read by consumers.
+    pub bytes_out: u64,
+    /// Record bytes fetched from leaders, as a follower.
+    pub replication_bytes_in: u64,
+    /// Record bytes given to followers, as a leader.
+    pub replication_bytes_out: u64,
+    /// Open client connections now.
+    pub connections: u64,
+    /// Client connections ever accepted.
+    pub connections_total: u64,
+    /// Produce requests refused, in whole or in part.
+    pub failed_produce_requests: u64,
+    /// Fetch requests refused, in whole or in part.
+    pub failed_fetch_requests: u64,
+    /// ISR shrinks proposed by this leader.
+    pub isr_shrinks: u64,
+    /// ISR expansions proposed by this leader.
+    pub isr_expands: u64,
+    /// By API: how many requests, and how long from arrival to answer.
+    pub requests: Vec<RequestCounters>,
+    /// Per topic: (name, messages in, bytes in, bytes out).
+    pub topics: Vec<(Arc<str>, u64, u64, u64)>,
+}
+
+/// Requests of one API since the broker started; percentiles over the last few seconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestCounters {
+    /// API name as Kafka's metrics name it: `Produce`, `FetchConsumer`, `Metadata`, …
+    pub api: &'static str,
+    /// Answered since start.
+    pub count: u64,
+    /// Sum of total times since start, µs.
+    pub total_time_us: u64,
+    /// Median of the last interval, µs (0 if there was no request).
+    pub p50_us: u64,
+    /// 99th percentile of the last interval, µs.
+    pub p99_us: u64,
+    /// Longest of the last interval, µs.
+    pub max_us: u64,
+}
+
+/// A consumer group as its coordinator holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupReport {
+    /// Group id.
+    pub group_id: Arc<str>,
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; `None`: this broker no longer has it.
+    pub state: Option<&'static str>,
+    /// Generation.
+    pub generation: i32,
+    /// `consumer`, or what the members said.
+    pub protocol_type: String,
+    /// Chosen assignor, as `range`.
+    pub protocol: String,
+    /// Members.
+    pub members: Vec<MemberReport>,
+    /// Committed offsets.
+    pub offsets: Vec<(TopicPartition, i64)>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberReport {
+    /// Member id.
+    pub member_id: String,
+    /// `client.id`.
+    pub client_id: String,
+    /// Its host as the coordinator saw it.
+    pub client_host: String,
+    /// Static membership (`group.instance.id`).
+    pub instance_id: Option<String>,
+    /// What it was given, decoded from the consumer protocol; empty where the blob is not in that format.
+    pub assignment: Vec<TopicPartition>,
+}
+
+/// A controller's (or observer's) view of the quorum.
+#[derive(Clone, Debug, Default)]
+pub struct ControllerReport {
+    /// Node id.
+    pub node_id: NodeId,
+    /// Wall clock.
+    pub at_ms: i64,
+    /// `leader`, `follower`, `candidate`, `prospective`, `unattached`, `resigned`.
+    pub role: &'static str,
+    /// Leader that it knows, or -1.
+    pub leader_id: NodeId,
+    /// Quorum epoch.
+    pub epoch: i32,
+    /// Next offset of its metadata log.
+    pub log_end_offset: i64,
+    /// High watermark that it knows.
+    pub high_watermark: i64,
+    /// As leader: (node, log end offset, ms since it last fetched) of the voters.
+    pub voters: Vec<(NodeId, i64, i64)>,
+    /// As leader: the same of the observers (brokers).
+    pub observers: Vec<(NodeId, i64, i64)>,
+    /// The image it holds, if it changed since its last report.
+    pub image: Option<Arc<Image>>,
+}
+
+/// Something that happened, on which node and when.
+#[derive(Clone, Debug)]
+pub struct NodeEvent {
+    /// Node that tells it.
+    pub node_id: NodeId,
+    /// Wall clock.
+    pub at_ms: i64,
+    /// What.
+    pub event: Event,
+}
+
+/// What can happen. Causes come from the deciding node, not from guessing by time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A controller became the active one.
+    ControllerElected { epoch: i32 },
+    /// A controller is no longer the active one.
+    ControllerResigned { epoch: i32, reason: &'static str },
+    /// A broker registered: `previous_epoch` is that of its last incarnation, if there was one.
+    BrokerRegistered { broker_id: NodeId, broker_epoch: i64 },
+    /// The active controller fenced a broker.
+    BrokerFenced { broker_id: NodeId, reason: FenceReason },
+    /// The active controller let a broker take part.
+    BrokerUnfenced { broker_id: NodeId },
+    /// A partition got another leader (-1: none).
+    LeaderElected {
+        partition: TopicPartition,
+        from: NodeId,
+        to: NodeId,
+        leader_epoch: i32,
+        unclean: bool,
+        cause: String,
+    },
+    /// A partition's ISR changed.
+    IsrChanged { partition: TopicPartition, from: Vec<NodeId>, to: Vec<NodeId>, cause: String },
+    /// A topic was created.
+    TopicCreated { topic: String, partitions: i32, replication_factor: i16 },
+    /// A topic was deleted.
+    TopicDeleted { topic: String },
+    /// Partitions were added.
+    PartitionsAdded { topic: String, partitions: i32 },
+    /// A group began to rebalance, or ended.
+    GroupRebalance { group_id: String, generation: i32, state: &'static str, reason: String },
+    /// A replica cut its log back to follow the leader's epoch.
+    LogTruncated { partition: TopicPartition, from_offset: i64, to_offset: i64, cause: String },
+    /// The node was started, stopped, killed, paused or resumed, by a fault or by hand.
+    NodeStateChanged { state: NodeState, cause: String },
+    /// A client connection was closed for what it sent.
+    ConnectionRejected { peer: String, reason: String },
+    /// The node met an error it survived (a disk error, a bad record).
+    Error { message: String },
+    /// The channel was full: so many events of this node were not told.
+    DroppedEvents { count: u64 },
+}
+
+/// Why a broker was fenced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FenceReason {
+    /// No heartbeat for this long.
+    SessionExpired { missed_ms: u64 },
+    /// It asked for it: controlled shutdown is complete.
+    ControlledShutdown,
+    /// A new incarnation registered.
+    Reregistered,
+}

@@ -1,0 +1,1 @@
+//! A broker or a controller as a thread.

@@ -1,0 +1,93 @@
+//! What the members of the metadata quorum say to each other. Flat, since there is one partition only.
+//!
+//! Source: KIP-595 (Vote, BeginQuorumEpoch, EndQuorumEpoch, Fetch), KIP-996 (pre-vote), KIP-853.
+
+use bytes::Bytes;
+
+use crate::types::NodeId;
+
+/// One message; sender and receiver stand on its envelope.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// A candidate (or, with `pre_vote`, a prospective one) asks for a vote.
+    VoteRequest(VoteRequest),
+    /// The answer.
+    VoteResponse(VoteResponse),
+    /// A new leader announces itself.
+    BeginQuorumEpochRequest { epoch: i32 },
+    /// The answer.
+    BeginQuorumEpochResponse { epoch: i32, leader: Option<NodeId> },
+    /// A leader that stops proposes who should stand next, best first.
+    EndQuorumEpochRequest { epoch: i32, preferred_successors: Vec<NodeId> },
+    /// A follower or observer asks for records after what it has.
+    FetchRequest(FetchRequest),
+    /// The answer.
+    FetchResponse(FetchResponse),
+}
+
+/// See [`Message::VoteRequest`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct VoteRequest {
+    /// Epoch that the candidate stands in (its current one, for a pre-vote).
+    pub epoch: i32,
+    /// Epoch of the last record of its log.
+    pub last_epoch: i32,
+    /// Its log end offset.
+    pub log_end_offset: i64,
+    /// Only asks whether it would be worth standing (KIP-996).
+    pub pre_vote: bool,
+}
+
+/// See [`Message::VoteResponse`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct VoteResponse {
+    /// Epoch of the one who answers.
+    pub epoch: i32,
+    /// Leader that it knows in that epoch.
+    pub leader: Option<NodeId>,
+    /// Epoch that was asked about.
+    pub request_epoch: i32,
+    /// Whether this answers a pre-vote.
+    pub pre_vote: bool,
+    /// Yes or no.
+    pub granted: bool,
+}
+
+/// See [`Message::FetchRequest`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchRequest {
+    /// Names the request; the answer repeats it, so that a late answer is told from the awaited one.
+    pub correlation: u64,
+    /// Epoch that the asker believes in.
+    pub epoch: i32,
+    /// First offset that it lacks.
+    pub fetch_offset: i64,
+    /// Epoch of the last record that it has.
+    pub last_fetched_epoch: i32,
+    /// High watermark that it knows (KIP-1166): the leader answers at once if its own is higher.
+    pub high_watermark: i64,
+}
+
+/// See [`Message::FetchResponse`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchResponse {
+    /// Of the request.
+    pub correlation: u64,
+    /// Epoch of the one who answers.
+    pub epoch: i32,
+    /// Leader that it knows in that epoch.
+    pub leader: Option<NodeId>,
+    /// What it found.
+    pub outcome: FetchOutcome,
+}
+
+/// What a fetch found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FetchOutcome {
+    /// Whole batches from the offset asked for (perhaps none), and the leader's high watermark.
+    Records { records: Bytes, high_watermark: i64, log_start_offset: i64 },
+    /// The asker's log leaves the leader's at or before this epoch's end: cut back and ask again.
+    Diverging { epoch: i32, end_offset: i64 },
+    /// The one asked does not lead (in that epoch).
+    NotLeader,
+}

@@ -1,0 +1,77 @@
+//! What nodes say to each other: typed Kafka messages passed in memory, record bytes by reference. None of this is reachable from a
+//! client port, so nothing a client sends can act as a replica or a controller.
+
+use crate::protocol::messages::{
+    AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterPartitionRequestData,
+    AlterPartitionResponseData, BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, BrokerRegistrationRequestData,
+    BrokerRegistrationResponseData, CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData,
+    CreateTopicsResponseData, DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData,
+    DescribeQuorumResponseData, FetchRequestData, FetchResponseData, OffsetForLeaderEpochRequestData,
+    OffsetForLeaderEpochResponseData,
+};
+use crate::quorum;
+
+/// One message between two nodes.
+#[derive(Clone, Debug)]
+pub enum PeerMessage {
+    /// The metadata quorum's own traffic: one-way, lost without notice, repeated by its own timers.
+    Quorum(quorum::Message),
+    /// A request; `correlation` is the sender's.
+    Request { correlation: u64, body: PeerRequest },
+    /// Its answer.
+    Response { correlation: u64, body: PeerResponse },
+    /// The network's answer where nobody listens: the node is down (connection refused).
+    Refused { correlation: u64 },
+}
+
+/// Requests between brokers (Fetch, OffsetForLeaderEpoch) and from brokers to the active controller (all others).
+#[derive(Clone, Debug)]
+pub enum PeerRequest {
+    /// A follower fetches from a leader.
+    Fetch(Box<FetchRequestData>),
+    /// A follower asks where an epoch ended.
+    OffsetForLeaderEpoch(Box<OffsetForLeaderEpochRequestData>),
+    /// KRaft broker lifecycle.
+    BrokerRegistration(Box<BrokerRegistrationRequestData>),
+    /// KRaft broker lifecycle.
+    BrokerHeartbeat(Box<BrokerHeartbeatRequestData>),
+    /// A leader proposes an ISR.
+    AlterPartition(Box<AlterPartitionRequestData>),
+    /// KIP-730.
+    AllocateProducerIds(Box<AllocateProducerIdsRequestData>),
+    /// Forwarded for a client.
+    CreateTopics(Box<CreateTopicsRequestData>),
+    /// Forwarded for a client.
+    DeleteTopics(Box<DeleteTopicsRequestData>),
+    /// Forwarded for a client.
+    CreatePartitions(Box<CreatePartitionsRequestData>),
+    /// Forwarded for a client.
+    DescribeQuorum(Box<DescribeQuorumRequestData>),
+}
+
+/// Answers.
+#[derive(Clone, Debug)]
+pub enum PeerResponse {
+    /// To [`PeerRequest::Fetch`].
+    Fetch(Box<FetchResponseData>),
+    /// To [`PeerRequest::OffsetForLeaderEpoch`].
+    OffsetForLeaderEpoch(Box<OffsetForLeaderEpochResponseData>),
+    /// To [`PeerRequest::BrokerRegistration`].
+    BrokerRegistration(Box<BrokerRegistrationResponseData>),
+    /// To [`PeerRequest::BrokerHeartbeat`].
+    BrokerHeartbeat(Box<BrokerHeartbeatResponseData>),
+    /// To [`PeerRequest::AlterPartition`].
+    AlterPartition(Box<AlterPartitionResponseData>),
+    /// To [`PeerRequest::AllocateProducerIds`].
+    AllocateProducerIds(Box<AllocateProducerIdsResponseData>),
+    /// To [`PeerRequest::CreateTopics`].
+    CreateTopics(Box<CreateTopicsResponseData>),
+    /// To [`PeerRequest::DeleteTopics`].
+    DeleteTopics(Box<DeleteTopicsResponseData>),
+    /// To [`PeerRequest::CreatePartitions`].
+    CreatePartitions(Box<CreatePartitionsResponseData>),
+    /// To [`PeerRequest::DescribeQuorum`].
+    DescribeQuorum(Box<DescribeQuorumResponseData>),
+    /// The node asked is a controller but not the active one: ask `leader_id` (-1: not known).
+    NotController { leader_id: i32 },
+}
