@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::types::{Id, NodeId};
 
 /// Everything that the metadata log says up to `offset`. Cloning it copies maps of `Arc`s, not topics.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Image {
     /// Offset of the last record that is in this image; -1 before the first.
     pub offset: i64,
@@ -112,6 +112,22 @@ pub struct PartitionImage {
     pub recovering: bool,
     /// Log directory of each replica, in the order of `replicas`.
     pub directories: Vec<Id>,
+}
+
+impl Default for Image {
+    fn default() -> Image {
+        Image {
+            offset: -1,
+            epoch: 0,
+            brokers: BTreeMap::new(),
+            controllers: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            topic_ids: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            features: BTreeMap::new(),
+            next_producer_id: 0,
+        }
+    }
 }
 
 impl Image {

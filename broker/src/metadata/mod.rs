@@ -1,3 +1,15 @@
-//! Cluster image and its deltas. Pure.
+//! The cluster as the metadata log tells it: records, the image that they add up to, and what changed. Pure.
+//!
+//! Knows records' bytes and plain types; knows nothing of who decides (controller) or who follows (server).
+
+pub mod delta;
 pub mod image;
+pub mod record;
 pub mod report;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use delta::{ApplyError, ImageDelta};
+pub use record::MetadataRecord;
+pub use wire::DecodeError;
