@@ -2,6 +2,7 @@
 //!
 //! Knows records' bytes and plain types; knows nothing of who decides (controller) or who follows (server).
 
+pub mod config;
 pub mod delta;
 pub mod image;
 pub mod record;

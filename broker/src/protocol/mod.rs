@@ -1,5 +1,19 @@
-//! Framing, API versions, error mapping.
+//! Kafka's wire protocol: which APIs are offered at which versions, frames to requests and responses to frames, and which error code
+//! a mistake in a lower room becomes. Knows records and log for their errors; knows no broker, no socket and no state.
+//!
+//! Whatever comes in is hostile until decoded: no length is believed before the bytes are there.
 
+mod api;
+mod error;
+mod frame;
+mod id;
+mod precheck;
+
+pub use api::{Api, Request, Response};
+pub use error::{DecodeError, EncodeError};
+pub use frame::{
+    MAX_SMALL_REQUEST_BYTES, RequestHeader, decode_request, decode_response, encode_request, encode_response,
+};
 pub use kacrab_protocol::generated::ErrorCode;
 
 /// Kafka's requests and responses as structs, generated from Kafka 4.3's message definitions by the crate `kacrab-protocol`.

@@ -1,0 +1,85 @@
+//! What can be wrong with a frame, and which error code a mistake in a lower room becomes.
+
+use kacrab_protocol::ProtocolError;
+use kacrab_protocol::generated::ErrorCode;
+
+use super::Api;
+use crate::records::BatchError;
+
+/// A frame that is no request. Kafka's answer to all of these is to close the connection.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// No header.
+    #[error("the frame of {0} bytes has no request header")]
+    NoHeader(usize),
+    /// An API that is not offered.
+    #[error("API key {0} is not offered")]
+    UnknownApi(i16),
+    /// A version that is not offered.
+    #[error("{} is not offered at version {version}", api.name())]
+    UnsupportedVersion {
+        /// API.
+        api: Api,
+        /// As asked.
+        version: i16,
+    },
+    /// Bytes that are not what the header announces.
+    #[error("malformed {} v{version}: {cause}", api.name())]
+    Malformed {
+        /// API.
+        api: Api,
+        /// Version.
+        version: i16,
+        /// What the codec says.
+        cause: ProtocolError,
+    },
+    /// More elements than a request may bring: decoded, they would take many times the frame's size.
+    #[error("{} is too large: {detail}", api.name())]
+    TooLarge {
+        /// API.
+        api: Api,
+        /// What there is too much of.
+        detail: String,
+    },
+    /// A response that belongs to another request.
+    #[error("the response is to request {found}, not {expected}")]
+    Correlation {
+        /// As sent.
+        expected: i32,
+        /// As received.
+        found: i32,
+    },
+}
+
+/// An answer that cannot be put in the version that was asked for: a mistake of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot encode {} v{version}: {cause}", api.name())]
+pub struct EncodeError {
+    /// API.
+    pub api: Api,
+    /// Version.
+    pub version: i16,
+    /// What the codec says.
+    pub cause: ProtocolError,
+}
+
+/// As `org.apache.kafka.common.requests.ProduceResponse` maps what `UnifiedLog.analyzeAndValidateRecords` throws.
+impl From<&BatchError> for ErrorCode {
+    fn from(error: &BatchError) -> ErrorCode {
+        match error {
+            BatchError::Incomplete { .. }
+            | BatchError::InvalidLength(_)
+            | BatchError::ChecksumMismatch { .. }
+            | BatchError::Compression(_) => ErrorCode::CorruptMessage,
+            BatchError::UnsupportedMagic(_) => ErrorCode::UnsupportedForMessageFormat,
+            BatchError::Invalid(_) => ErrorCode::InvalidRecord,
+            BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        }
+    }
+}
+
+impl From<BatchError> for ErrorCode {
+    fn from(error: BatchError) -> ErrorCode {
+        ErrorCode::from(&error)
+    }
+}

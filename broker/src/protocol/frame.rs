@@ -1,0 +1,196 @@
+//! Frames to requests, responses to frames; and the other way round for our own clients.
+//!
+//! KIP-482 (flexible versions), KIP-511 (ApiVersions). Source: `org.apache.kafka.common.requests.RequestHeader`, `RequestContext`.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kacrab_protocol::generated::RequestHeaderData;
+use kacrab_protocol::{KafkaString, ProtocolError, read_tagged_fields};
+
+use super::error::{DecodeError, EncodeError};
+use super::messages::ApiVersionsRequestData;
+use super::{Api, Request, Response, precheck};
+
+/// Largest frame of any request but Produce. Kafka takes 100 MiB of each; a request of many tiny elements would then take gigabytes
+/// once decoded.
+pub const MAX_SMALL_REQUEST_BYTES: usize = 8 << 20;
+
+/// What stands before each request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestHeader {
+    /// Which API.
+    pub api_key: Api,
+    /// At which version. Of ApiVersions alone, it may be one that we do not know.
+    pub api_version: i16,
+    /// The client's number of the request, given back to it.
+    pub correlation_id: i32,
+    /// What the client calls itself.
+    pub client_id: Option<String>,
+}
+
+impl RequestHeader {
+    /// The version in which the answer is written: the request's, but 0 to an ApiVersions request of a version that we do not know.
+    pub fn response_version(&self) -> i16 {
+        if self.api_key.supports(self.api_version) { self.api_version } else { 0 }
+    }
+}
+
+/// Reads one frame, without its length. An ApiVersions request of a version that we do not know comes out with an empty body and its
+/// version in the header; all else that is not offered is an error, upon which the connection is closed.
+pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), DecodeError> {
+    let frame_bytes = frame.len();
+    let mut rest = frame;
+    let Some(start) = rest.first_chunk::<8>() else { return Err(DecodeError::NoHeader(frame_bytes)) };
+    let key = i16::from_be_bytes([start[0], start[1]]);
+    let api_version = i16::from_be_bytes([start[2], start[3]]);
+    let correlation_id = i32::from_be_bytes([start[4], start[5], start[6], start[7]]);
+    let api_key = Api::from_key(key).ok_or(DecodeError::UnknownApi(key))?;
+    let supported = api_key.supports(api_version);
+    if !supported && api_key != Api::ApiVersions {
+        return Err(DecodeError::UnsupportedVersion { api: api_key, version: api_version });
+    }
+    if api_key != Api::Produce && frame_bytes > MAX_SMALL_REQUEST_BYTES {
+        let detail = format!("{frame_bytes} bytes, of at most {MAX_SMALL_REQUEST_BYTES}");
+        return Err(DecodeError::TooLarge { api: api_key, detail });
+    }
+    let malformed = |cause| DecodeError::Malformed { api: api_key, version: api_version, cause };
+    let header_version = api_key.request_header_version(api_version);
+    let header = RequestHeaderData::read(&mut rest, header_version).map_err(malformed)?;
+    let client_id = header.client_id.map(|id| id.as_str().to_owned());
+    let header = RequestHeader { api_key, api_version, correlation_id, client_id };
+    if !supported {
+        return Ok((header, Request::ApiVersions(ApiVersionsRequestData::default())));
+    }
+    if api_key == Api::Produce {
+        precheck::check_produce(&rest, api_version)?;
+    }
+    let request = Request::read(api_key, &mut rest, api_version).map_err(malformed)?;
+    Ok((header, request))
+}
+
+/// Writes a response as a frame, with its length.
+pub fn encode_response(header: &RequestHeader, response: &Response) -> Result<BytesMut, EncodeError> {
+    let api = response.api();
+    let version = header.response_version();
+    debug_assert_eq!(api, header.api_key);
+    let error = |cause| EncodeError { api, version, cause };
+    let flexible_header = api.response_header_version(version) == 1;
+    let body_bytes = response.encoded_len(version).map_err(error)?;
+    let mut out = start_frame(4 + usize::from(flexible_header) + body_bytes);
+    out.put_i32(header.correlation_id);
+    if flexible_header {
+        out.put_u8(0);
+    }
+    response.write(&mut out, version).map_err(error)?;
+    finish_frame(&mut out);
+    Ok(out)
+}
+
+/// Writes a request as a frame, with its length: what our own clients send.
+pub fn encode_request(header: &RequestHeader, request: &Request) -> Result<BytesMut, EncodeError> {
+    let api = request.api();
+    let version = header.api_version;
+    debug_assert_eq!(api, header.api_key);
+    let error = |cause| EncodeError { api, version, cause };
+    let head = RequestHeaderData::default()
+        .with_request_api_key(api.key())
+        .with_request_api_version(version)
+        .with_correlation_id(header.correlation_id)
+        .with_client_id(header.client_id.clone().map(KafkaString::from));
+    let header_version = api.request_header_version(version);
+    let head_bytes = head.encoded_len(header_version).map_err(error)?;
+    let mut out = start_frame(head_bytes + request.encoded_len(version).map_err(error)?);
+    head.write(&mut out, header_version).map_err(error)?;
+    request.write(&mut out, version).map_err(error)?;
+    finish_frame(&mut out);
+    Ok(out)
+}
+
+/// Reads the answer to the request of `header` from a frame without its length: what our own clients receive.
+pub fn decode_response(header: &RequestHeader, frame: Bytes) -> Result<Response, DecodeError> {
+    let (api, version) = (header.api_key, header.response_version());
+    let frame_bytes = frame.len();
+    let mut rest = frame;
+    let Some(start) = rest.first_chunk::<4>() else { return Err(DecodeError::NoHeader(frame_bytes)) };
+    let found = i32::from_be_bytes(*start);
+    if found != header.correlation_id {
+        return Err(DecodeError::Correlation { expected: header.correlation_id, found });
+    }
+    rest.advance(4);
+    let malformed = |cause: ProtocolError| DecodeError::Malformed { api, version, cause };
+    if api.response_header_version(version) == 1 {
+        read_tagged_fields(&mut rest).map_err(|cause| malformed(cause.into()))?;
+    }
+    Response::read(api, &mut rest, version).map_err(malformed)
+}
+
+fn start_frame(content_bytes: usize) -> BytesMut {
+    let mut out = BytesMut::with_capacity(4 + content_bytes);
+    out.put_i32(0);
+    out
+}
+
+fn finish_frame(out: &mut BytesMut) {
+    // Frames stay far below 2 GiB: what they carry was bounded by max.bytes of a fetch, or read from frames of 100 MiB.
+    let length = i32::try_from(out.len() - 4).unwrap_or(i32::MAX);
+    out[..4].copy_from_slice(&length.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::messages::{ApiVersionsResponseData, MetadataRequestData, MetadataResponseData};
+
+    fn header(api_key: Api, api_version: i16) -> RequestHeader {
+        RequestHeader { api_key, api_version, correlation_id: 7, client_id: Some("kcat".into()) }
+    }
+
+    fn content(mut frame: BytesMut) -> Bytes {
+        let length = frame.get_i32();
+        assert_eq!(usize::try_from(length).unwrap(), frame.len());
+        frame.freeze()
+    }
+
+    #[test]
+    fn requests_and_responses_survive_the_wire() {
+        for version in 0..=13 {
+            let header = header(Api::Metadata, version);
+            let request = Request::Metadata(MetadataRequestData::default().with_topics(Some(vec![])));
+            let frame = content(encode_request(&header, &request).unwrap());
+            assert_eq!(decode_request(frame).unwrap(), (header.clone(), request));
+            let response = Response::Metadata(MetadataResponseData::default());
+            let frame = content(encode_response(&header, &response).unwrap());
+            assert_eq!(decode_response(&header, frame).unwrap(), response);
+        }
+    }
+
+    #[test]
+    fn api_versions_of_the_future_is_let_through() {
+        // librdkafka against an old broker: version 99, flexible header, a body that nobody here can read.
+        let mut frame = vec![0, 18, 0, 99, 0, 0, 0, 7, 0, 4];
+        frame.extend_from_slice(b"kcat\0\xff\xff\xff");
+        let (header, request) = decode_request(frame.into()).unwrap();
+        assert_eq!(header, self::header(Api::ApiVersions, 99));
+        assert_eq!(request, Request::ApiVersions(ApiVersionsRequestData::default()));
+        let response = Response::ApiVersions(ApiVersionsResponseData::default().with_error_code(35));
+        let frame = encode_response(&header, &response).unwrap();
+        // Length, correlation id, then a body of version 0: error code and an empty array.
+        assert_eq!(frame[..], [0, 0, 0, 10, 0, 0, 0, 7, 0, 35, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_not_offered_is_an_error() {
+        let error = |bytes: &'static [u8]| decode_request(Bytes::from_static(bytes)).unwrap_err().to_string();
+        assert_eq!(error(b"GET / "), "the frame of 6 bytes has no request header");
+        assert_eq!(error(b"GET / HTTP/1.1"), "API key 18245 is not offered");
+        assert_eq!(error(&[0, 0, 0, 2, 0, 0, 0, 1]), "Produce is not offered at version 2");
+        assert_eq!(error(&[0, 52, 0, 1, 0, 0, 0, 1, 0, 0, 0]), "API key 52 is not offered");
+        assert!(error(&[0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff]).starts_with("malformed Metadata v9"));
+    }
+
+    #[test]
+    fn only_produce_may_be_large() {
+        let mut frame = vec![0u8; MAX_SMALL_REQUEST_BYTES + 1];
+        frame[1] = 3;
+        assert!(matches!(decode_request(frame.into()), Err(DecodeError::TooLarge { .. })));
+    }
+}
