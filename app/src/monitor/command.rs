@@ -15,9 +15,21 @@ pub enum Command {
     /// Start (or resume) a node that was stopped, killed or paused.
     StartNode(i32),
     /// Create a topic; -1 takes the broker's default.
-    CreateTopic { name: String, partitions: i32, replication_factor: i16, configs: Vec<(String, String)> },
+    CreateTopic {
+        /// Its name.
+        name: String,
+        /// How many.
+        partitions: i32,
+        /// Replicas of each partition.
+        replication_factor: i16,
+        /// Topic configs that are set.
+        configs: Vec<(String, String)>,
+    },
     /// Delete a topic.
-    DeleteTopic { name: String },
+    DeleteTopic {
+        /// Its name.
+        name: String,
+    },
     /// Start a built-in workload.
     StartWorkload(WorkloadSpec),
     /// Stop one.

@@ -1,7 +1,22 @@
 //! What is known about the cluster: snapshots, their history, events and statistics.
 //!
 //! It joins what nodes publish into one immutable [`snapshot::Snapshot`]. Knows nothing of the window, of HTTP or of where reports come from.
+//!
+//! [`join`] and its helpers are pure; [`run`] is the one thread that feeds them and publishes a [`view::View`] in a [`slot::ViewSlot`].
 
 pub mod command;
+pub mod events;
+pub mod join;
+pub mod lag;
+pub mod names;
+pub mod order;
+pub mod rates;
+pub mod run;
+pub mod series;
+pub mod slot;
 pub mod snapshot;
+pub mod topics;
 pub mod view;
+
+#[cfg(test)]
+mod join_tests;

@@ -64,6 +64,15 @@ pub struct Voter {
     pub role: String,
     /// Next offset of its metadata log.
     pub log_end_offset: i64,
+    /// Leader that it knows, or -1.
+    #[serde(skip)]
+    pub leader_id: i32,
+    /// Quorum epoch that it is in.
+    #[serde(skip)]
+    pub epoch: i32,
+    /// Committed end of the metadata log as it knows it.
+    #[serde(skip)]
+    pub high_watermark: i64,
 }
 
 /// A broker as the quorum sees it.

@@ -1,0 +1,235 @@
+//! Events in words: one sentence what happened, one why, and how grave it is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use broker::metadata::report::{Event, FenceReason, NodeEvent, NodeState};
+
+use super::names::{count, node, node_inside, nodes};
+use super::view::{EVENTS_KEPT, EventEntry, Severity};
+
+/// The newest events, numbered.
+#[derive(Debug, Default)]
+pub struct EventLog {
+    entries: Arc<VecDeque<Arc<EventEntry>>>,
+    last_seq: u64,
+}
+
+impl EventLog {
+    /// The newest events, oldest first.
+    pub fn entries(&self) -> Arc<VecDeque<Arc<EventEntry>>> {
+        self.entries.clone()
+    }
+
+    /// Adds an event.
+    pub fn push(&mut self, event: &NodeEvent) {
+        let entries = Arc::make_mut(&mut self.entries);
+        self.last_seq += 1;
+        if entries.len() == EVENTS_KEPT {
+            entries.pop_front();
+        }
+        entries.push_back(Arc::new(entry(self.last_seq, event)));
+    }
+}
+
+/// What is said of an event.
+struct Said {
+    kind: &'static str,
+    severity: Severity,
+    text: String,
+    cause: String,
+    subject: String,
+}
+
+impl Said {
+    fn new(kind: &'static str, severity: Severity, subject: impl ToString, text: String) -> Said {
+        Said { kind, severity, text, cause: String::new(), subject: subject.to_string() }
+    }
+
+    fn because(mut self, cause: impl Into<String>) -> Said {
+        self.cause = cause.into();
+        self
+    }
+}
+
+/// An event ready to be shown.
+pub fn entry(seq: u64, event: &NodeEvent) -> EventEntry {
+    let Said { kind, severity, text, cause, subject } = say(event);
+    EventEntry { seq, at_ms: event.at_ms, node_id: event.node_id, kind, severity, text, cause, subject }
+}
+
+fn say(event: &NodeEvent) -> Said {
+    use Severity::{Critical, Info, Warning};
+    let teller = event.node_id;
+    match &event.event {
+        Event::ControllerElected { epoch } => {
+            let text = format!("{} is the active controller in epoch {epoch}.", node(teller));
+            Said::new("controller_elected", Info, node(teller), text)
+        }
+        Event::ControllerResigned { epoch, reason } => {
+            let text = format!("{} is no longer the active controller (epoch {epoch}).", node(teller));
+            Said::new("controller_resigned", Warning, node(teller), text).because(*reason)
+        }
+        Event::BrokerRegistered { broker_id, broker_epoch } => {
+            let text = format!("{} registered with broker epoch {broker_epoch}.", node(*broker_id));
+            Said::new("broker_registered", Info, node(*broker_id), text)
+        }
+        Event::BrokerFenced { broker_id, reason } => {
+            let severity = if *reason == FenceReason::ControlledShutdown { Info } else { Warning };
+            let text = format!("{} was fenced: it leads nothing and is in no ISR.", node(*broker_id));
+            Said::new("broker_fenced", severity, node(*broker_id), text).because(fence_reason(*reason))
+        }
+        Event::BrokerUnfenced { broker_id } => {
+            let text = format!("{} takes part again: it was unfenced.", node(*broker_id));
+            Said::new("broker_unfenced", Info, node(*broker_id), text)
+        }
+        Event::LeaderElected { partition, from, to, leader_epoch, unclean, cause } => {
+            let severity = if *to < 0 || *unclean { Critical } else { Info };
+            let how = if *unclean { ", uncleanly: records may be lost" } else { "" };
+            let text = if *to < 0 {
+                format!("{partition} has no leader any more; it was {}.", node_inside(*from))
+            } else {
+                format!(
+                    "{partition} is led by {} (was {}), epoch {leader_epoch}{how}.",
+                    node_inside(*to),
+                    node_inside(*from)
+                )
+            };
+            Said::new("leader_elected", severity, partition, text).because(cause)
+        }
+        Event::IsrChanged { partition, from, to, cause } => {
+            let severity = if to.len() < from.len() { Warning } else { Info };
+            let verb = if to.len() < from.len() { "shrank" } else { "changed" };
+            let verb = if to.len() > from.len() { "grew" } else { verb };
+            let text = format!("The ISR of {partition} {verb} from {} to {}.", nodes(from), nodes(to));
+            Said::new("isr_changed", severity, partition, text).because(cause)
+        }
+        Event::TopicCreated { topic, partitions, replication_factor } => {
+            let text = format!(
+                "Topic {topic} was created with {} and replication factor {replication_factor}.",
+                count(*partitions, "partition", "partitions")
+            );
+            Said::new("topic_created", Info, topic, text)
+        }
+        Event::TopicDeleted { topic } => Said::new("topic_deleted", Info, topic, format!("Topic {topic} was deleted.")),
+        Event::PartitionsAdded { topic, partitions } => {
+            let text = format!("Topic {topic} grew to {}.", count(*partitions, "partition", "partitions"));
+            Said::new("partitions_added", Info, topic, text)
+        }
+        Event::GroupRebalance { group_id, generation, state, reason } => {
+            let text = format!("Group {group_id} is {state} in generation {generation}.");
+            Said::new("group_rebalance", Info, group_id, text).because(reason)
+        }
+        Event::LogTruncated { partition, from_offset, to_offset, cause } => {
+            let text =
+                format!("{} cut its log of {partition} back from offset {from_offset} to {to_offset}.", node(teller));
+            Said::new("log_truncated", Warning, partition, text).because(cause)
+        }
+        Event::NodeStateChanged { state, cause } => {
+            let (severity, text) = state_change(*state);
+            Said::new("node_state_changed", severity, node(teller), format!("{} {text}.", node(teller))).because(cause)
+        }
+        Event::ConnectionRejected { peer, reason } => {
+            let text = format!("{} closed a connection from {peer}.", node(teller));
+            Said::new("connection_rejected", Warning, node(teller), text).because(reason)
+        }
+        Event::Error { message } => Said::new("error", Warning, node(teller), format!("{}: {message}", node(teller))),
+        Event::DroppedEvents { count: dropped } => {
+            let dropped = i64::try_from(*dropped).unwrap_or(i64::MAX);
+            let text = format!("{} of {} could not be told.", count(dropped, "event", "events"), node_inside(teller));
+            Said::new("dropped_events", Warning, node(teller), text)
+                .because("More happened at once than the monitor takes in.")
+        }
+    }
+}
+
+fn fence_reason(reason: FenceReason) -> String {
+    match reason {
+        FenceReason::SessionExpired { missed_ms } => format!("No heartbeat for {missed_ms} ms: its session expired."),
+        FenceReason::ControlledShutdown => "Its controlled shutdown is complete.".into(),
+        FenceReason::Reregistered => "It registered anew: a new incarnation starts fenced.".into(),
+    }
+}
+
+fn state_change(state: NodeState) -> (Severity, &'static str) {
+    match state {
+        NodeState::Starting => (Severity::Info, "is starting"),
+        NodeState::Running => (Severity::Info, "is running"),
+        NodeState::Stopping => (Severity::Info, "is shutting down in order"),
+        NodeState::Stopped => (Severity::Warning, "has stopped"),
+        NodeState::Killed => (Severity::Critical, "was killed"),
+        NodeState::Paused => (Severity::Critical, "is paused: its sockets accept, nobody answers"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broker::types::TopicPartition;
+
+    fn said(node_id: i32, event: Event) -> EventEntry {
+        entry(1, &NodeEvent { node_id, at_ms: 5, event })
+    }
+
+    #[test]
+    fn every_kind_is_a_sentence_with_a_subject() {
+        let partition = TopicPartition::new("orders", 3);
+        let elected = |from, to, unclean| Event::LeaderElected {
+            partition: partition.clone(),
+            from,
+            to,
+            leader_epoch: 4,
+            unclean,
+            cause: "broker 1 was fenced".into(),
+        };
+        let isr = |from: &[i32], to: &[i32]| Event::IsrChanged {
+            partition: partition.clone(),
+            from: from.to_vec(),
+            to: to.to_vec(),
+            cause: "caught up".into(),
+        };
+        let state = |state| Event::NodeStateChanged { state, cause: "by hand".into() };
+        use Severity::{Critical, Info, Warning};
+        for (node_id, event, severity, text) in [
+            (3000, Event::ControllerElected { epoch: 2 }, Info, "Controller 3000 is the active controller in epoch 2."),
+            (3000, elected(1, 2, false), Info, "orders-3 is led by broker 2 (was broker 1), epoch 4."),
+            (
+                3000,
+                elected(1, 2, true),
+                Critical,
+                "orders-3 is led by broker 2 (was broker 1), epoch 4, uncleanly: records may be lost.",
+            ),
+            (3000, elected(1, -1, false), Critical, "orders-3 has no leader any more; it was broker 1."),
+            (1, isr(&[1, 2, 3], &[1, 2]), Warning, "The ISR of orders-3 shrank from 1, 2, 3 to 1, 2."),
+            (1, isr(&[1], &[1, 2]), Info, "The ISR of orders-3 grew from 1 to 1, 2."),
+            (2, state(NodeState::Killed), Critical, "Broker 2 was killed."),
+            (-1, Event::DroppedEvents { count: 1 }, Warning, "1 event of no broker could not be told."),
+            (
+                3000,
+                Event::BrokerFenced { broker_id: 2, reason: FenceReason::SessionExpired { missed_ms: 1600 } },
+                Warning,
+                "Broker 2 was fenced: it leads nothing and is in no ISR.",
+            ),
+            (
+                3000,
+                Event::TopicCreated { topic: "t".into(), partitions: 1, replication_factor: 3 },
+                Info,
+                "Topic t was created with 1 partition and replication factor 3.",
+            ),
+        ] {
+            let entry = said(node_id, event);
+            assert_eq!((entry.severity, entry.text.as_str()), (severity, text));
+            assert!(!entry.subject.is_empty() && !entry.kind.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_log_is_bounded_and_numbered() {
+        let mut log = EventLog::default();
+        let event = NodeEvent { node_id: 1, at_ms: 1, event: Event::Error { message: "x".into() } };
+        (0..EVENTS_KEPT + 10).for_each(|_| log.push(&event));
+        let entries = log.entries();
+        assert_eq!(entries.len(), EVENTS_KEPT);
+        assert_eq!((entries[0].seq, entries[EVENTS_KEPT - 1].seq), (11, EVENTS_KEPT as u64 + 10));
+    }
+}

@@ -1,0 +1,406 @@
+//! Joins what nodes publish into snapshots. Pure: reports and the time in, a [`Snapshot`] out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use broker::metadata::image::Image;
+use broker::metadata::report::{BrokerCounters, BrokerReport, ControllerReport, GroupReport, NodeState};
+use broker::types::{Id, NO_NODE, NodeId, Now};
+
+use super::names::is_controller;
+use super::rates::{self, Meter, Reading};
+use super::snapshot::{
+    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Observer, Partition, Quorum, Snapshot, Totals,
+    Voter, WorkloadStatus,
+};
+use super::topics::{Sums, Topics};
+
+/// What is known of the cluster before any node has told anything.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Cluster id.
+    pub cluster_id: String,
+    /// `lab`, `kafka` or `msk`.
+    pub profile: String,
+    /// Ids of all brokers and controllers, running or not.
+    pub node_ids: Vec<NodeId>,
+    /// `min.insync.replicas` of a topic that does not set it.
+    pub default_min_insync_replicas: i32,
+}
+
+/// All that nodes told, and what was made of it.
+#[derive(Debug, Default)]
+pub struct Join {
+    facts: Facts,
+    image: Arc<Image>,
+    newer_image: Option<Arc<Image>>,
+    states: BTreeMap<NodeId, NodeState>,
+    brokers: BTreeMap<NodeId, BrokerSeen>,
+    controllers: BTreeMap<NodeId, ControllerReport>,
+    topics: Topics,
+    groups: BTreeMap<Arc<str>, GroupSeen>,
+    workloads: Vec<WorkloadStatus>,
+    faults: Vec<ActiveFault>,
+    sequence: u64,
+    dirty: bool,
+}
+
+#[derive(Debug, Default)]
+struct BrokerSeen {
+    incarnation: Id,
+    at_ms: i64,
+    host: String,
+    port: u16,
+    counters: BrokerCounters,
+    meter: Meter,
+    fresh: bool,
+}
+
+#[derive(Debug)]
+struct GroupSeen {
+    coordinator: NodeId,
+    report: GroupReport,
+    built: Option<Arc<Group>>,
+}
+
+impl Join {
+    /// Nothing told yet.
+    pub fn new(facts: Facts) -> Join {
+        let image = Arc::new(Image { offset: -1, epoch: -1, ..Image::default() });
+        Join { facts, image, dirty: true, ..Join::default() }
+    }
+
+    /// Whether a new snapshot would differ from the last.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// The facts turned out otherwise.
+    pub fn set_facts(&mut self, facts: Facts) {
+        self.facts = facts;
+        self.dirty = true;
+    }
+
+    /// What the built-in workloads did.
+    pub fn set_workloads(&mut self, workloads: Vec<WorkloadStatus>) {
+        self.dirty |= self.workloads != workloads;
+        self.workloads = workloads;
+    }
+
+    /// Which faults are in force.
+    pub fn set_faults(&mut self, faults: Vec<ActiveFault>) {
+        self.dirty |= self.faults != faults;
+        self.faults = faults;
+    }
+
+    /// The cluster did something with a node.
+    pub fn lifecycle(&mut self, node_id: NodeId, state: NodeState) {
+        self.dirty |= self.states.insert(node_id, state) != Some(state);
+    }
+
+    /// A broker told its state.
+    pub fn broker(&mut self, report: &BrokerReport) {
+        let id = report.node_id;
+        self.offer_image(report.image.as_ref());
+        let seen = self.brokers.entry(id).or_default();
+        if seen.incarnation != report.incarnation {
+            self.topics.forget_node(id);
+        }
+        self.dirty |= seen.incarnation != report.incarnation
+            || seen.counters != report.counters
+            || (&seen.host, seen.port) != (&report.host, report.port)
+            || !(report.partitions.is_empty() && report.removed.is_empty() && report.groups.is_empty());
+        seen.incarnation = report.incarnation;
+        seen.at_ms = report.at_ms;
+        seen.host.clone_from(&report.host);
+        seen.port = report.port;
+        seen.counters.clone_from(&report.counters);
+        seen.fresh = true;
+        for gone in &report.removed {
+            self.topics.remove_replica(id, &gone.topic, gone.partition);
+        }
+        for replica in &report.partitions {
+            self.topics.set_replica(id, replica);
+        }
+        for group in &report.groups {
+            self.group(id, group);
+        }
+    }
+
+    fn group(&mut self, coordinator: NodeId, report: &GroupReport) {
+        if report.state.is_some() {
+            let seen = GroupSeen { coordinator, report: report.clone(), built: None };
+            self.groups.insert(report.group_id.clone(), seen);
+        } else if self.groups.get(&report.group_id).is_some_and(|seen| seen.coordinator == coordinator) {
+            // Only the coordinator's own word removes a group: one that lost it may say so late.
+            self.groups.remove(&report.group_id);
+        }
+    }
+
+    /// A controller told its state.
+    pub fn controller(&mut self, report: &ControllerReport) {
+        self.offer_image(report.image.as_ref());
+        let report = ControllerReport { image: None, at_ms: 0, ..report.clone() };
+        let before = self.controllers.get(&report.node_id);
+        self.dirty |= before.is_none_or(|before| !same_controller_state(before, &report));
+        self.controllers.insert(report.node_id, report);
+    }
+
+    fn offer_image(&mut self, image: Option<&Arc<Image>>) {
+        let Some(image) = image else { return };
+        let newest = self.newer_image.as_ref().unwrap_or(&self.image);
+        if (image.epoch, image.offset) > (newest.epoch, newest.offset) {
+            // A topic that was made again drops what replicas told of the old one: that must not wait until they tell of the new one.
+            let other_topics = image.topic_ids != newest.topic_ids;
+            self.newer_image = Some(image.clone());
+            self.dirty = true;
+            if other_topics {
+                self.apply_image();
+            }
+        }
+    }
+
+    fn apply_image(&mut self) {
+        if let Some(image) = self.newer_image.take() {
+            self.topics.set_image(&image, self.facts.default_min_insync_replicas);
+            self.image = image;
+        }
+    }
+
+    /// Ends a second: rates and lags in time are taken anew.
+    pub fn tick(&mut self, now: Now) {
+        let mut topic_rates: BTreeMap<Arc<str>, (f64, f64)> = BTreeMap::new();
+        for (id, seen) in &mut self.brokers {
+            let running = self.states.get(id).is_none_or(|state| *state == NodeState::Running);
+            self.dirty |= if running {
+                let reading = Reading {
+                    incarnation: seen.incarnation,
+                    at_ms: seen.at_ms,
+                    counters: &seen.counters,
+                    fresh: std::mem::take(&mut seen.fresh),
+                };
+                seen.meter.tick(now, &reading)
+            } else {
+                seen.meter.stop()
+            };
+            for (name, (messages, bytes)) in &seen.meter.topics {
+                let sum = topic_rates.entry(name.clone()).or_default();
+                sum.0 += messages;
+                sum.1 += bytes;
+            }
+        }
+        self.topics.set_rates(&topic_rates);
+        for group in self.groups.values_mut() {
+            for (partition, _) in &group.report.offsets {
+                self.topics.note_history(now.wall_ms, &partition.topic, partition.partition);
+            }
+            // A lag in time grows while nobody reads.
+            self.dirty |= group.built.as_ref().is_some_and(|built| built.total_lag > 0);
+        }
+    }
+
+    /// The cluster as it is known now.
+    pub fn snapshot(&mut self, now: Now) -> Snapshot {
+        self.apply_image();
+        self.dirty = false;
+        self.sequence += 1;
+        let built = self.topics.build();
+        let groups = self.build_groups(now);
+        let brokers = self.brokers(&built.sums);
+        let totals = self.totals(&built.sums, built.topics.len(), &brokers, &groups);
+        Snapshot {
+            cluster_id: self.facts.cluster_id.clone(),
+            profile: self.facts.profile.clone(),
+            sequence: self.sequence,
+            at_ms: now.wall_ms,
+            quorum: self.quorum(),
+            brokers,
+            topics: built.topics,
+            groups,
+            totals,
+            workloads: self.workloads.clone(),
+            faults: self.faults.clone(),
+        }
+    }
+
+    /// What the cluster did with a node; a node that tells something runs.
+    fn state(&self, id: NodeId) -> NodeState {
+        let told = self.brokers.contains_key(&id) || self.controllers.contains_key(&id);
+        self.states.get(&id).copied().unwrap_or(if told { NodeState::Running } else { NodeState::Starting })
+    }
+
+    fn ids(&self, controllers: bool) -> BTreeSet<NodeId> {
+        let told = self.states.keys().chain(self.brokers.keys()).chain(self.controllers.keys());
+        let registered = self.image.brokers.keys().chain(self.image.controllers.keys());
+        let all = self.facts.node_ids.iter().chain(told).chain(registered);
+        all.copied().filter(|id| is_controller(*id) == controllers).collect()
+    }
+
+    fn brokers(&self, sums: &Sums) -> Vec<Broker> {
+        self.ids(false).into_iter().map(|id| self.broker_now(id, sums)).collect()
+    }
+
+    fn broker_now(&self, id: NodeId, sums: &Sums) -> Broker {
+        let registered = self.image.brokers.get(&id);
+        let endpoint = registered.and_then(|broker| broker.endpoints.first());
+        let seen = self.brokers.get(&id);
+        let sums = sums.brokers.get(&id).copied().unwrap_or_default();
+        Broker {
+            id,
+            rack: registered.and_then(|broker| broker.rack.clone()),
+            host: seen
+                .map(|seen| seen.host.clone())
+                .filter(|host| !host.is_empty())
+                .unwrap_or_else(|| endpoint.map(|endpoint| endpoint.host.clone()).unwrap_or_default()),
+            port: seen
+                .map(|seen| seen.port)
+                .filter(|port| *port != 0)
+                .or(endpoint.map(|endpoint| endpoint.port))
+                .unwrap_or(0),
+            state: self.state(id),
+            fenced: registered.is_none_or(|broker| broker.fenced),
+            epoch: registered.map_or(-1, |broker| broker.epoch),
+            leaders: sums.leaders,
+            replicas: sums.replicas,
+            out_of_sync_replicas: sums.out_of_sync,
+            log_size_bytes: sums.size_bytes,
+            counters: seen.map(|seen| seen.counters.clone()).unwrap_or_default(),
+            rates: seen.map(|seen| seen.meter.rates).unwrap_or_default(),
+        }
+    }
+
+    fn quorum(&self) -> Quorum {
+        let running: Vec<&ControllerReport> =
+            self.controllers.values().filter(|report| self.state(report.node_id) == NodeState::Running).collect();
+        let epoch = running.iter().map(|report| report.epoch).max().unwrap_or(0);
+        let in_epoch = || running.iter().filter(|report| report.epoch == epoch);
+        let leader = in_epoch().find(|report| report.role == "leader");
+        let known = |id: &NodeId| *id >= 0 && self.state(*id) == NodeState::Running;
+        let leader_id =
+            leader.map(|report| report.node_id).or_else(|| in_epoch().map(|report| report.leader_id).find(known));
+        Quorum {
+            leader_id: leader_id.unwrap_or(NO_NODE),
+            epoch,
+            high_watermark: running.iter().map(|report| report.high_watermark).max().unwrap_or(0),
+            voters: self.ids(true).into_iter().map(|id| self.voter(id)).collect(),
+            observers: leader.map_or_else(Vec::new, |report| {
+                report
+                    .observers
+                    .iter()
+                    .map(|(id, log_end_offset, _)| Observer { id: *id, log_end_offset: *log_end_offset })
+                    .collect()
+            }),
+        }
+    }
+
+    fn voter(&self, id: NodeId) -> Voter {
+        let state = self.state(id);
+        let report = self.controllers.get(&id);
+        let role = match report {
+            Some(report) if state == NodeState::Running => report.role,
+            _ if state == NodeState::Starting => "unattached",
+            _ => "offline",
+        };
+        Voter {
+            id,
+            state,
+            role: role.into(),
+            log_end_offset: report.map_or(0, |report| report.log_end_offset),
+            leader_id: report.map_or(NO_NODE, |report| report.leader_id),
+            epoch: report.map_or(0, |report| report.epoch),
+            high_watermark: report.map_or(0, |report| report.high_watermark),
+        }
+    }
+
+    fn build_groups(&mut self, now: Now) -> Vec<Arc<Group>> {
+        let topics = &self.topics;
+        let groups = self.groups.values_mut().map(|seen| {
+            let group = build_group(seen, topics, now);
+            // Readers compare by pointer: a group that did not change keeps its `Arc`.
+            match &seen.built {
+                Some(built) if **built == group => built.clone(),
+                _ => seen.built.insert(Arc::new(group)).clone(),
+            }
+        });
+        groups.collect()
+    }
+
+    fn totals(&self, sums: &Sums, topics: usize, brokers: &[Broker], groups: &[Arc<Group>]) -> Totals {
+        let leads =
+            |report: &&ControllerReport| report.role == "leader" && self.state(report.node_id) == NodeState::Running;
+        Totals {
+            topics,
+            partitions: sums.partitions,
+            replicas: sums.replicas,
+            under_replicated_partitions: sums.under_replicated,
+            under_min_isr_partitions: sums.under_min_isr,
+            offline_partitions: sums.offline,
+            active_controllers: self.controllers.values().filter(leads).count(),
+            log_size_bytes: sums.size_bytes,
+            total_lag: groups.iter().map(|group| group.total_lag).sum(),
+            rates: rates::sum(brokers.iter().map(|broker| &broker.rates)),
+        }
+    }
+}
+
+fn same_controller_state(one: &ControllerReport, other: &ControllerReport) -> bool {
+    let state = |report: &ControllerReport| {
+        (report.role, report.leader_id, report.epoch, report.log_end_offset, report.high_watermark)
+    };
+    // How long ago each voter fetched differs every time and is not shown.
+    let ends = |nodes: &[(NodeId, i64, i64)]| nodes.iter().map(|(id, end, _)| (*id, *end)).collect::<Vec<_>>();
+    state(one) == state(other)
+        && ends(&one.voters) == ends(&other.voters)
+        && ends(&one.observers) == ends(&other.observers)
+}
+
+fn build_group(seen: &GroupSeen, topics: &Topics, now: Now) -> Group {
+    let report = &seen.report;
+    let offsets: Vec<GroupOffset> = report
+        .offsets
+        .iter()
+        .map(|(partition, committed_offset)| {
+            let known: Option<&Partition> = topics.partition(&partition.topic, partition.partition);
+            let lag = known.map_or(0, |known| (known.high_watermark - committed_offset).max(0));
+            let lag_ms = match known {
+                None => None,
+                Some(_) if lag == 0 => Some(0),
+                Some(_) => topics.age_ms(now.wall_ms, &partition.topic, partition.partition, *committed_offset),
+            };
+            GroupOffset {
+                topic: partition.topic.clone(),
+                partition: partition.partition,
+                committed_offset: *committed_offset,
+                lag,
+                lag_ms,
+            }
+        })
+        .collect();
+    Group {
+        id: report.group_id.clone(),
+        kind: "classic",
+        state: report.state.unwrap_or("Dead"),
+        generation: report.generation,
+        protocol: report.protocol.clone(),
+        coordinator: seen.coordinator,
+        members: report
+            .members
+            .iter()
+            .map(|member| Member {
+                id: member.member_id.clone(),
+                client_id: member.client_id.clone(),
+                host: member.client_host.clone(),
+                assignment: member
+                    .assignment
+                    .iter()
+                    .map(|partition| AssignedPartition {
+                        topic: partition.topic.clone(),
+                        partition: partition.partition,
+                    })
+                    .collect(),
+            })
+            .collect(),
+        total_lag: offsets.iter().map(|offset| offset.lag).sum(),
+        offsets,
+    }
+}

@@ -1,0 +1,114 @@
+//! Lag in time: how long ago did the log end stand where a group is now?
+//!
+//! A short history of (time, high watermark) per partition answers it, by interpolation between two points.
+
+use std::collections::VecDeque;
+
+/// Points kept per partition. When full, every other point of the older half goes: recent history stays sharp, old history stays.
+const POINTS_KEPT: usize = 96;
+
+/// The log end of one partition over time.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    points: VecDeque<Point>,
+}
+
+/// The high watermark stood at `offset` from `first_ms` to `last_ms`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Point {
+    offset: i64,
+    first_ms: i64,
+    last_ms: i64,
+}
+
+impl History {
+    /// Notes where the high watermark stands.
+    pub fn note(&mut self, at_ms: i64, high_watermark: i64) {
+        if self.points.back().is_some_and(|last| high_watermark < last.offset || at_ms < last.last_ms) {
+            // The log was cut back, or the clock was set back: what came before says nothing now.
+            self.points.clear();
+        }
+        match self.points.back_mut() {
+            Some(last) if last.offset == high_watermark => last.last_ms = at_ms,
+            _ => {
+                if self.points.len() == POINTS_KEPT {
+                    self.thin_out();
+                }
+                self.points.push_back(Point { offset: high_watermark, first_ms: at_ms, last_ms: at_ms });
+            }
+        }
+    }
+
+    /// How long ago the high watermark left `offset`; `None`: that was before this history began.
+    pub fn age_ms(&self, now_ms: i64, offset: i64) -> Option<i64> {
+        let later = self.points.partition_point(|point| point.offset <= offset);
+        if later == self.points.len() {
+            return Some(0);
+        }
+        let before = self.points.get(later.checked_sub(1)?)?;
+        let after = self.points.get(later)?;
+        let part = (offset - before.offset) as f64 / (after.offset - before.offset) as f64;
+        let left_ms = before.last_ms + (part * (after.first_ms - before.last_ms) as f64) as i64;
+        Some((now_ms - left_ms).max(0))
+    }
+
+    fn thin_out(&mut self) {
+        let mut index = 0;
+        let half = self.points.len() / 2;
+        self.points.retain(|_| {
+            index += 1;
+            index > half || index % 2 == 1
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(points: &[(i64, i64)]) -> History {
+        let mut history = History::default();
+        for (at_ms, high_watermark) in points {
+            history.note(*at_ms, *high_watermark);
+        }
+        history
+    }
+
+    #[test]
+    fn age_table() {
+        // (points, now, offset, age)
+        let steady: &[(i64, i64)] = &[(1000, 0), (2000, 100), (3000, 200)];
+        let idle_then_burst: &[(i64, i64)] = &[(1000, 100), (60_000, 100), (61_000, 200)];
+        for (points, now_ms, offset, expected) in [
+            (steady, 3000, 200, Some(0)),
+            (steady, 3000, 100, Some(1000)),
+            (steady, 3500, 150, Some(1000)),
+            (steady, 3000, 0, Some(2000)),
+            (steady, 3000, -1, None),
+            (idle_then_burst, 61_000, 100, Some(1000)),
+            (idle_then_burst, 61_000, 99, None),
+            (&[], 1000, 5, Some(0)),
+        ] {
+            assert_eq!(history(points).age_ms(now_ms, offset), expected, "{points:?} {offset}");
+        }
+    }
+
+    #[test]
+    fn a_log_cut_back_starts_anew() {
+        let cut = history(&[(1000, 0), (2000, 100), (3000, 50), (4000, 60)]);
+        assert_eq!(cut.age_ms(4000, 50), Some(1000));
+        assert_eq!(cut.age_ms(4000, 10), None);
+    }
+
+    #[test]
+    fn history_is_bounded_and_keeps_its_beginning() {
+        let mut history = History::default();
+        for second in 0..10_000 {
+            history.note(second * 1000, second * 10);
+        }
+        assert!(history.points.len() <= POINTS_KEPT);
+        let age_ms = history.age_ms(9_999_000, 99_000).unwrap();
+        assert!((age_ms - 99_000).abs() < 2000, "{age_ms}");
+        assert!(history.age_ms(9_999_000, 0).is_some());
+    }
+}

@@ -1,0 +1,41 @@
+//! How nodes are called in sentences.
+
+use broker::types::NodeId;
+
+/// First id of a controller: brokers are numbered from 1, controllers from here (design.md, section 5).
+pub const FIRST_CONTROLLER_ID: NodeId = 3000;
+
+/// Whether an id is a controller's.
+pub fn is_controller(id: NodeId) -> bool {
+    id >= FIRST_CONTROLLER_ID
+}
+
+/// `Broker 2`, `Controller 3001`; `The program` for -1.
+pub fn node(id: NodeId) -> String {
+    if id < 0 {
+        "The program".into()
+    } else if is_controller(id) {
+        format!("Controller {id}")
+    } else {
+        format!("Broker {id}")
+    }
+}
+
+/// `broker 2`, `controller 3001`; `no broker` for -1.
+pub fn node_inside(id: NodeId) -> String {
+    if id < 0 { "no broker".into() } else { node(id).to_lowercase() }
+}
+
+/// `1, 2, 3`, or `nobody`.
+pub fn nodes(ids: &[NodeId]) -> String {
+    if ids.is_empty() {
+        return "nobody".into();
+    }
+    ids.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `1` → `1 partition`, `3` → `3 partitions`.
+pub fn count(number: impl Into<i64>, one: &str, many: &str) -> String {
+    let number = number.into();
+    format!("{number} {}", if number == 1 { one } else { many })
+}

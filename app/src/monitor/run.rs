@@ -1,0 +1,231 @@
+//! The monitor's thread: takes in reports, joins them, publishes views.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use broker::metadata::report::{NodeEvent, Report};
+use broker::types::Now;
+use crossbeam_channel::{Receiver, Sender, select, tick};
+
+use super::events::EventLog;
+use super::join::{Facts, Join};
+use super::series::Recorder;
+use super::slot::ViewSlot;
+use super::snapshot::{ActiveFault, Snapshot, WorkloadStatus};
+use super::view::View;
+
+/// How many reports may wait; nodes keep what does not fit for their next report.
+pub const REPORTS_WAITING: usize = 4_096;
+
+/// How many words of the program may wait.
+const WORDS_WAITING: usize = 256;
+
+/// At most 20 snapshots a second.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(50);
+
+/// Joining a big cluster must not take more than this part of a core: one part in so many.
+const SNAPSHOT_SHARE: u32 = 20;
+
+/// Reports taken in before the clock is looked at again.
+const REPORTS_AT_ONCE: usize = 1_024;
+
+/// What the program itself has to tell the monitor.
+#[derive(Clone, Debug)]
+pub enum Word {
+    /// What is known of the cluster.
+    Facts(Facts),
+    /// The built-in workloads.
+    Workloads(Vec<WorkloadStatus>),
+    /// The faults in force.
+    Faults(Vec<ActiveFault>),
+    /// Something that happened outside the nodes.
+    Event(NodeEvent),
+}
+
+/// The running monitor.
+pub struct Monitor {
+    slot: ViewSlot,
+    words: Sender<Word>,
+}
+
+impl Monitor {
+    /// Starts the thread; it ends when the monitor and all clones of [`Monitor::words`] are gone.
+    pub fn start(facts: Facts, reports: Receiver<Report>) -> io::Result<Monitor> {
+        let slot = ViewSlot::default();
+        let (words, words_in) = crossbeam_channel::bounded(WORDS_WAITING);
+        let worker = Worker::new(facts, slot.clone());
+        std::thread::Builder::new().name("monitor".into()).spawn(move || worker.run(&reports, &words_in))?;
+        Ok(Monitor { slot, words })
+    }
+
+    /// Where the views appear.
+    pub fn slot(&self) -> ViewSlot {
+        self.slot.clone()
+    }
+
+    /// Where the program tells what it knows.
+    pub fn words(&self) -> Sender<Word> {
+        self.words.clone()
+    }
+}
+
+struct Worker {
+    join: Join,
+    recorder: Recorder,
+    events: EventLog,
+    new_events: bool,
+    snapshot: Arc<Snapshot>,
+    slot: ViewSlot,
+    started: Instant,
+    next_snapshot: Instant,
+}
+
+impl Worker {
+    fn new(facts: Facts, slot: ViewSlot) -> Worker {
+        let started = Instant::now();
+        Worker {
+            join: Join::new(facts),
+            recorder: Recorder::default(),
+            events: EventLog::default(),
+            new_events: false,
+            snapshot: Arc::default(),
+            slot,
+            started,
+            next_snapshot: started,
+        }
+    }
+
+    fn run(mut self, reports: &Receiver<Report>, words: &Receiver<Word>) {
+        let seconds = tick(Duration::from_secs(1));
+        let mut reports = reports.clone();
+        loop {
+            let wait = if self.has_news() {
+                self.next_snapshot.saturating_duration_since(Instant::now())
+            } else {
+                Duration::MAX
+            };
+            let mut second_over = false;
+            select! {
+                recv(reports) -> report => match report {
+                    Ok(report) => {
+                        self.take(report);
+                        reports.try_iter().take(REPORTS_AT_ONCE).for_each(|report| self.take(report));
+                    }
+                    // All nodes are gone; the program may still speak.
+                    Err(_) => reports = crossbeam_channel::never(),
+                },
+                recv(words) -> word => match word {
+                    Ok(word) => self.hear(word),
+                    Err(_) => return,
+                },
+                recv(seconds) -> _ => second_over = true,
+                default(wait) => {}
+            }
+            self.publish(second_over);
+        }
+    }
+
+    fn has_news(&self) -> bool {
+        self.join.is_dirty() || self.new_events
+    }
+
+    fn now(&self) -> Now {
+        let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        Now { mono: self.started.elapsed(), wall_ms }
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Broker(report) => self.join.broker(&report),
+            Report::Controller(report) => self.join.controller(&report),
+            Report::Lifecycle { node_id, state, .. } => self.join.lifecycle(node_id, state),
+            Report::Event(event) => self.note(event),
+        }
+    }
+
+    fn hear(&mut self, word: Word) {
+        match word {
+            Word::Facts(facts) => self.join.set_facts(facts),
+            Word::Workloads(workloads) => self.join.set_workloads(workloads),
+            Word::Faults(faults) => self.join.set_faults(faults),
+            Word::Event(event) => self.note(event),
+        }
+    }
+
+    fn note(&mut self, event: NodeEvent) {
+        self.events.push(&event);
+        self.new_events = true;
+    }
+
+    /// Publishes what is new, if it is time.
+    fn publish(&mut self, second_over: bool) {
+        let began = Instant::now();
+        if second_over {
+            self.join.tick(self.now());
+        }
+        let due = began >= self.next_snapshot;
+        if !second_over && !(due && self.has_news()) {
+            return;
+        }
+        if self.join.is_dirty() {
+            self.snapshot = Arc::new(self.join.snapshot(self.now()));
+        }
+        if second_over {
+            self.recorder.record(self.now().wall_ms, &self.snapshot);
+        }
+        self.new_events = false;
+        let view = View {
+            snapshot: self.snapshot.clone(),
+            series: self.recorder.store(),
+            events: self.events.entries(),
+            notices: Vec::new(),
+        };
+        self.slot.publish(view);
+        self.next_snapshot = began + SNAPSHOT_EVERY.max(began.elapsed() * SNAPSHOT_SHARE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use broker::metadata::report::{BrokerReport, Event, NodeState};
+
+    /// Waits on the slot's own wake-up for a view that pleases.
+    fn wait_for(slot: &ViewSlot, woken: &Receiver<()>, pleases: impl Fn(&View) -> bool) -> View {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let view = slot.latest();
+            if pleases(&view) {
+                return view;
+            }
+            woken.recv_deadline(deadline).expect("the monitor publishes in time");
+        }
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let (reports, reports_in) = crossbeam_channel::bounded(REPORTS_WAITING);
+        let monitor = Monitor::start(Facts { node_ids: vec![1, 3000], ..Facts::default() }, reports_in).unwrap();
+        let slot = monitor.slot();
+        let (wake, woken) = crossbeam_channel::unbounded();
+        slot.on_change(move || drop(wake.send(())));
+        let broker = BrokerReport { node_id: 1, host: "h".into(), port: 9092, ..BrokerReport::default() };
+        reports.send(Report::Broker(Arc::new(broker))).unwrap();
+        reports.send(Report::Lifecycle { node_id: 1, state: NodeState::Paused, at_ms: 0 }).unwrap();
+        let event = NodeEvent { node_id: 1, at_ms: 1, event: Event::Error { message: "disk".into() } };
+        reports.send(Report::Event(event.clone())).unwrap();
+        monitor.words().send(Word::Event(NodeEvent { node_id: -1, ..event })).unwrap();
+        let view = wait_for(&slot, &woken, |view| {
+            view.events.len() == 2 && view.snapshot.brokers.first().is_some_and(|broker| broker.port == 9092)
+        });
+        let view_later = wait_for(&slot, &woken, |view| !view.series.at_ms.is_empty());
+        assert_eq!(view.snapshot.brokers[0].state, NodeState::Paused);
+        assert_eq!(view.snapshot.quorum.voters[0].state, NodeState::Starting);
+        assert!(view_later.snapshot.sequence >= view.snapshot.sequence);
+        // The nodes are gone: the program is still heard.
+        drop(reports);
+        monitor.words().send(Word::Facts(Facts { cluster_id: "later".into(), ..Facts::default() })).unwrap();
+        wait_for(&slot, &woken, |view| view.snapshot.cluster_id == "later");
+    }
+}

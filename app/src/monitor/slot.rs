@@ -1,0 +1,96 @@
+//! Where the newest [`View`] lies for whoever wants to read it. Writing swaps a pointer; nobody waits for a reader.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::command::Notice;
+use super::view::View;
+
+/// Notices that wait for the window; older ones fall out, as there may be no window to read them.
+const NOTICES_KEPT: usize = 64;
+
+type Wake = Box<dyn Fn() + Send>;
+
+/// A shared place for the newest view. Clones share it.
+#[derive(Clone, Default)]
+pub struct ViewSlot {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    view: RwLock<View>,
+    notices: Mutex<VecDeque<Notice>>,
+    wake: Mutex<Option<Wake>>,
+}
+
+impl ViewSlot {
+    /// The newest view, without notices.
+    pub fn latest(&self) -> View {
+        self.inner.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The newest view with the notices that arrived since the last call. For the window: there is one reader of notices.
+    pub fn take(&self) -> View {
+        let mut view = self.latest();
+        view.notices = locked(&self.inner.notices).drain(..).collect();
+        view
+    }
+
+    /// Called, from the monitor's thread, whenever there is something new. It must be quick.
+    pub fn on_change(&self, wake: impl Fn() + Send + 'static) {
+        *locked(&self.inner.wake) = Some(Box::new(wake));
+    }
+
+    /// Puts a new view in place and wakes the reader.
+    pub fn publish(&self, view: View) {
+        *self.inner.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        self.wake();
+    }
+
+    /// Adds an answer for the window and wakes it.
+    pub fn notify(&self, notice: Notice) {
+        let mut notices = locked(&self.inner.notices);
+        if notices.len() == NOTICES_KEPT {
+            notices.pop_front();
+        }
+        notices.push_back(notice);
+        drop(notices);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(wake) = locked(&self.inner.wake).as_ref() {
+            wake();
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn notices_are_taken_once_and_bounded() {
+        let slot = ViewSlot::default();
+        let woken = Arc::new(AtomicUsize::new(0));
+        let counter = woken.clone();
+        slot.on_change(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        for number in 0..100 {
+            slot.notify(Notice { ok: true, text: number.to_string() });
+        }
+        assert_eq!(woken.load(Ordering::Relaxed), 100);
+        assert!(slot.latest().notices.is_empty());
+        let taken = slot.take().notices;
+        assert_eq!(taken.len(), NOTICES_KEPT);
+        assert_eq!(taken[NOTICES_KEPT - 1].text, "99");
+        assert!(slot.take().notices.is_empty());
+    }
+}
