@@ -1,1 +1,5 @@
-//! End to end tests: what they share.
+//! End to end: what the tests share. A real `brokerscope serve` as a process of its own, its HTTP API, and clients that we did not write.
+
+pub mod clients;
+pub mod serve;
+pub mod wait;

@@ -20,7 +20,7 @@ pub enum PeerMessage {
     Request { correlation: u64, body: PeerRequest },
     /// Its answer.
     Response { correlation: u64, body: PeerResponse },
-    /// The network's answer where nobody listens: the node is down (connection refused).
+    /// The network's answer where nobody listens: the node is down (connection refused). 0: to a message of the quorum's.
     Refused { correlation: u64 },
 }
 

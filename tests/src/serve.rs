@@ -1,0 +1,189 @@
+//! A `brokerscope serve` process on free ports, with an ephemeral cluster, and its HTTP API.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::wait::wait_for;
+
+/// The longest that a cluster may take to be ready on a busy machine; nothing is measured by it.
+const READY: Duration = Duration::from_secs(60);
+
+/// The program, built if need be with the profile of the running test.
+///
+/// # Panics
+/// If cargo cannot build it.
+pub fn program() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            // …/target/<profile>/deps/<test>
+            let test = std::env::current_exe().expect("a test has a path");
+            let profile_dir = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps").to_path_buf();
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--quiet", "--package", "brokerscope", "--bin", "brokerscope"]);
+            if profile_dir.file_name().is_some_and(|name| name == "release") {
+                build.arg("--release");
+            }
+            let built = build.current_dir(root()).status().expect("cargo runs");
+            assert!(built.success(), "cargo could not build brokerscope");
+            profile_dir.join("brokerscope")
+        })
+        .clone()
+}
+
+/// The top of the project.
+///
+/// # Panics
+/// Never: this crate lies one level below it.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the project").to_path_buf()
+}
+
+/// A running `brokerscope serve`. Dropping it kills it.
+pub struct Serve {
+    child: Child,
+    /// `127.0.0.1:…,…`
+    pub bootstrap_servers: String,
+    /// `http://127.0.0.1:…`
+    pub http: String,
+    agent: ureq::Agent,
+    _dir: tempfile::TempDir,
+}
+
+impl Serve {
+    /// Starts an ephemeral cluster in the lab profile on free ports and waits until it takes writes.
+    pub fn start() -> Serve {
+        Serve::start_with(&["--ephemeral"])
+    }
+
+    /// Starts with more arguments (`--ephemeral` or `--data-dir` among them).
+    ///
+    /// # Panics
+    /// If it ends or is not ready in time.
+    pub fn start_with(arguments: &[&str]) -> Serve {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let ready_file = dir.path().join("ready.json");
+        let mut child = Command::new(program())
+            .arg("serve")
+            .args(["--kafka-port", "0", "--http-port", "0", "--ready-file"])
+            .arg(&ready_file)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("brokerscope starts");
+        let ready: Value = wait_for("the ready file", READY, || {
+            if let Some(status) = child.try_wait().expect("a child can be asked") {
+                panic!("brokerscope ended early: {status}");
+            }
+            let text = std::fs::read_to_string(&ready_file).map_err(|error| error.to_string())?;
+            serde_json::from_str(&text).map_err(|error| error.to_string())
+        });
+        let text = |key: &str| ready[key].as_str().expect("the ready file has it").to_string();
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(30)))
+            .http_status_as_error(false)
+            .build()
+            .into();
+        Serve { child, bootstrap_servers: text("bootstrap_servers"), http: text("http"), agent, _dir: dir }
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Addresses of the brokers, broker 1 first.
+    pub fn addresses(&self) -> Vec<String> {
+        self.bootstrap_servers.split(',').map(str::to_string).collect()
+    }
+
+    /// GET, as text with its status.
+    ///
+    /// # Panics
+    /// If nobody answers.
+    pub fn get_text(&self, path: &str) -> (u16, String) {
+        let mut response = self.agent.get(format!("{}{path}", self.http)).call().expect("HTTP answers");
+        (response.status().as_u16(), response.body_mut().read_to_string().expect("text"))
+    }
+
+    /// GET, as JSON.
+    ///
+    /// # Panics
+    /// If the answer is no JSON.
+    pub fn get(&self, path: &str) -> Value {
+        let (status, text) = self.get_text(path);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {status} {text}: {error}"))
+    }
+
+    /// POST JSON; status and answer.
+    ///
+    /// # Panics
+    /// If the answer is no JSON.
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let mut response = self.agent.post(format!("{}{path}", self.http)).send_json(body).expect("HTTP answers");
+        (response.status().as_u16(), response.body_mut().read_json().unwrap_or(Value::Null))
+    }
+
+    /// DELETE; status.
+    ///
+    /// # Panics
+    /// If nobody answers.
+    pub fn delete(&self, path: &str) -> u16 {
+        self.agent.delete(format!("{}{path}", self.http)).call().expect("HTTP answers").status().as_u16()
+    }
+
+    /// `GET /api/cluster`.
+    pub fn cluster(&self) -> Value {
+        self.get("/api/cluster")
+    }
+
+    /// Injects a fault (`{"kind":"kill","broker":2}`); its id.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn fault(&self, body: &Value) -> u64 {
+        let (status, answer) = self.post("/api/faults", body);
+        answer["id"].as_u64().unwrap_or_else(|| panic!("{body}: {status} {answer}"))
+    }
+
+    /// Leader of a partition now; -1 if none or not known.
+    pub fn leader(&self, topic: &str, partition: usize) -> i64 {
+        let cluster = self.cluster();
+        let topics = cluster["topics"].as_array().cloned().unwrap_or_default();
+        topics
+            .iter()
+            .find(|entry| entry["name"] == topic)
+            .and_then(|entry| entry["partitions"][partition]["leader"].as_i64())
+            .unwrap_or(-1)
+    }
+
+    /// Active controller now; -1 if none is known.
+    pub fn active_controller(&self) -> i64 {
+        self.cluster()["quorum"]["leader_id"].as_i64().unwrap_or(-1)
+    }
+
+    /// SIGTERM, and how it ended.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn terminate(mut self) -> ExitStatus {
+        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        wait_for("the end of brokerscope", READY, || match self.child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            other => Err(format!("{other:?}")),
+        })
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
