@@ -1,1 +1,33 @@
-//! Group coordinator. Pure.
+//! Group coordinator: classic consumer groups and committed offsets, for the partitions of `__consumer_offsets` that this broker leads.
+//!
+//! Pure: requests, append results and time go in; replies, appends and events come out. It knows the metadata image, but no log, no
+//! replica and no connection: who asked is an opaque [`ReplyTo`], and what must be written is an [`Output::Append`] whose fate comes back
+//! through [`GroupCoordinator::on_append_result`]. Nothing is answered as written before it is committed.
+//!
+//! Sources: `org.apache.kafka.coordinator.group` (`GroupMetadataManager`, `OffsetMetadataManager`, `classic.ClassicGroup`).
+
+mod admin;
+mod api;
+mod classic;
+mod config;
+mod consumer_protocol;
+mod coordinator;
+mod expiry;
+mod join;
+mod leave;
+mod load;
+mod offset_commit;
+mod offset_fetch;
+mod pending;
+mod rebalance;
+pub mod record;
+mod report;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod timer;
+
+pub use api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo};
+pub use classic::GroupState;
+pub use config::{GroupConfig, Limits};
+pub use coordinator::{GroupCoordinator, java_hash};

@@ -1,0 +1,370 @@
+//! The coordinator as a whole: its partitions, what they share, and who gets which input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::api::{AppendToken, GroupResponse, OffsetsRecord, Output, ReplyTo};
+use super::classic::ClassicGroup;
+use super::config::GroupConfig;
+use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then};
+use super::record::OffsetAndMetadata;
+use super::timer::{TimerKey, Timers};
+use crate::protocol::ErrorCode;
+use crate::types::Now;
+
+/// Offsets of one group: topic → partition → offset.
+pub(super) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, OffsetAndMetadata>>;
+
+/// What all partitions of one coordinator share.
+pub(super) struct Shared {
+    pub(super) config: GroupConfig,
+    pub(super) timers: Timers,
+    pub(super) outputs: Vec<Output>,
+    pub(super) rng: StdRng,
+    /// Groups whose report has changed.
+    pub(super) dirty: BTreeSet<Arc<str>>,
+    pub(super) gathers: BTreeMap<u64, Gather>,
+    /// Appends that were refused before they were asked for: too many on their way.
+    refused: Vec<(i32, AppendToken)>,
+    next_token: u64,
+    pub(super) group_count: usize,
+    pub(super) offset_count: usize,
+    pub(super) offset_metadata_bytes: usize,
+}
+
+impl Shared {
+    pub(super) fn reply(&mut self, to: ReplyTo, response: GroupResponse) {
+        self.outputs.push(Output::Reply { to, response });
+    }
+
+    pub(super) fn reply_all(&mut self, answers: impl IntoIterator<Item = (ReplyTo, GroupResponse)>) {
+        for (to, response) in answers {
+            self.reply(to, response);
+        }
+    }
+
+    /// A number that names nothing else.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.next_token += 1;
+        self.next_token
+    }
+}
+
+/// One partition of `__consumer_offsets` that this broker leads.
+pub(super) struct Shard {
+    pub(super) loading: bool,
+    pub(super) groups: BTreeMap<Arc<str>, ClassicGroup>,
+    /// Committed offsets only; those on their way are in `log`.
+    pub(super) offsets: BTreeMap<Arc<str>, GroupOffsets>,
+    pub(super) log: PendingLog,
+}
+
+/// One call's hands: what a group needs to act.
+pub(super) struct Step<'a> {
+    pub(super) shared: &'a mut Shared,
+    pub(super) log: &'a mut PendingLog,
+    pub(super) partition: i32,
+    pub(super) now: Now,
+}
+
+impl Step<'_> {
+    /// Asks for an append. If too much is on its way already, it fails as one that lacks replicas would.
+    pub(super) fn append(&mut self, records: Vec<OffsetsRecord>, changes: Vec<Change>, then: Option<Then>) {
+        let token = AppendToken(self.shared.next_number());
+        let size_bytes =
+            records.iter().map(|record| record.key.len() + record.value.as_ref().map_or(0, |v| v.len())).sum();
+        let limits = &self.shared.config.limits;
+        let refused =
+            self.log.appends.len() >= limits.pending_appends || self.log.size_bytes + size_bytes > limits.pending_bytes;
+        self.log.size_bytes += size_bytes;
+        self.log.appends.push_back(PendingAppend { token, size_bytes, changes, then, deferred: Vec::new() });
+        if refused {
+            self.shared.refused.push((self.partition, token));
+            return;
+        }
+        let timeout = ms(self.shared.config.commit_timeout_ms);
+        self.shared.timers.schedule(TimerKey::Append(self.partition, token), self.now.mono + timeout);
+        let timestamp_ms = self.now.wall_ms;
+        self.shared.outputs.push(Output::Append { partition: self.partition, token, timestamp_ms, records });
+    }
+
+    /// Answers when the newest append is committed; at once if none is on its way.
+    pub(super) fn defer(&mut self, deferred: Deferred) {
+        match self.log.last_mut() {
+            Some(append) => append.deferred.push(deferred),
+            None => {
+                let answer = deferred.resolve(Ok(()), &mut self.shared.gathers);
+                self.shared.reply_all(answer);
+            }
+        }
+    }
+
+    /// Sets a deadline `delay_ms` from now.
+    pub(super) fn schedule(&mut self, key: TimerKey, delay_ms: i32) {
+        self.shared.timers.schedule(key, self.now.mono + ms(delay_ms));
+    }
+
+    /// This group's report has changed.
+    pub(super) fn touch(&mut self, group: &Arc<str>) {
+        self.shared.dirty.insert(group.clone());
+    }
+}
+
+/// Kafka's int32 milliseconds; negative ones count as none.
+pub(super) fn ms(millis: i32) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// `String.hashCode` of Java: over UTF-16 code units.
+pub fn java_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}
+
+/// Consumer groups of the offsets partitions that this broker leads. See the room's head.
+pub struct GroupCoordinator {
+    pub(super) shared: Shared,
+    pub(super) shards: BTreeMap<i32, Shard>,
+    /// Groups that a report has named and that are gone since are told once more.
+    pub(super) reported: BTreeSet<Arc<str>>,
+    partitions: i32,
+}
+
+impl GroupCoordinator {
+    /// A coordinator of no partition yet. The seed makes its member ids.
+    pub fn new(config: GroupConfig, seed: u64) -> GroupCoordinator {
+        GroupCoordinator {
+            partitions: config.offsets_partitions.max(1),
+            shared: Shared {
+                config,
+                timers: Timers::default(),
+                outputs: Vec::new(),
+                rng: StdRng::seed_from_u64(seed),
+                dirty: BTreeSet::new(),
+                gathers: BTreeMap::new(),
+                refused: Vec::new(),
+                next_token: 0,
+                group_count: 0,
+                offset_count: 0,
+                offset_metadata_bytes: 0,
+            },
+            shards: BTreeMap::new(),
+            reported: BTreeSet::new(),
+        }
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &GroupConfig {
+        &self.shared.config
+    }
+
+    /// How many partitions `__consumer_offsets` really has; until told, what the settings say.
+    pub fn set_partition_count(&mut self, partitions: i32) {
+        self.partitions = partitions.max(1);
+    }
+
+    /// Partition of `__consumer_offsets` that holds a group.
+    pub fn partition_for(&self, group_id: &str) -> i32 {
+        // Utils.abs: the one number without a positive twin becomes 0.
+        java_hash(group_id).checked_abs().unwrap_or(0) % self.partitions
+    }
+
+    /// Partitions that are loaded or being loaded.
+    pub fn partitions(&self) -> impl Iterator<Item = i32> {
+        self.shards.keys().copied()
+    }
+
+    /// Takes what is to be done, in order.
+    pub fn take_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.shared.outputs)
+    }
+
+    /// When [`GroupCoordinator::on_tick`] next has something to do.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.shared.timers.next()
+    }
+
+    /// Lets time pass.
+    pub fn on_tick(&mut self, now: Now) {
+        while let Some(key) = self.shared.timers.pop_due(now.mono) {
+            match key {
+                TimerKey::Session { group, member } => {
+                    self.with_group(now, &group, |step, group| step.expire_session(group, &member));
+                }
+                TimerKey::Join(group) => self.with_group(now, &group, |step, group| step.expire_join(group)),
+                TimerKey::Sync(group) => self.with_group(now, &group, |step, group| step.expire_sync(group)),
+                TimerKey::Expiry(partition) => self.expire_offsets(now, partition),
+                TimerKey::Append(partition, token) => self.append_timed_out(now, partition, token),
+            }
+        }
+        self.fail_refused(now);
+    }
+
+    /// The fate of an append: committed, or why not.
+    pub fn on_append_result(&mut self, now: Now, token: AppendToken, result: Result<(), ErrorCode>) {
+        let holder = self.shards.iter_mut().find_map(|(partition, shard)| Some((*partition, shard.log.take(token)?)));
+        let Some((partition, append)) = holder else { return };
+        self.shared.timers.cancel(&TimerKey::Append(partition, token));
+        let PendingAppend { changes, then, deferred, .. } = append;
+        if result.is_ok() {
+            self.apply(partition, now, changes);
+        }
+        if let Some(then) = then {
+            self.finish(now, partition, then, result);
+        }
+        for deferred in deferred {
+            let answer = deferred.resolve(result, &mut self.shared.gathers);
+            self.shared.reply_all(answer);
+        }
+        self.fail_refused(now);
+    }
+
+    /// Nobody waits longer than `offsets.commit.timeout.ms`; the append itself may yet be committed, and then counts.
+    fn append_timed_out(&mut self, now: Now, partition: i32, token: AppendToken) {
+        let Some(append) = self.shards.get_mut(&partition).and_then(|shard| shard.log.get_mut(token)) else { return };
+        let (then, deferred) = (append.then.take(), std::mem::take(&mut append.deferred));
+        match then {
+            // What is in the log cannot be taken back by giving up waiting.
+            Some(Then::Deleted(_)) | None => {}
+            Some(then) => self.finish(now, partition, then, Err(ErrorCode::RequestTimedOut)),
+        }
+        for deferred in deferred {
+            let answer = deferred.resolve(Err(ErrorCode::RequestTimedOut), &mut self.shared.gathers);
+            self.shared.reply_all(answer);
+        }
+    }
+
+    pub(super) fn fail_refused(&mut self, now: Now) {
+        while let Some((_, token)) = self.shared.refused.pop() {
+            self.on_append_result(now, token, Err(ErrorCode::NotEnoughReplicas));
+        }
+    }
+
+    fn finish(&mut self, now: Now, partition: i32, then: Then, result: Result<(), ErrorCode>) {
+        match then {
+            Then::NewGroup { group, join } => {
+                if let Err(error) = result {
+                    self.revert_new_group(now, &group, join, error);
+                }
+            }
+            Then::Sync { group, generation, assignments } => {
+                self.with_group(now, &group, |step, group| step.finish_sync(group, generation, assignments, result));
+            }
+            Then::StaticJoin(join) => {
+                let group = join.group.clone();
+                self.with_group(now, &group, |step, group| step.finish_static_join(group, *join, result));
+            }
+            Then::Deleted(groups) => {
+                if result.is_err() {
+                    self.restore(partition, groups);
+                }
+            }
+        }
+    }
+
+    /// Lets a group act, if it is here and loaded.
+    pub(super) fn with_group(&mut self, now: Now, id: &str, act: impl FnOnce(&mut Step<'_>, &mut ClassicGroup)) {
+        let partition = self.partition_for(id);
+        let Some(Shard { loading: false, groups, log, .. }) = self.shards.get_mut(&partition) else { return };
+        if let Some(group) = groups.get_mut(id) {
+            let mut step = Step { shared: &mut self.shared, log, partition, now };
+            step.touch(&group.id);
+            act(&mut step, group);
+        }
+    }
+
+    /// The partition that holds a group, or the error that says why not.
+    pub(super) fn shard_for(&mut self, group_id: &str) -> Result<(i32, &mut Shard, &mut Shared), ErrorCode> {
+        let partition = self.partition_for(group_id);
+        match self.shards.get_mut(&partition) {
+            None => Err(ErrorCode::NotCoordinator),
+            Some(shard) if shard.loading => Err(ErrorCode::CoordinatorLoadInProgress),
+            Some(shard) => Ok((partition, shard, &mut self.shared)),
+        }
+    }
+
+    /// Committed changes become visible.
+    fn apply(&mut self, partition: i32, now: Now, changes: Vec<Change>) {
+        let Some(shard) = self.shards.get_mut(&partition) else { return };
+        for change in changes {
+            match change {
+                Change::Offset { group, topic, partition, value } => {
+                    self.shared.dirty.insert(group.clone());
+                    if value.is_some() && !shard.groups.contains_key(&group) {
+                        let simple = ClassicGroup::new(group.clone(), Some(now.wall_ms));
+                        shard.groups.insert(group.clone(), simple);
+                        self.shared.group_count += 1;
+                    }
+                    shard.set_offset(&mut self.shared, &group, &topic, partition, value);
+                }
+                Change::GroupTombstone(group) => shard.drop_if_idle(&mut self.shared, &group),
+            }
+        }
+    }
+
+    fn restore(&mut self, partition: i32, groups: Vec<ClassicGroup>) {
+        let Some(shard) = self.shards.get_mut(&partition) else { return };
+        for group in groups {
+            self.shared.dirty.insert(group.id.clone());
+            if !shard.groups.contains_key(&group.id) {
+                shard.groups.insert(group.id.clone(), group);
+                self.shared.group_count += 1;
+            }
+        }
+    }
+}
+
+impl Shard {
+    pub(super) fn new() -> Shard {
+        Shard { loading: true, groups: BTreeMap::new(), offsets: BTreeMap::new(), log: PendingLog::default() }
+    }
+
+    /// Puts or removes a committed offset.
+    pub(super) fn set_offset(
+        &mut self,
+        shared: &mut Shared,
+        group: &Arc<str>,
+        topic: &Arc<str>,
+        partition: i32,
+        value: Option<OffsetAndMetadata>,
+    ) {
+        let before = match value {
+            Some(value) => {
+                shared.offset_count += 1;
+                shared.offset_metadata_bytes += value.metadata.len();
+                let topics = self.offsets.entry(group.clone()).or_default();
+                topics.entry(topic.clone()).or_default().insert(partition, value)
+            }
+            None => self.remove_offset(group, topic, partition),
+        };
+        if let Some(before) = before {
+            shared.offset_count = shared.offset_count.saturating_sub(1);
+            shared.offset_metadata_bytes = shared.offset_metadata_bytes.saturating_sub(before.metadata.len());
+        }
+    }
+
+    fn remove_offset(&mut self, group: &str, topic: &str, partition: i32) -> Option<OffsetAndMetadata> {
+        let topics = self.offsets.get_mut(group)?;
+        let partitions = topics.get_mut(topic)?;
+        let before = partitions.remove(&partition);
+        if partitions.is_empty() {
+            topics.remove(topic);
+        }
+        if topics.is_empty() {
+            self.offsets.remove(group);
+        }
+        before
+    }
+
+    /// A group whose tombstone is committed goes, unless it came to life again meanwhile.
+    fn drop_if_idle(&mut self, shared: &mut Shared, id: &Arc<str>) {
+        shared.dirty.insert(id.clone());
+        if self.groups.get(id).is_some_and(ClassicGroup::is_simple) && !self.offsets.contains_key(id) {
+            self.groups.remove(id);
+            shared.group_count = shared.group_count.saturating_sub(1);
+        }
+    }
+}

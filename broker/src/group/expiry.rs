@@ -1,0 +1,113 @@
+//! Offsets go when nobody has needed them for `offsets.retention.minutes`, and with the last of them their group; offsets of deleted
+//! topics go at once.
+//!
+//! Source: `GroupCoordinatorShard.cleanupGroupMetadata`, `ClassicGroup.offsetExpirationCondition`, KIP-211.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::admin::tombstone;
+use super::api::OffsetsRecord;
+use super::classic::{ClassicGroup, GroupState};
+use super::coordinator::{GroupCoordinator, Shard, Step};
+use super::pending::Change;
+use super::record::OffsetAndMetadata;
+use super::timer::TimerKey;
+use crate::types::Now;
+
+/// What the age of an offset is counted from.
+enum AgeOf {
+    /// The moment since when the group is empty.
+    EmptyGroup(i64),
+    /// The offset's own commit.
+    Commit,
+}
+
+impl GroupCoordinator {
+    /// Looks through one partition, and comes back later.
+    pub(super) fn expire_offsets(&mut self, now: Now, partition: i32) {
+        let Some(shard) = self.shards.get_mut(&partition).filter(|shard| !shard.loading) else { return };
+        let retention_ms = self.shared.config.offsets_retention_ms;
+        let ids: Vec<Arc<str>> = shard.groups.keys().cloned().collect();
+        for id in ids {
+            let Some(group) = shard.groups.get(&id) else { continue };
+            let (expired, all) = shard.expired(group, now.wall_ms, retention_ms);
+            let group_goes = all && group.is_in(GroupState::Empty) && group.pending_joins.is_empty();
+            if group_goes {
+                shard.delete(&mut self.shared, partition, now, &id, expired);
+            } else {
+                Step { shared: &mut self.shared, log: &mut shard.log, partition, now }.append_in_pieces(expired, None);
+            }
+        }
+        self.schedule_expiry(now, partition);
+    }
+
+    pub(super) fn schedule_expiry(&mut self, now: Now, partition: i32) {
+        let interval = u64::try_from(self.shared.config.retention_check_interval_ms).unwrap_or(1).max(1);
+        self.shared.timers.schedule(TimerKey::Expiry(partition), now.mono + Duration::from_millis(interval));
+    }
+
+    /// Topics were deleted: their offsets are of no use to anybody.
+    pub fn on_topics_deleted(&mut self, now: Now, topics: &BTreeSet<Arc<str>>) {
+        for (partition, shard) in self.shards.iter_mut().filter(|(_, shard)| !shard.loading) {
+            let mut entries = Vec::new();
+            for (group, offsets) in &shard.offsets {
+                for (topic, partitions) in offsets.iter().filter(|(topic, _)| topics.contains(*topic)) {
+                    entries.extend(partitions.keys().filter_map(|index| tombstone(group, topic.clone(), *index)));
+                }
+            }
+            let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition: *partition, now };
+            step.append_in_pieces(entries, None);
+        }
+        self.fail_refused(now);
+    }
+}
+
+impl Shard {
+    /// Tombstones of a group's expired offsets, and whether nothing of it is left then.
+    fn expired(&self, group: &ClassicGroup, now_ms: i64, retention_ms: i64) -> (Vec<(OffsetsRecord, Change)>, bool) {
+        // What is on its way decides the next time.
+        if self.log.offsets_of(&group.id).next().is_some() {
+            return (Vec::new(), false);
+        }
+        let Some(offsets) = self.offsets.get(&group.id) else { return (Vec::new(), true) };
+        let Some(age_of) = age_of(group) else { return (Vec::new(), false) };
+        let (mut entries, mut all) = (Vec::new(), true);
+        for (topic, partitions) in offsets {
+            let in_use = group.is_subscribed_to(topic);
+            for (index, offset) in partitions {
+                if !in_use && is_expired(offset, &age_of, now_ms, retention_ms) {
+                    entries.extend(tombstone(&group.id, topic.clone(), *index));
+                } else {
+                    all = false;
+                }
+            }
+        }
+        (entries, all)
+    }
+}
+
+fn age_of(group: &ClassicGroup) -> Option<AgeOf> {
+    if group.protocol_type.is_none() {
+        return Some(AgeOf::Commit);
+    }
+    match group.state() {
+        GroupState::Empty => Some(group.state_timestamp_ms.map_or(AgeOf::Commit, AgeOf::EmptyGroup)),
+        GroupState::Stable if group.uses_consumer_protocol() && group.subscribed_topics.is_some() => {
+            Some(AgeOf::Commit)
+        }
+        _ => None,
+    }
+}
+
+fn is_expired(offset: &OffsetAndMetadata, age_of: &AgeOf, now_ms: i64, retention_ms: i64) -> bool {
+    if let Some(expire_timestamp_ms) = offset.expire_timestamp_ms {
+        return now_ms >= expire_timestamp_ms;
+    }
+    let since_ms = match age_of {
+        AgeOf::EmptyGroup(since_ms) => *since_ms,
+        AgeOf::Commit => offset.commit_timestamp_ms,
+    };
+    now_ms.saturating_sub(since_ms) >= retention_ms
+}

@@ -1,0 +1,362 @@
+//! JoinGroup v0–9: KIP-345 (static members), KIP-394 (member id required), KIP-559, KIP-800 (reason), KIP-814 (skip assignment).
+//!
+//! Source: `GroupCoordinatorService.joinGroup`, `GroupMetadataManager.classicGroupJoin`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::api::{ClientInfo, GroupResponse, ReplyTo, text};
+use super::classic::{ClassicGroup, GroupState, Member, MemberDetails, own_protocols, protocols_bytes};
+use super::coordinator::{GroupCoordinator, Step};
+use super::pending::{StaticJoin, Then, append_error};
+use super::rebalance::{join_error, joined, session};
+use super::record;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::{JoinGroupRequestData, JoinGroupResponseData};
+use crate::types::{Id, Now};
+
+/// Longest string that the record format holds.
+pub(super) const MAX_STRING: usize = i16::MAX as usize;
+
+/// How much of a client id goes into the member ids that we make of it.
+const MAX_CLIENT_ID_IN_MEMBER_ID: usize = 1024;
+
+/// A JoinGroup taken apart, in memory of its own.
+struct Join<'a> {
+    to: ReplyTo,
+    client: &'a ClientInfo,
+    member_id: &'a str,
+    instance_id: Option<&'a str>,
+    protocol_type: &'a str,
+    protocols: Vec<(String, Bytes)>,
+    session_timeout_ms: i32,
+    rebalance_timeout_ms: i32,
+    reason: &'a str,
+}
+
+impl GroupCoordinator {
+    /// A member wants to join. Answered by [`GroupResponse::Join`], perhaps much later.
+    pub fn join_group(&mut self, now: Now, to: ReplyTo, client: &ClientInfo, request: &JoinGroupRequestData) {
+        if let Err(error) = self.try_join(now, to, client, request) {
+            let response = join_error(request.member_id.as_str(), error);
+            self.shared.reply(to, GroupResponse::Join(response));
+        }
+        self.fail_refused(now);
+    }
+
+    fn try_join(
+        &mut self,
+        now: Now,
+        to: ReplyTo,
+        client: &ClientInfo,
+        request: &JoinGroupRequestData,
+    ) -> Result<(), ErrorCode> {
+        let config = &self.shared.config;
+        let group_id = request.group_id.as_str();
+        if group_id.is_empty() || group_id.len() > MAX_STRING {
+            return Err(ErrorCode::InvalidGroupId);
+        }
+        if !(config.min_session_timeout_ms..=config.max_session_timeout_ms).contains(&request.session_timeout_ms) {
+            return Err(ErrorCode::InvalidSessionTimeout);
+        }
+        check_strings(request)?;
+        let protocols = own_protocols(&request.protocols);
+        if protocols_bytes(&protocols) > config.limits.member_bytes {
+            return Err(ErrorCode::UnknownServerError);
+        }
+        let max_groups = config.limits.groups;
+        let join = Join {
+            to,
+            client,
+            member_id: request.member_id.as_str(),
+            instance_id: request.group_instance_id.as_ref().map(|id| id.as_str()),
+            protocol_type: request.protocol_type.as_str(),
+            protocols,
+            session_timeout_ms: request.session_timeout_ms,
+            // Version 0 has one time-out for both.
+            rebalance_timeout_ms: match client.api_version {
+                0 => request.session_timeout_ms,
+                _ => request.rebalance_timeout_ms,
+            },
+            reason: request.reason.as_ref().map_or("not provided", |reason| reason.as_str()),
+        };
+
+        let (partition, shard, shared) = self.shard_for(group_id)?;
+        let is_new = !shard.groups.contains_key(group_id);
+        if is_new && !join.member_id.is_empty() {
+            return Err(ErrorCode::UnknownMemberId);
+        }
+        let id: Arc<str> = group_id.into();
+        if is_new {
+            if shared.group_count >= max_groups {
+                return Err(ErrorCode::CoordinatorNotAvailable);
+            }
+            shared.group_count += 1;
+            shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)));
+        }
+        let Some(group) = shard.groups.get_mut(&id) else { return Err(ErrorCode::UnknownServerError) };
+        let mut step = Step { shared, log: &mut shard.log, partition, now };
+        step.touch(&id);
+        let appended_before = step.log.last_token();
+        step.join(group, join);
+        if is_new && step.log.last_token() == appended_before {
+            step.append_new_group(group, to);
+        }
+        Ok(())
+    }
+
+    /// A group could not be written down: it never was.
+    pub(super) fn revert_new_group(&mut self, now: Now, id: &Arc<str>, join: ReplyTo, error: ErrorCode) {
+        let mut parked = Vec::new();
+        self.with_group(now, id, |step, group| {
+            for member in group.member_ids() {
+                step.shared.timers.cancel(&session(&group.id, &member));
+                if group.member(&member).is_some_and(|it| it.is_awaiting_join())
+                    && let Some(to) = group.set_awaiting_join(&member, None)
+                {
+                    parked.push((to, member));
+                }
+            }
+        });
+        for (to, member) in parked {
+            let member = if to == join { "" } else { &*member };
+            self.shared.reply(to, GroupResponse::Join(join_error(member, append_error(error))));
+        }
+        self.remove_group(id);
+    }
+}
+
+fn check_strings(request: &JoinGroupRequestData) -> Result<(), ErrorCode> {
+    // A static member's id is its instance id, a dash and 36 characters.
+    let instance_id_length = request.group_instance_id.as_ref().map_or(0, |id| id.len());
+    if instance_id_length > MAX_STRING - 64 || request.protocol_type.len() > MAX_STRING {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    if request.protocols.iter().any(|protocol| protocol.name.len() > MAX_STRING) {
+        return Err(ErrorCode::InconsistentGroupProtocol);
+    }
+    Ok(())
+}
+
+impl Step<'_> {
+    fn join(&mut self, group: &mut ClassicGroup, join: Join<'_>) {
+        let to = join.to;
+        let refuse = |step: &mut Self, member_id: &str, error| {
+            step.shared.reply(to, GroupResponse::Join(join_error(member_id, error)));
+        };
+        if !self.accepts(group, &join) {
+            // Kafka forgets the member here too; whoever waits under this id must hear it.
+            self.drop_member(group, join.member_id);
+            return refuse(self, "", ErrorCode::GroupMaxSizeReached);
+        }
+        if !group.supports_protocols(join.protocol_type, &join.protocols) {
+            return refuse(self, join.member_id, ErrorCode::InconsistentGroupProtocol);
+        }
+        if join.member_id.is_empty() {
+            return self.join_new(group, join);
+        }
+        if group.is_pending(join.member_id) {
+            if join.instance_id.is_some() {
+                // Pending ids are given to dynamic members only.
+                return refuse(self, join.member_id, ErrorCode::UnknownMemberId);
+            }
+            let id: Arc<str> = join.member_id.into();
+            return self.add_member(group, id, join);
+        }
+        match group.validate_member(join.member_id, join.instance_id) {
+            Ok(()) => self.join_again(group, join),
+            Err(error) => refuse(self, join.member_id, error),
+        }
+    }
+
+    /// Existing members come in; new ones as long as there is room.
+    fn accepts(&self, group: &ClassicGroup, join: &Join<'_>) -> bool {
+        let limits = &self.shared.config.limits;
+        let is_member = group.has_member(join.member_id);
+        let known = is_member || group.is_pending(join.member_id);
+        if !known
+            && (group.member_count() + group.pending_joins.len() >= limits.members_per_group
+                || group.size_bytes() + protocols_bytes(&join.protocols) > limits.group_bytes)
+        {
+            return false;
+        }
+        let max_size = usize::try_from(self.shared.config.max_size).unwrap_or(0);
+        match group.state() {
+            GroupState::Empty | GroupState::Dead => true,
+            GroupState::PreparingRebalance => {
+                group.member(join.member_id).is_some_and(Member::is_awaiting_join) || group.awaiting_joins() < max_size
+            }
+            GroupState::CompletingRebalance | GroupState::Stable => is_member || group.member_count() < max_size,
+        }
+    }
+
+    fn join_new(&mut self, group: &mut ClassicGroup, join: Join<'_>) {
+        let id = self.new_member_id(&join);
+        if let Some(instance_id) = join.instance_id {
+            match group.static_member_id(instance_id).cloned() {
+                Some(old) => self.replace_static_member(group, old, id, join),
+                None => self.add_member(group, id, join),
+            }
+        } else if join.client.api_version >= 4 {
+            // KIP-394: the id is given out first, so that a client that never hears of it leaves no member behind.
+            self.schedule(session(&group.id, &id), join.session_timeout_ms);
+            group.pending_joins.insert(id.clone());
+            self.shared.reply(join.to, GroupResponse::Join(join_error(&id, ErrorCode::MemberIdRequired)));
+        } else {
+            self.add_member(group, id, join);
+        }
+    }
+
+    fn new_member_id(&mut self, join: &Join<'_>) -> Arc<str> {
+        let client_id = &join.client.client_id;
+        let prefix = join.instance_id.unwrap_or_else(|| {
+            let mut end = client_id.len().min(MAX_CLIENT_ID_IN_MEMBER_ID);
+            while !client_id.is_char_boundary(end) {
+                end -= 1;
+            }
+            &client_id[..end]
+        });
+        let uuid = uuid::Uuid::from_bytes(Id::random(&mut self.shared.rng).0);
+        format!("{prefix}-{uuid}").into()
+    }
+
+    fn add_member(&mut self, group: &mut ClassicGroup, id: Arc<str>, join: Join<'_>) {
+        let reason = format!("member {id} joins; client reason: {}", short(join.reason));
+        let mut member = Member::new(
+            id.clone(),
+            MemberDetails {
+                instance_id: join.instance_id.map(str::to_owned),
+                client_id: join.client.client_id.clone(),
+                client_host: join.client.client_host.clone(),
+                rebalance_timeout_ms: join.rebalance_timeout_ms,
+                session_timeout_ms: join.session_timeout_ms,
+                protocol_type: join.protocol_type.to_owned(),
+                protocols: join.protocols,
+            },
+        );
+        member.is_new = true;
+        if group.is_in(GroupState::PreparingRebalance) && group.previous_state == GroupState::Empty {
+            group.new_member_added = true;
+        }
+        group.add(member);
+        self.park_join(group, &id, join.to);
+        // It does not know its id yet and cannot send heartbeats. If its client gave up and came back, this one must go some day.
+        self.schedule(session(&group.id, &id), self.shared.config.new_member_join_timeout_ms);
+        self.maybe_prepare_rebalance(group, &reason);
+    }
+
+    /// A member that the group knows.
+    fn join_again(&mut self, group: &mut ClassicGroup, join: Join<'_>) {
+        let Some(member) = group.member(join.member_id) else { return };
+        let same = member.matches(&join.protocols);
+        let state = group.state();
+        let reason = match state {
+            GroupState::PreparingRebalance => "joins during a rebalance",
+            GroupState::CompletingRebalance if !same => "joins with other metadata during a rebalance",
+            GroupState::Stable if group.is_leader(join.member_id) => "is the leader and joins again",
+            GroupState::Stable if !same => "joins with other metadata",
+            // It may have missed the answer: tell it the generation that it is in.
+            GroupState::CompletingRebalance | GroupState::Stable => {
+                let response = joined(group, join.member_id, false);
+                return self.shared.reply(join.to, GroupResponse::Join(response));
+            }
+            GroupState::Empty | GroupState::Dead => {
+                let response = join_error(join.member_id, ErrorCode::UnknownMemberId);
+                return self.shared.reply(join.to, GroupResponse::Join(response));
+            }
+        };
+        let reason = format!("member {} {reason}; client reason: {}", join.member_id, short(join.reason));
+        group.update_member(join.member_id, join.protocols, join.rebalance_timeout_ms, join.session_timeout_ms);
+        self.park_join(group, join.member_id, join.to);
+        self.maybe_prepare_rebalance(group, &reason);
+    }
+
+    /// KIP-345: a static member comes back without its id. The old one is fenced; if nothing else changed, nobody else notices.
+    fn replace_static_member(&mut self, group: &mut ClassicGroup, old_id: Arc<str>, id: Arc<str>, join: Join<'_>) {
+        let old_leader = group.leader.clone();
+        let Some(mut old) = group.replace_static_member(&old_id, id.clone()) else { return };
+        self.answer_parked(&mut old, &old_id, ErrorCode::FencedInstanceId);
+        self.shared.timers.cancel(&session(&group.id, &old_id));
+        self.restart_session(group, &id);
+        group.update_member(&id, join.protocols, join.rebalance_timeout_ms, join.session_timeout_ms);
+        self.park_join(group, &id, join.to);
+        match group.state() {
+            GroupState::Stable if group.select_protocol() == group.protocol_name => {
+                let then = StaticJoin {
+                    group: group.id.clone(),
+                    old_member: old_id,
+                    new_member: id,
+                    old_protocols: old.protocols,
+                    old_rebalance_timeout_ms: old.rebalance_timeout_ms,
+                    old_session_timeout_ms: old.session_timeout_ms,
+                    old_leader,
+                    can_skip_assignment: join.client.api_version >= 9,
+                };
+                match record::encode_group(&group.id, Some(&group.to_record(None))) {
+                    Ok(record) => self.append(vec![record], Vec::new(), Some(Then::StaticJoin(Box::new(then)))),
+                    Err(_) => self.finish_static_join(group, then, Err(ErrorCode::UnknownServerError)),
+                }
+            }
+            GroupState::Stable => self.maybe_prepare_rebalance(group, "a static member came back with other protocols"),
+            GroupState::CompletingRebalance => {
+                self.prepare_rebalance(group, "a static member came back during a rebalance");
+            }
+            _ => self.maybe_complete_join_phase(group),
+        }
+    }
+
+    /// The group with the static member's new id is committed, or not.
+    pub(super) fn finish_static_join(
+        &mut self,
+        group: &mut ClassicGroup,
+        join: StaticJoin,
+        result: Result<(), ErrorCode>,
+    ) {
+        let id = &join.new_member;
+        if !group.is_in(GroupState::Stable) {
+            // A rebalance began meanwhile; it answers this member with all others.
+            return;
+        }
+        let Some(to) = group.member(id).is_some().then(|| group.set_awaiting_join(id, None)).flatten() else { return };
+        let Err(error) = result else {
+            let response = self.static_joined(group, &join);
+            return self.shared.reply(to, GroupResponse::Join(response));
+        };
+        let response =
+            JoinGroupResponseData { error_code: append_error(error).code(), ..self.static_joined(group, &join) };
+        let response = response.with_members(Vec::new()).with_member_id(text("")).with_skip_assignment(false);
+        self.shared.reply(to, GroupResponse::Join(response));
+        // The log still names the old member.
+        group.update_member(id, join.old_protocols, join.old_rebalance_timeout_ms, join.old_session_timeout_ms);
+        if let Some(mut replaced) = group.replace_static_member(id, join.old_member.clone()) {
+            self.shared.timers.cancel(&session(&group.id, id));
+            self.answer_parked(&mut replaced, id, ErrorCode::FencedInstanceId);
+            self.restart_session(group, &join.old_member);
+        }
+    }
+
+    fn static_joined(&self, group: &ClassicGroup, join: &StaticJoin) -> JoinGroupResponseData {
+        if join.can_skip_assignment {
+            return joined(group, &join.new_member, group.is_leader(&join.new_member));
+        }
+        // Older clients would work out an assignment that nobody waits for: they are told the old leader's id, and so think that
+        // they are none.
+        joined(group, &join.new_member, false)
+            .with_members(Vec::new())
+            .with_leader(text(join.old_leader.as_deref().unwrap_or("")))
+    }
+
+    /// A new group is written down empty, so that the log knows of it.
+    fn append_new_group(&mut self, group: &ClassicGroup, join: ReplyTo) {
+        let empty = ClassicGroup::new(group.id.clone(), group.state_timestamp_ms).to_record(None);
+        if let Ok(record) = record::encode_group(&group.id, Some(&empty)) {
+            self.append(vec![record], Vec::new(), Some(Then::NewGroup { group: group.id.clone(), join }));
+        }
+    }
+}
+
+/// What a client gives as its reason is shown, but not at any length.
+pub(super) fn short(reason: &str) -> String {
+    reason.chars().take(200).collect()
+}

@@ -1,0 +1,121 @@
+//! A partition of `__consumer_offsets` comes to this broker, or goes.
+//!
+//! Source: `CoordinatorLoaderImpl`, `GroupMetadataManager.replay`, `onLoaded`, `onUnloaded`. Where Kafka keeps what is loaded and not yet
+//! committed apart, the caller here loads up to the log's end and calls [`GroupCoordinator::finish_load`] when all of that is committed.
+
+use std::sync::Arc;
+
+use super::admin::forget_timers;
+use super::classic::{ClassicGroup, GroupState};
+use super::coordinator::{GroupCoordinator, Shard, Step};
+use super::rebalance::session;
+use super::record::{Decoded, RecordError, decode};
+use super::timer::TimerKey;
+use crate::protocol::ErrorCode;
+use crate::types::Now;
+
+impl GroupCoordinator {
+    /// This broker became leader of an offsets partition: from now on its groups are told COORDINATOR_LOAD_IN_PROGRESS.
+    pub fn begin_load(&mut self, now: Now, partition: i32) {
+        self.unload_partition(now, partition);
+        self.shards.insert(partition, Shard::new());
+    }
+
+    /// One record of the log, oldest first; not those of transactions, nor control records. A broken one is skipped and told.
+    pub fn load_record(
+        &mut self,
+        now: Now,
+        partition: i32,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), RecordError> {
+        let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.loading) else { return Ok(()) };
+        match decode(key, value)? {
+            Decoded::Offset { group, topic, partition, value } => {
+                let id: Arc<str> = group.into();
+                if value.is_some() && !shard.groups.contains_key(&id) {
+                    shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)));
+                    self.shared.group_count += 1;
+                }
+                shard.set_offset(&mut self.shared, &id, &topic.into(), partition, value);
+            }
+            Decoded::Group { group, value: Some(value) } => {
+                let id: Arc<str> = group.into();
+                let before = shard.groups.insert(id.clone(), ClassicGroup::from_record(id, value));
+                self.shared.group_count += usize::from(before.is_none());
+            }
+            Decoded::Group { group, value: None } => {
+                let before = shard.groups.remove(group.as_str());
+                self.shared.group_count -= usize::from(before.is_some());
+            }
+            Decoded::Other(_) => {}
+        }
+        Ok(())
+    }
+
+    /// All is loaded: sessions start anew, and requests are answered.
+    pub fn finish_load(&mut self, now: Now, partition: i32) {
+        let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.loading) else { return };
+        shard.loading = false;
+        let max_size = usize::try_from(self.shared.config.max_size).unwrap_or(0);
+        let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
+        for group in shard.groups.values_mut() {
+            step.touch(&group.id);
+            for member in group.member_ids() {
+                step.restart_session(group, &member);
+            }
+            if group.member_count() > max_size {
+                step.prepare_rebalance(group, "the loaded group is larger than group.max.size");
+            }
+        }
+        self.schedule_expiry(now, partition);
+        self.fail_refused(now);
+    }
+
+    /// This broker is no longer leader of an offsets partition: all who wait are sent away with NOT_COORDINATOR.
+    pub fn unload_partition(&mut self, now: Now, partition: i32) {
+        let Some(mut shard) = self.shards.remove(&partition) else { return };
+        self.shared.timers.cancel(&TimerKey::Expiry(partition));
+        for append in std::mem::take(&mut shard.log.appends) {
+            self.shared.timers.cancel(&TimerKey::Append(partition, append.token));
+            for deferred in append.deferred {
+                let answer = deferred.resolve(Err(ErrorCode::NotCoordinator), &mut self.shared.gathers);
+                self.shared.reply_all(answer);
+            }
+        }
+        for offset in shard.offsets.values().flat_map(|topics| topics.values()).flat_map(|offsets| offsets.values()) {
+            self.shared.offset_count = self.shared.offset_count.saturating_sub(1);
+            self.shared.offset_metadata_bytes = self.shared.offset_metadata_bytes.saturating_sub(offset.metadata.len());
+        }
+        let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
+        for group in shard.groups.values_mut() {
+            step.touch(&group.id);
+            step.shared.group_count = step.shared.group_count.saturating_sub(1);
+            step.unload(group);
+        }
+    }
+
+    /// Forgets a group that was never written.
+    pub(super) fn remove_group(&mut self, id: &Arc<str>) {
+        let partition = self.partition_for(id);
+        let Some(shard) = self.shards.get_mut(&partition) else { return };
+        if let Some(group) = shard.groups.remove(id) {
+            self.shared.group_count = self.shared.group_count.saturating_sub(1);
+            self.shared.dirty.insert(group.id.clone());
+            forget_timers(&mut self.shared, &group);
+        }
+    }
+}
+
+impl Step<'_> {
+    fn unload(&mut self, group: &mut ClassicGroup) {
+        forget_timers(self.shared, group);
+        for id in group.member_ids() {
+            self.shared.timers.cancel(&session(&group.id, &id));
+            if let Some(mut member) = group.remove(&id) {
+                self.answer_parked(&mut member, &id, ErrorCode::NotCoordinator);
+            }
+        }
+        group.transition_to(GroupState::Dead, self.now.wall_ms);
+    }
+}

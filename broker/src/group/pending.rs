@@ -1,0 +1,239 @@
+//! Appends whose fate is not known yet, and what is to be done when it is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::api::{AppendToken, GroupResponse, ReplyTo};
+use super::classic::ClassicGroup;
+use super::record::OffsetAndMetadata;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::{
+    DeletableGroupResult, LeaveGroupResponseData, OffsetCommitResponseData, OffsetFetchResponseGroup,
+};
+
+/// What a committed append changes in memory.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    /// A committed offset, or its tombstone.
+    Offset { group: Arc<str>, topic: Arc<str>, partition: i32, value: Option<OffsetAndMetadata> },
+    /// A group's tombstone.
+    GroupTombstone(Arc<str>),
+}
+
+/// What a group does when its append is committed or has failed.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// A group was made by this JoinGroup.
+    NewGroup { group: Arc<str>, join: ReplyTo },
+    /// Members get their assignments.
+    Sync { group: Arc<str>, generation: i32, assignments: BTreeMap<Arc<str>, Bytes> },
+    /// A static member came back under a new id, without a rebalance.
+    StaticJoin(Box<StaticJoin>),
+    /// Groups were taken out to be deleted; they come back if that could not be written.
+    Deleted(Vec<ClassicGroup>),
+}
+
+/// See [`Then::StaticJoin`].
+#[derive(Debug)]
+pub(super) struct StaticJoin {
+    pub(super) group: Arc<str>,
+    pub(super) old_member: Arc<str>,
+    pub(super) new_member: Arc<str>,
+    pub(super) old_protocols: Vec<(String, Bytes)>,
+    pub(super) old_rebalance_timeout_ms: i32,
+    pub(super) old_session_timeout_ms: i32,
+    pub(super) old_leader: Option<Arc<str>>,
+    pub(super) can_skip_assignment: bool,
+}
+
+/// An answer that waits for an append.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    /// OffsetCommit.
+    Commit { to: ReplyTo, response: OffsetCommitResponseData },
+    /// LeaveGroup.
+    Leave { to: ReplyTo, api_version: i16, response: LeaveGroupResponseData },
+    /// One group of an OffsetFetch that asked for stable offsets.
+    Fetch { gather: u64, index: usize, group: Box<OffsetFetchResponseGroup> },
+    /// Some groups of a DeleteGroups.
+    Delete { gather: u64, results: Vec<DeletableGroupResult> },
+}
+
+/// One append on its way.
+#[derive(Debug)]
+pub(super) struct PendingAppend {
+    pub(super) token: AppendToken,
+    pub(super) size_bytes: usize,
+    pub(super) changes: Vec<Change>,
+    pub(super) then: Option<Then>,
+    pub(super) deferred: Vec<Deferred>,
+}
+
+/// Appends of one partition on their way, in log order.
+#[derive(Debug, Default)]
+pub(super) struct PendingLog {
+    pub(super) appends: VecDeque<PendingAppend>,
+    pub(super) size_bytes: usize,
+}
+
+impl PendingLog {
+    /// Takes one out.
+    pub(super) fn take(&mut self, token: AppendToken) -> Option<PendingAppend> {
+        // Results come in log order, so this is nearly always the first.
+        let index = self.appends.iter().position(|append| append.token == token)?;
+        let append = self.appends.remove(index)?;
+        self.size_bytes -= append.size_bytes;
+        Some(append)
+    }
+
+    /// One by its token.
+    pub(super) fn get_mut(&mut self, token: AppendToken) -> Option<&mut PendingAppend> {
+        self.appends.iter_mut().find(|append| append.token == token)
+    }
+
+    /// The newest.
+    pub(super) fn last_mut(&mut self) -> Option<&mut PendingAppend> {
+        self.appends.back_mut()
+    }
+
+    /// The newest one's token.
+    pub(super) fn last_token(&self) -> Option<AppendToken> {
+        self.appends.back().map(|append| append.token)
+    }
+
+    /// Offsets of a group that are written but not committed, oldest first.
+    pub(super) fn offsets_of<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> impl Iterator<Item = (&'a Arc<str>, i32, Option<&'a OffsetAndMetadata>)> {
+        self.appends.iter().flat_map(|append| &append.changes).filter_map(move |change| match change {
+            Change::Offset { group: of, topic, partition, value } if **of == *group => {
+                Some((topic, *partition, value.as_ref()))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// A request whose parts are answered by several partitions.
+#[derive(Debug)]
+pub(super) enum Gather {
+    /// OffsetFetch.
+    Fetch { to: ReplyTo, api_version: i16, waiting: usize, groups: Vec<Option<OffsetFetchResponseGroup>> },
+    /// DeleteGroups.
+    Delete { to: ReplyTo, waiting: usize, results: Vec<DeletableGroupResult> },
+}
+
+/// The error that a client is told when an append failed.
+///
+/// Source: `GroupMetadataManager.appendGroupMetadataErrorToResponseError`, `CoordinatorOperationExceptionHelper`.
+pub(super) fn append_error(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::UnknownTopicOrPartition
+        | ErrorCode::NotEnoughReplicas
+        | ErrorCode::NotEnoughReplicasAfterAppend
+        | ErrorCode::RequestTimedOut => ErrorCode::CoordinatorNotAvailable,
+        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::InvalidFetchSize => {
+            ErrorCode::UnknownServerError
+        }
+        other => other,
+    }
+}
+
+/// The same for OffsetFetch, whose older clients retry on NOT_COORDINATOR only.
+pub(super) fn fetch_error(error: ErrorCode) -> ErrorCode {
+    match append_error(error) {
+        ErrorCode::CoordinatorNotAvailable => ErrorCode::NotCoordinator,
+        other => other,
+    }
+}
+
+impl Deferred {
+    /// Whom and what to answer at once; `None` where a gather goes on.
+    pub(super) fn resolve(
+        self,
+        result: Result<(), ErrorCode>,
+        gathers: &mut BTreeMap<u64, Gather>,
+    ) -> Option<(ReplyTo, GroupResponse)> {
+        match self {
+            Deferred::Commit { to, mut response } => {
+                if let Err(error) = result {
+                    fail_commit(&mut response, append_error(error));
+                }
+                Some((to, GroupResponse::OffsetCommit(response)))
+            }
+            Deferred::Leave { to, api_version, response } => {
+                let response = match result {
+                    Ok(()) => response,
+                    Err(error) => LeaveGroupResponseData::default().with_error_code(append_error(error).code()),
+                };
+                Some((to, GroupResponse::Leave(super::leave::for_version(response, api_version))))
+            }
+            Deferred::Fetch { gather, index, group } => {
+                let group = match result {
+                    Ok(()) => *group,
+                    Err(error) => OffsetFetchResponseGroup::default()
+                        .with_group_id(group.group_id)
+                        .with_error_code(fetch_error(error).code()),
+                };
+                fetched(gathers, gather, index, group)
+            }
+            Deferred::Delete { gather, mut results } => {
+                if let Err(error) = result {
+                    results.iter_mut().for_each(|result| result.error_code = append_error(error).code());
+                }
+                deleted(gathers, gather, results)
+            }
+        }
+    }
+}
+
+/// Kafka refuses the whole commit when it could not be written; topics that do not exist keep their own error.
+fn fail_commit(response: &mut OffsetCommitResponseData, error: ErrorCode) {
+    for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        let depends = [ErrorCode::None.code(), ErrorCode::OffsetMetadataTooLarge.code()];
+        if depends.contains(&partition.error_code) {
+            partition.error_code = error.code();
+        }
+    }
+}
+
+/// A group of an OffsetFetch is there. Answers when all are.
+pub(super) fn fetched(
+    gathers: &mut BTreeMap<u64, Gather>,
+    id: u64,
+    index: usize,
+    group: OffsetFetchResponseGroup,
+) -> Option<(ReplyTo, GroupResponse)> {
+    let Some(Gather::Fetch { to, api_version, waiting, groups }) = gathers.get_mut(&id) else { return None };
+    *groups.get_mut(index)? = Some(group);
+    *waiting -= 1;
+    if *waiting > 0 {
+        return None;
+    }
+    let (to, api_version, groups) = (*to, *api_version, std::mem::take(groups));
+    gathers.remove(&id);
+    let response = super::offset_fetch::response(groups.into_iter().flatten().collect(), api_version);
+    Some((to, GroupResponse::OffsetFetch(response)))
+}
+
+/// Some groups of a DeleteGroups are done. Answers when all are.
+pub(super) fn deleted(
+    gathers: &mut BTreeMap<u64, Gather>,
+    id: u64,
+    done: Vec<DeletableGroupResult>,
+) -> Option<(ReplyTo, GroupResponse)> {
+    let Some(Gather::Delete { to, waiting, results }) = gathers.get_mut(&id) else { return None };
+    *waiting = waiting.saturating_sub(done.len());
+    results.extend(done);
+    if *waiting > 0 {
+        return None;
+    }
+    let (to, results) = (*to, std::mem::take(results));
+    gathers.remove(&id);
+    let response = crate::protocol::messages::DeleteGroupsResponseData::default().with_results(results);
+    Some((to, GroupResponse::Delete(response)))
+}

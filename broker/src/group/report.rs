@@ -1,0 +1,75 @@
+//! Groups as the window shows them.
+
+use std::sync::Arc;
+
+use super::classic::{ClassicGroup, Member};
+use super::consumer_protocol;
+use super::coordinator::{GroupCoordinator, GroupOffsets};
+use crate::metadata::report::{GroupReport, MemberReport};
+use crate::types::TopicPartition;
+
+impl GroupCoordinator {
+    /// Groups that changed since the last call; those that went are told once, without a state.
+    pub fn changed_reports(&mut self) -> Vec<GroupReport> {
+        let mut reports = Vec::new();
+        for id in std::mem::take(&mut self.shared.dirty) {
+            let partition = self.partition_for(&id);
+            let shard = self.shards.get(&partition);
+            match shard.and_then(|shard| Some((shard, shard.groups.get(&id)?))) {
+                // What is still loading is told when it is loaded.
+                Some((shard, _)) if shard.loading => {}
+                Some((shard, group)) => {
+                    reports.push(report(group, shard.offsets.get(&id)));
+                    self.reported.insert(id);
+                }
+                None => {
+                    if self.reported.remove(&id) {
+                        reports.push(gone(id));
+                    }
+                }
+            }
+        }
+        reports
+    }
+}
+
+fn report(group: &ClassicGroup, offsets: Option<&GroupOffsets>) -> GroupReport {
+    let offsets = offsets.into_iter().flatten().flat_map(|(topic, partitions)| {
+        partitions
+            .iter()
+            .map(|(index, offset)| (TopicPartition { topic: topic.clone(), partition: *index }, offset.offset))
+    });
+    GroupReport {
+        group_id: group.id.clone(),
+        state: Some(group.state().name()),
+        generation: group.generation,
+        protocol_type: group.protocol_type.clone().unwrap_or_default(),
+        protocol: group.protocol_name.clone().unwrap_or_default(),
+        members: group.members().map(|member| member_report(member, group.uses_consumer_protocol())).collect(),
+        offsets: offsets.collect(),
+    }
+}
+
+fn member_report(member: &Member, is_consumer: bool) -> MemberReport {
+    let assignment = if is_consumer { consumer_protocol::assigned_partitions(&member.assignment) } else { None };
+    MemberReport {
+        member_id: member.id.to_string(),
+        client_id: member.client_id.clone(),
+        // Java prints addresses with a slash before them.
+        client_host: member.client_host.trim_start_matches('/').to_owned(),
+        instance_id: member.instance_id.clone(),
+        assignment: assignment.unwrap_or_default(),
+    }
+}
+
+fn gone(id: Arc<str>) -> GroupReport {
+    GroupReport {
+        group_id: id,
+        state: None,
+        generation: 0,
+        protocol_type: String::new(),
+        protocol: String::new(),
+        members: Vec::new(),
+        offsets: Vec::new(),
+    }
+}
