@@ -1,5 +1,8 @@
 //! What the members of the metadata quorum say to each other. Flat, since there is one partition only.
 //!
+//! Messages may be lost, doubled, delayed and reordered: each says of which epoch it is, fetches have a number, and whoever needs an answer
+//! asks again.
+//!
 //! Source: KIP-595 (Vote, BeginQuorumEpoch, EndQuorumEpoch, Fetch), KIP-996 (pre-vote), KIP-853.
 
 use bytes::Bytes;
@@ -14,11 +17,24 @@ pub enum Message {
     /// The answer.
     VoteResponse(VoteResponse),
     /// A new leader announces itself.
-    BeginQuorumEpochRequest { epoch: i32 },
+    BeginQuorumEpochRequest {
+        /// Its epoch.
+        epoch: i32,
+    },
     /// The answer.
-    BeginQuorumEpochResponse { epoch: i32, leader: Option<NodeId> },
+    BeginQuorumEpochResponse {
+        /// Epoch of the one who answers.
+        epoch: i32,
+        /// Leader that it knows in that epoch.
+        leader: Option<NodeId>,
+    },
     /// A leader that stops proposes who should stand next, best first.
-    EndQuorumEpochRequest { epoch: i32, preferred_successors: Vec<NodeId> },
+    EndQuorumEpochRequest {
+        /// Epoch that ends.
+        epoch: i32,
+        /// The other voters, the one with the longest log first.
+        preferred_successors: Vec<NodeId>,
+    },
     /// A follower or observer asks for records after what it has.
     FetchRequest(FetchRequest),
     /// The answer.
@@ -85,9 +101,21 @@ pub struct FetchResponse {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FetchOutcome {
     /// Whole batches from the offset asked for (perhaps none), and the leader's high watermark.
-    Records { records: Bytes, high_watermark: i64, log_start_offset: i64 },
+    Records {
+        /// The batches.
+        records: Bytes,
+        /// Of the leader; it may lie past the asker's log.
+        high_watermark: i64,
+        /// Of the leader.
+        log_start_offset: i64,
+    },
     /// The asker's log leaves the leader's at or before this epoch's end: cut back and ask again.
-    Diverging { epoch: i32, end_offset: i64 },
+    Diverging {
+        /// The leader's largest epoch that is not larger than the asker's last one.
+        epoch: i32,
+        /// Where that ends in the leader's log.
+        end_offset: i64,
+    },
     /// The one asked does not lead (in that epoch).
     NotLeader,
 }

@@ -1,5 +1,36 @@
-//! The metadata log's consensus among controllers. Pure.
+//! The metadata log's consensus: KRaft's protocol as a state machine.
+//!
+//! Controllers are its voters, brokers its observers; all run the same [`Quorum`]. Inputs are messages, ticks and records to append, each
+//! with the time; outputs are messages and what changed. It writes its log and its vote through what it was handed, and knows no thread,
+//! socket or clock, nor what the records that it replicates mean.
+//!
+//! Source: `org.apache.kafka.raft.KafkaRaftClient`, `QuorumState`, `LeaderState`; KIP-595, KIP-631, KIP-835, KIP-996, KIP-1166.
+//! Not here yet: snapshots (KIP-630) and changes of the voter set (KIP-853); the quorum is static, as with kraft.version 0.
 
+mod batch;
+mod config;
+mod election_state;
+mod follower;
+mod leader;
+mod machine;
+mod memory;
 mod message;
+mod metadata_log;
+mod replicas;
+mod roles;
+mod votes;
 
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod sim;
+
+pub use batch::{DataRecord, data_records};
+pub use config::QuorumConfig;
+pub use election_state::{ElectionState, ElectionStore, MemoryElectionStore, QuorumStateFile};
+pub use machine::{AppendError, Output, Quorum, QuorumError};
+pub use memory::MemoryMetadataLog;
 pub use message::{FetchOutcome, FetchRequest, FetchResponse, Message, VoteRequest, VoteResponse};
+pub use metadata_log::{EpochEnd, MetadataLog, MetadataLogError};
+pub use replicas::{QuorumReplicas, ReplicaState};
+pub use roles::Role;

@@ -1,0 +1,96 @@
+//! Members and timings of the quorum.
+
+use std::time::Duration;
+
+use crate::types::NodeId;
+
+/// Kafka's `KafkaRaftClient.MAX_FETCH_WAIT_MS`.
+const FETCH_MAX_WAIT: Duration = Duration::from_millis(500);
+
+/// Who votes, and how patient everybody is. Fields carry the names of Kafka's `controller.quorum.*` configurations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuorumConfig {
+    /// This node.
+    pub id: NodeId,
+    /// All voters. A node that is not among them is an observer.
+    pub voters: Vec<NodeId>,
+    /// `controller.quorum.election.timeout.ms`: how long an election may last. Drawn anew each time between this and twice this.
+    pub election_timeout: Duration,
+    /// `controller.quorum.fetch.timeout.ms`: how long a follower goes without its leader before it stands (plus up to a quarter, so that
+    /// followers do not stand at the same moment); one and a half times this, how long a leader goes without a majority.
+    pub fetch_timeout: Duration,
+    /// `controller.quorum.election.backoff.max.ms`: longest wait after a lost election.
+    pub election_backoff_max: Duration,
+    /// `controller.quorum.request.timeout.ms`: when an unanswered request is repeated. Sooner where waiting that long would itself cost
+    /// an election, see [`QuorumConfig::vote_retry`] and [`QuorumConfig::fetch_retry`].
+    pub request_timeout: Duration,
+    /// `controller.quorum.retry.backoff.ms`: pause after a refused request.
+    pub retry_backoff: Duration,
+    /// `controller.quorum.fetch.max.bytes`: how much one fetch answers; the first batch always goes, whatever its size.
+    pub fetch_max_bytes: usize,
+    /// Largest batch that [`super::Quorum::append`] takes.
+    pub max_batch_bytes: usize,
+}
+
+impl QuorumConfig {
+    /// Kafka's defaults.
+    pub fn kafka(id: NodeId, voters: Vec<NodeId>) -> QuorumConfig {
+        QuorumConfig {
+            id,
+            voters,
+            election_timeout: Duration::from_millis(1000),
+            fetch_timeout: Duration::from_millis(2000),
+            election_backoff_max: Duration::from_millis(1000),
+            request_timeout: Duration::from_millis(2000),
+            retry_backoff: Duration::from_millis(20),
+            fetch_max_bytes: 1024 * 1024,
+            max_batch_bytes: 8 * 1024 * 1024,
+        }
+    }
+
+    /// For one machine and impatient eyes: a dead leader is replaced in about 200 to 400 ms.
+    pub fn lab(id: NodeId, voters: Vec<NodeId>) -> QuorumConfig {
+        QuorumConfig {
+            election_timeout: Duration::from_millis(150),
+            fetch_timeout: Duration::from_millis(240),
+            election_backoff_max: Duration::from_millis(100),
+            request_timeout: Duration::from_millis(80),
+            ..QuorumConfig::kafka(id, voters)
+        }
+    }
+
+    /// Whether this node votes.
+    pub fn is_voter(&self) -> bool {
+        self.voters.contains(&self.id)
+    }
+
+    /// Voters other than this node.
+    pub fn other_voters(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.voters.iter().copied().filter(|voter| *voter != self.id)
+    }
+
+    /// Smallest number of voters that is more than half.
+    pub fn majority(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
+    /// How long a leader keeps a fetch that finds nothing new.
+    pub fn fetch_max_wait(&self) -> Duration {
+        FETCH_MAX_WAIT.min(self.fetch_timeout / 3)
+    }
+
+    /// When a fetch without an answer is given up.
+    pub fn fetch_retry(&self) -> Duration {
+        self.fetch_max_wait() + self.request_timeout.min(self.fetch_timeout / 4)
+    }
+
+    /// When a vote request without an answer is repeated.
+    pub fn vote_retry(&self) -> Duration {
+        self.request_timeout.min(self.election_timeout / 3)
+    }
+
+    /// How long a leader stays one without hearing from a majority. Source: `LeaderState.CHECK_QUORUM_TIMEOUT_FACTOR`.
+    pub fn check_quorum_timeout(&self) -> Duration {
+        self.fetch_timeout * 3 / 2
+    }
+}

@@ -1,0 +1,112 @@
+//! What a member must never forget: its epoch, its vote in it, and the leader it knew. In Kafka's `quorum-state` file.
+//!
+//! Source: `org.apache.kafka.raft.FileQuorumStateStore`, `QuorumStateData.json` (versions 0 and 1; 1 is written).
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::log::disk::Disk;
+use crate::types::{Id, NO_NODE, NodeId};
+
+/// Kafka's name of the file, in the metadata log's directory.
+const FILE_NAME: &str = "quorum-state";
+const DATA_VERSION: i16 = 1;
+/// The file takes some 120 bytes; version 0 lists the voters as well.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+/// Epoch, vote and leader of a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ElectionState {
+    /// Largest epoch that it heard of.
+    pub epoch: i32,
+    /// Leader of that epoch.
+    pub leader: Option<NodeId>,
+    /// Whom it voted for in that epoch.
+    pub voted: Option<NodeId>,
+}
+
+/// Keeps an [`ElectionState`]. When `store` returns, the state survives a power loss.
+pub trait ElectionStore: Send {
+    /// What was last stored; the default if nothing was.
+    fn load(&self) -> io::Result<ElectionState>;
+    /// Stores it durably: all of it, or none.
+    fn store(&mut self, state: &ElectionState) -> io::Result<()>;
+}
+
+/// Kafka's `quorum-state` file.
+pub struct QuorumStateFile {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+}
+
+impl QuorumStateFile {
+    /// The file in `dir` (the metadata log's own directory), which need not exist.
+    pub fn new(disk: Arc<dyn Disk>, dir: &Path) -> QuorumStateFile {
+        QuorumStateFile { disk, path: dir.join(FILE_NAME) }
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QuorumStateData {
+    leader_id: i32,
+    leader_epoch: i32,
+    voted_id: i32,
+    #[serde(default)]
+    voted_directory_id: Option<String>,
+    #[serde(rename = "data_version")]
+    data_version: i16,
+}
+
+impl ElectionStore for QuorumStateFile {
+    fn load(&self) -> io::Result<ElectionState> {
+        let bytes = match self.disk.read(&self.path, MAX_FILE_BYTES) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ElectionState::default()),
+            read => read?,
+        };
+        let invalid = |what: String| {
+            let message = format!("{} is not a quorum state: {what}", self.path.display());
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        };
+        let data: QuorumStateData = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+        if !(0..=DATA_VERSION).contains(&data.data_version) {
+            return Err(invalid(format!("version {} is not known", data.data_version)));
+        }
+        if data.leader_epoch < 0 {
+            return Err(invalid(format!("epoch {} is negative", data.leader_epoch)));
+        }
+        let node = |id: i32| (id != NO_NODE).then_some(id);
+        Ok(ElectionState { epoch: data.leader_epoch, leader: node(data.leader_id), voted: node(data.voted_id) })
+    }
+
+    fn store(&mut self, state: &ElectionState) -> io::Result<()> {
+        let data = QuorumStateData {
+            leader_id: state.leader.unwrap_or(NO_NODE),
+            leader_epoch: state.epoch,
+            voted_id: state.voted.unwrap_or(NO_NODE),
+            voted_directory_id: Some(Id::ZERO.to_string()),
+            data_version: DATA_VERSION,
+        };
+        let bytes = serde_json::to_vec(&data)?;
+        if let Some(dir) = self.path.parent() {
+            self.disk.create_dir_all(dir)?;
+        }
+        self.disk.write_atomically(&self.path, &bytes)
+    }
+}
+
+/// In memory, for simulations: clones share what is stored, so a restarted member finds it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryElectionStore(Arc<Mutex<ElectionState>>);
+
+impl ElectionStore for MemoryElectionStore {
+    fn load(&self) -> io::Result<ElectionState> {
+        Ok(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn store(&mut self, state: &ElectionState) -> io::Result<()> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = *state;
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! What a follower, an observer or one in search of a leader does: fetches, cuts its log back where it diverges, appends.
+//!
+//! Source: `KafkaRaftClient.handleFetchResponse`, `maybeSendAnyVoterFetch`, `ReplicatedLog.truncateToEndOffset`; KIP-595.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::batch;
+use super::machine::{Output, Quorum, QuorumError};
+use super::message::{FetchOutcome, FetchRequest, FetchResponse, Message};
+use super::roles::{InFlight, State};
+use crate::types::{NodeId, Now};
+
+/// Longest pause between two attempts to find the leader, in units of `retry_backoff`.
+const BACKOFF_LIMIT: u32 = 8;
+
+impl Quorum {
+    /// Sends the next fetch if one is due and none is under way.
+    pub(super) fn poll_fetch(&mut self, now: Now) -> Result<(), QuorumError> {
+        if self.fetching.in_flight.is_some_and(|fetch| now.mono >= fetch.give_up_at) {
+            self.fetch_failed(now);
+        }
+        if self.fetching.in_flight.is_some() || now.mono < self.fetching.next_at {
+            return Ok(());
+        }
+        let Some(to) = self.fetch_target() else { return Ok(()) };
+        // The offset in a voter's fetch is a promise that it has everything below, whatever happens to its power.
+        if self.is_voter() && self.log.synced_offset() < self.log.end_offset() {
+            self.log.sync()?;
+        }
+        let correlation = self.next_correlation;
+        self.next_correlation = correlation.wrapping_add(1);
+        self.fetching.in_flight = Some(InFlight { correlation, to, give_up_at: now.mono + self.config.fetch_retry() });
+        let request = FetchRequest {
+            correlation,
+            epoch: self.election.epoch,
+            fetch_offset: self.log.end_offset(),
+            last_fetched_epoch: self.log.last_epoch(),
+            high_watermark: self.high_watermark,
+        };
+        self.send(to, Message::FetchRequest(request));
+        Ok(())
+    }
+
+    /// A voter fetches from its leader and nobody else. An observer whose leader does not answer, and all who know no leader, ask the voters
+    /// in turn.
+    fn fetch_target(&mut self) -> Option<NodeId> {
+        match &self.state {
+            State::Follower(follower) if self.is_voter() || self.fetching.failures == 0 => Some(follower.leader),
+            State::Follower(_) | State::Unattached { .. } => {
+                let voters = &self.config.voters;
+                self.fetching.rotation = (self.fetching.rotation + 1) % voters.len();
+                if voters[self.fetching.rotation] == self.config.id {
+                    self.fetching.rotation = (self.fetching.rotation + 1) % voters.len();
+                }
+                Some(voters[self.fetching.rotation]).filter(|voter| *voter != self.config.id)
+            }
+            _ => None,
+        }
+    }
+
+    /// Once around the voters without a pause, then slower and slower.
+    pub(super) fn fetch_failed(&mut self, now: Now) {
+        self.fetching.in_flight = None;
+        self.fetching.failures = self.fetching.failures.saturating_add(1);
+        let searches = !matches!(self.state, State::Follower(_)) || !self.is_voter();
+        let free = if searches { self.config.other_voters().count() as u32 } else { 0 };
+        let doublings = self.fetching.failures.saturating_sub(free);
+        let units = if searches { (1 << doublings.min(31)) >> 1 } else { 1 };
+        self.fetching.next_at = now.mono + self.config.retry_backoff * units.min(BACKOFF_LIMIT);
+    }
+
+    pub(super) fn fetch_deadline(&self) -> Duration {
+        match self.fetching.in_flight {
+            Some(fetch) => fetch.give_up_at,
+            None => self.fetching.next_at,
+        }
+    }
+
+    pub(super) fn on_fetch_response(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        response: FetchResponse,
+    ) -> Result<(), QuorumError> {
+        if !self.config.voters.contains(&from) {
+            return Ok(());
+        }
+        if response.epoch > self.election.epoch {
+            return self.adopt_epoch(now, response.epoch, response.leader);
+        }
+        let awaited =
+            self.fetching.in_flight.take_if(|fetch| fetch.correlation == response.correlation && fetch.to == from);
+        if awaited.is_none() {
+            return Ok(());
+        }
+        if response.epoch < self.election.epoch {
+            self.fetch_failed(now);
+            return Ok(());
+        }
+        match response.outcome {
+            FetchOutcome::NotLeader => self.on_not_leader(now, from, response.leader),
+            FetchOutcome::Records { .. } | FetchOutcome::Diverging { .. } if response.leader != Some(from) => {
+                self.fetch_failed(now);
+                Ok(())
+            }
+            FetchOutcome::Records { records, high_watermark, .. } => {
+                self.heard_from_leader(now, from)?;
+                self.append_fetched(now, &records, high_watermark)
+            }
+            FetchOutcome::Diverging { epoch, end_offset } => {
+                self.heard_from_leader(now, from)?;
+                self.cut_back(epoch, end_offset)
+            }
+        }
+    }
+
+    fn on_not_leader(&mut self, now: Now, from: NodeId, leader: Option<NodeId>) -> Result<(), QuorumError> {
+        let other =
+            leader.filter(|leader| *leader != self.config.id && *leader != from && self.config.voters.contains(leader));
+        match (&self.state, other) {
+            (State::Unattached { .. }, Some(leader)) => {
+                return self.become_follower(now, self.election.epoch, leader);
+            }
+            (State::Follower(follower), None) if follower.leader == from => self.leader_is_gone(now),
+            _ => {}
+        }
+        self.fetch_failed(now);
+        Ok(())
+    }
+
+    /// The leader itself says that it leads no more.
+    fn leader_is_gone(&mut self, now: Now) {
+        let soon = now.mono + self.random_between(Duration::ZERO, self.config.election_timeout / 2);
+        if let State::Follower(follower) = &mut self.state {
+            follower.leader_is_alive = false;
+            follower.stand_at = follower.stand_at.min(soon);
+        }
+    }
+
+    fn heard_from_leader(&mut self, now: Now, leader: NodeId) -> Result<(), QuorumError> {
+        if !matches!(&self.state, State::Follower(follower) if follower.leader == leader) {
+            self.become_follower(now, self.election.epoch, leader)?;
+        }
+        let stand_at = now.mono + self.random_fetch_timeout();
+        if let State::Follower(follower) = &mut self.state {
+            follower.stand_at = stand_at;
+            follower.leader_is_alive = true;
+        }
+        self.fetching.failures = 0;
+        self.fetching.next_at = now.mono;
+        Ok(())
+    }
+
+    fn append_fetched(&mut self, now: Now, records: &Bytes, high_watermark: i64) -> Result<(), QuorumError> {
+        let (end_offset, last_epoch) = (self.log.end_offset(), self.log.last_epoch());
+        if batch::continues(records, end_offset, last_epoch, self.election.epoch).is_err() {
+            // Damaged on its way, or nonsense: it is asked for again.
+            self.fetch_failed(now);
+            return Ok(());
+        }
+        if !records.is_empty() {
+            self.log.append_follower(now, records)?;
+        }
+        let high_watermark = high_watermark.min(self.log.end_offset());
+        if high_watermark > self.high_watermark {
+            self.high_watermark = high_watermark;
+            self.outputs.push(Output::HighWatermark(high_watermark));
+        }
+        Ok(())
+    }
+
+    /// The leader has no such records: its log ends in `epoch` (or this one's last epoch before that) where it says. Several rounds may be
+    /// needed when the two differ over several epochs.
+    fn cut_back(&mut self, epoch: i32, end_offset: i64) -> Result<(), QuorumError> {
+        let own = self.log.end_offset_for_epoch(epoch);
+        let offset = if own.epoch == epoch { own.end_offset.min(end_offset) } else { own.end_offset };
+        if offset < self.high_watermark {
+            let high_watermark = self.high_watermark;
+            return Err(QuorumError::CommittedRecordsDiverge { offset, high_watermark });
+        }
+        if offset < self.log.end_offset() {
+            self.log.truncate_to(offset)?;
+            self.outputs.push(Output::Truncated(self.log.end_offset()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! What a leader does: answers fetches, counts acknowledgements, moves the high watermark, and gives up when too few are left.
+//!
+//! Source: `LeaderState.maybeUpdateHighWatermark`, `KafkaRaftClient.handleFetchRequest`, `validateFetchOffsetAndEpoch`; KIP-595, KIP-835, KIP-1166.
+
+use std::time::Duration;
+
+use super::machine::{Output, Quorum, QuorumError};
+use super::message::{FetchOutcome, FetchRequest, FetchResponse, Message};
+use super::replicas::ReplicaState;
+use super::roles::{Leader, State, WaitingFetch};
+use crate::types::{NodeId, Now};
+
+impl Quorum {
+    pub(super) fn on_fetch_request(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        request: &FetchRequest,
+    ) -> Result<(), QuorumError> {
+        if request.epoch > self.election.epoch {
+            // One that knows of a higher epoch can never follow this leader: better an election than a member left behind.
+            self.become_unattached(now, request.epoch, "a higher epoch was seen")?;
+        }
+        let State::Leader(leader) = &mut self.state else {
+            self.refuse_fetch(from, request.correlation);
+            return Ok(());
+        };
+        if request.epoch < self.election.epoch {
+            self.refuse_fetch(from, request.correlation);
+            return Ok(());
+        }
+        leader.members.heard(now, from);
+        leader.waiting.remove(&from);
+        let end = self.log.end_offset_for_epoch(request.last_fetched_epoch);
+        if end.epoch != request.last_fetched_epoch || end.end_offset < request.fetch_offset {
+            let outcome = FetchOutcome::Diverging { epoch: end.epoch, end_offset: end.end_offset };
+            self.answer_fetch(from, request.correlation, outcome);
+            return Ok(());
+        }
+        leader.members.fetched(now, from, request.fetch_offset, self.log.end_offset());
+        let fetch = WaitingFetch {
+            correlation: request.correlation,
+            fetch_offset: request.fetch_offset,
+            high_watermark: request.high_watermark,
+            answer_at: now.mono + self.config.fetch_max_wait(),
+        };
+        leader.waiting.insert(from, fetch);
+        self.advance_high_watermark();
+        self.answer_waiting(now)
+    }
+
+    fn answer_fetch(&mut self, to: NodeId, correlation: u64, outcome: FetchOutcome) {
+        let (epoch, leader) = (self.election.epoch, self.leader());
+        self.send(to, Message::FetchResponse(FetchResponse { correlation, epoch, leader, outcome }));
+    }
+
+    pub(super) fn refuse_fetch(&mut self, to: NodeId, correlation: u64) {
+        self.answer_fetch(to, correlation, FetchOutcome::NotLeader);
+    }
+
+    /// Answers the fetches for which there is something new, or which have waited long enough.
+    pub(super) fn answer_waiting(&mut self, now: Now) -> Result<(), QuorumError> {
+        let end_offset = self.log.end_offset();
+        let high_watermark = self.high_watermark;
+        let State::Leader(leader) = &mut self.state else { return Ok(()) };
+        let is_due = |_: &NodeId, fetch: &mut WaitingFetch| {
+            fetch.fetch_offset < end_offset || fetch.high_watermark < high_watermark || fetch.answer_at <= now.mono
+        };
+        let due: Vec<_> = leader.waiting.extract_if(.., is_due).collect();
+        for (to, fetch) in due {
+            let records = self.log.read(fetch.fetch_offset, self.config.fetch_max_bytes, end_offset)?;
+            let log_start_offset = self.log.start_offset();
+            let outcome = FetchOutcome::Records { records, high_watermark, log_start_offset };
+            self.answer_fetch(to, fetch.correlation, outcome);
+        }
+        Ok(())
+    }
+
+    /// A majority has everything below the new high watermark, safe from a power loss, this leader's own epoch's first record included
+    /// (Raft's figure 8: an older epoch's record on a majority may still be overwritten).
+    fn advance_high_watermark(&mut self) {
+        let State::Leader(leader) = &self.state else { return };
+        let own = self.log.synced_offset();
+        let others = self
+            .config
+            .other_voters()
+            .map(|voter| leader.members.voters.get(&voter).and_then(|progress| progress.end_offset).unwrap_or(-1));
+        let mut acknowledged: Vec<i64> = others.chain([own]).collect();
+        acknowledged.sort_unstable_by_key(|offset| std::cmp::Reverse(*offset));
+        let on_majority = acknowledged[self.config.majority() - 1];
+        if on_majority > leader.epoch_start_offset && on_majority > self.high_watermark {
+            self.high_watermark = on_majority;
+            self.outputs.push(Output::HighWatermark(on_majority));
+        }
+    }
+
+    pub(super) fn tick_leader(&mut self, now: Now) -> Result<(), QuorumError> {
+        if self.log.synced_offset() < self.log.end_offset() {
+            self.log.sync()?;
+            self.advance_high_watermark();
+        }
+        self.answer_waiting(now)?;
+        let State::Leader(leader) = &self.state else { return Ok(()) };
+        let announce = now.mono >= leader.announce_at;
+        if now.mono >= self.check_quorum_deadline(leader) {
+            self.resign_because(now, "no majority fetched in time");
+        } else if announce {
+            self.announce(now);
+        }
+        Ok(())
+    }
+
+    /// Tells voters that have not fetched yet who leads. Source: `beginQuorumEpochTimer`.
+    pub(super) fn announce(&mut self, now: Now) {
+        let announce_at = now.mono + self.config.fetch_timeout / 3;
+        let State::Leader(leader) = &mut self.state else { return };
+        leader.announce_at = announce_at;
+        let ignorant = leader.members.voters.iter().filter(|(_, voter)| !voter.acknowledged);
+        let ignorant: Vec<NodeId> = ignorant.map(|(id, _)| *id).collect();
+        for to in ignorant {
+            self.send(to, Message::BeginQuorumEpochRequest { epoch: self.election.epoch });
+        }
+    }
+
+    /// When too many voters will have been silent for too long.
+    fn check_quorum_deadline(&self, leader: &Leader) -> Duration {
+        let needed = self.config.majority() - 1;
+        if needed == 0 {
+            return Duration::MAX;
+        }
+        let mut heard: Vec<Duration> = leader.members.voters.values().map(|voter| voter.heard).collect();
+        heard.sort_unstable_by_key(|heard| std::cmp::Reverse(*heard));
+        heard.get(needed - 1).map_or(Duration::MAX, |heard| *heard + self.config.check_quorum_timeout())
+    }
+
+    pub(super) fn leader_deadline(&self, leader: &Leader) -> Duration {
+        if self.log.synced_offset() < self.log.end_offset() {
+            return Duration::ZERO;
+        }
+        let answer_at = leader.waiting.values().map(|fetch| fetch.answer_at).min().unwrap_or(Duration::MAX);
+        let unaware = leader.members.voters.values().any(|voter| !voter.acknowledged);
+        let announce_at = if unaware { leader.announce_at } else { Duration::MAX };
+        self.check_quorum_deadline(leader).min(answer_at).min(announce_at)
+    }
+
+    pub(super) fn own_replica_state(&self, now: Now) -> ReplicaState {
+        ReplicaState {
+            node_id: self.config.id,
+            log_end_offset: self.log.end_offset(),
+            last_fetch_ms: now.wall_ms,
+            last_caught_up_ms: now.wall_ms,
+        }
+    }
+}
