@@ -40,9 +40,7 @@ pub trait Disk: Send + Sync {
 
     /// Writes a small file so that a crash leaves the old one or the new one: `.tmp` beside it, synced, then renamed.
     fn write_atomically(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".tmp");
-        let temporary = PathBuf::from(name);
+        let temporary = temporary_of(path);
         let mut file = self.open(&temporary, true)?;
         file.truncate(0)?;
         file.write_all_at(bytes, 0)?;
@@ -54,6 +52,22 @@ pub trait Disk: Send + Sync {
             None => Ok(()),
         }
     }
+
+    /// The same without making it durable: after a loss of power the file may be the old one, empty, torn or missing.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let temporary = temporary_of(path);
+        let mut file = self.open(&temporary, true)?;
+        file.truncate(0)?;
+        file.write_all_at(bytes, 0)?;
+        drop(file);
+        self.rename(&temporary, path)
+    }
+}
+
+fn temporary_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    PathBuf::from(name)
 }
 
 /// An open file; reads and writes name their position, so nothing moves a shared cursor.

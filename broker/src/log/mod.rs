@@ -1,2 +1,40 @@
-//! One partition's log on disk.
+//! One partition's log on disk: segments, indexes, epochs, producers, recovery, retention; and the directory that holds many.
+//!
+//! Knows bytes, offsets and epochs; knows no replica, no protocol and no clock. All files are Kafka's, byte for byte.
+//!
+//! Source: `org.apache.kafka.storage.internals.log.UnifiedLog`, `LocalLog`, `LogLoader`, `LogManager`.
+
+mod append;
+mod checkpoint;
+mod config;
 pub mod disk;
+mod epochs;
+mod error;
+mod index;
+mod log_dir;
+mod partition_log;
+mod producers;
+mod read;
+mod real_disk;
+mod recovery;
+mod segment;
+mod sim_disk;
+mod snapshot;
+mod timestamps;
+mod transactions;
+mod truncate;
+
+pub use append::{AppendInfo, AppendOrigin};
+pub use checkpoint::MetaProperties;
+pub use config::LogConfig;
+pub use epochs::{LeaderEpochs, UNDEFINED_EPOCH, UNDEFINED_OFFSET};
+pub use error::LogError;
+pub use log_dir::LogDir;
+pub use partition_log::Log;
+pub use producers::{ProducerBatch, ProducerState, ProducerStates};
+pub use read::FetchedRecords;
+pub use real_disk::RealDisk;
+pub use recovery::Recovery;
+pub use sim_disk::SimDisk;
+pub use timestamps::TimestampedOffset;
+pub use transactions::AbortedTxn;

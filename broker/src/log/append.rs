@@ -1,0 +1,336 @@
+//! Appending: one look at each batch's header, one write of the buffer that arrived.
+//!
+//! Source: `UnifiedLog.append`, `LogValidator`, `ProducerStateManager`.
+
+use bytes::BytesMut;
+
+use super::producers::{CompletedTxn, EndTxnMarker, Staged};
+use super::transactions::AbortedTxn;
+use super::{Log, LogError};
+use crate::records::control::{ControlType, control_type, decode_end_txn_marker};
+use crate::records::{
+    BatchHeader, TimestampType, batches, records, set_base_offset, set_leader_epoch, set_log_append_time, validate_all,
+};
+use crate::types::Now;
+
+/// A control batch is a handful of bytes.
+const MAX_CONTROL_BYTES: usize = 64 << 10;
+/// What a batch may unpack to when its timestamps must be looked at one by one.
+const MAX_DECOMPRESSED_BYTES: usize = 256 << 20;
+
+/// Who writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppendOrigin {
+    /// A client: everything is checked, control batches are refused.
+    Client,
+    /// A coordinator of this broker, or the leader of the quorum: control batches are welcome, sequences are not checked.
+    Coordinator,
+}
+
+/// What an append did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AppendInfo {
+    /// Offset of the first record.
+    pub first_offset: i64,
+    /// Offset of the last record.
+    pub last_offset: i64,
+    /// The time that the records were stamped with, or -1 where producers stamp.
+    pub log_append_time_ms: i64,
+    /// Largest timestamp of the records.
+    pub max_timestamp_ms: i64,
+    /// How many records.
+    pub records: u32,
+    /// How many bytes.
+    pub bytes: usize,
+    /// The batch was already in the log (a producer's retry): nothing was written, the offsets are those of then.
+    pub duplicate: bool,
+}
+
+impl Log {
+    /// Appends a client's batches (as [`AppendOrigin::Client`]): checks them, gives them offsets and the epoch in place, writes the buffer.
+    pub fn append_as_leader(&mut self, now: Now, records: BytesMut, leader_epoch: i32) -> Result<AppendInfo, LogError> {
+        self.append(now, records, leader_epoch, AppendOrigin::Client)
+    }
+
+    /// The same for any origin.
+    pub fn append(
+        &mut self,
+        now: Now,
+        mut records: BytesMut,
+        leader_epoch: i32,
+        origin: AppendOrigin,
+    ) -> Result<AppendInfo, LogError> {
+        self.change(|log| {
+            let mut headers = log.check_batches(&records)?;
+            for header in &headers {
+                log.check_from_leader(now, &records, header, origin)?;
+            }
+            if let [header] = headers[..]
+                && origin == AppendOrigin::Client
+                && header.has_producer_id()
+                && let Some(before) = log.producers.duplicate_of(&header)
+            {
+                return Ok(AppendInfo {
+                    first_offset: before.first_offset(),
+                    last_offset: before.last_offset,
+                    log_append_time_ms: if log.stamps() { before.timestamp_ms } else { -1 },
+                    max_timestamp_ms: before.timestamp_ms,
+                    records: header.record_count as u32,
+                    bytes: 0,
+                    duplicate: true,
+                });
+            }
+            log.assign(now, &mut records, &mut headers, leader_epoch)?;
+            log.write(now, &records, &headers, Some(origin))
+        })
+    }
+
+    /// Appends batches as the leader gave them: offsets and epochs stay. They must begin at the log's end.
+    pub fn append_as_follower(&mut self, now: Now, records: &[u8]) -> Result<AppendInfo, LogError> {
+        self.change(|log| {
+            let headers = log.check_batches(records)?;
+            let mut next = log.log_end_offset;
+            for header in &headers {
+                // Compaction leaves gaps between batches, but never goes back.
+                let continues = header.base_offset == next || (header.base_offset > next && log.config.cleanup_compact);
+                if !continues {
+                    let last = headers.last().map_or(next, BatchHeader::last_offset);
+                    let first_offset = headers.first().map_or(next, |first| first.base_offset);
+                    return Err(LogError::UnexpectedAppendOffset {
+                        first_offset,
+                        last_offset: last,
+                        log_end_offset: log.log_end_offset,
+                    });
+                }
+                next = header.next_offset();
+            }
+            log.write(now, records, &headers, None)
+        })
+    }
+
+    fn stamps(&self) -> bool {
+        self.config.message_timestamp_type == TimestampType::LogAppendTime
+    }
+
+    fn check_batches(&self, records: &[u8]) -> Result<Vec<BatchHeader>, LogError> {
+        let mut headers = Vec::with_capacity(1);
+        validate_all(records, |header| headers.push(*header))?;
+        if headers.is_empty() {
+            return Err(LogError::InvalidRecord("there is no batch to append"));
+        }
+        Ok(headers)
+    }
+
+    fn check_from_leader(
+        &self,
+        now: Now,
+        all: &[u8],
+        header: &BatchHeader,
+        origin: AppendOrigin,
+    ) -> Result<(), LogError> {
+        let size_bytes = header.size_bytes();
+        if size_bytes > self.config.max_message_bytes {
+            return Err(LogError::MessageTooLarge { size_bytes, limit_bytes: self.config.max_message_bytes });
+        }
+        if all.len() as u64 > self.config.segment_bytes {
+            return Err(LogError::RecordListTooLarge {
+                size_bytes: all.len() as u64,
+                limit_bytes: self.config.segment_bytes,
+            });
+        }
+        if header.record_count == 0 || header.record_count != header.last_offset_delta.saturating_add(1) {
+            return Err(LogError::InvalidRecord("a batch's record count and offsets do not fit together"));
+        }
+        if origin != AppendOrigin::Client {
+            return Ok(());
+        }
+        if header.is_control() {
+            return Err(LogError::InvalidRecord("clients may not write control records"));
+        }
+        if header.has_producer_id() && (header.base_sequence < 0 || header.producer_epoch < 0) {
+            return Err(LogError::InvalidRecord("a batch has a producer id, but no epoch or no sequence"));
+        }
+        if header.is_transactional() && !header.has_producer_id() {
+            return Err(LogError::InvalidRecord("a transactional batch has no producer id"));
+        }
+        if self.stamps() { Ok(()) } else { self.check_timestamps(now, all, header) }
+    }
+
+    fn check_timestamps(&self, now: Now, all: &[u8], header: &BatchHeader) -> Result<(), LogError> {
+        let now_ms = now.wall_ms;
+        if header.timestamp_type() == TimestampType::LogAppendTime {
+            return Err(LogError::InvalidTimestamp { timestamp_ms: header.max_timestamp, now_ms });
+        }
+        let (before, after) = (self.config.message_timestamp_before_max_ms, self.config.message_timestamp_after_max_ms);
+        let is_off = |timestamp_ms: i64| {
+            timestamp_ms >= 0
+                && (now_ms.saturating_sub(timestamp_ms) > before || timestamp_ms.saturating_sub(now_ms) > after)
+        };
+        if is_off(header.max_timestamp) {
+            return Err(LogError::InvalidTimestamp { timestamp_ms: header.max_timestamp, now_ms });
+        }
+        if before == i64::MAX {
+            return Ok(());
+        }
+        // Only a limit on the past needs each record's timestamp.
+        let own = |batch: &&[u8]| BatchHeader::parse(batch).is_ok_and(|other| other == *header);
+        for batch in batches(all).flatten().map(|(_, batch)| batch).filter(own) {
+            for record in records(batch, MAX_DECOMPRESSED_BYTES)? {
+                let timestamp_ms = record?.timestamp_ms;
+                if is_off(timestamp_ms) {
+                    return Err(LogError::InvalidTimestamp { timestamp_ms, now_ms });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes offsets, epoch and (if the log stamps) the time into the batches and their headers.
+    fn assign(
+        &self,
+        now: Now,
+        records: &mut [u8],
+        headers: &mut [BatchHeader],
+        leader_epoch: i32,
+    ) -> Result<(), LogError> {
+        let mut next = self.log_end_offset;
+        let mut at = 0;
+        for header in headers {
+            let batch = &mut records[at..at + header.size_bytes()];
+            at += header.size_bytes();
+            set_base_offset(batch, next);
+            set_leader_epoch(batch, leader_epoch);
+            if self.stamps() {
+                set_log_append_time(batch, now.wall_ms);
+                header.max_timestamp = now.wall_ms;
+            }
+            header.base_offset = next;
+            header.partition_leader_epoch = leader_epoch;
+            next = next
+                .checked_add(i64::from(header.last_offset_delta) + 1)
+                .ok_or(LogError::InvalidRecord("no offsets are left"))?;
+        }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        now: Now,
+        bytes: &[u8],
+        headers: &[BatchHeader],
+        origin: Option<AppendOrigin>,
+    ) -> Result<AppendInfo, LogError> {
+        let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
+            return Err(LogError::InvalidRecord("there is no batch to append"));
+        };
+        let mut staged = Staged::default();
+        if headers.iter().any(BatchHeader::has_producer_id) {
+            for batch in batches(bytes) {
+                let (header, batch) = batch?;
+                let marker = end_txn_marker(&header, batch)?;
+                self.producers.stage(
+                    &mut staged,
+                    &header,
+                    marker,
+                    origin == Some(AppendOrigin::Client),
+                    origin.is_none(),
+                )?;
+            }
+        }
+        if self.must_roll(now, bytes.len() as u64, last)? {
+            self.roll(now)?;
+        }
+        let mut news = false;
+        for header in headers {
+            news |= self.epochs.assign(header.partition_leader_epoch, header.base_offset);
+        }
+        if news {
+            self.write_epochs()?;
+        }
+        self.write_to_active(bytes, headers, staged)?;
+        self.log_end_offset = last.next_offset();
+        self.size_bytes += bytes.len() as u64;
+        if self.log_end_offset - self.recovery_point >= self.config.flush_messages {
+            self.flush_now(now)?;
+        }
+        Ok(AppendInfo {
+            first_offset: first.base_offset,
+            last_offset: last.last_offset(),
+            log_append_time_ms: if self.stamps() && origin.is_some() { now.wall_ms } else { -1 },
+            max_timestamp_ms: headers.iter().map(|header| header.max_timestamp).max().unwrap_or(-1),
+            records: headers.iter().map(|header| header.record_count as u32).sum(),
+            bytes: bytes.len(),
+            duplicate: false,
+        })
+    }
+
+    fn write_to_active(&mut self, bytes: &[u8], headers: &[BatchHeader], staged: Staged) -> Result<(), LogError> {
+        let interval = self.config.index_interval_bytes;
+        let missing = LogError::InvalidRecord("the log has no segment");
+        let active = self.segments.last_mut().ok_or(missing)?;
+        let mut position = active.size_bytes;
+        active.append(&self.store, bytes, headers, interval)?;
+        for header in headers {
+            self.recent.push(header.base_offset, position);
+            position += header.size_bytes() as u64;
+        }
+        for completed in staged.completed().iter().filter(|completed| completed.aborted) {
+            active.push_aborted(&self.store, aborted(completed, self.producers.last_stable_offset_after(completed)))?;
+        }
+        self.producers.commit(staged);
+        Ok(())
+    }
+
+    fn must_roll(&mut self, now: Now, bytes: u64, last: &BatchHeader) -> Result<bool, LogError> {
+        let (segment_bytes, index_bytes) = (self.config.segment_bytes, self.config.segment_index_bytes);
+        let max_age_ms = self.config.segment_ms.saturating_sub(self.roll_jitter_ms());
+        let Some(active) = self.segments.last_mut() else { return Ok(false) };
+        if active.size_bytes == 0 {
+            return Ok(false);
+        }
+        let age_ms = match active.first_timestamp_ms(&self.store)? {
+            Some(first) => last.max_timestamp.saturating_sub(first),
+            None => now.wall_ms.saturating_sub(active.created_ms),
+        };
+        Ok(active.size_bytes + bytes > segment_bytes
+            || age_ms > max_age_ms
+            || active.is_index_full(index_bytes)
+            || last.last_offset() - active.base_offset > i64::from(i32::MAX))
+    }
+
+    /// Spreads the rolls of many partitions; the same for a segment each time it is asked.
+    fn roll_jitter_ms(&self) -> i64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        if self.config.segment_jitter_ms <= 0 {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        (&self.topic_partition, self.active_segment_base_offset()).hash(&mut hasher);
+        (hasher.finish() % self.config.segment_jitter_ms.min(self.config.segment_ms).max(1) as u64) as i64
+    }
+}
+
+pub(super) fn aborted(completed: &CompletedTxn, last_stable_offset: i64) -> AbortedTxn {
+    AbortedTxn {
+        producer_id: completed.producer_id,
+        first_offset: completed.first_offset,
+        last_offset: completed.last_offset,
+        last_stable_offset,
+    }
+}
+
+/// The marker in a control batch of a producer, if it is one.
+pub(super) fn end_txn_marker(header: &BatchHeader, batch: &[u8]) -> Result<Option<EndTxnMarker>, LogError> {
+    if !header.is_control() || !header.has_producer_id() {
+        return Ok(None);
+    }
+    let Some(record) = records(batch, MAX_CONTROL_BYTES)?.next() else { return Ok(None) };
+    let record = record?;
+    let abort = match control_type(&record.key.unwrap_or_default())? {
+        Some(ControlType::Abort) => true,
+        Some(ControlType::Commit) => false,
+        _ => return Ok(None),
+    };
+    let coordinator_epoch = decode_end_txn_marker(&record.value.unwrap_or_default())?;
+    Ok(Some(EndTxnMarker { abort, coordinator_epoch }))
+}

@@ -1,0 +1,352 @@
+//! A partition's log: what it is made of, and what it can be asked without touching the disk.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checkpoint::encode_partition_metadata;
+use super::epochs::LeaderEpochs;
+use super::producers::{ProducerState, ProducerStates};
+use super::segment::{Segment, Store};
+use super::{LogConfig, LogError, snapshot};
+use crate::types::{Id, Now, TopicPartition};
+
+pub(super) const SNAPSHOT: &str = "snapshot";
+pub(super) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
+pub(super) const METADATA_FILE: &str = "partition.metadata";
+
+/// One partition's log.
+///
+/// A change that the disk refuses leaves memory and disk apart: the log then answers [`LogError::Offline`] to every further
+/// change, until it is opened anew. Reads go on as long as the disk gives them.
+pub struct Log {
+    pub(super) store: Store,
+    pub(super) topic_partition: TopicPartition,
+    pub(super) topic_id: Option<Id>,
+    pub(super) config: LogConfig,
+    /// Ascending by base offset, never empty; the last is the active one.
+    pub(super) segments: Vec<Segment>,
+    pub(super) log_start_offset: i64,
+    pub(super) log_end_offset: i64,
+    pub(super) size_bytes: u64,
+    /// Everything below is durable.
+    pub(super) recovery_point: i64,
+    /// The highest recovery point that a checkpoint may hold: up to there, segments are made durable before the next begins, so
+    /// that a recovery that starts there misses nothing after a truncation.
+    pub(super) max_recovery_point: i64,
+    pub(super) last_flush: Duration,
+    /// The directory has names that are not durable yet.
+    pub(super) new_names: bool,
+    /// So has the directory's parent: the directory itself is new.
+    pub(super) new_dir: bool,
+    /// `partition.metadata` is not durable yet.
+    pub(super) topic_id_dirty: bool,
+    pub(super) epochs: LeaderEpochs,
+    /// The epochs file is older than `epochs`, or not durable.
+    pub(super) epochs_dirty: bool,
+    pub(super) producers: ProducerStates,
+    /// Offset of the newest snapshot file, or -1.
+    pub(super) last_snapshot_offset: i64,
+    pub(super) recent: Recent,
+    pub(super) offline: Option<Arc<str>>,
+}
+
+/// Where the newest batches lie, so that readers at the tail need no index.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recent {
+    batches: [(i64, u64); 8],
+    len: usize,
+}
+
+impl Recent {
+    pub(super) fn push(&mut self, base_offset: i64, position: u64) {
+        if self.len == self.batches.len() {
+            self.batches.rotate_left(1);
+            self.len -= 1;
+        }
+        self.batches[self.len] = (base_offset, position);
+        self.len += 1;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Position of the batch that holds `offset`, if that is one of the newest.
+    pub(super) fn find(&self, offset: i64) -> Option<u64> {
+        self.batches[..self.len].iter().rev().find(|(base, _)| *base <= offset).map(|&(_, position)| position)
+    }
+}
+
+impl Log {
+    /// First offset that readers may see.
+    pub fn log_start_offset(&self) -> i64 {
+        self.log_start_offset
+    }
+
+    /// Offset that the next record gets.
+    pub fn log_end_offset(&self) -> i64 {
+        self.log_end_offset
+    }
+
+    /// The log start offset is not simply where the first segment begins, and so must be remembered.
+    pub(super) fn starts_inside_segment(&self) -> bool {
+        self.segments.first().is_some_and(|first| self.log_start_offset > first.base_offset)
+    }
+
+    /// Bytes of all batches.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Everything below is durable.
+    pub fn recovery_point(&self) -> i64 {
+        self.recovery_point
+    }
+
+    /// How many segments there are.
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Base offset of the active segment.
+    pub fn active_segment_base_offset(&self) -> i64 {
+        self.segments.last().map_or(self.log_start_offset, |segment| segment.base_offset)
+    }
+
+    /// Directory of the partition.
+    pub fn dir(&self) -> &Path {
+        &self.store.dir
+    }
+
+    /// Whose log it is.
+    pub fn topic_partition(&self) -> &TopicPartition {
+        &self.topic_partition
+    }
+
+    /// Topic id in `partition.metadata`.
+    pub fn topic_id(&self) -> Option<Id> {
+        self.topic_id
+    }
+
+    /// Notes the topic id of a log that was opened without one; refuses another.
+    pub fn assign_topic_id(&mut self, id: Id) -> Result<(), LogError> {
+        match self.topic_id {
+            Some(found) if found == id => Ok(()),
+            Some(found) => Err(LogError::InconsistentTopicId { path: self.store.dir.clone(), found, expected: id }),
+            None => self.change(|log| {
+                let path = log.store.dir.join(METADATA_FILE);
+                let text = encode_partition_metadata(id);
+                log.store.disk.replace(&path, text.as_bytes()).map_err(LogError::io(&path))?;
+                (log.topic_id, log.topic_id_dirty) = (Some(id), true);
+                Ok(())
+            }),
+        }
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &LogConfig {
+        &self.config
+    }
+
+    /// Another configuration, from the next change on.
+    pub fn set_config(&mut self, config: LogConfig) {
+        self.config = config;
+    }
+
+    /// Why the log takes no more changes, if so.
+    pub fn offline(&self) -> Option<&str> {
+        self.offline.as_deref()
+    }
+
+    /// Epoch of the last entry in the epoch cache.
+    pub fn latest_epoch(&self) -> Option<i32> {
+        self.epochs.latest()
+    }
+
+    /// Leader epoch that the record at `offset` was written in.
+    pub fn epoch_at(&self, offset: i64) -> Option<i32> {
+        self.epochs.epoch_at(offset)
+    }
+
+    /// The largest epoch of this log that is not larger than `epoch`, and where it ends; (-1, -1) where that is not known.
+    pub fn end_offset_for_epoch(&self, epoch: i32) -> (i32, i64) {
+        self.epochs.end_offset_for(epoch, self.log_end_offset)
+    }
+
+    /// The epoch cache.
+    pub fn leader_epochs(&self) -> &LeaderEpochs {
+        &self.epochs
+    }
+
+    /// What is known of each producer, in no order.
+    pub fn producer_states(&self) -> impl Iterator<Item = &ProducerState> {
+        self.producers.iter()
+    }
+
+    /// Readers of committed records stop here: at the first open transaction, or at the high watermark.
+    pub fn last_stable_offset(&self, high_watermark: i64) -> i64 {
+        let unstable = self.producers.first_unstable_offset(high_watermark);
+        unstable.map_or(high_watermark, |first| first.min(high_watermark))
+    }
+
+    /// Notes that `epoch` begins at `start_offset`.
+    pub fn assign_epoch_start(&mut self, epoch: i32, start_offset: i64) -> Result<(), LogError> {
+        self.change(|log| {
+            if log.epochs.assign(epoch, start_offset) {
+                log.write_epochs()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a change; a failure of the disk takes the log offline.
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Log) -> Result<T, LogError>) -> Result<T, LogError> {
+        if let Some(reason) = &self.offline {
+            return Err(LogError::Offline(Arc::clone(reason)));
+        }
+        let result = change(self);
+        if let Err(error) = &result
+            && error.is_storage_failure()
+        {
+            self.offline = Some(error.to_string().into());
+        }
+        result
+    }
+
+    pub(super) fn active(&mut self) -> Result<&mut Segment, LogError> {
+        let missing = LogError::InvalidRecord("the log has no segment");
+        self.segments.last_mut().ok_or(missing)
+    }
+
+    /// Writes the epochs; the file is made durable by the next flush, and built anew from the batches if it does not survive.
+    pub(super) fn write_epochs(&mut self) -> Result<(), LogError> {
+        let path = self.store.dir.join(EPOCHS_FILE);
+        let text = self.epochs.encode();
+        self.store.disk.replace(&path, text.as_bytes()).map_err(LogError::io(&path))?;
+        self.epochs_dirty = true;
+        Ok(())
+    }
+
+    /// Writes what is known of the producers; a snapshot that does not survive is built anew from the batches.
+    pub(super) fn write_snapshot(&mut self) -> Result<(), LogError> {
+        let offset = self.log_end_offset;
+        if offset <= self.last_snapshot_offset {
+            return Ok(());
+        }
+        let path = self.store.path(offset, SNAPSHOT);
+        let bytes = snapshot::encode(&self.producers.snapshot());
+        let write = || {
+            let mut file = self.store.disk.open(&path, true)?;
+            file.truncate(0)?;
+            file.write_all_at(&bytes, 0)
+        };
+        write().map_err(LogError::io(&path))?;
+        self.last_snapshot_offset = offset;
+        Ok(())
+    }
+
+    /// Ends the active segment and begins the next at the log's end.
+    pub(super) fn roll(&mut self, now: Now) -> Result<(), LogError> {
+        let base_offset = self.log_end_offset;
+        if self.active()?.base_offset == base_offset {
+            return Ok(()); // It is empty: there is nothing to end.
+        }
+        if base_offset <= self.max_recovery_point && self.recovery_point < base_offset {
+            self.flush_now(now)?;
+        }
+        self.write_snapshot()?;
+        if let Some(active) = self.segments.last_mut() {
+            active.complete(&self.store)?;
+            active.release();
+        }
+        let segment = Segment::create(&self.store, base_offset, now.wall_ms)?;
+        self.segments.push(segment);
+        self.new_names = true;
+        self.recent.clear();
+        Ok(())
+    }
+
+    /// Makes everything durable.
+    pub fn flush(&mut self, now: Now) -> Result<(), LogError> {
+        self.change(|log| log.flush_now(now))
+    }
+
+    /// Flushes if `flush.ms` asks for it.
+    pub fn flush_if_due(&mut self, now: Now) -> Result<(), LogError> {
+        let waited = now.mono.saturating_sub(self.last_flush).as_millis();
+        let due = self.recovery_point < self.log_end_offset && waited >= self.config.flush_ms.max(0) as u128;
+        if due { self.flush(now) } else { Ok(()) }
+    }
+
+    pub(super) fn flush_now(&mut self, now: Now) -> Result<(), LogError> {
+        let first =
+            self.segments.partition_point(|segment| segment.base_offset <= self.recovery_point).saturating_sub(1);
+        let last = self.segments.len() - 1;
+        for (index, segment) in self.segments.iter_mut().enumerate().skip(first) {
+            // The active segment's indexes are built anew after a crash.
+            segment.flush(&self.store, index < last)?;
+            if index < last {
+                segment.release();
+            }
+        }
+        if self.epochs_dirty {
+            let path = self.store.dir.join(EPOCHS_FILE);
+            let text = self.epochs.encode();
+            self.store.disk.write_atomically(&path, text.as_bytes()).map_err(LogError::io(&path))?;
+            self.epochs_dirty = false;
+        }
+        if let Some(id) = self.topic_id.filter(|_| self.topic_id_dirty) {
+            let path = self.store.dir.join(METADATA_FILE);
+            let text = encode_partition_metadata(id);
+            self.store.disk.write_atomically(&path, text.as_bytes()).map_err(LogError::io(&path))?;
+            self.topic_id_dirty = false;
+        }
+        if let Some(root) = self.store.dir.parent().filter(|_| self.new_dir) {
+            self.store.disk.sync_dir(root).map_err(LogError::io(root))?;
+            self.new_dir = false;
+        }
+        if self.new_names {
+            self.store.disk.sync_dir(&self.store.dir).map_err(LogError::io(&self.store.dir))?;
+            self.new_names = false;
+        }
+        self.recovery_point = self.log_end_offset;
+        self.max_recovery_point = self.max_recovery_point.max(self.recovery_point);
+        self.last_flush = now.mono;
+        Ok(())
+    }
+
+    /// The clean end: everything durable, indexes complete, a snapshot of the producers. Gives the recovery point.
+    pub fn close(mut self, now: Now) -> Result<i64, LogError> {
+        self.close_now(now)?;
+        Ok(self.recovery_point)
+    }
+
+    pub(super) fn close_now(&mut self, now: Now) -> Result<(), LogError> {
+        self.change(|log| {
+            log.write_snapshot()?;
+            if let Some(active) = log.segments.last_mut() {
+                active.complete(&log.store)?;
+            }
+            if log.recovery_point < log.log_end_offset || log.new_names || log.epochs_dirty || log.topic_id_dirty {
+                log.flush_now(now)?;
+                let (store, active) = (&log.store, log.segments.last_mut());
+                active.map_or(Ok(()), |active| active.flush(store, true))?;
+                log.sync_snapshot()?;
+            }
+            Ok(())
+        })
+    }
+
+    fn sync_snapshot(&self) -> Result<(), LogError> {
+        if self.last_snapshot_offset < 0 {
+            return Ok(());
+        }
+        let path = self.store.path(self.last_snapshot_offset, SNAPSHOT);
+        let sync = || {
+            self.store.disk.open(&path, false)?.sync()?;
+            self.store.disk.sync_dir(&self.store.dir)
+        };
+        sync().map_err(LogError::io(&path))
+    }
+}

@@ -1,0 +1,491 @@
+//! A disk in memory that remembers what was made durable, so that a simulation can cut its power.
+//!
+//! It is as pessimistic as POSIX allows: bytes need `sync`, names need `sync_dir` of their directory.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::{Disk, DiskFile};
+
+/// A directory tree in memory. Clones are one disk.
+#[derive(Clone, Debug, Default)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    root: DirRef,
+    /// Handles of earlier generations are dead.
+    generation: u64,
+    failure: Option<io::ErrorKind>,
+    failing_reads: bool,
+    writes: u64,
+    syncs: u64,
+}
+
+type FileRef = Arc<Mutex<FileData>>;
+type DirRef = Arc<Mutex<DirData>>;
+
+#[derive(Clone, Debug)]
+enum Node {
+    File(FileRef),
+    Dir(DirRef),
+}
+
+#[derive(Debug, Default)]
+struct DirData {
+    entries: BTreeMap<String, Node>,
+    durable: BTreeMap<String, Node>,
+}
+
+#[derive(Debug, Default)]
+struct FileData {
+    bytes: Vec<u8>,
+    durable_len: usize,
+    /// Durable bytes that were overwritten or cut off since the last sync, in order: position, what stood there.
+    undo: Vec<(usize, Vec<u8>)>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { root: DirRef::default(), generation: 0, failure: None, failing_reads: false, writes: 0, syncs: 0 }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FileData {
+    fn remember(&mut self, from: usize, to: usize) {
+        let (from, to) = (from.min(self.durable_len), to.min(self.durable_len).min(self.bytes.len()));
+        if from < to {
+            self.undo.push((from, self.bytes[from..to].to_vec()));
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], position: usize) {
+        let end = position + bytes.len();
+        self.remember(position, end);
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        self.bytes[position..end].copy_from_slice(bytes);
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.remember(len, usize::MAX);
+        self.bytes.resize(len, 0);
+    }
+
+    fn sync(&mut self) {
+        self.undo.clear();
+        self.durable_len = self.bytes.len();
+    }
+
+    /// Back to what was durable, but for the first `kept` bytes that were appended after it.
+    fn power_loss(&mut self, kept: usize) {
+        let appended = self.bytes.get(self.durable_len..).unwrap_or_default();
+        let kept = if self.undo.is_empty() { appended[..kept.min(appended.len())].to_vec() } else { Vec::new() };
+        self.bytes.resize(self.durable_len, 0);
+        for (position, old) in std::mem::take(&mut self.undo).into_iter().rev() {
+            self.bytes[position..position + old.len()].copy_from_slice(&old);
+        }
+        self.bytes.extend_from_slice(&kept);
+        self.durable_len = self.bytes.len();
+    }
+}
+
+impl SimDisk {
+    /// An empty disk.
+    pub fn new() -> SimDisk {
+        SimDisk::default()
+    }
+
+    /// Cuts the power: what was not synced is gone, and so is every open file.
+    pub fn power_loss(&self) {
+        self.power_loss_keeping(|_| 0);
+    }
+
+    /// The same, but of the unsynced bytes appended to a file the first `kept(how many there are)` reach the disk: torn tails.
+    pub fn power_loss_keeping(&self, mut kept: impl FnMut(usize) -> usize) {
+        let mut state = locked(&self.state);
+        state.generation += 1;
+        lose_power(&state.root, &mut kept);
+    }
+
+    /// The node was killed, the machine runs on: all bytes stay, every open file is dead.
+    pub fn kill(&self) {
+        locked(&self.state).generation += 1;
+    }
+
+    /// From now on every change fails with this error (`StorageFull`, `Other`, …); `None` heals.
+    pub fn fail_writes(&self, failure: Option<io::ErrorKind>) {
+        locked(&self.state).failure = failure;
+    }
+
+    /// From now on every read of a file fails, or no longer.
+    pub fn fail_reads(&self, failing: bool) {
+        locked(&self.state).failing_reads = failing;
+    }
+
+    /// Changes made so far.
+    pub fn writes(&self) -> u64 {
+        locked(&self.state).writes
+    }
+
+    /// Syncs of files and directories made so far.
+    pub fn syncs(&self) -> u64 {
+        locked(&self.state).syncs
+    }
+
+    /// Bytes in all files.
+    pub fn size_bytes(&self) -> u64 {
+        size_bytes(&locked(&self.state).root)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = locked(&self.state);
+        state.check_change()?;
+        change(&state)
+    }
+}
+
+impl State {
+    fn check_change(&mut self) -> io::Result<()> {
+        self.writes += 1;
+        match self.failure {
+            Some(kind) => Err(io::Error::new(kind, "the disk fails, as the simulation asked")),
+            None => Ok(()),
+        }
+    }
+
+    fn dir(&self, path: &Path) -> io::Result<DirRef> {
+        let mut dir = Arc::clone(&self.root);
+        for name in names(path)? {
+            let next = locked(&dir).entries.get(name).cloned();
+            dir = match next {
+                Some(Node::Dir(next)) => next,
+                Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+                None => return Err(not_found(path)),
+            };
+        }
+        Ok(dir)
+    }
+
+    fn parent<'a>(&self, path: &'a Path) -> io::Result<(DirRef, &'a str)> {
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidInput)?;
+        let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok((self.dir(parent)?, name))
+    }
+
+    fn node(&self, path: &Path) -> io::Result<Node> {
+        if path.parent().is_none() {
+            return Ok(Node::Dir(Arc::clone(&self.root)));
+        }
+        let (dir, name) = self.parent(path)?;
+        let node = locked(&dir).entries.get(name).cloned();
+        node.ok_or_else(|| not_found(path))
+    }
+}
+
+fn not_found(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{} does not exist", path.display()))
+}
+
+fn names(path: &Path) -> io::Result<Vec<&str>> {
+    let mut names = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => names.push(name.to_str().ok_or(io::ErrorKind::InvalidInput)?),
+            Component::RootDir | Component::Prefix(_) | Component::CurDir => {}
+            Component::ParentDir => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+    Ok(names)
+}
+
+fn lose_power(dir: &DirRef, kept: &mut dyn FnMut(usize) -> usize) {
+    let mut data = locked(dir);
+    data.entries = data.durable.clone();
+    for node in data.entries.values() {
+        match node {
+            Node::Dir(dir) => lose_power(dir, kept),
+            Node::File(file) => {
+                let mut file = locked(file);
+                let unsynced = file.bytes.len().saturating_sub(file.durable_len);
+                let kept = kept(unsynced);
+                file.power_loss(kept);
+            }
+        }
+    }
+}
+
+fn size_bytes(dir: &DirRef) -> u64 {
+    let data = locked(dir);
+    data.entries
+        .values()
+        .map(|node| match node {
+            Node::Dir(dir) => size_bytes(dir),
+            Node::File(file) => locked(file).bytes.len() as u64,
+        })
+        .sum()
+}
+
+impl Disk for SimDisk {
+    fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = locked(&self.state);
+        let file = match state.node(path) {
+            Ok(Node::File(file)) => file,
+            Ok(Node::Dir(_)) => return Err(io::ErrorKind::IsADirectory.into()),
+            Err(error) if create && error.kind() == io::ErrorKind::NotFound => {
+                state.check_change()?;
+                let (dir, name) = state.parent(path)?;
+                let file = FileRef::default();
+                locked(&dir).entries.insert(name.to_owned(), Node::File(Arc::clone(&file)));
+                file
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Box::new(SimFile { disk: self.clone(), file, generation: state.generation }))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let dir = locked(&self.state).dir(dir)?;
+        let names = locked(&dir).entries.keys().cloned().collect();
+        Ok(names)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.change(|state| {
+            let mut dir = Arc::clone(&state.root);
+            for name in names(path)? {
+                let next =
+                    match locked(&dir).entries.entry(name.to_owned()).or_insert_with(|| Node::Dir(DirRef::default())) {
+                        Node::Dir(next) => Arc::clone(next),
+                        Node::File(_) => return Err(io::ErrorKind::NotADirectory.into()),
+                    };
+                dir = next;
+            }
+            Ok(())
+        })
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        locked(&self.state).node(path).is_ok()
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        matches!(locked(&self.state).node(path), Ok(Node::Dir(_)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change(|state| {
+            let node = state.node(from)?;
+            let (to_dir, to_name) = state.parent(to)?;
+            let (from_dir, from_name) = state.parent(from)?;
+            locked(&from_dir).entries.remove(from_name);
+            locked(&to_dir).entries.insert(to_name.to_owned(), node);
+            Ok(())
+        })
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.change(|state| match state.node(path)? {
+            Node::Dir(_) => Err(io::ErrorKind::IsADirectory.into()),
+            Node::File(_) => {
+                let (dir, name) = state.parent(path)?;
+                locked(&dir).entries.remove(name);
+                Ok(())
+            }
+        })
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.change(|state| {
+            state.dir(path)?;
+            let (dir, name) = state.parent(path)?;
+            locked(&dir).entries.remove(name);
+            Ok(())
+        })
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = locked(&self.state);
+        state.check_change()?;
+        state.syncs += 1;
+        // A directory whose own name is not durable yet cannot be of use after a loss of power: real file systems write the
+        // path to it as well.
+        let mut dir = Arc::clone(&state.root);
+        for name in names(path)? {
+            let mut data = locked(&dir);
+            let Some(Node::Dir(next)) = data.entries.get(name).cloned() else {
+                return Err(not_found(path));
+            };
+            data.durable.entry(name.to_owned()).or_insert_with(|| Node::Dir(Arc::clone(&next)));
+            drop(data);
+            dir = next;
+        }
+        let mut data = locked(&dir);
+        data.durable = data.entries.clone();
+        Ok(())
+    }
+}
+
+struct SimFile {
+    disk: SimDisk,
+    file: FileRef,
+    generation: u64,
+}
+
+impl SimFile {
+    fn check(&self, change: bool) -> io::Result<()> {
+        let mut state = locked(&self.disk.state);
+        if state.generation != self.generation {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the node that held this file was killed"));
+        }
+        if change {
+            return state.check_change();
+        }
+        if state.failing_reads {
+            return Err(io::Error::other("the disk fails, as the simulation asked"));
+        }
+        Ok(())
+    }
+}
+
+impl DiskFile for SimFile {
+    fn len(&self) -> io::Result<u64> {
+        self.check(false)?;
+        Ok(locked(&self.file).bytes.len() as u64)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        self.check(false)?;
+        let data = locked(&self.file);
+        let range =
+            usize::try_from(position).ok().and_then(|from| data.bytes.get(from..from.checked_add(buffer.len())?));
+        buffer.copy_from_slice(range.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_all_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
+        if let Err(error) = self.check(true) {
+            // A disk that fills up takes a part.
+            if error.kind() == io::ErrorKind::StorageFull {
+                locked(&self.file).write(&bytes[..bytes.len() / 2], position as usize);
+            }
+            return Err(error);
+        }
+        locked(&self.file).write(bytes, position as usize);
+        Ok(())
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.check(true)?;
+        locked(&self.file).truncate(len as usize);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.check(true)?;
+        locked(&self.disk.state).syncs += 1;
+        locked(&self.file).sync();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn content(disk: &SimDisk, path: &str) -> Vec<u8> {
+        disk.read(Path::new(path), 1 << 20).unwrap()
+    }
+
+    #[test]
+    fn unsynced_bytes_and_names_are_lost() {
+        let disk = SimDisk::new();
+        disk.create_dir_all(Path::new("/a/b")).unwrap();
+        let mut synced = disk.open(Path::new("/a/b/synced"), true).unwrap();
+        synced.write_all_at(b"durable", 0).unwrap();
+        synced.sync().unwrap();
+        disk.sync_dir(Path::new("/a/b")).unwrap();
+        synced.write_all_at(b"lost", 3).unwrap();
+        synced.write_all_at(b"more", 20).unwrap();
+        synced.truncate(1).unwrap();
+        let mut nameless = disk.open(Path::new("/a/b/nameless"), true).unwrap();
+        nameless.write_all_at(b"x", 0).unwrap();
+        nameless.sync().unwrap();
+        disk.power_loss();
+        assert_eq!(disk.list(Path::new("/a/b")).unwrap(), ["synced"]);
+        assert_eq!(content(&disk, "/a/b/synced"), b"durable");
+        assert!(synced.write_all_at(b"zombie", 0).is_err());
+    }
+
+    #[test]
+    fn a_killed_node_keeps_its_bytes() {
+        let disk = SimDisk::new();
+        let mut file = disk.open(Path::new("/f"), true).unwrap();
+        file.write_all_at(b"kept", 0).unwrap();
+        disk.kill();
+        assert!(file.write_all_at(b"gone", 0).is_err());
+        assert_eq!(content(&disk, "/f"), b"kept");
+    }
+
+    #[test]
+    fn atomic_writes_survive_whole() {
+        let disk = SimDisk::new();
+        let path = Path::new("/file");
+        disk.write_atomically(path, b"one").unwrap();
+        disk.power_loss();
+        assert_eq!(content(&disk, "/file"), b"one");
+        disk.write_atomically(path, b"second").unwrap();
+        disk.rename(path, Path::new("/moved")).unwrap();
+        disk.power_loss();
+        assert_eq!(content(&disk, "/file"), b"second");
+        disk.fail_writes(Some(io::ErrorKind::StorageFull));
+        assert!(disk.write_atomically(path, b"third").is_err());
+        disk.fail_writes(None);
+        assert_eq!(content(&disk, "/file"), b"second");
+    }
+
+    proptest! {
+        /// Whatever happens after a sync, a loss of power brings back exactly what was synced.
+        #[test]
+        fn sync_is_what_survives(steps in prop::collection::vec((0..4u8, 0..40usize, prop::collection::vec(any::<u8>(), 0..20)), 0..30)) {
+            let disk = SimDisk::new();
+            let mut file = disk.open(Path::new("/f"), true).unwrap();
+            disk.sync_dir(Path::new("/")).unwrap();
+            let (mut now, mut durable) = (Vec::new(), Vec::new());
+            for (step, position, bytes) in steps {
+                match step {
+                    0 | 1 => {
+                        file.write_all_at(&bytes, position as u64).unwrap();
+                        let end = position + bytes.len();
+                        if now.len() < end {
+                            now.resize(end, 0);
+                        }
+                        now[position..end].copy_from_slice(&bytes);
+                    }
+                    2 => {
+                        file.truncate(position as u64).unwrap();
+                        now.resize(position, 0);
+                    }
+                    _ => {
+                        file.sync().unwrap();
+                        durable = now.clone();
+                    }
+                }
+                prop_assert_eq!(file.len().unwrap(), now.len() as u64);
+            }
+            prop_assert_eq!(content(&disk, "/f"), now);
+            disk.power_loss();
+            prop_assert_eq!(content(&disk, "/f"), durable);
+        }
+    }
+}
