@@ -1,1 +1,35 @@
-//! Decisions over metadata. Pure.
+//! What the active controller decides: who is a member, who leads, where replicas stand. Pure: a request and the time in; records, an
+//! answer and the events that they mean out.
+//!
+//! It knows the image and nothing of how records are replicated: `node::controller` appends what is decided here, and answers when it is
+//! committed.
+//!
+//! Source: `org.apache.kafka.controller.QuorumController` and the managers under it (`ClusterControlManager`, `BrokerHeartbeatManager`,
+//! `ReplicationControlManager`, `ProducerIdControlManager`); KIP-500, KIP-631, KIP-841, KIP-903, KIP-966.
+
+mod alter_partition;
+mod balance;
+mod bootstrap;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_quorum;
+mod features;
+mod heartbeat;
+mod leadership;
+mod liveness;
+mod names;
+mod partition_change;
+mod placement;
+mod registration;
+mod state;
+
+pub use describe_quorum::{QuorumView, describe_quorum};
+pub use features::{FEATURES, Feature, supported_features};
+pub use names::{check_topic_name, collides, is_internal};
+pub use partition_change::{Election, PartitionChange};
+pub use placement::{PlacementError, UsableBroker, place};
+pub use state::{ControllerState, Decision};
+
+/// What one request may append: more is refused (Kafka's `MAX_RECORDS_PER_USER_OP`).
+pub const MAX_RECORDS_PER_REQUEST: usize = 10_000;

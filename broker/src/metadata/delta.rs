@@ -5,17 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::config::RESOURCE_TOPIC;
 use super::image::{BrokerImage, ControllerImage, Image, PartitionImage, TopicImage};
 use super::record::{
     BrokerRegistrationChangeRecord, ClearElrRecord, ConfigRecord, MetadataRecord, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE,
     PartitionChangeRecord, PartitionRecord, RegisterBrokerRecord, TopicRecord,
 };
 use crate::types::{Id, NodeId, TopicIdPartition};
-
-/// `ConfigResource.Type` of a topic's configs.
-pub const TOPIC_RESOURCE: i8 = 2;
-/// `ConfigResource.Type` of a broker's configs; the empty name is the default of all brokers.
-pub const BROKER_RESOURCE: i8 = 4;
 
 /// What a run of records changed in an image. Things are named only; their new state is in the image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -239,7 +235,7 @@ impl Image {
         let topic =
             self.topics.remove(&topic_id).ok_or(ApplyError::UnknownTopic { record: "RemoveTopicRecord", topic_id })?;
         self.topic_ids.remove(&topic.name);
-        let resource = (TOPIC_RESOURCE, topic.name.clone());
+        let resource = (RESOURCE_TOPIC, topic.name.clone());
         if self.configs.remove(&resource).is_some() {
             delta.configs_changed.insert(resource);
         }
@@ -350,6 +346,14 @@ impl Image {
 }
 
 impl PartitionImage {
+    /// As this partition is after `change`.
+    #[must_use]
+    pub fn after(&self, change: &PartitionChangeRecord) -> PartitionImage {
+        let mut after = self.clone();
+        after.merge(change, recovery_state("PartitionChangeRecord", change.leader_recovery_state).unwrap_or(None));
+        after
+    }
+
     fn merge(&mut self, change: &PartitionChangeRecord, recovering: Option<bool>) {
         fn set<T: Clone>(field: &mut T, new: &Option<T>) {
             if let Some(new) = new {

@@ -1,1 +1,4 @@
 //! A broker or a controller as a thread.
+
+pub mod controller;
+mod controller_requests;

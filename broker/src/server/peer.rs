@@ -4,10 +4,10 @@
 use crate::protocol::messages::{
     AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterPartitionRequestData,
     AlterPartitionResponseData, BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, BrokerRegistrationRequestData,
-    BrokerRegistrationResponseData, CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData,
-    CreateTopicsResponseData, DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData,
-    DescribeQuorumResponseData, FetchRequestData, FetchResponseData, OffsetForLeaderEpochRequestData,
-    OffsetForLeaderEpochResponseData,
+    BrokerRegistrationResponseData, ControllerRegistrationRequestData, ControllerRegistrationResponseData,
+    CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData,
+    DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData,
+    FetchRequestData, FetchResponseData, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData,
 };
 use crate::quorum;
 
@@ -39,6 +39,8 @@ pub enum PeerRequest {
     AlterPartition(Box<AlterPartitionRequestData>),
     /// KIP-730.
     AllocateProducerIds(Box<AllocateProducerIdsRequestData>),
+    /// A standby controller makes itself known (KIP-919).
+    ControllerRegistration(Box<ControllerRegistrationRequestData>),
     /// Forwarded for a client.
     CreateTopics(Box<CreateTopicsRequestData>),
     /// Forwarded for a client.
@@ -64,6 +66,8 @@ pub enum PeerResponse {
     AlterPartition(Box<AlterPartitionResponseData>),
     /// To [`PeerRequest::AllocateProducerIds`].
     AllocateProducerIds(Box<AllocateProducerIdsResponseData>),
+    /// To [`PeerRequest::ControllerRegistration`].
+    ControllerRegistration(Box<ControllerRegistrationResponseData>),
     /// To [`PeerRequest::CreateTopics`].
     CreateTopics(Box<CreateTopicsResponseData>),
     /// To [`PeerRequest::DeleteTopics`].

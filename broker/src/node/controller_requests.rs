@@ -1,0 +1,82 @@
+//! Which decision each request asks for.
+
+use crate::controller::{ControllerState, Decision, supported_features};
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::controller_registration_request::Feature;
+use crate::protocol::messages::create_topics_response::CreatableTopicResult;
+use crate::protocol::messages::{ControllerRegistrationRequestData, CreateTopicsResponseData, KafkaString};
+use crate::server::peer::{PeerRequest, PeerResponse};
+use crate::types::{Id, NodeId, Now};
+
+/// What becomes of a request.
+pub(super) enum Asked {
+    /// This is to be appended, and answered.
+    Decided(Decision<PeerResponse>),
+    /// Brokers answer this.
+    NotForControllers,
+}
+
+pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerRequest, next_offset: i64) -> Asked {
+    use PeerRequest as Ask;
+    use PeerResponse as Answer;
+    Asked::Decided(match request {
+        Ask::BrokerRegistration(request) => {
+            state.register_broker(now, request, next_offset).map(|data| Answer::BrokerRegistration(Box::new(data)))
+        }
+        Ask::BrokerHeartbeat(request) => {
+            state.heartbeat(now, request, next_offset).map(|data| Answer::BrokerHeartbeat(Box::new(data)))
+        }
+        Ask::AlterPartition(request) => {
+            state.alter_partition(request).map(|data| Answer::AlterPartition(Box::new(data)))
+        }
+        Ask::AllocateProducerIds(request) => {
+            state.allocate_producer_ids(request).map(|data| Answer::AllocateProducerIds(Box::new(data)))
+        }
+        Ask::CreateTopics(request) => state.create_topics(request).map(|data| Answer::CreateTopics(Box::new(data))),
+        Ask::DeleteTopics(request) => state.delete_topics(request).map(|data| Answer::DeleteTopics(Box::new(data))),
+        Ask::CreatePartitions(request) => {
+            state.create_partitions(request).map(|data| Answer::CreatePartitions(Box::new(data)))
+        }
+        Ask::ControllerRegistration(request) => {
+            let decision = state.register_controller(request.controller_id, Id::from(request.incarnation_id));
+            decision.map(|()| Answer::ControllerRegistration(Box::default()))
+        }
+        Ask::DescribeQuorum(_) | Ask::Fetch(_) | Ask::OffsetForLeaderEpoch(_) => return Asked::NotForControllers,
+    })
+}
+
+/// The answer to a request whose records do not fit into one batch; only topics with very long configs come to that.
+pub(super) fn too_large(request: &PeerRequest) -> Option<PeerResponse> {
+    let PeerRequest::CreateTopics(request) = request else { return None };
+    let message = "Unable to perform excessively large batch operation.";
+    let topics = request
+        .topics
+        .iter()
+        .map(|topic| CreatableTopicResult {
+            name: topic.name.clone(),
+            error_code: ErrorCode::PolicyViolation.code(),
+            error_message: Some(KafkaString::from_static(message)),
+            ..Default::default()
+        })
+        .collect();
+    Some(PeerResponse::CreateTopics(Box::new(CreateTopicsResponseData { topics, ..Default::default() })))
+}
+
+/// ControllerRegistration, version 0 (KIP-919).
+pub(super) fn registration(controller_id: NodeId, incarnation: Id) -> PeerRequest {
+    let features = supported_features()
+        .into_iter()
+        .map(|range| Feature {
+            name: KafkaString::from(range.name),
+            min_supported_version: range.min_supported_version,
+            max_supported_version: range.max_supported_version,
+            ..Default::default()
+        })
+        .collect();
+    PeerRequest::ControllerRegistration(Box::new(ControllerRegistrationRequestData {
+        controller_id,
+        incarnation_id: incarnation.into(),
+        features,
+        ..Default::default()
+    }))
+}
