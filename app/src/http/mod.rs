@@ -1,1 +1,18 @@
-//! http
+//! The HTTP side: `/metrics` for Prometheus, the JSON API for scripts (design.md, section 10).
+//!
+//! Knows the monitor's view and hands in commands; nothing of the cluster, the window or how commands are carried out.
+//! Its one thread has a runtime of its own: a slow scrape holds up nobody else.
+
+pub mod api;
+pub mod changes;
+pub mod export;
+pub mod families;
+pub mod guard;
+pub mod problem;
+pub mod process;
+pub mod server;
+
+#[cfg(test)]
+mod tests;
+
+pub use server::{HttpServer, Sources};

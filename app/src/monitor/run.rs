@@ -209,7 +209,10 @@ mod tests {
         let monitor = Monitor::start(Facts { node_ids: vec![1, 3000], ..Facts::default() }, reports_in).unwrap();
         let slot = monitor.slot();
         let (wake, woken) = crossbeam_channel::unbounded();
-        slot.on_change(move || drop(wake.send(())));
+        slot.on_change(move || {
+            // The receiver lives as long as the test.
+            let _ = wake.send(());
+        });
         let broker = BrokerReport { node_id: 1, host: "h".into(), port: 9092, ..BrokerReport::default() };
         reports.send(Report::Broker(Arc::new(broker))).unwrap();
         reports.send(Report::Lifecycle { node_id: 1, state: NodeState::Paused, at_ms: 0 }).unwrap();

@@ -151,6 +151,9 @@ pub struct Topic {
     pub internal: bool,
     /// Partitions; the index is the id.
     pub partitions: Vec<Partition>,
+    /// `min.insync.replicas` as it applies to this topic.
+    #[serde(skip)]
+    pub min_insync_replicas: i32,
     /// Bytes on all replicas.
     #[serde(skip)]
     pub size_bytes: u64,

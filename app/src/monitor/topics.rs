@@ -256,6 +256,7 @@ impl TopicSeen {
                 topic_id: image.id.to_string(),
                 internal: is_internal(&image.name),
                 partitions,
+                min_insync_replicas: self.min_insync_replicas,
                 size_bytes: sums.size_bytes,
                 messages_in_per_s: self.messages_in_per_s,
                 bytes_in_per_s: self.bytes_in_per_s,

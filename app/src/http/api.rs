@@ -1,0 +1,129 @@
+//! What may be read.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::export::{self, Scope};
+use super::problem::Problem;
+use super::server::Sources;
+use crate::monitor::view::View;
+use broker::metadata::report::NodeState;
+
+/// `GET /`: where things are.
+pub async fn index() -> Response {
+    let paths = [
+        "/metrics",
+        "/metrics/brokers/{id}",
+        "/healthz",
+        "/readyz",
+        "/api/cluster",
+        "/api/events?after={seq}",
+        "/api/faults",
+        "/api/faults/{id}",
+        "/api/brokers/{id}/start",
+        "/api/controllers/{id}/start",
+        "/api/workloads",
+        "/api/workloads/{id}",
+        "/api/topics",
+        "/api/topics/{name}",
+    ];
+    Json(json!({ "name": "brokerscope", "version": env!("CARGO_PKG_VERSION"), "paths": paths })).into_response()
+}
+
+/// `GET /healthz`: the program answers.
+pub async fn healthz() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// `GET /readyz`: the cluster takes writes.
+pub async fn readyz(State(sources): State<Sources>) -> Result<Response, Problem> {
+    match unready(&sources, &sources.slot.latest()) {
+        None => Ok(Json(json!({ "status": "ready" })).into_response()),
+        Some(why) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)),
+    }
+}
+
+fn unready(sources: &Sources, view: &View) -> Option<&'static str> {
+    let snapshot = &view.snapshot;
+    if !sources.ready.load(std::sync::atomic::Ordering::Acquire) {
+        return Some("The cluster is starting.");
+    }
+    if snapshot.quorum.leader_id < 0 {
+        return Some("There is no active controller.");
+    }
+    let takes_part = |broker: &crate::monitor::snapshot::Broker| broker.state == NodeState::Running && !broker.fenced;
+    if !snapshot.brokers.iter().any(takes_part) {
+        return Some("No broker takes part.");
+    }
+    None
+}
+
+/// `GET /api/cluster`.
+pub async fn cluster(State(sources): State<Sources>) -> Response {
+    Json(sources.slot.latest().snapshot).into_response()
+}
+
+/// From which event on.
+#[derive(Debug, Deserialize)]
+pub struct After {
+    after: Option<String>,
+}
+
+/// `GET /api/events?after=SEQ`.
+pub async fn events(State(sources): State<Sources>, Query(query): Query<After>) -> Result<Response, Problem> {
+    let after: u64 = match query.after.as_deref() {
+        None | Some("") => 0,
+        Some(text) => {
+            let invalid = |_| Problem::bad_request("after is the sequence number of an event: a number from 0.");
+            text.parse().map_err(invalid)?
+        }
+    };
+    let view = sources.slot.latest();
+    let first = view.events.partition_point(|event| event.seq <= after);
+    let events: Vec<_> = view.events.iter().skip(first).collect();
+    Ok(Json(events).into_response())
+}
+
+/// `GET /api/faults`.
+pub async fn faults(State(sources): State<Sources>) -> Response {
+    Json(&sources.slot.latest().snapshot.faults).into_response()
+}
+
+/// `GET /api/workloads`.
+pub async fn workloads(State(sources): State<Sources>) -> Response {
+    Json(&sources.slot.latest().snapshot.workloads).into_response()
+}
+
+/// `GET /metrics`: all nodes, each series of a node with its `node_id`.
+pub async fn metrics(State(sources): State<Sources>) -> Result<Response, Problem> {
+    exposition(sources, Scope::Cluster).await
+}
+
+/// `GET /metrics/brokers/ID`: what that broker's own exporter would show.
+pub async fn broker_metrics(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let missing = || Problem::not_found(format!("There is no broker {}.", super::changes::shown(&id)));
+    let id: i32 = id.parse().map_err(|_| missing())?;
+    let view = sources.slot.latest();
+    let broker = view.snapshot.brokers.iter().find(|broker| broker.id == id).ok_or_else(missing)?;
+    if broker.state != NodeState::Running {
+        let text = format!("Broker {id} is not running, so it has no metrics.");
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, text));
+    }
+    exposition(sources, Scope::Broker(id)).await
+}
+
+async fn exposition(sources: Sources, scope: Scope) -> Result<Response, Problem> {
+    let snapshot = sources.slot.latest().snapshot;
+    // Ten thousand partitions take a while to be written down; the API goes on meanwhile.
+    let text = tokio::task::spawn_blocking(move || export::text(&snapshot, scope)).await;
+    let failed = |why: String| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The metrics could not be written: {why}."))
+    };
+    let text = text.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
+}

@@ -1,0 +1,111 @@
+//! The server: one thread, one current-thread runtime, one listener.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use tokio::sync::oneshot;
+
+use super::problem::Problem;
+use super::{api, changes, guard};
+use crate::monitor::order::Orders;
+use crate::monitor::slot::ViewSlot;
+
+/// Scrapes that are written down at the same time.
+const SCRAPES_AT_ONCE: usize = 2;
+
+/// What the server shows and where it hands in changes.
+#[derive(Clone)]
+pub struct Sources {
+    /// The newest view.
+    pub slot: ViewSlot,
+    /// Where commands go.
+    pub orders: Orders,
+    /// Set when the cluster took writes for the first time.
+    pub ready: Arc<AtomicBool>,
+}
+
+/// The running server. Dropping it closes its connections and its port.
+pub struct HttpServer {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HttpServer {
+    /// Serves on a listener that is bound already, so that the port is known and a taken one is told early.
+    ///
+    /// # Errors
+    /// No thread or runtime could be had.
+    pub fn start(listener: TcpListener, sources: Sources) -> io::Result<HttpServer> {
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(SCRAPES_AT_ONCE).build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
+            let served = runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                tokio::select! {
+                    served = axum::serve(listener, router(address, sources)).into_future() => served,
+                    _ = stopped => Ok(()),
+                }
+            });
+            if let Err(error) = served {
+                eprintln!("brokerscope: HTTP on {address} ended: {error}");
+            }
+            // Open connections and scrapes under way are not waited for.
+            runtime.shutdown_background();
+        })?;
+        Ok(HttpServer { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The thread may have ended by itself.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was told on standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn router(address: SocketAddr, sources: Sources) -> Router {
+    Router::new()
+        .route("/", get(api::index))
+        .route("/metrics", get(api::metrics))
+        .route("/metrics/brokers/{id}", get(api::broker_metrics))
+        .route("/healthz", get(api::healthz))
+        .route("/readyz", get(api::readyz))
+        .route("/api/cluster", get(api::cluster))
+        .route("/api/events", get(api::events))
+        .route("/api/faults", get(api::faults).post(changes::inject).delete(changes::heal_all))
+        .route("/api/faults/{id}", delete(changes::heal))
+        .route("/api/brokers/{id}/start", post(changes::start_broker))
+        .route("/api/controllers/{id}/start", post(changes::start_controller))
+        .route("/api/workloads", get(api::workloads).post(changes::start_workload))
+        .route("/api/workloads/{id}", delete(changes::stop_workload))
+        .route("/api/topics", post(changes::create_topic))
+        .route("/api/topics/{name}", delete(changes::delete_topic))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This path does not know that method.")
+        })
+        .fallback(async || Problem::not_found("There is nothing at this path; GET / lists what there is."))
+        .layer(from_fn_with_state(address, guard::guard))
+        .with_state(sources)
+}

@@ -1,0 +1,372 @@
+//! The real server on a free port, with a fake cluster behind it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{HttpServer, Sources};
+use crate::monitor::command::Command;
+use crate::monitor::order::{Answer, Done, Orders, Refusal};
+use crate::monitor::slot::ViewSlot;
+use crate::monitor::snapshot::{
+    ActiveFault, Broker, Group, GroupOffset, Partition, Quorum, Snapshot, Topic, Totals, Voter,
+};
+use crate::monitor::view::{EventEntry, Severity, View};
+use broker::metadata::report::{BrokerCounters, NodeState, RequestCounters};
+
+struct Server {
+    http: HttpServer,
+    ready: Arc<AtomicBool>,
+}
+
+/// A server whose commands are answered by `obey`.
+fn server(view: View, obey: impl Fn(Command) -> Answer + Send + 'static) -> Server {
+    let slot = ViewSlot::default();
+    slot.publish(view);
+    let (orders, taken) = Orders::new();
+    std::thread::spawn(move || {
+        for order in taken {
+            if let Some(reply) = order.reply {
+                reply(obey(order.command));
+            }
+        }
+    });
+    let ready = Arc::new(AtomicBool::new(true));
+    let sources = Sources { slot, orders, ready: ready.clone() };
+    let http = HttpServer::start(TcpListener::bind("127.0.0.1:0").unwrap(), sources).unwrap();
+    Server { http, ready }
+}
+
+fn nobody(_: Command) -> Answer {
+    panic!("no command is expected")
+}
+
+fn raw(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+    (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_string()).unwrap_or_default())
+}
+
+impl Server {
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let address = self.http.address();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        raw(address, &request)
+    }
+
+    fn json(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let (status, text) = self.ask(method, path, body);
+        (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method} {path}: {error}: {text}")))
+    }
+}
+
+fn is_one_sentence(answer: &Value) -> bool {
+    answer.as_object().is_some_and(|fields| fields.len() == 1)
+        && answer["error"].as_str().is_some_and(|text| text.ends_with('.') && !text.contains('\n'))
+}
+
+fn broker(id: i32) -> Broker {
+    let request =
+        RequestCounters { api: "Produce", count: 10, total_time_us: 5000, p50_us: 400, p99_us: 900, max_us: 1000 };
+    Broker {
+        id,
+        rack: Some("a".into()),
+        host: "127.0.0.1".into(),
+        port: 9091 + id as u16,
+        state: NodeState::Running,
+        fenced: false,
+        epoch: 9,
+        leaders: 1,
+        replicas: 2,
+        out_of_sync_replicas: 0,
+        log_size_bytes: 0,
+        counters: BrokerCounters {
+            messages_in: 100,
+            bytes_in: 1000,
+            requests: vec![request],
+            topics: vec![("t".into(), 100, 1000, 500)],
+            ..BrokerCounters::default()
+        },
+        rates: Default::default(),
+    }
+}
+
+fn view() -> View {
+    let partition = Partition {
+        id: 0,
+        leader: 1,
+        replicas: vec![1, 2, 3],
+        isr: vec![1, 2],
+        high_watermark: 10,
+        last_stable_offset: 10,
+        log_end_offsets: [(1, 12), (2, 10), (3, 7)].into(),
+        size_bytes: 4096,
+        ..Partition::default()
+    };
+    let topic = Topic {
+        name: "t".into(),
+        topic_id: "AAAAAAAAAAAAAAAAAAAAAA".into(),
+        internal: false,
+        partitions: vec![partition],
+        min_insync_replicas: 2,
+        size_bytes: 12_000,
+        messages_in_per_s: 0.0,
+        bytes_in_per_s: 0.0,
+    };
+    let offset = GroupOffset { topic: "t".into(), partition: 0, committed_offset: 4, lag: 6, lag_ms: Some(1200) };
+    let group = Group {
+        id: "g".into(),
+        kind: "classic",
+        state: "Stable",
+        generation: 3,
+        protocol: "range".into(),
+        coordinator: 1,
+        members: Vec::new(),
+        offsets: vec![offset],
+        total_lag: 6,
+    };
+    let voter = |id: i32, role: &str| Voter {
+        id,
+        state: NodeState::Running,
+        role: role.into(),
+        log_end_offset: 121,
+        leader_id: 3000,
+        epoch: 4,
+        high_watermark: 120,
+    };
+    let quorum = Quorum {
+        leader_id: 3000,
+        epoch: 4,
+        high_watermark: 120,
+        voters: vec![voter(3000, "leader"), voter(3001, "follower")],
+        observers: Vec::new(),
+    };
+    let mut killed = broker(2);
+    killed.state = NodeState::Killed;
+    let fault = ActiveFault { id: 7, kind: "kill".into(), node_id: 2, since_ms: 5, until_ms: None };
+    let snapshot = Snapshot {
+        cluster_id: "c".into(),
+        profile: "lab".into(),
+        sequence: 812,
+        at_ms: 1_790_000_000_000,
+        quorum,
+        brokers: vec![broker(1), killed],
+        topics: vec![Arc::new(topic)],
+        groups: vec![Arc::new(group)],
+        totals: Totals { topics: 1, partitions: 1, under_replicated_partitions: 1, ..Totals::default() },
+        workloads: Vec::new(),
+        faults: vec![fault],
+    };
+    let events = (1..=5).map(|seq| {
+        Arc::new(EventEntry {
+            seq,
+            at_ms: 5,
+            node_id: 1,
+            kind: "error",
+            severity: Severity::Warning,
+            text: format!("{seq}"),
+            cause: String::new(),
+            subject: "Broker 1".into(),
+        })
+    });
+    View { snapshot: Arc::new(snapshot), events: Arc::new(events.collect()), ..View::default() }
+}
+
+#[test]
+fn what_may_be_read() {
+    let server = server(view(), nobody);
+    assert_eq!(server.json("GET", "/healthz", ""), (200, json!({ "status": "ok" })));
+    assert_eq!(server.json("GET", "/readyz", "").0, 200);
+    let (status, cluster) = server.json("GET", "/api/cluster", "");
+    assert_eq!(status, 200);
+    assert_eq!(
+        cluster["quorum"]["voters"][0],
+        json!({ "id": 3000, "state": "running", "role": "leader", "log_end_offset": 121 })
+    );
+    let expected = json!({ "id": 1, "rack": "a", "host": "127.0.0.1", "port": 9092, "state": "running", "fenced": false, "epoch": 9, "leaders": 1, "replicas": 2 });
+    assert_eq!(cluster["brokers"][0], expected);
+    let partition = json!({ "id": 0, "leader": 1, "leader_epoch": 0, "replicas": [1, 2, 3], "isr": [1, 2], "elr": [], "log_start_offset": 0,
+        "high_watermark": 10, "last_stable_offset": 10, "log_end_offsets": { "1": 12, "2": 10, "3": 7 }, "size_bytes": 4096 });
+    let topic =
+        json!({ "name": "t", "topic_id": "AAAAAAAAAAAAAAAAAAAAAA", "internal": false, "partitions": [partition] });
+    assert_eq!(cluster["topics"], json!([topic]));
+    let group = json!({ "id": "g", "type": "classic", "state": "Stable", "generation": 3, "protocol": "range", "members": [],
+        "offsets": [{ "topic": "t", "partition": 0, "committed_offset": 4, "lag": 6, "lag_ms": 1200 }] });
+    assert_eq!(cluster["groups"], json!([group]));
+    let keys: Vec<&String> = cluster.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["at_ms", "brokers", "cluster_id", "groups", "profile", "quorum", "sequence", "topics"]);
+    assert_eq!(server.json("GET", "/api/faults", "").1[0]["id"], 7);
+    assert_eq!(server.json("GET", "/api/workloads", "").1, json!([]));
+}
+
+#[test]
+fn events_after_a_sequence_number() {
+    let server = server(view(), nobody);
+    for (query, expected) in
+        [("", vec![1, 2, 3, 4, 5]), ("?after=3", vec![4, 5]), ("?after=99", vec![]), ("?after=", vec![1, 2, 3, 4, 5])]
+    {
+        let (status, events) = server.json("GET", &format!("/api/events{query}"), "");
+        let numbers: Vec<u64> = events.as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+        assert_eq!((status, numbers), (200, expected), "{query}");
+    }
+    let (status, answer) = server.json("GET", "/api/events?after=x", "");
+    assert!(status == 400 && is_one_sentence(&answer), "{answer}");
+}
+
+#[test]
+fn not_ready_until_writes_are_taken() {
+    let server = server(view(), nobody);
+    server.ready.store(false, Ordering::Release);
+    let (status, answer) = server.json("GET", "/readyz", "");
+    assert!(status == 503 && is_one_sentence(&answer), "{answer}");
+    let mut leaderless = (*view().snapshot).clone();
+    leaderless.quorum.leader_id = -1;
+    let server = self::server(View { snapshot: Arc::new(leaderless), ..View::default() }, nobody);
+    assert_eq!(server.json("GET", "/readyz", "").0, 503);
+}
+
+#[test]
+fn changes_become_commands() {
+    let server = server(view(), |command| {
+        let id = match &command {
+            Command::InjectFault(_) => Some(7),
+            Command::StartWorkload(_) => Some(1),
+            _ => None,
+        };
+        match command {
+            Command::HealFault(9) => Err(Refusal::not_found("There is no fault 9 in force.")),
+            Command::InjectFault(request) if request.broker == Some(2) => Err(Refusal::conflict("Broker 2 is killed.")),
+            Command::DeleteTopic { name } if name != "a b" => Err(Refusal::failed(format!("Not {name}."))),
+            Command::StartWorkload(spec) if spec.idempotent != (spec.acks == "all") => Err(Refusal::invalid("No.")),
+            other => Ok(Done { id, text: format!("{other:?}") }),
+        }
+    });
+    for (method, path, body, status, answer) in [
+        ("POST", "/api/faults", r#"{"kind":"kill","broker":1}"#, 200, json!({ "id": 7 })),
+        ("POST", "/api/faults", r#"{"kind":"kill","broker":2}"#, 409, json!({ "error": "Broker 2 is killed." })),
+        ("DELETE", "/api/faults/9", "", 404, json!({ "error": "There is no fault 9 in force." })),
+        ("DELETE", "/api/faults/8", "", 200, json!({ "message": "HealFault(8)" })),
+        ("DELETE", "/api/faults", "", 200, json!({ "message": "HealAllFaults" })),
+        ("POST", "/api/brokers/2/start", "", 200, json!({ "id": 2 })),
+        ("POST", "/api/controllers/3001/start", "{}", 200, json!({ "id": 3001 })),
+        ("POST", "/api/brokers/3001/start", "", 404, json!({ "error": "There is no broker 3001." })),
+        ("POST", "/api/controllers/2/start", "", 404, json!({ "error": "There is no controller 2." })),
+        ("POST", "/api/brokers/0/start", "", 404, json!({ "error": "There is no broker 0." })),
+        ("POST", "/api/workloads", "{}", 200, json!({ "id": 1 })),
+        ("POST", "/api/workloads", r#"{"acks":"1"}"#, 200, json!({ "id": 1 })),
+        ("POST", "/api/workloads", r#"{"acks":"1","idempotent":true}"#, 400, json!({ "error": "No." })),
+        ("DELETE", "/api/workloads/3", "", 200, json!({ "message": "StopWorkload(3)" })),
+        ("DELETE", "/api/topics/a%20b", "", 200, json!({ "message": "DeleteTopic { name: \"a b\" }" })),
+        ("DELETE", "/api/topics/x", "", 503, json!({ "error": "Not x." })),
+    ] {
+        assert_eq!(server.json(method, path, body), (status, answer), "{method} {path} {body}");
+    }
+    let (status, answer) = server.json("POST", "/api/topics", r#"{"name":"n","configs":{"a":"b"}}"#);
+    assert_eq!(status, 200);
+    let expected = r#"CreateTopic { name: "n", partitions: -1, replication_factor: -1, configs: [("a", "b")] }"#;
+    assert_eq!(answer["message"], expected);
+}
+
+#[test]
+fn what_is_wrong_is_one_sentence() {
+    let server = server(view(), nobody);
+    let long = "x".repeat(70_000);
+    for (method, path, body, expected) in [
+        ("GET", "/nowhere", "", 404),
+        ("GET", "/api/nowhere", "", 404),
+        ("PUT", "/api/faults", "{}", 405),
+        ("GET", "/api/brokers/1/start", "", 405),
+        ("POST", "/api/faults", "", 400),
+        ("POST", "/api/faults", "[1", 400),
+        ("POST", "/api/faults", r#"{"kind":"burn","broker":1}"#, 400),
+        ("POST", "/api/faults", r#"{"kind":"kill","broker":1,"more":1}"#, 400),
+        ("POST", "/api/faults", r#"{"broker":1}"#, 400),
+        ("POST", "/api/workloads", r#"{"producers":-1}"#, 400),
+        ("POST", "/api/workloads", r#"[]"#, 400),
+        ("POST", "/api/faults", &long, 413),
+        ("DELETE", "/api/faults/x", "", 404),
+        ("DELETE", "/api/workloads/-1", "", 404),
+        ("GET", "/metrics/brokers/9", "", 404),
+        ("GET", "/metrics/brokers/2", "", 503),
+    ] {
+        let (status, answer) = server.json(method, path, body);
+        assert_eq!(status, expected, "{method} {path} {answer}");
+        assert!(is_one_sentence(&answer), "{answer}");
+    }
+}
+
+#[test]
+fn foreign_pages_are_refused() {
+    let server = server(view(), nobody);
+    let address = server.http.address();
+    for (headers, expected) in [
+        (format!("Host: {address}\r\n"), 200),
+        (format!("Host: localhost:{}\r\n", address.port()), 200),
+        ("Host: evil.example\r\n".into(), 403),
+        (format!("Host: {address}\r\nOrigin: http://evil.example\r\n"), 403),
+        (format!("Host: {address}\r\nOrigin: http://{address}\r\n"), 200),
+    ] {
+        let (status, body) = raw(address, &format!("GET /healthz HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"));
+        assert_eq!(status, expected, "{headers} {body}");
+        assert!(status == 200 || is_one_sentence(&serde_json::from_str(&body).unwrap()));
+    }
+    let form = format!(
+        "POST /api/faults HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    assert_eq!(raw(address, &form).0, 415);
+}
+
+#[test]
+fn metrics_of_the_cluster_and_of_a_broker() {
+    let server = server(view(), nobody);
+    let (status, text) = server.ask("GET", "/metrics", "");
+    assert_eq!(status, 200);
+    for line in [
+        "kafka_server_brokertopicmetrics_messagesin_total{node_id=\"1\"} 100",
+        "kafka_server_brokertopicmetrics_bytesout_total{node_id=\"1\",topic=\"t\"} 500",
+        "kafka_server_replicamanager_underreplicatedpartitions{node_id=\"1\"} 1",
+        "kafka_server_replicamanager_atminisrpartitioncount{node_id=\"1\"} 1",
+        "kafka_controller_kafkacontroller_activecontrollercount{node_id=\"3000\"} 1",
+        "kafka_controller_kafkacontroller_activecontrollercount{node_id=\"3001\"} 0",
+        "kafka_controller_kafkacontroller_globaltopiccount{node_id=\"3001\"} 0",
+        "kafka_cluster_partition_insyncreplicascount{node_id=\"1\",topic=\"t\",partition=\"0\"} 2",
+        "kafka_log_log_logendoffset{node_id=\"1\",topic=\"t\",partition=\"0\"} 12",
+        "kafka_network_requestmetrics_totaltimems{node_id=\"1\",request=\"Produce\",quantile=\"0.99\"} 0.9",
+        "kafka_network_requestmetrics_totaltimems_count{node_id=\"1\",request=\"Produce\"} 10",
+        "kafka_server_raftmetrics_current_state{node_id=\"3001\",current_state=\"follower\"} 1",
+        "kafka_consumergroup_lag{consumergroup=\"g\",topic=\"t\",partition=\"0\"} 6",
+        "kafka_consumergroup_lag_sum{consumergroup=\"g\",topic=\"t\"} 6",
+        "kafka_topic_partition_leader_is_preferred{topic=\"t\",partition=\"0\"} 1",
+    ] {
+        assert!(text.lines().any(|given| given == line), "{line} is missing in\n{text}");
+    }
+    assert!(!text.contains("node_id=\"2\""), "a killed broker has no series");
+    let (status, text) = server.ask("GET", "/metrics/brokers/1", "");
+    assert_eq!(status, 200);
+    assert!(text.lines().any(|line| line == "kafka_server_replicamanager_leadercount 1"), "{text}");
+    assert!(!text.contains("node_id") && !text.contains("kafka_consumergroup"));
+}
+
+#[test]
+fn a_dropped_server_gives_its_port_back() {
+    let server = server(view(), nobody);
+    let address = server.http.address();
+    // A connection that is kept open does not hold it up.
+    let mut idle = TcpStream::connect(address).unwrap();
+    idle.write_all(format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+    idle.read_exact(&mut [0; 12]).unwrap();
+    drop(server);
+    assert!(TcpStream::connect(address).is_err());
+}

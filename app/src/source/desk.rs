@@ -1,0 +1,356 @@
+//! The command desk: one thread that carries out what people and programs ask for, one wish after the other.
+//!
+//! What takes long (a controlled shutdown, a topic) is done on a thread of its own; the desk learns how it went.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use broker::metadata::report::NodeState;
+use broker::types::NodeId;
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+
+use super::control::NodeControl;
+use super::faults::{self, Faults};
+use super::topics::{self, TopicWish};
+use crate::monitor::command::{Command, FaultKind, FaultRequest, Notice, WorkloadSpec};
+use crate::monitor::names::node;
+use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
+use crate::monitor::run::Word;
+use crate::monitor::slot::ViewSlot;
+use crate::monitor::snapshot::WorkloadStatus;
+
+/// Counters of workloads are told this often.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// Topic requests under way at a time.
+const TOPIC_REQUESTS_MAX: usize = 8;
+
+/// How long the workloads get to end when the desk closes.
+const WORKLOADS_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Whoever runs the built-in workloads.
+pub trait WorkloadRunner: Send {
+    /// Starts one; its id, or why not.
+    fn start(&mut self, spec: WorkloadSpec) -> Result<u64, String>;
+    /// Stops one; false: there is none of this id.
+    fn stop(&mut self, id: u64) -> bool;
+    /// What they have done.
+    fn statuses(&mut self) -> Vec<WorkloadStatus>;
+    /// Stops all and waits for them, for so long.
+    fn stop_all(&mut self, patience: Duration);
+}
+
+/// What the desk works with.
+pub struct Tools {
+    /// The nodes.
+    pub nodes: Arc<dyn NodeControl>,
+    /// The workloads.
+    pub workloads: Box<dyn WorkloadRunner>,
+    /// Where clients connect.
+    pub bootstrap_servers: String,
+    /// Where to tell what is in force.
+    pub words: Sender<Word>,
+    /// Where answers for the window go.
+    pub slot: ViewSlot,
+}
+
+/// The running desk. It closes when [`Desk::close`] is called, or when all [`crate::monitor::order::Orders`] are gone.
+pub struct Desk {
+    closing: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Desk {
+    /// Opens the desk.
+    pub fn open(tools: Tools, orders: Receiver<Order>) -> io::Result<Desk> {
+        let (closing, closed) = bounded(1);
+        let (finished, finished_in) = crossbeam_channel::unbounded();
+        let worker = Worker {
+            tools,
+            faults: Faults::default(),
+            stopping: BTreeSet::new(),
+            start_when_stopped: BTreeSet::new(),
+            topic_requests: 0,
+            finished,
+        };
+        let thread = std::thread::Builder::new()
+            .name("commands".into())
+            .spawn(move || worker.run(&orders, &finished_in, &closed))?;
+        Ok(Desk { closing, thread })
+    }
+
+    /// Ends the workloads and the desk; returns when that is done.
+    pub fn close(self) {
+        // If the thread has ended by itself there is nobody to be told.
+        let _ = self.closing.try_send(());
+        // A panic of the thread was told on standard error.
+        let _ = self.thread.join();
+    }
+}
+
+/// What a thread of its own has done.
+enum Finished {
+    Stop(NodeId, Result<(), Refusal>),
+    Topic(Answer, Option<Reply>),
+}
+
+struct Worker {
+    tools: Tools,
+    faults: Faults,
+    /// Nodes in controlled shutdown.
+    stopping: BTreeSet<NodeId>,
+    /// Of these, those that were healed before they had stopped.
+    start_when_stopped: BTreeSet<NodeId>,
+    topic_requests: usize,
+    finished: Sender<Finished>,
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+impl Worker {
+    fn run(mut self, orders: &Receiver<Order>, finished: &Receiver<Finished>, closed: &Receiver<()>) {
+        let mut next_telling = Instant::now();
+        loop {
+            select! {
+                recv(closed) -> _ => break,
+                recv(orders) -> order => match order {
+                    Ok(order) => self.carry_out(order),
+                    Err(_) => break,
+                },
+                // The worker holds a sender, so this never fails.
+                recv(finished) -> finished => finished.into_iter().for_each(|finished| self.finish(finished)),
+                default(self.wait(next_telling)) => {}
+            }
+            self.heal_what_is_due();
+            if Instant::now() >= next_telling {
+                next_telling = Instant::now() + TELL_EVERY;
+                // A full channel means that the monitor is busy; the next telling says the same and more.
+                let _ = self.tools.words.try_send(Word::Workloads(self.tools.workloads.statuses()));
+            }
+        }
+        self.tools.workloads.stop_all(WORKLOADS_PATIENCE);
+    }
+
+    fn wait(&self, next_telling: Instant) -> Duration {
+        let to_telling = next_telling.saturating_duration_since(Instant::now());
+        let to_end = self
+            .faults
+            .next_end_ms()
+            .map(|end_ms| Duration::from_millis(end_ms.saturating_sub(now_ms()).max(1) as u64));
+        to_end.map_or(to_telling, |to_end| to_end.min(to_telling))
+    }
+
+    fn carry_out(&mut self, Order { command, reply }: Order) {
+        let answer = match command {
+            Command::InjectFault(request) => self.inject(&request),
+            Command::HealFault(id) => self.heal(id),
+            Command::HealAllFaults => self.heal_all(),
+            Command::StartNode(id) => self.start_node(id, "a start was asked for"),
+            Command::CreateTopic { name, partitions, replication_factor, configs } => {
+                let wish = TopicWish { name, partitions, replication_factor, configs };
+                return self.request_topic(reply, move |servers| topics::create(servers, &wish));
+            }
+            Command::DeleteTopic { name } => {
+                return self.request_topic(reply, move |servers| topics::delete(servers, &name));
+            }
+            Command::StartWorkload(spec) => self.start_workload(spec),
+            Command::StopWorkload(id) => self.stop_workload(id),
+        };
+        self.answer(answer, reply);
+    }
+
+    fn answer(&self, answer: Answer, reply: Option<Reply>) {
+        match reply {
+            Some(reply) => reply(answer),
+            None => self.tools.slot.notify(match answer {
+                Ok(done) => Notice { ok: true, text: done.text },
+                Err(refusal) => Notice { ok: false, text: refusal.text },
+            }),
+        }
+    }
+
+    fn notify_failure(&self, refusal: Refusal) {
+        self.tools.slot.notify(Notice { ok: false, text: refusal.text });
+    }
+
+    fn tell_faults(&self) {
+        // The desk waits for the monitor here: a fault that is in force must not go untold. It is never full for long.
+        let _ = self.tools.words.send_timeout(Word::Faults(self.faults.list()), Duration::from_secs(1));
+    }
+
+    fn inject(&mut self, request: &FaultRequest) -> Answer {
+        let id = faults::target(request, &self.tools.nodes.node_ids())?;
+        if self.stopping.contains(&id) {
+            return Err(faults::still_stopping(id));
+        }
+        let state =
+            self.tools.nodes.node_state(id).ok_or_else(|| Refusal::not_found(format!("There is no node {id}.")))?;
+        faults::check_state(request.kind, id, state)?;
+        let cause = faults::cause(request);
+        match request.kind {
+            FaultKind::Kill => self.tools.nodes.kill(id, &cause)?,
+            FaultKind::Pause => self.tools.nodes.pause(id, &cause)?,
+            FaultKind::Stop => self.stop_aside(id, cause)?,
+        }
+        let fault = self.faults.add(request, id, now_ms());
+        self.tell_faults();
+        Ok(Done { id: Some(fault), text: faults::said(request.kind, id) })
+    }
+
+    /// A controlled shutdown takes its time; the desk goes on meanwhile.
+    fn stop_aside(&mut self, id: NodeId, cause: String) -> Result<(), Refusal> {
+        let (nodes, finished) = (self.tools.nodes.clone(), self.finished.clone());
+        let run = move || drop(finished.send(Finished::Stop(id, nodes.stop(id, &cause))));
+        std::thread::Builder::new()
+            .name(format!("stop-{id}"))
+            .spawn(run)
+            .map_err(|error| Refusal::failed(format!("No thread could be started: {error}.")))?;
+        self.stopping.insert(id);
+        Ok(())
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        match finished {
+            Finished::Stop(id, result) => {
+                self.stopping.remove(&id);
+                if let Err(refusal) = result {
+                    self.faults.release(id);
+                    self.tell_faults();
+                    self.notify_failure(refusal);
+                }
+                if self.start_when_stopped.remove(&id) {
+                    self.start_by_itself(id, "its fault was healed");
+                }
+            }
+            Finished::Topic(answer, reply) => {
+                self.topic_requests -= 1;
+                self.answer(answer, reply);
+            }
+        }
+    }
+
+    fn heal(&mut self, fault: u64) -> Answer {
+        let id = self.faults.node(fault)?;
+        self.heal_node(id)?;
+        Ok(Done { id: Some(fault), text: format!("{} runs again.", node(id)) })
+    }
+
+    fn heal_node(&mut self, id: NodeId) -> Result<(), Refusal> {
+        if self.stopping.contains(&id) {
+            // It starts as soon as it has stopped.
+            self.start_when_stopped.insert(id);
+            self.faults.release(id);
+            self.tell_faults();
+            return Ok(());
+        }
+        self.start_node(id, "its fault was healed").map(drop)
+    }
+
+    fn heal_all(&mut self) -> Answer {
+        let mut healed = 0;
+        let mut failures = Vec::new();
+        for id in self.tools.nodes.node_ids() {
+            let down = self.stopping.contains(&id)
+                || matches!(
+                    self.tools.nodes.node_state(id),
+                    Some(NodeState::Stopped | NodeState::Killed | NodeState::Paused)
+                );
+            match down.then(|| self.heal_node(id)) {
+                None => {}
+                Some(Ok(())) => healed += 1,
+                Some(Err(refusal)) => failures.push(refusal.text),
+            }
+        }
+        if !failures.is_empty() {
+            return Err(Refusal::failed(failures.join(" ")));
+        }
+        Ok(Done { id: None, text: format!("All nodes run; {healed} had to be started.") })
+    }
+
+    fn start_node(&mut self, id: NodeId, cause: &str) -> Answer {
+        if self.stopping.contains(&id) {
+            return Err(faults::still_stopping(id));
+        }
+        let state =
+            self.tools.nodes.node_state(id).ok_or_else(|| Refusal::not_found(format!("There is no node {id}.")))?;
+        if matches!(state, NodeState::Running | NodeState::Starting | NodeState::Stopping) {
+            // A fault on a node that runs is a fault that is over.
+            self.faults.release(id);
+            self.tell_faults();
+            return Err(Refusal::conflict(format!("{} is {} already.", node(id), faults::state_name(state))));
+        }
+        self.tools.nodes.start(id, cause)?;
+        self.faults.release(id);
+        self.tell_faults();
+        Ok(Done { id: None, text: format!("{} was started.", node(id)) })
+    }
+
+    fn heal_what_is_due(&mut self) {
+        for id in self.faults.due(now_ms()) {
+            if self.stopping.contains(&id) {
+                self.start_when_stopped.insert(id);
+                self.faults.release(id);
+                self.tell_faults();
+            } else {
+                self.start_by_itself(id, "the fault's time is over");
+            }
+        }
+    }
+
+    fn start_by_itself(&mut self, id: NodeId, cause: &str) {
+        if let Err(refusal) = self.start_node(id, cause) {
+            // It will not be tried again: the node stays down, and who looks is told.
+            self.faults.release(id);
+            self.tell_faults();
+            self.notify_failure(refusal);
+        }
+    }
+
+    fn request_topic(&mut self, reply: Option<Reply>, request: impl FnOnce(&str) -> Answer + Send + 'static) {
+        if self.topic_requests >= TOPIC_REQUESTS_MAX {
+            return self.answer(Err(Refusal::failed("Too many topic requests are under way; try again.")), reply);
+        }
+        let (servers, finished) = (self.tools.bootstrap_servers.clone(), self.finished.clone());
+        let spawned = std::thread::Builder::new()
+            .name("topic-request".into())
+            .spawn(move || drop(finished.send(Finished::Topic(request(&servers), reply))));
+        match spawned {
+            Ok(_) => self.topic_requests += 1,
+            // The reply went with the closure; whoever waits for it sees it dropped.
+            Err(error) => self.notify_failure(Refusal::failed(format!("No thread could be started: {error}."))),
+        }
+    }
+
+    fn start_workload(&mut self, spec: WorkloadSpec) -> Answer {
+        let topic = spec.topic.clone();
+        let id = self.tools.workloads.start(spec).map_err(|why| Refusal::invalid(sentence(&why)))?;
+        self.tell_workloads();
+        Ok(Done { id: Some(id), text: format!("Workload {id} writes and reads topic {topic}.") })
+    }
+
+    fn stop_workload(&mut self, id: u64) -> Answer {
+        if !self.tools.workloads.stop(id) {
+            return Err(Refusal::not_found(format!("There is no workload {id}.")));
+        }
+        self.tell_workloads();
+        Ok(Done { id: Some(id), text: format!("Workload {id} is stopping.") })
+    }
+
+    fn tell_workloads(&mut self) {
+        let statuses = self.tools.workloads.statuses();
+        let _ = self.tools.words.send_timeout(Word::Workloads(statuses), Duration::from_secs(1));
+    }
+}
+
+/// `a b` → `A b.`
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}

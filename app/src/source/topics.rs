@@ -1,0 +1,127 @@
+//! Topics made and deleted as any operator would: by a Kafka client, over TCP.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+
+use crate::monitor::order::{Done, Refusal};
+
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// How long the topic of a workload is tried for: brokers may be down.
+const WORKLOAD_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A new topic.
+#[derive(Clone, Debug)]
+pub struct TopicWish {
+    /// Its name.
+    pub name: String,
+    /// -1: the broker's default.
+    pub partitions: i32,
+    /// -1: the broker's default.
+    pub replication_factor: i16,
+    /// Topic configs.
+    pub configs: Vec<(String, String)>,
+}
+
+fn admin(bootstrap_servers: &str) -> KafkaResult<AdminClient<DefaultClientContext>> {
+    ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("client.id", "brokerscope-admin")
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "500")
+        .set("socket.connection.setup.timeout.ms", "2000")
+        .set_log_level(RDKafkaLogLevel::Emerg)
+        .create()
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT))
+}
+
+/// Waits for a future of the client: its answers come from threads of its own.
+fn wait<T>(future: impl Future<Output = KafkaResult<T>>) -> Result<T, Refusal> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| Refusal::failed(format!("The request could not be sent: {error}.")))?;
+    runtime.block_on(future).map_err(|error| failure(&error))
+}
+
+fn failure(error: &KafkaError) -> Refusal {
+    Refusal::failed(format!("The cluster did not answer: {error}."))
+}
+
+fn first(results: Vec<TopicResult>) -> Result<(), RDKafkaErrorCode> {
+    results.into_iter().next().map_or(Ok(()), |result| result.map(drop).map_err(|(_, code)| code))
+}
+
+/// Makes a topic. Blocks until the cluster has answered.
+pub fn create(bootstrap_servers: &str, wish: &TopicWish) -> Result<Done, Refusal> {
+    let name = &wish.name;
+    match attempt_create(bootstrap_servers, wish)? {
+        Ok(()) => Ok(Done { id: None, text: format!("Topic {name} was created.") }),
+        Err(RDKafkaErrorCode::TopicAlreadyExists) => Err(Refusal::conflict(format!("Topic {name} exists already."))),
+        Err(code) => Err(refused(code, "created", name)),
+    }
+}
+
+fn attempt_create(bootstrap_servers: &str, wish: &TopicWish) -> Result<Result<(), RDKafkaErrorCode>, Refusal> {
+    let admin = admin(bootstrap_servers).map_err(|error| failure(&error))?;
+    let replication = TopicReplication::Fixed(i32::from(wish.replication_factor));
+    let topic = wish
+        .configs
+        .iter()
+        .fold(NewTopic::new(&wish.name, wish.partitions, replication), |topic, (key, value)| topic.set(key, value));
+    Ok(first(wait(admin.create_topics([&topic], &options()))?))
+}
+
+/// Deletes a topic. Blocks until the cluster has answered.
+pub fn delete(bootstrap_servers: &str, name: &str) -> Result<Done, Refusal> {
+    let admin = admin(bootstrap_servers).map_err(|error| failure(&error))?;
+    match first(wait(admin.delete_topics(&[name], &options()))?) {
+        Ok(()) => Ok(Done { id: None, text: format!("Topic {name} was deleted.") }),
+        Err(RDKafkaErrorCode::UnknownTopicOrPartition) => Err(Refusal::not_found(format!("There is no topic {name}."))),
+        Err(code) => Err(refused(code, "deleted", name)),
+    }
+}
+
+fn refused(code: RDKafkaErrorCode, what: &str, name: &str) -> Refusal {
+    let text = format!("Topic {name} was not {what}: {code}.");
+    match code {
+        RDKafkaErrorCode::InvalidTopic
+        | RDKafkaErrorCode::InvalidPartitions
+        | RDKafkaErrorCode::InvalidReplicationFactor
+        | RDKafkaErrorCode::InvalidReplicaAssignment
+        | RDKafkaErrorCode::InvalidConfig
+        | RDKafkaErrorCode::InvalidRequest
+        | RDKafkaErrorCode::PolicyViolation => Refusal::invalid(text),
+        _ => Refusal::failed(text),
+    }
+}
+
+/// Makes a topic unless it is there; tries again while the cluster is in trouble, until `stop` is set.
+pub fn ensure(bootstrap_servers: &str, wish: &TopicWish, stop: &AtomicBool) -> Result<(), String> {
+    let deadline = Instant::now() + WORKLOAD_PATIENCE;
+    loop {
+        let refusal = match attempt_create(bootstrap_servers, wish) {
+            Ok(Ok(()) | Err(RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(()),
+            Ok(Err(code)) => refused(code, "created", &wish.name),
+            Err(refusal) => refusal,
+        };
+        let hopeless = refusal.kind == crate::monitor::order::RefusalKind::Invalid && !is_short_of_brokers(&refusal);
+        if hopeless || Instant::now() > deadline || stop.load(Ordering::Relaxed) {
+            return Err(refusal.text);
+        }
+        std::thread::park_timeout(Duration::from_millis(250));
+    }
+}
+
+/// Too few brokers are up for the replication factor; that may change.
+fn is_short_of_brokers(refusal: &Refusal) -> bool {
+    refusal.text.contains(&RDKafkaErrorCode::InvalidReplicationFactor.to_string())
+}
