@@ -105,6 +105,10 @@ impl Member {
         }
     }
 
+    pub(super) fn awaiting_join(&self) -> Option<AwaitingJoin> {
+        self.awaiting_join
+    }
+
     pub(super) fn is_awaiting_join(&self) -> bool {
         self.awaiting_join.is_some()
     }

@@ -247,7 +247,7 @@ impl GroupCoordinator {
         match then {
             Then::NewGroup { group, join } => {
                 if let Err(error) = result {
-                    self.revert_new_group(now, &group, join, error);
+                    self.new_group_failed(now, &group, join, error);
                 }
             }
             Then::Sync { group, generation, assignments } => {

@@ -106,24 +106,28 @@ impl GroupCoordinator {
         Ok(())
     }
 
-    /// A group could not be written down: it never was.
-    pub(super) fn revert_new_group(&mut self, now: Now, id: &Arc<str>, join: ReplyTo, error: ErrorCode) {
-        let mut parked = Vec::new();
+    /// A new group could not be written down: if nothing has come of it yet, it never was.
+    pub(super) fn new_group_failed(&mut self, now: Now, id: &Arc<str>, join: ReplyTo, error: ErrorCode) {
+        let timed_out = error == ErrorCode::RequestTimedOut;
+        let mut never_was = false;
         self.with_group(now, id, |step, group| {
-            for member in group.member_ids() {
-                step.shared.timers.cancel(&session(&group.id, &member));
-                if group.member(&member).is_some_and(|it| it.is_awaiting_join())
-                    && let Some(to) = group.set_awaiting_join(&member, None)
-                {
-                    parked.push((to, member));
+            never_was = !timed_out && group.generation == 0;
+            let gives_up = |member: &&Member| never_was || member.awaiting_join() == Some(join);
+            let ids: Vec<Arc<str>> = group.members().filter(gives_up).map(|member| member.id.clone()).collect();
+            for id in ids {
+                step.shared.timers.cancel(&session(&group.id, &id));
+                if let Some(mut member) = group.remove(&id) {
+                    step.answer_parked(&mut member, "", append_error(error));
                 }
             }
+            // The group may be in the log, and others may have come: only who cannot wait any longer goes.
+            if timed_out && group.member_count() > 0 {
+                step.maybe_complete_join_phase(group);
+            }
         });
-        for (to, member) in parked {
-            let member = if to == join { "" } else { &*member };
-            self.shared.reply(to, GroupResponse::Join(join_error(member, append_error(error))));
+        if never_was {
+            self.remove_group(id);
         }
-        self.remove_group(id);
     }
 }
 

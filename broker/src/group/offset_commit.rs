@@ -159,7 +159,7 @@ impl Step<'_> {
                 -1 => None,
                 ms => Some(self.now.wall_ms.saturating_add(ms)),
             },
-            topic_id: to_id(topic.topic_id),
+            topic_id: Id::from(topic.topic_id),
         }
     }
 }
@@ -185,12 +185,8 @@ fn validate(group: &ClassicGroup, request: &OffsetCommitRequestData) -> Result<(
     Ok(())
 }
 
-pub(super) fn to_id(id: crate::protocol::messages::KafkaUuid) -> Id {
-    Id(*uuid::Uuid::from(id).as_bytes())
-}
-
 fn topic_by_id<'a>(image: &'a Image, topic: &OffsetCommitRequestTopic) -> Option<&'a Arc<TopicImage>> {
-    image.topics.get(&to_id(topic.topic_id))
+    image.topics.get(&Id::from(topic.topic_id))
 }
 
 fn check_topic(

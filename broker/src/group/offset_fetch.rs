@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo, text};
 use super::coordinator::{GroupCoordinator, GroupOffsets, Shard, Step};
-use super::offset_commit::to_id;
 use super::pending::{Deferred, Gather, fetch_error, fetched};
 use super::record::OffsetAndMetadata;
 use crate::metadata::image::Image;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
-    KafkaUuid, OffsetFetchRequestData, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponseData,
+    OffsetFetchRequestData, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponseData,
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
     OffsetFetchResponseTopics,
 };
@@ -124,7 +123,7 @@ fn one_topic(
     api_version: i16,
     image: &Image,
 ) -> OffsetFetchResponseTopics {
-    let id = to_id(topic.topic_id);
+    let id = Id::from(topic.topic_id);
     let name = match api_version {
         TOPIC_IDS.. => image.topics.get(&id).map(|found| &*found.name),
         _ => Some(topic.name.as_str()),
@@ -171,7 +170,7 @@ fn all_topics(
             let stored = partitions.values().map(|offset| offset.topic_id).find(|id| !id.is_zero());
             // A topic that has no id any more cannot be named in this version.
             let Some(id) = stored.or_else(|| image.topic_ids.get(topic).copied()) else { continue };
-            answer.topic_id = from_id(id);
+            answer.topic_id = id.into();
         }
         answer.partitions = partitions.into_iter().map(|(index, offset)| an_offset(index, offset)).collect();
         answers.push(answer);
@@ -194,10 +193,6 @@ fn no_offset(index: i32, error: ErrorCode) -> OffsetFetchResponsePartitions {
         .with_committed_leader_epoch(-1)
         .with_metadata(Some(text("")))
         .with_error_code(error.code())
-}
-
-fn from_id(id: Id) -> KafkaUuid {
-    KafkaUuid::from(uuid::Uuid::from_bytes(id.0))
 }
 
 /// A group that cannot be answered. Before version 2 only partitions had room for an error.
