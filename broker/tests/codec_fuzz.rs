@@ -4,6 +4,8 @@
 //!
 //! Seeded; `BROKERSCOPE_FUZZ_FRAMES=10000000 cargo test -p broker --test codec_fuzz` for a longer run, `BROKERSCOPE_FUZZ_SEED` for another.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

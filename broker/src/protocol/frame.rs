@@ -4,7 +4,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kacrab_protocol::generated::RequestHeaderData;
-use kacrab_protocol::{KafkaString, ProtocolError, read_tagged_fields};
+use kacrab_protocol::{KafkaString, KafkaUuid, ProtocolError, read_tagged_fields};
 
 use super::error::{DecodeError, EncodeError};
 use super::messages::ApiVersionsRequestData;
@@ -73,6 +73,8 @@ pub fn encode_response(header: &RequestHeader, response: &Response) -> Result<By
     let version = header.response_version();
     debug_assert_eq!(api, header.api_key);
     let error = |cause| EncodeError { api, version, cause };
+    let fitted = fitted(response, version);
+    let response = fitted.as_ref().unwrap_or(response);
     let flexible_header = api.response_header_version(version) == 1;
     let body_bytes = response.encoded_len(version).map_err(error)?;
     let mut out = start_frame(4 + usize::from(flexible_header) + body_bytes);
@@ -121,6 +123,23 @@ pub fn decode_response(header: &RequestHeader, frame: Bytes) -> Result<Response,
         read_tagged_fields(&mut rest).map_err(|cause| malformed(cause.into()))?;
     }
     Response::read(api, &mut rest, version).map_err(malformed)
+}
+
+/// A response without what its version cannot say, where the codec would refuse it and whoever answered did not know the version: the
+/// controller, of a forwarded DescribeQuorum.
+fn fitted(response: &Response, version: i16) -> Option<Response> {
+    let Response::DescribeQuorum(full) = response else { return None };
+    if version >= 2 {
+        return None;
+    }
+    let mut older = full.clone();
+    older.nodes.clear();
+    for partition in older.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        for replica in partition.current_voters.iter_mut().chain(&mut partition.observers) {
+            replica.replica_directory_id = KafkaUuid::ZERO;
+        }
+    }
+    Some(Response::DescribeQuorum(older))
 }
 
 fn start_frame(content_bytes: usize) -> BytesMut {
@@ -185,6 +204,23 @@ mod tests {
         assert_eq!(error(&[0, 0, 0, 2, 0, 0, 0, 1]), "Produce is not offered at version 2");
         assert_eq!(error(&[0, 52, 0, 1, 0, 0, 0, 1, 0, 0, 0]), "API key 52 is not offered");
         assert!(error(&[0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff]).starts_with("malformed Metadata v9"));
+    }
+
+    #[test]
+    fn describe_quorum_fits_every_version() {
+        use crate::protocol::messages::DescribeQuorumResponseData;
+        use crate::protocol::messages::describe_quorum_response::{Node, PartitionData, ReplicaState, TopicData};
+        let replica = ReplicaState::default().with_replica_id(3000).with_replica_directory_id(KafkaUuid::ONE);
+        let partition =
+            PartitionData::default().with_current_voters(vec![replica.clone()]).with_observers(vec![replica]);
+        let topic = TopicData::default().with_partitions(vec![partition]);
+        let full = DescribeQuorumResponseData::default().with_topics(vec![topic]).with_nodes(vec![Node::default()]);
+        let full = Response::DescribeQuorum(full);
+        for version in 0..=2 {
+            let header = header(Api::DescribeQuorum, version);
+            let again = decode_response(&header, content(encode_response(&header, &full).unwrap())).unwrap();
+            assert_eq!(again == full, version == 2);
+        }
     }
 
     #[test]

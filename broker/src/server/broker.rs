@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use super::auto_create::AutoCreation;
 use super::context::{ClientResponse, Handled, Outbox, RequestContext};
+use super::init_producer_id::ProducerIds;
 use super::lifecycle::Lifecycle;
 use super::metrics::Metrics;
 use super::peer::{PeerMessage, PeerRequest};
@@ -31,6 +33,10 @@ pub struct Broker {
     pub lifecycle: Lifecycle,
     /// Requests to other nodes that are under way.
     pub requests: PeerRequests,
+    /// Topics that it asked the controller for on behalf of clients.
+    pub auto_creation: AutoCreation,
+    /// Ids for idempotent producers.
+    pub producer_ids: ProducerIds,
     /// What it counts.
     pub metrics: Metrics,
     /// What happened since the node last looked.

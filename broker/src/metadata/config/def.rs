@@ -80,6 +80,8 @@ pub enum Update {
     ReadOnly,
     /// For all brokers alike, or for one.
     ClusterWide,
+    /// For brokers, and only while the cluster runs: not by a file.
+    DynamicOnly,
     /// For one broker.
     PerBroker,
     /// For one topic.

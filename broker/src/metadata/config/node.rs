@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ConfigError;
-use super::def::{ConfigDef, Value};
+use super::def::{ConfigDef, Update, Value};
 use super::table::{broker_defs, broker_index, topic_def};
 use crate::types::NodeId;
 
@@ -68,6 +68,9 @@ impl NodeConfig {
                 return Err(ConfigError::Reserved { key: key.clone(), instead });
             }
             let index = broker_index(key).ok_or_else(|| unknown(key))?;
+            if broker_defs()[index].update == Update::DynamicOnly {
+                return Err(ConfigError::Conflict(format!("'{key}' can only be set while the cluster runs")));
+            }
             values[index] = broker_defs()[index].parse(text)?;
         }
         let config = NodeConfig {

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::def::Value;
+use super::def::{ConfigDef, Value};
 use super::node::NodeConfig;
-use super::table::{broker_def, topic_def};
+use super::table::{broker_def, topic_def, topic_defs};
 use super::{ConfigError, RESOURCE_BROKER, RESOURCE_TOPIC};
 use crate::metadata::image::Image;
 
@@ -89,31 +89,32 @@ impl TopicConfig {
 
     /// The config of `topic` on `node` as `image` has it.
     pub fn resolve_in(image: &Image, topic: &str, node: &NodeConfig) -> TopicConfig {
-        let configs = |kind: i8, name: &str| image.configs.get(&(kind, name.into())).map(AsRef::as_ref);
-        Layers {
-            topic: configs(RESOURCE_TOPIC, topic),
-            broker: configs(RESOURCE_BROKER, &node.node_id.to_string()),
-            cluster: configs(RESOURCE_BROKER, ""),
-            node,
-        }
-        .resolve()
+        Layers::of(image, topic, node).resolve()
     }
 
-    /// The value of one topic config, as text, as `image` has it.
+    /// The value of one topic config as text, as `image` has it for `topic` on `node`.
     pub fn text_in(image: &Image, topic: &str, node: &NodeConfig, key: &str) -> Option<String> {
-        let configs = |kind: i8, name: &str| image.configs.get(&(kind, name.into())).map(AsRef::as_ref);
-        Layers {
-            topic: configs(RESOURCE_TOPIC, topic),
-            broker: configs(RESOURCE_BROKER, &node.node_id.to_string()),
-            cluster: configs(RESOURCE_BROKER, ""),
-            node,
-        }
-        .value(key)
-        .to_text()
+        Layers::of(image, topic, node).value(key).to_text()
+    }
+
+    /// The values of all topic configs, as `image` has them for `topic` on `node`.
+    pub fn values_in(image: &Image, topic: &str, node: &NodeConfig) -> Vec<(&'static ConfigDef, Value)> {
+        let layers = Layers::of(image, topic, node);
+        topic_defs().iter().map(|def| (def, layers.value(def.name))).collect()
     }
 }
 
-impl Layers<'_> {
+impl<'a> Layers<'a> {
+    fn of(image: &'a Image, topic: &str, node: &'a NodeConfig) -> Layers<'a> {
+        let configs = |kind: i8, name: &str| image.configs.get(&(kind, name.into())).map(AsRef::as_ref);
+        Layers {
+            topic: configs(RESOURCE_TOPIC, topic),
+            broker: configs(RESOURCE_BROKER, &node.node_id.to_string()),
+            cluster: configs(RESOURCE_BROKER, ""),
+            node,
+        }
+    }
+
     /// Values that do not parse are passed over: they were checked before they came into the image.
     fn value(&self, key: &str) -> Value {
         let Some(def) = topic_def(key) else {

@@ -1,0 +1,126 @@
+//! Topics made because somebody asked for them: internal ones when their coordinator is first needed, others by Metadata where
+//! `auto.create.topics.enable` allows it. Each is asked of the controller once at a time, however many clients ask for it.
+//!
+//! Source: `kafka.server.AutoTopicCreationManager`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Broker;
+use super::endpoints::text;
+use super::peer::PeerRequest;
+use crate::metadata::config::NodeConfig;
+use crate::protocol::messages::CreateTopicsRequestData;
+use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use crate::types::Now;
+
+/// At most so many topics are being created for clients at a time; more have to wait for their clients' next try.
+const MAX_UNDER_WAY: usize = 1_000;
+
+/// After this, a topic that did not come is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Topics asked of the controller, and until when nobody asks again.
+#[derive(Debug, Default)]
+pub struct AutoCreation {
+    under_way: BTreeMap<String, Duration>,
+}
+
+impl AutoCreation {
+    /// Those of `names` that are to be asked for now.
+    fn start<'a>(&mut self, now: Now, names: &[&'a str]) -> Vec<&'a str> {
+        self.under_way.retain(|_, until| *until > now.mono);
+        let mut started = Vec::new();
+        for name in names {
+            if self.under_way.len() < MAX_UNDER_WAY && !self.under_way.contains_key(*name) {
+                self.under_way.insert((*name).to_owned(), now.mono + ASK_AGAIN);
+                started.push(*name);
+            }
+        }
+        started
+    }
+}
+
+/// Asks the controller for these topics, with the partitions, copies and configs that this broker's configuration gives them.
+pub fn create(broker: &mut Broker, now: Now, names: &[&str]) {
+    let names = broker.auto_creation.start(now, names);
+    if names.is_empty() {
+        return;
+    }
+    let topics = names.into_iter().map(|name| creatable(&broker.config, name)).collect();
+    let timeout_ms = broker.config.i32("request.timeout.ms");
+    let request = CreateTopicsRequestData::default().with_topics(topics).with_timeout_ms(timeout_ms);
+    broker.auto_create_topic(now, PeerRequest::CreateTopics(Box::new(request)));
+}
+
+fn creatable(config: &NodeConfig, name: &str) -> CreatableTopic {
+    let (partitions, replicas, segment_bytes) = match name {
+        "__consumer_offsets" => {
+            ("offsets.topic.num.partitions", "offsets.topic.replication.factor", Some("offsets.topic.segment.bytes"))
+        }
+        "__transaction_state" => (
+            "transaction.state.log.num.partitions",
+            "transaction.state.log.replication.factor",
+            Some("transaction.state.log.segment.bytes"),
+        ),
+        _ => ("num.partitions", "default.replication.factor", None),
+    };
+    let setting =
+        |key: &str, value: &str| CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value)));
+    let mut configs = Vec::new();
+    if let Some(key) = segment_bytes {
+        configs.push(setting("cleanup.policy", "compact"));
+        configs.push(setting("segment.bytes", &config.i64(key).to_string()));
+        let compression = if name == "__transaction_state" { "uncompressed" } else { "producer" };
+        configs.push(setting("compression.type", compression));
+    }
+    if name == "__transaction_state" {
+        configs.push(setting("min.insync.replicas", &config.i64("transaction.state.log.min.isr").to_string()));
+        configs.push(setting("unclean.leader.election.enable", "false"));
+    }
+    CreatableTopic::default()
+        .with_name(text(name))
+        .with_num_partitions(config.i32(partitions))
+        .with_replication_factor(i16::try_from(config.i64(replicas)).unwrap_or(i16::MAX))
+        .with_configs(configs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::config::{profile_overrides, validate_topic_config};
+
+    #[test]
+    fn a_topic_is_asked_for_once_at_a_time() {
+        let mut creation = AutoCreation::default();
+        let now = Now::default();
+        assert_eq!(creation.start(now, &["a", "b"]), ["a", "b"]);
+        assert_eq!(creation.start(now, &["b", "c"]), ["c"]);
+        assert_eq!(creation.start(now.plus(ASK_AGAIN), &["a"]), ["a"]);
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut creation = AutoCreation::default();
+        let names: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(creation.start(Now::default(), &names).len(), MAX_UNDER_WAY);
+    }
+
+    #[test]
+    fn topics_get_what_the_configuration_says() {
+        let config = NodeConfig::new(1, "c", profile_overrides("lab").unwrap()).unwrap();
+        let topic = creatable(&config, "t");
+        assert_eq!((topic.num_partitions, topic.replication_factor, topic.configs.len()), (1, 3, 0));
+        let topic = creatable(&config, "__consumer_offsets");
+        assert_eq!((topic.num_partitions, topic.replication_factor), (10, 3));
+        let configs: Vec<_> =
+            topic.configs.iter().map(|c| (c.name.as_str(), c.value.as_ref().unwrap().as_str())).collect();
+        assert_eq!(configs[..2], [("cleanup.policy", "compact"), ("segment.bytes", "104857600")]);
+        for name in ["__consumer_offsets", "__transaction_state"] {
+            for entry in creatable(&config, name).configs {
+                validate_topic_config(entry.name.as_str(), entry.value.unwrap().as_str()).unwrap();
+            }
+        }
+    }
+}
