@@ -125,7 +125,10 @@ impl ControllerState {
         }
         let configs = self.check_configs(topic)?;
         let partitions = self.place_topic(topic)?;
-        let topic_id = Id::random(&mut self.rng);
+        let mut topic_id = Id::random(&mut self.rng);
+        while self.image.topics.contains_key(&topic_id) {
+            topic_id = Id::random(&mut self.rng);
+        }
         let replication_factor = partitions.first().map_or(0, |first| first.replicas.len());
         changes.push(TopicRecord { name: name.to_owned(), topic_id });
         for (key, value) in &configs {

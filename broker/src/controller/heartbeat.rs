@@ -83,6 +83,10 @@ impl ControllerState {
         let id = request.broker_id;
         match current {
             Control::Fenced if request.want_shut_down => Control::ShutdownNow,
+            // Who began to shut down comes back as a new incarnation only.
+            Control::Fenced if self.image.brokers.get(&id).is_some_and(|broker| broker.in_controlled_shutdown) => {
+                Control::Fenced
+            }
             Control::Fenced if !request.want_fence && is_caught_up => Control::Unfenced,
             Control::Fenced => Control::Fenced,
             Control::Unfenced if request.want_fence && request.want_shut_down => Control::ShutdownNow,

@@ -24,6 +24,15 @@ mod placement;
 mod registration;
 mod state;
 
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod topic_tests;
+
 pub use describe_quorum::{QuorumView, describe_quorum};
 pub use features::{FEATURES, Feature, supported_features};
 pub use names::{check_topic_name, collides, is_internal};

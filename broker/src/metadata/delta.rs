@@ -198,7 +198,7 @@ impl Image {
         if !(-1..=1).contains(&change.fenced) {
             return Err(bad("fenced", change.fenced));
         }
-        if !(-1..=1).contains(&change.in_controlled_shutdown) {
+        if !(0..=1).contains(&change.in_controlled_shutdown) {
             return Err(bad("inControlledShutdown", change.in_controlled_shutdown));
         }
         let broker = self.broker_at(change.broker_id, change.broker_epoch, RECORD)?;
@@ -207,11 +207,7 @@ impl Image {
             -1 => broker.fenced = false,
             _ => {}
         }
-        match change.in_controlled_shutdown {
-            1 => broker.in_controlled_shutdown = true,
-            -1 => broker.in_controlled_shutdown = false,
-            _ => {}
-        }
+        broker.in_controlled_shutdown |= change.in_controlled_shutdown == 1;
         if !change.log_dirs.is_empty() {
             broker.log_dirs = change.log_dirs.clone();
         }

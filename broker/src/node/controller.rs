@@ -100,7 +100,8 @@ pub struct Controller {
 impl Controller {
     /// A controller over a member of the quorum that its caller made.
     pub fn with_quorum(config: NodeConfig, quorum: Quorum, seed: u64, now: Now) -> Controller {
-        let mut rng = StdRng::seed_from_u64(seed);
+        // The same seed at another start must not give the same ids again.
+        let mut rng = StdRng::seed_from_u64(mixed(seed, now.wall_ms as u64));
         let mut controller = Controller {
             incarnation: Id::random(&mut rng),
             next_offset: quorum.log_start_offset(),
@@ -314,8 +315,8 @@ impl Controller {
             return;
         };
         let image = Image::clone(&self.committed);
-        let state =
-            ControllerState::new(self.config.clone(), image, self.registered_at.clone(), self.rng.random(), now);
+        let seed = mixed(self.rng.random(), leadership.epoch as u64);
+        let state = ControllerState::new(self.config.clone(), image, self.registered_at.clone(), seed, now);
         let bootstrap = state.bootstrap();
         leadership.state = Some(state);
         let epoch = leadership.epoch;
@@ -515,6 +516,10 @@ fn is_old_news(last: &ControllerReport, report: &ControllerReport) -> bool {
         && ends(&last.observers) == ends(&report.observers);
     let ages_differ = last.voters != report.voters || last.observers != report.observers;
     same && (!ages_differ || report.at_ms.saturating_sub(last.at_ms) < QUIET_REPORT_MS)
+}
+
+fn mixed(a: u64, b: u64) -> u64 {
+    a ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The quorum's timings as this node is configured.

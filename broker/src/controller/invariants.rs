@@ -1,0 +1,175 @@
+//! Random lives of a cluster: whatever happens, the image stays sane.
+
+use proptest::prelude::*;
+
+use super::testing::Harness;
+use crate::metadata::ImageDelta;
+use crate::metadata::image::{Image, PartitionImage};
+use crate::types::NodeId;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Start { broker: NodeId, clean: bool },
+    Heartbeat { broker: NodeId, want_fence: bool, want_shut_down: bool },
+    Wait { ms: u64 },
+    Propose { topic: usize, isr: u8, stale: bool },
+    Create { partitions: i32, factor: i16, unclean: bool },
+    Delete { topic: usize },
+    Failover,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let broker = 1..=4i32;
+    prop_oneof![
+        3 => (broker.clone(), any::<bool>()).prop_map(|(broker, clean)| Step::Start { broker, clean }),
+        8 => (broker, 0..8u8, 0..6u8).prop_map(|(broker, fence, stop)| Step::Heartbeat {
+            broker, want_fence: fence == 0, want_shut_down: stop == 0
+        }),
+        4 => (0..6_000u64).prop_map(|ms| Step::Wait { ms }),
+        5 => (any::<usize>(), any::<u8>(), any::<bool>()).prop_map(|(topic, isr, stale)| Step::Propose { topic, isr, stale }),
+        2 => (1..3i32, 1..5i16, any::<bool>()).prop_map(|(partitions, factor, unclean)| Step::Create { partitions, factor, unclean }),
+        1 => any::<usize>().prop_map(|topic| Step::Delete { topic }),
+        1 => Just(Step::Failover),
+    ]
+}
+
+struct World {
+    harness: Harness,
+    incarnations: u64,
+    topics: usize,
+}
+
+impl World {
+    fn topic(&self, index: usize) -> Option<String> {
+        let names: Vec<_> = self.harness.state.image().topic_ids.keys().collect();
+        (!names.is_empty()).then(|| names[index % names.len()].to_string())
+    }
+
+    fn run(&mut self, step: &Step) {
+        let harness = &mut self.harness;
+        match *step {
+            Step::Start { broker, clean } => {
+                self.incarnations += 1;
+                let proof = if clean { harness.epoch(broker) } else { -1 };
+                let _ = harness.register(broker, 100 + self.incarnations, proof);
+            }
+            Step::Heartbeat { broker, want_fence, want_shut_down } => {
+                harness.heartbeat(broker, want_fence, want_shut_down);
+            }
+            Step::Wait { ms } => {
+                harness.wait(ms);
+                harness.tick();
+            }
+            Step::Propose { topic, isr, stale } => {
+                let Some(name) = self.topic(topic) else { return };
+                let harness = &mut self.harness;
+                let replicas = harness.partition(&name).replicas.clone();
+                let chosen: Vec<NodeId> =
+                    (0..8).zip(replicas).filter(|(bit, _)| isr & (1 << bit) != 0).map(|(_, id)| id).collect();
+                let mut request = harness.proposal(&name, &chosen);
+                if stale {
+                    request.topics[0].partitions[0].partition_epoch -= 1;
+                }
+                harness.alter(&request);
+            }
+            Step::Create { partitions, factor, unclean } => {
+                self.topics += 1;
+                let name = format!("t{}", self.topics);
+                let config = super::testing::text("unclean.leader.election.enable");
+                let configs = vec![crate::protocol::messages::create_topics_request::CreatableTopicConfig {
+                    name: config,
+                    value: Some(super::testing::text(if unclean { "true" } else { "false" })),
+                    ..Default::default()
+                }];
+                harness.create_topics(vec![crate::protocol::messages::create_topics_request::CreatableTopic {
+                    name: super::testing::text(&name),
+                    num_partitions: partitions,
+                    replication_factor: factor,
+                    configs,
+                    ..Default::default()
+                }]);
+            }
+            Step::Delete { topic } => {
+                let Some(name) = self.topic(topic) else { return };
+                let request = crate::protocol::messages::DeleteTopicsRequestData {
+                    topic_names: vec![super::testing::text(&name)],
+                    ..Default::default()
+                };
+                let decision = self.harness.state.delete_topics(&request);
+                self.harness.commit(decision);
+            }
+            // Another controller takes over with what the log says.
+            Step::Failover => {
+                self.incarnations += 1;
+                let state = &harness.state;
+                harness.state = super::ControllerState::new(
+                    state.config.clone(),
+                    state.image.clone(),
+                    state.registered_at.clone(),
+                    self.incarnations + 1_000,
+                    harness.now,
+                );
+            }
+        }
+    }
+}
+
+fn check_partition(image: &Image, partition: &PartitionImage) {
+    let active =
+        |id: &NodeId| image.brokers.get(id).is_some_and(|broker| !broker.fenced && !broker.in_controlled_shutdown);
+    let p = partition;
+    assert!(p.leader == -1 || p.isr.contains(&p.leader), "the leader is in the ISR: {p:?}");
+    assert!(p.leader == -1 || active(&p.leader), "the leader is alive: {p:?}");
+    assert!(p.isr.iter().all(active), "the ISR is alive: {p:?}");
+    assert!(p.leader != -1 || p.isr.is_empty(), "an ISR without a leader: {p:?}");
+    for members in [&p.isr, &p.elr, &p.last_known_elr] {
+        assert!(members.iter().all(|id| p.replicas.contains(id)), "replicas only: {p:?}");
+        let mut distinct = members.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), members.len(), "each once: {p:?}");
+    }
+    assert!(p.elr.iter().all(|id| !p.isr.contains(id)), "ISR and ELR share nobody: {p:?}");
+    assert_eq!(p.directories.len(), p.replicas.len());
+}
+
+fn check(before: &Image, image: &Image) {
+    for topic in image.topics.values() {
+        for (index, partition) in topic.partitions.iter().enumerate() {
+            check_partition(image, partition);
+            let Some(last) = before.topics.get(&topic.id).and_then(|topic| topic.partitions.get(index)) else {
+                continue;
+            };
+            assert!(partition.leader_epoch >= last.leader_epoch && partition.partition_epoch >= last.partition_epoch);
+            assert!(partition == last || partition.partition_epoch > last.partition_epoch, "every change is counted");
+            assert!(
+                partition.leader == last.leader || partition.leader_epoch > last.leader_epoch,
+                "every leader has its epoch"
+            );
+        }
+    }
+    for (id, broker) in &image.brokers {
+        assert!(before.brokers.get(id).is_none_or(|last| last.epoch <= broker.epoch), "broker epochs grow");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_happens_the_image_stays_sane(steps in prop::collection::vec(step(), 1..80)) {
+        let overrides = [("min.insync.replicas", "2"), ("leader.imbalance.check.interval.seconds", "7")];
+        let mut world = World { harness: Harness::with_brokers(&overrides, 3), incarnations: 0, topics: 0 };
+        for step in &steps {
+            let before = world.harness.state.image().clone();
+            world.run(step);
+            check(&before, world.harness.state.image());
+        }
+        // Whoever reads the log comes to the same image.
+        let mut replayed = Image::default();
+        for (offset, record) in world.harness.log.iter().enumerate() {
+            replayed.apply(offset as i64, 1, record, &mut ImageDelta::default()).unwrap();
+        }
+        prop_assert_eq!(&replayed, world.harness.state.image());
+    }
+}
