@@ -1,1 +1,25 @@
-//! ui
+//! The window: a function of the newest view and a little state of its own. It returns commands and does nothing else.
+//!
+//! Knows `monitor` (what to show, what can be asked for) and no other room of the program: no node, no socket, no file, no clock but egui's.
+//! Nothing here blocks or locks. It repaints when there is input or when the [`Backend`] wakes it, and not otherwise.
+//!
+//! `tokens` holds every colour and distance, `widgets` what is made of them, `screens` one file per screen, `app` puts them together.
+
+pub mod app;
+pub mod backend;
+mod dialogs;
+#[cfg(any(test, feature = "gallery"))]
+pub mod fixture;
+mod format;
+mod model;
+mod screens;
+mod shell;
+mod theme;
+mod tokens;
+mod widgets;
+
+#[cfg(test)]
+mod tests;
+
+pub use app::{BrokerscopeApp, Dialog, Options, Screen, ThemeChoice, UnknownScreen};
+pub use backend::Backend;

@@ -1,0 +1,206 @@
+//! The cluster at a glance: the workload, zones with their brokers, the controllers, and the partition map.
+
+use egui::{Align, Layout, ScrollArea, Ui};
+
+use super::{cluster_cards, cluster_map, header, side_by_side};
+use crate::monitor::command::{Command, WorkloadSpec};
+use crate::monitor::snapshot::{Broker, WorkloadStatus};
+use crate::ui::app::{Action, Scene};
+use crate::ui::format;
+use crate::ui::tokens::{font, palette, space};
+use crate::ui::widgets::button::{Button, Tone};
+use crate::ui::widgets::card;
+use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::pill::{Mood, Pill};
+use crate::ui::widgets::text;
+
+/// What this screen remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Of the map.
+    pub map: cluster_map::State,
+}
+
+/// A zone's column is at least this wide.
+const ZONE: f32 = 252.0;
+/// The controllers' column.
+const CONTROLLERS: f32 = 330.0;
+
+/// Paints it.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
+    let snapshot = scene.model.snapshot();
+    ScrollArea::vertical().id_salt("cluster").auto_shrink([false, false]).content_margin(0).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = space::M;
+        if snapshot.brokers.is_empty() {
+            empty(ui, Icon::Cluster, "The cluster is starting", "Its brokers appear here as soon as they report.");
+            return;
+        }
+        let zones = zones(&snapshot.brokers);
+        let summary = format!(
+            "{} in {} · {} · {}",
+            format::plural(snapshot.brokers.len(), "broker"),
+            format::plural(zones.len(), "zone"),
+            format::plural(snapshot.totals.topics, "topic"),
+            format::plural(snapshot.totals.partitions, "partition")
+        );
+        header(ui, "Cluster", &summary, |_| {});
+        workloads(ui, scene, actions);
+        nodes(ui, scene, &zones, actions);
+        cluster_map::show(ui, scene, &mut state.map, actions);
+    });
+}
+
+/// Brokers by zone, in the order of the zones' names.
+fn zones(brokers: &[Broker]) -> Vec<(&str, Vec<&Broker>)> {
+    let mut zones: Vec<(&str, Vec<&Broker>)> = Vec::new();
+    for broker in brokers {
+        let name = broker.rack.as_deref().unwrap_or("");
+        match zones.binary_search_by(|zone| zone.0.cmp(name)) {
+            Ok(index) => zones[index].1.push(broker),
+            Err(index) => zones.insert(index, (name, vec![broker])),
+        }
+    }
+    zones
+}
+
+fn nodes(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], actions: &mut Vec<Action>) {
+    let width = ui.available_width();
+    let gap = space::M;
+    let beside = width >= ZONE * zones.len().min(3) as f32 + CONTROLLERS + gap * 3.0 && zones.len() <= 4;
+    let room = if beside { width - CONTROLLERS - gap } else { width };
+    let per_row = (((room + gap) / (ZONE + gap)).floor() as usize).clamp(1, zones.len().max(1));
+    let zone_width = ((room + gap) / per_row as f32 - gap).floor();
+    let zone_rows = |ui: &mut Ui, actions: &mut Vec<Action>| {
+        for row in zones.chunks(per_row) {
+            side_by_side(ui, &vec![zone_width; row.len()], gap, |ui, index| {
+                let (name, brokers) = &row[index];
+                ui.spacing_mut().item_spacing.y = space::S;
+                let name = if name.is_empty() { "No zone".to_owned() } else { format!("Zone {name}") };
+                text::label(ui, &name, font::small(), palette(ui).faint);
+                for broker in brokers {
+                    cluster_cards::broker(ui, scene, broker, actions);
+                }
+            });
+        }
+    };
+    if beside {
+        side_by_side(ui, &[room, CONTROLLERS], gap, |ui, index| match index {
+            0 => zone_rows(ui, actions),
+            _ => controllers(ui, scene, 1, actions),
+        });
+    } else {
+        zone_rows(ui, actions);
+        controllers(ui, scene, (width / CONTROLLERS.min(ZONE)).floor() as usize, actions);
+    }
+}
+
+fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec<Action>) {
+    let quorum = &scene.model.snapshot().quorum;
+    ui.spacing_mut().item_spacing.y = space::S;
+    let title = format!("Controllers · metadata committed to {}", format::count(quorum.high_watermark));
+    text::label(ui, &title, font::small(), palette(ui).faint);
+    let per_row = per_row.clamp(1, quorum.voters.len().max(1));
+    let gap = space::M;
+    let width = ((ui.available_width() + gap) / per_row as f32 - gap).floor();
+    for row in quorum.voters.chunks(per_row) {
+        side_by_side(ui, &vec![width; row.len()], gap, |ui, index| {
+            cluster_cards::controller(ui, scene, &row[index], actions);
+        });
+    }
+}
+
+/// An invitation while nothing runs; what runs, and how it does, afterwards.
+fn workloads(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
+    let workloads = &scene.model.snapshot().workloads;
+    if workloads.is_empty() {
+        card::mood_card(ui, Mood::Busy, |ui| invitation(ui, actions));
+        return;
+    }
+    for workload in workloads {
+        let mood = if workload.state == "failed" { Mood::Critical } else { Mood::Quiet };
+        card::mood_card(ui, mood, |ui| running(ui, workload, actions));
+    }
+}
+
+fn invitation(ui: &mut Ui, actions: &mut Vec<Action>) {
+    let style = palette(ui);
+    let spec = WorkloadSpec::default();
+    ui.horizontal(|ui| {
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = space::XS;
+            text::label(ui, "Bring it to life", font::heading(), style.text);
+            let words = format!(
+                "Real clients over TCP: {} and {} send and read {} records a second on topic {}. Then break a broker and watch.",
+                format::plural(spec.producers as usize, "producer"),
+                format::plural(spec.consumers as usize, "consumer"),
+                format::count(spec.rate_per_s as i64),
+                spec.topic
+            );
+            // Leaves room for the button.
+            ui.set_max_width((ui.available_width() - ZONE).max(ZONE));
+            text::paragraph(ui, &words, font::body(), style.muted);
+        });
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let start = Button::new("Start a demo workload").with_icon(Icon::Start).tone(Tone::Primary).show(ui);
+            if start.clicked() {
+                actions.push(Action::Send(Command::StartWorkload(spec)));
+            }
+            start.on_hover_text("HTTP: POST /api/workloads {}");
+        });
+    });
+}
+
+fn running(ui: &mut Ui, workload: &WorkloadStatus, actions: &mut Vec<Action>) {
+    let style = palette(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::L;
+        let pill = match workload.state.as_str() {
+            "failed" => Pill::new(Mood::Critical, Icon::Critical, "Failed"),
+            "stopping" => Pill::new(Mood::Busy, Icon::Clock, "Stopping"),
+            _ => Pill::new(Mood::Good, Icon::Pulse, "Running"),
+        };
+        pill.show(ui);
+        text::label(ui, &format!("Workload on {}", workload.topic), font::heading(), style.text);
+        let target = format!(
+            "{} · {} · target {}",
+            format::plural(workload.producers as usize, "producer"),
+            format::plural(workload.consumers as usize, "consumer"),
+            format::rate(workload.rate_per_s as f64)
+        );
+        text::label(ui, &target, font::body(), style.faint);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = space::L;
+            let name = format!("Stop workload {}", workload.id);
+            if Button::new("Stop").with_icon(Icon::Stop).small().name(&name).show(ui).clicked() {
+                actions.push(Action::Send(Command::StopWorkload(workload.id)));
+            }
+            // From right to left, so that it reads sent, acknowledged, read.
+            let counters = [
+                ("failed", workload.failed, Mood::Critical),
+                ("unknown", workload.unknown, Mood::Warning),
+                ("read", workload.read, Mood::Quiet),
+                ("acknowledged", workload.acked, Mood::Quiet),
+                ("sent", workload.sent, Mood::Quiet),
+            ];
+            for (name, value, mood) in counters {
+                if value > 0 || mood == Mood::Quiet {
+                    counter(ui, name, value, mood);
+                }
+            }
+        });
+    });
+    if let Some(error) = &workload.error {
+        text::paragraph(ui, error, font::small(), style.critical);
+    }
+}
+
+fn counter(ui: &mut Ui, name: &str, value: u64, mood: Mood) {
+    let style = palette(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::XS;
+        let ink = if mood == Mood::Quiet { style.text } else { mood.colors(style).0 };
+        text::label(ui, &format::count(value as i64), font::body(), ink);
+        text::label(ui, name, font::small(), style.faint);
+    });
+}

@@ -1,0 +1,304 @@
+//! The cards of brokers and controllers, with the buttons that break and mend them.
+
+use broker::metadata::report::NodeState;
+use egui::{Align, Align2, Layout, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+
+use super::side_by_side;
+use crate::monitor::command::{Command, FaultKind, FaultRequest};
+use crate::monitor::snapshot::{Broker, Voter};
+use crate::monitor::view::Metric;
+use crate::ui::app::{Action, Scene};
+use crate::ui::format;
+use crate::ui::model::{fault_on, is_up, node_pill};
+use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::widgets::button::{Button, Tone};
+use crate::ui::widgets::card::mood_card;
+use crate::ui::widgets::icon::{self, Icon};
+use crate::ui::widgets::pill::{Mood, Pill};
+use crate::ui::widgets::{sparkline, text};
+
+/// Sparklines show this many seconds.
+const SPARK_POINTS: usize = 120;
+
+/// A broker.
+pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) {
+    let style = palette(ui);
+    let pill = node_pill(broker.state, broker.fenced);
+    let mood = if is_up(broker) { Mood::Quiet } else { pill.mood };
+    mood_card(ui, mood, |ui| {
+        ui.spacing_mut().item_spacing.y = space::S;
+        ui.horizontal(|ui| {
+            glyph(ui, Icon::Broker, if mood == Mood::Quiet { style.muted } else { mood.colors(style).0 });
+            text::label(ui, &format!("Broker {}", broker.id), font::heading(), style.text);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if broker.fenced && broker.state != NodeState::Running && broker.state != NodeState::Starting {
+                    Pill::new(Mood::Warning, Icon::Warning, "Fenced").show(ui);
+                }
+                pill.show(ui);
+            });
+        });
+        ui.horizontal(|ui| {
+            text::label(ui, &format!("{}:{}", broker.host, broker.port), font::mono(), style.muted);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let connections = format::plural(broker.counters.connections as usize, "connection");
+                let epoch = if broker.epoch < 0 { String::new() } else { format!("epoch {} · ", broker.epoch) };
+                text::label(ui, &format!("{epoch}{connections}"), font::tiny(), style.faint);
+            });
+        });
+        let out_of_sync = broker.out_of_sync_replicas as i64;
+        let facts = [
+            ("Leaders", format::count(broker.leaders as i64), Mood::Quiet),
+            ("Replicas", format::count(broker.replicas as i64), Mood::Quiet),
+            ("Out of sync", format::count(out_of_sync), if out_of_sync > 0 { Mood::Warning } else { Mood::Quiet }),
+            ("Disk", format::bytes(broker.log_size_bytes as f64), Mood::Quiet),
+        ];
+        facts_row(ui, &facts);
+        traffic(ui, scene, broker);
+        let name = format!("broker {}", broker.id);
+        let target = Target { id: broker.id, name: &name, controller: false, state: broker.state };
+        buttons(ui, scene, &target, true, actions);
+    });
+}
+
+/// A controller, in two lines.
+pub fn controller(ui: &mut Ui, scene: &Scene<'_>, voter: &Voter, actions: &mut Vec<Action>) {
+    let style = palette(ui);
+    let quorum = &scene.model.snapshot().quorum;
+    let active = quorum.leader_id == voter.id;
+    let pill = node_pill(voter.state, false);
+    let running = voter.state == NodeState::Running;
+    let mood = if running { Mood::Quiet } else { pill.mood };
+    mood_card(ui, mood, |ui| {
+        ui.spacing_mut().item_spacing.y = space::XS + 1.0;
+        ui.horizontal(|ui| {
+            let ink = if active { style.accent } else { style.muted };
+            glyph(ui, if active { Icon::Star } else { Icon::Cluster }, ink);
+            text::label(ui, &format!("Controller {}", voter.id), font::heading(), style.text);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if running {
+                    role_pill(&voter.role, active).show(ui);
+                } else {
+                    pill.show(ui);
+                }
+            });
+        });
+        ui.horizontal(|ui| {
+            let behind = quorum.high_watermark - voter.log_end_offset;
+            let words = format!("log end {}", format::count(voter.log_end_offset));
+            text::label(ui, &words, font::small(), style.muted);
+            if behind > 0 {
+                text::label(ui, &format!("−{}", format::count(behind)), font::small(), style.warning)
+                    .on_hover_text("Behind the committed end of the metadata log.");
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let name = format!("controller {}", voter.id);
+                let target = Target { id: voter.id, name: &name, controller: true, state: voter.state };
+                buttons(ui, scene, &target, false, actions);
+            });
+        });
+    });
+}
+
+fn role_pill(role: &str, active: bool) -> Pill {
+    match (role, active) {
+        (_, true) => Pill::new(Mood::Busy, Icon::Star, "Active"),
+        ("leader", false) => Pill::new(Mood::Warning, Icon::Warning, "Thinks it leads"),
+        ("follower", false) => Pill::new(Mood::Quiet, Icon::Check, "Follower"),
+        ("candidate", false) => Pill::new(Mood::Warning, Icon::Clock, "Candidate"),
+        ("prospective", false) => Pill::new(Mood::Warning, Icon::Clock, "Prospective"),
+        ("resigned", false) => Pill::new(Mood::Warning, Icon::Clock, "Resigned"),
+        ("offline", false) => Pill::new(Mood::Critical, Icon::Critical, "Offline"),
+        _ => Pill::new(Mood::Warning, Icon::Clock, "Unattached"),
+    }
+}
+
+fn glyph(ui: &mut Ui, symbol: Icon, ink: egui::Color32) {
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(size::ICON), Sense::hover());
+    icon::paint(ui.painter(), rect, symbol, ink);
+}
+
+/// Captions over values, sharing the width.
+fn facts_row(ui: &mut Ui, facts: &[(&str, String, Mood)]) {
+    let style = palette(ui);
+    let width = ui.available_width();
+    let height = font::tiny().size + font::body().size + space::S + 2.0;
+    let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
+    let column = width / facts.len().max(1) as f32;
+    for (index, (caption, value, mood)) in facts.iter().enumerate() {
+        let place = Rect::from_min_size(rect.min + vec2(column * index as f32, 0.0), vec2(column - space::XS, height));
+        let response = ui.interact(place, ui.scope_id().with(("fact", *caption)), Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{caption}: {value}")));
+        text::paint(ui.painter(), place, Align2::LEFT_TOP, caption, font::tiny(), style.faint);
+        let ink = if *mood == Mood::Quiet { style.text } else { mood.colors(style).0 };
+        text::paint(ui.painter(), place, Align2::LEFT_BOTTOM, value, font::body(), ink);
+    }
+}
+
+fn traffic(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker) {
+    let style = palette(ui);
+    let series = &scene.model.view.series;
+    let label = broker.id.to_string();
+    let width = (ui.available_width() - space::M) / 2.0;
+    let flows = [
+        ("In", broker.rates.bytes_in_per_s, Metric::BytesInPerS, style.series[0]),
+        ("Out", broker.rates.bytes_out_per_s, Metric::BytesOutPerS, style.series[3]),
+    ];
+    side_by_side(ui, &[width, width], space::M, |ui, index| {
+        let (name, rate, metric, color) = flows[index];
+        ui.spacing_mut().item_spacing.y = 2.0;
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = space::XS;
+            text::label(ui, name, font::tiny(), style.faint);
+            text::label(ui, &format::byte_rate(rate), font::small(), style.text);
+        });
+        let height = size::CONTROL_SMALL;
+        match series.get(metric, &label) {
+            Some(found) => {
+                let skip = found.points.len().saturating_sub(SPARK_POINTS);
+                sparkline::sparkline(ui, vec2(width, height), found.points.range(skip..).copied(), color);
+            }
+            None => {
+                let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
+                let base = [pos2(rect.left(), rect.bottom() - 0.5), pos2(rect.right(), rect.bottom() - 0.5)];
+                ui.painter().line_segment(base, egui::Stroke::new(size::LINE, style.outline));
+            }
+        }
+    });
+}
+
+struct Target<'a> {
+    id: i32,
+    name: &'a str,
+    controller: bool,
+    state: NodeState,
+}
+
+/// What a button does, and when it can.
+struct Deed {
+    word: &'static str,
+    icon: Icon,
+    kind: Option<FaultKind>,
+    enabled: bool,
+    tone: Tone,
+    what: &'static str,
+}
+
+fn deeds(state: NodeState) -> [Deed; 4] {
+    let running = state == NodeState::Running;
+    let alive = matches!(state, NodeState::Running | NodeState::Paused | NodeState::Starting | NodeState::Stopping);
+    let down = matches!(state, NodeState::Stopped | NodeState::Killed | NodeState::Paused);
+    [
+        Deed {
+            word: "Stop",
+            icon: Icon::Stop,
+            kind: Some(FaultKind::Stop),
+            enabled: running,
+            tone: Tone::Quiet,
+            what: "Controlled shutdown (SIGTERM): it hands its work over first.",
+        },
+        Deed {
+            word: "Kill",
+            icon: Icon::Kill,
+            kind: Some(FaultKind::Kill),
+            enabled: alive,
+            tone: Tone::Quiet,
+            what: "Gone where it stands (SIGKILL): nothing is flushed, closed or announced.",
+        },
+        Deed {
+            word: "Pause",
+            icon: Icon::Pause,
+            kind: Some(FaultKind::Pause),
+            enabled: running,
+            tone: Tone::Quiet,
+            what: "Frozen (SIGSTOP): its sockets accept, and nobody answers.",
+        },
+        Deed {
+            word: "Start",
+            icon: Icon::Start,
+            kind: None,
+            enabled: down,
+            tone: if down { Tone::Primary } else { Tone::Quiet },
+            what: if matches!(state, NodeState::Paused) {
+                "Let it go on (SIGCONT)."
+            } else {
+                "Start it again on the data it left."
+            },
+        },
+    ]
+}
+
+fn buttons(ui: &mut Ui, scene: &Scene<'_>, target: &Target<'_>, words: bool, actions: &mut Vec<Action>) {
+    let gap = space::XS + 1.0;
+    ui.spacing_mut().item_spacing.x = gap;
+    let width = ((ui.available_width() + gap) / 4.0 - gap).floor();
+    let show = |ui: &mut Ui, deed: &Deed, actions: &mut Vec<Action>| {
+        let name = format!("{} {}", deed.word, target.name);
+        let button = if words {
+            // Icons need room beside their words.
+            let button = Button::new(deed.word).name(&name).width(width);
+            if width >= 64.0 { button.with_icon(deed.icon) } else { button }
+        } else {
+            Button::icon(deed.icon, &name)
+        };
+        let tone = if words { deed.tone } else { Tone::Bare };
+        let response = button.small().tone(tone).enabled(deed.enabled).show(ui);
+        if response.clicked() {
+            actions.push(Action::Send(command(target, deed.kind)));
+        }
+        let help = help(scene, target, deed);
+        if deed.enabled {
+            response.on_hover_text(help)
+        } else {
+            response.on_hover_text(format!("{name}: not while it is {}.", state_word(target.state)))
+        };
+    };
+    let deeds = deeds(target.state);
+    if words {
+        ui.horizontal(|ui| deeds.iter().for_each(|deed| show(ui, deed, actions)));
+    } else {
+        // The caller's layout runs from right to left.
+        deeds.iter().rev().for_each(|deed| show(ui, deed, actions));
+    }
+}
+
+fn command(target: &Target<'_>, kind: Option<FaultKind>) -> Command {
+    match kind {
+        None => Command::StartNode(target.id),
+        Some(kind) => Command::InjectFault(FaultRequest {
+            kind,
+            broker: (!target.controller).then_some(target.id),
+            controller: target.controller.then_some(target.id),
+            duration_ms: None,
+        }),
+    }
+}
+
+fn help(scene: &Scene<'_>, target: &Target<'_>, deed: &Deed) -> String {
+    let role = if target.controller { "controller" } else { "broker" };
+    let http = match (deed.kind, fault_on(scene.model.snapshot(), target.id)) {
+        (Some(_), _) => {
+            format!("POST /api/faults {{\"kind\":\"{}\",\"{role}\":{}}}", deed.word.to_lowercase(), target.id)
+        }
+        (None, Some(fault)) => format!("DELETE /api/faults/{}", fault.id),
+        (None, None) => format!("POST /api/brokers/{}/start", target.id),
+    };
+    let base = scene.options.http.as_deref().unwrap_or_default();
+    format!(
+        "{} {}: {}\nHTTP: {}",
+        deed.word,
+        target.name,
+        deed.what,
+        http.replacen(" /api", &format!(" {base}/api"), 1)
+    )
+}
+
+fn state_word(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Starting => "starting",
+        NodeState::Running => "running",
+        NodeState::Stopping => "stopping",
+        NodeState::Stopped => "stopped",
+        NodeState::Killed => "killed",
+        NodeState::Paused => "paused",
+    }
+}

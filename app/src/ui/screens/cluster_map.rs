@@ -1,0 +1,212 @@
+//! The live map of partitions and brokers: out of sync first and large, the rest small.
+
+use std::sync::Arc;
+
+use egui::{Align, Layout, Ui, vec2};
+
+use crate::monitor::snapshot::{Broker, Partition, Topic};
+use crate::ui::app::{Action, Scene};
+use crate::ui::format;
+use crate::ui::model::{Cached, MapRow, PartitionHealth, is_up, map_cell};
+use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::widgets::card::card;
+use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::field::filter_box;
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::matrix::{Cell, Density, Head, Hit, Label, Trouble, matrix, sample};
+use crate::ui::widgets::pill::{Mood, Pill};
+use crate::ui::widgets::text;
+
+/// What the map remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    filter: String,
+    rows: Cached<(u64, String), Rows>,
+}
+
+/// The rows that pass the filter.
+#[derive(Debug, Default)]
+struct Rows {
+    troubled: Vec<MapRow>,
+    in_sync: Vec<MapRow>,
+}
+
+/// Past so many rows out of sync, they are drawn small too.
+const ROOMY_ROWS: usize = 60;
+
+/// Paints the map in its card.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
+    let style = palette(ui);
+    let model = scene.model;
+    card(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = space::S;
+        ui.horizontal(|ui| {
+            text::label(ui, "Partition map", font::heading(), style.text);
+            if model.troubled.is_empty() && !model.in_sync.is_empty() {
+                Pill::new(Mood::Good, Icon::Check, "All in sync").show(ui);
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                filter_box(ui, "Filter partitions", "Filter partitions", &mut state.filter);
+                ui.add_space(space::S);
+                legend(ui);
+            });
+        });
+        if model.troubled.is_empty() && model.in_sync.is_empty() {
+            empty(ui, Icon::Topics, "No partitions yet", "Create a topic, or start the demo workload.");
+            return;
+        }
+        let filter = state.filter.trim().to_lowercase();
+        let rows = state.rows.get((model.generation, filter.clone()), || filtered(scene, &filter));
+        if rows.troubled.is_empty() && rows.in_sync.is_empty() {
+            empty(ui, Icon::Search, "No partition matches the filter", "It looks for its words in topic-partition.");
+            return;
+        }
+        let roomy = rows.troubled.len() <= ROOMY_ROWS;
+        section(
+            ui,
+            scene,
+            "Out of sync",
+            &rows.troubled,
+            if roomy { Density::Roomy } else { Density::Compact },
+            actions,
+        );
+        section(ui, scene, "In sync", &rows.in_sync, Density::Compact, actions);
+    });
+}
+
+fn filtered(scene: &Scene<'_>, filter: &str) -> Rows {
+    let model = scene.model;
+    let keep = |rows: &[MapRow]| {
+        if filter.is_empty() {
+            return rows.to_vec();
+        }
+        let matches = |row: &&MapRow| name(scene, **row).to_lowercase().contains(filter);
+        rows.iter().filter(matches).copied().collect()
+    };
+    Rows { troubled: keep(&model.troubled), in_sync: keep(&model.in_sync) }
+}
+
+fn name(scene: &Scene<'_>, row: MapRow) -> String {
+    scene.model.partition(row).map_or_else(String::new, |(topic, partition)| format!("{}-{}", topic.name, partition.id))
+}
+
+fn section(ui: &mut Ui, scene: &Scene<'_>, title: &str, rows: &[MapRow], density: Density, actions: &mut Vec<Action>) {
+    if rows.is_empty() {
+        return;
+    }
+    let style = palette(ui);
+    let brokers = &scene.model.snapshot().brokers;
+    let troubled = title == "Out of sync";
+    let ink = if troubled { style.warning } else { style.faint };
+    text::label(ui, &format!("{title} · {}", format::count(rows.len() as i64)), font::small(), ink);
+    let heads: Vec<Head> =
+        brokers.iter().map(|broker| Head { text: broker.id.to_string(), down: !is_up(broker) }).collect();
+    let label = |index: usize| Label {
+        text: name(scene, rows[index]),
+        trouble: match rows[index].health {
+            PartitionHealth::InSync => None,
+            PartitionHealth::UnderReplicated => Some(Trouble::Degraded),
+            PartitionHealth::UnderMinIsr | PartitionHealth::Offline => Some(Trouble::Broken),
+        },
+    };
+    let cell = |index: usize, column: usize| {
+        let partition = scene.model.partition(rows[index]).map(|(_, partition)| partition);
+        match (partition, brokers.get(column)) {
+            (Some(partition), Some(broker)) => map_cell(partition, broker),
+            _ => Cell::Blank,
+        }
+    };
+    let spoken = format!("Partition map, {}: {}", title.to_lowercase(), format::plural(rows.len(), "partition"));
+    let (response, hit) = ui.push_id(title, |ui| matrix(ui, &spoken, &heads, rows.len(), density, label, cell)).inner;
+    if let Some(Hit { row, column }) = hit
+        && let Some((topic, partition)) = scene.model.partition(rows[row])
+    {
+        if response.clicked() {
+            actions.push(Action::OpenTopic(Arc::clone(&topic.name)));
+        }
+        response
+            .on_hover_cursor(egui::CursorIcon::PointingHand)
+            .on_hover_ui_at_pointer(|ui| facts(ui, topic, partition, rows[row].health, brokers, column));
+    }
+}
+
+fn legend(ui: &mut Ui) {
+    let style = palette(ui);
+    // From right to left.
+    let entries = [
+        (Cell::Offline, "offline"),
+        (Cell::Behind(None), "behind, by offsets"),
+        (Cell::InSync, "in-sync follower"),
+        (Cell::Leader, "leader"),
+    ];
+    if ui.available_width() < 2.0 * size::FILTER {
+        return;
+    }
+    ui.spacing_mut().item_spacing.x = space::XS;
+    for (cell, words) in entries {
+        text::label(ui, words, font::tiny(), style.faint);
+        sample(ui, cell);
+        ui.add_space(space::XS);
+    }
+}
+
+/// All that is known of a partition, under the pointer.
+fn facts(
+    ui: &mut Ui,
+    topic: &Topic,
+    partition: &Partition,
+    health: PartitionHealth,
+    brokers: &[Broker],
+    column: Option<usize>,
+) {
+    let style = palette(ui);
+    ui.spacing_mut().item_spacing = vec2(space::S, space::XS);
+    ui.set_width(size::FILTER);
+    ui.horizontal(|ui| {
+        text::label(ui, &format!("{}-{}", topic.name, partition.id), font::heading(), style.text);
+        if let Some(pill) = health.pill() {
+            pill.show(ui);
+        }
+    });
+    let leader = if partition.leader < 0 { "none".to_owned() } else { format!("broker {}", partition.leader) };
+    let facts = [
+        ("Leader", format!("{leader}, epoch {}", partition.leader_epoch)),
+        ("Replicas", format::ids(&partition.replicas)),
+        ("ISR", format!("{} (at least {})", format::ids(&partition.isr), topic.min_insync_replicas)),
+        ("ELR", format::ids(&partition.elr)),
+        ("Log start", format::count(partition.log_start_offset)),
+        ("High watermark", format::count(partition.high_watermark)),
+        ("Last stable", format::count(partition.last_stable_offset)),
+        ("Size", format::bytes(partition.size_bytes as f64)),
+    ];
+    for (name, value) in facts {
+        fact(ui, name, &value, style.text);
+    }
+    ui.separator();
+    for replica in &partition.replicas {
+        let broker = brokers.iter().find(|broker| broker.id == *replica);
+        let cell = broker.map_or(Cell::Offline, |broker| map_cell(partition, broker));
+        let (words, ink) = match cell {
+            Cell::Leader => ("leads".to_owned(), style.text),
+            Cell::InSync => ("in sync".to_owned(), style.text),
+            Cell::Behind(Some(gap)) => (format!("behind by {}", format::count(gap)), style.warning),
+            Cell::Behind(None) => ("not in sync".to_owned(), style.warning),
+            Cell::LeaderUnreachable => ("leads, but does not answer".to_owned(), style.critical),
+            Cell::Offline | Cell::Blank => ("offline".to_owned(), style.critical),
+        };
+        let end = partition
+            .log_end_offsets
+            .get(replica)
+            .map_or_else(String::new, |end| format!(" · log end {}", format::count(*end)));
+        let chosen = column.and_then(|column| brokers.get(column)).is_some_and(|broker| broker.id == *replica);
+        let mark = if chosen { "→ " } else { "" };
+        fact(ui, &format!("{mark}Broker {replica}"), &format!("{words}{end}"), ink);
+    }
+}
+
+fn fact(ui: &mut Ui, name: &str, value: &str, ink: egui::Color32) {
+    ui.horizontal(|ui| {
+        text::label(ui, name, font::small(), palette(ui).faint);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| text::label(ui, value, font::small(), ink));
+    });
+}

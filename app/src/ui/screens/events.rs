@@ -1,0 +1,146 @@
+//! What happened, newest first, with its cause.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use egui::Ui;
+
+use super::header;
+use super::topics::framed;
+use crate::monitor::view::{EventEntry, Severity};
+use crate::ui::app::Scene;
+use crate::ui::format;
+use crate::ui::model::Cached;
+use crate::ui::tokens::{size, space};
+use crate::ui::widgets::button::segments;
+use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::field::filter_box;
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::pill::Mood;
+use crate::ui::widgets::table::{Column, Table, TableState};
+
+/// What this screen remembers.
+#[derive(Debug)]
+pub struct State {
+    filter: String,
+    least: Severity,
+    table: TableState,
+    rows: Cached<(u64, String, Severity), Vec<usize>>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { filter: String::new(), least: Severity::Info, table: TableState::default(), rows: Cached::default() }
+    }
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::text("", size::ICON, 0.0).unsorted(),
+    Column::text("When", 96.0, 0.0).unsorted(),
+    Column::text("Told by", 104.0, 0.0).unsorted(),
+    Column::text("What happened, and why", 340.0, 1.0).unsorted(),
+    Column::text("About", 150.0, 0.1).unsorted(),
+];
+
+/// Paints it.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+    let events = &scene.model.view.events;
+    let zone = format::zone(scene.options.utc_offset_minutes);
+    let summary = format!("{} · newest first · times in {zone}", format::plural(events.len(), "event"));
+    header(ui, "Events", &summary, |_| {});
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::M;
+        filter_box(ui, "Filter events", "Filter by words, node or partition", &mut state.filter);
+        let choices =
+            [(Severity::Info, "All"), (Severity::Warning, "Warnings and worse"), (Severity::Critical, "Critical")];
+        segments(ui, &mut state.least, &choices);
+    });
+    ui.add_space(space::XS);
+    let filter = state.filter.trim().to_lowercase();
+    let least = state.least;
+    let rows = state.rows.get((scene.model.generation, filter.clone(), least), || rows(events, &filter, least));
+    framed(ui, |ui| {
+        if rows.is_empty() {
+            let (title, hint) = if events.is_empty() {
+                (
+                    "Nothing has happened yet",
+                    "Elections, ISR changes, rebalances and faults are told here, with their causes.",
+                )
+            } else {
+                ("No event matches", "Clear the filter, or show all severities.")
+            };
+            empty(ui, Icon::Events, title, hint);
+            return;
+        }
+        let table = Table {
+            id: "events",
+            columns: &COLUMNS,
+            rows: rows.len(),
+            row_height: size::ROW_TALL,
+            max_height: None,
+            active: false,
+            selected: None,
+        };
+        let now_ms = scene.model.snapshot().at_ms;
+        let offset = scene.options.utc_offset_minutes;
+        table.show(ui, &mut state.table, |index, row| {
+            let event = &events[rows[index]];
+            let (symbol, mood, word) = look(event.severity);
+            row.icon(symbol, mood, word);
+            let ago = format::ago(now_ms, event.at_ms);
+            let ago = if ago == "now" { ago } else { format!("{ago} ago") };
+            row.two_lines(&ago, &format::clock_ms(event.at_ms, offset));
+            row.text(&teller(event.node_id));
+            row.two_lines(&event.text, &event.cause);
+            row.mono(&event.subject);
+        });
+    });
+}
+
+fn look(severity: Severity) -> (Icon, Mood, &'static str) {
+    match severity {
+        Severity::Info => (Icon::Info, Mood::Quiet, "Info"),
+        Severity::Warning => (Icon::Warning, Mood::Warning, "Warning"),
+        Severity::Critical => (Icon::Critical, Mood::Critical, "Critical"),
+    }
+}
+
+/// Controllers have ids from 3000 on; -1 is the program itself.
+fn teller(node_id: i32) -> String {
+    match node_id {
+        ..0 => "Brokerscope".to_owned(),
+        0..3000 => format!("Broker {node_id}"),
+        _ => format!("Controller {node_id}"),
+    }
+}
+
+fn rows(events: &VecDeque<Arc<EventEntry>>, filter: &str, least: Severity) -> Vec<usize> {
+    let matches = |event: &EventEntry| {
+        event.severity >= least
+            && (filter.is_empty()
+                || [&event.text, &event.cause, &event.subject]
+                    .iter()
+                    .any(|words| words.to_lowercase().contains(filter))
+                || teller(event.node_id).to_lowercase().contains(filter))
+    };
+    (0..events.len()).rev().filter(|index| matches(&events[*index])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixture;
+
+    #[test]
+    fn newest_first_and_filtered() {
+        let events = fixture::incident().events;
+        let all = rows(&events, "", Severity::Info);
+        assert_eq!(all.len(), events.len());
+        assert!(all.is_sorted_by(|a, b| a > b));
+        let critical = rows(&events, "", Severity::Critical);
+        assert!(critical.iter().all(|row| events[*row].severity == Severity::Critical));
+        let fenced = rows(&events, "heartbeat", Severity::Info);
+        assert_eq!(fenced.len(), 1);
+        assert!(!rows(&events, "controller 3001", Severity::Info).is_empty());
+    }
+}

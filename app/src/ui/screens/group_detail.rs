@@ -1,0 +1,173 @@
+//! One group: total lag over time, lag per partition, members and what they were given.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use egui::{Align, Layout, ScrollArea, Ui};
+
+use super::metrics::points;
+use crate::monitor::snapshot::{Group, GroupOffset, Member};
+use crate::monitor::view::Metric;
+use crate::ui::app::Scene;
+use crate::ui::format;
+use crate::ui::model::{Cached, group_pill};
+use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::widgets::card::card;
+use crate::ui::widgets::chart::{Chart, Crosshair, Trace, Unit};
+use crate::ui::widgets::pill::Mood;
+use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+use crate::ui::widgets::text;
+
+/// What the detail remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    crosshair: Crosshair,
+    table: TableState,
+    rows: Cached<(u64, Arc<str>, Option<Sort>), Vec<usize>>,
+}
+
+const CHART: f32 = 120.0;
+const CHART_WINDOW_S: i64 = 900;
+/// The lag table shows at most so many rows before it scrolls by itself.
+const ROWS_AT_MOST: f32 = 9.0;
+
+const COLUMNS: [Column; 5] = [
+    Column::text("Partition", 90.0, 1.0),
+    Column::text("Lag", 150.0, 2.0),
+    Column::number("Behind by", 64.0, 0.3)
+        .help("How long ago the oldest record that is not yet read was written, where that is known"),
+    Column::number("Committed", 76.0, 0.5),
+    Column::number("High watermark", 88.0, 0.5),
+];
+
+/// Paints it.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
+    ScrollArea::vertical().id_salt("group").auto_shrink([false, false]).content_margin(0).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = space::M;
+        card(ui, |ui| summary(ui, scene, state, group));
+        card(ui, |ui| lags(ui, scene, state, group));
+        card(ui, |ui| members(ui, group));
+    });
+}
+
+fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
+    let style = palette(ui);
+    ui.horizontal(|ui| {
+        text::label(ui, &group.id, font::heading(), style.text);
+        group_pill(group).show(ui);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let assignor = if group.protocol.is_empty() { "no assignor" } else { &group.protocol };
+            let words = format!(
+                "{} · {assignor} · generation {} · coordinator {}",
+                group.kind,
+                group.generation,
+                if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() }
+            );
+            text::label(ui, &words, font::small(), style.faint);
+        });
+    });
+    state.crosshair.turn();
+    let trace = Trace {
+        name: "Total lag".into(),
+        color: style.series[0],
+        dashed: false,
+        points: points(&scene.model.view.series, Metric::GroupLag, &group.id, CHART_WINDOW_S),
+        format: Unit::Count,
+    };
+    let chart = Chart {
+        title: "Total lag of the group",
+        now_ms: scene.model.snapshot().at_ms,
+        window_s: CHART_WINDOW_S,
+        height: CHART,
+        format: Unit::Count,
+        at_least: 10.0,
+        whole: true,
+    };
+    chart.show(ui, &mut state.crosshair, &[trace]);
+}
+
+fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
+    let style = palette(ui);
+    let title = format!("Lag by partition · {} in total", format::count(group.total_lag));
+    text::label(ui, &title, font::heading(), style.text);
+    if group.offsets.is_empty() {
+        text::label(ui, "The group has committed no offset yet.", font::body(), style.muted);
+        return;
+    }
+    let most = group.offsets.iter().map(|offset| offset.lag).max().unwrap_or(0).max(1) as f32;
+    let sort = state.table.sort;
+    let rows = state.rows.get((scene.model.generation, Arc::clone(&group.id), sort), || rows(&group.offsets, sort));
+    let table = Table {
+        id: "lags",
+        columns: &COLUMNS,
+        rows: rows.len(),
+        row_height: size::CONTROL,
+        max_height: Some(size::HEADER + size::CONTROL * ROWS_AT_MOST),
+        active: false,
+        selected: None,
+    };
+    ui.scope(|ui| {
+        table.show(ui, &mut state.table, |index, row| {
+            let offset = &group.offsets[rows[index]];
+            row.strong(&format!("{}-{}", offset.topic, offset.partition));
+            row.bar(offset.lag as f32 / most, &format::count(offset.lag), Mood::Quiet);
+            row.text(&offset.lag_ms.map_or_else(String::new, |lag_ms| format::millis(lag_ms as f64)));
+            row.text(&format::count(offset.committed_offset));
+            row.text(&format::count(offset.committed_offset + offset.lag));
+        });
+    });
+}
+
+fn rows(offsets: &[GroupOffset], sort: Option<Sort>) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..offsets.len()).collect();
+    rows.sort_by(|&a, &b| {
+        let (one, other) = (&offsets[a], &offsets[b]);
+        let by_name = || one.topic.cmp(&other.topic).then(one.partition.cmp(&other.partition));
+        let Some(Sort { column, descending }) = sort else { return by_name() };
+        let order = match column {
+            0 => by_name(),
+            1 => one.lag.cmp(&other.lag),
+            2 => one.lag_ms.cmp(&other.lag_ms),
+            3 => one.committed_offset.cmp(&other.committed_offset),
+            _ => (one.committed_offset + one.lag).cmp(&(other.committed_offset + other.lag)),
+        };
+        (if descending { order.reverse() } else { order }).then_with(by_name)
+    });
+    rows
+}
+
+fn members(ui: &mut Ui, group: &Group) {
+    let style = palette(ui);
+    text::label(ui, &format::plural(group.members.len(), "member"), font::heading(), style.text);
+    if group.members.is_empty() {
+        let words = "Nobody is in the group: its offsets are kept, and nothing is read.";
+        text::label(ui, words, font::body(), style.muted);
+    }
+    for member in &group.members {
+        ui.horizontal(|ui| {
+            text::label(ui, &member.client_id, font::body(), style.text).on_hover_text(&member.id);
+            text::label(ui, &member.host, font::mono(), style.faint);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let (words, ink) = assignment(member, group, style);
+                text::label(ui, &words, font::small(), ink);
+            });
+        });
+    }
+}
+
+/// `orders 0, 2, 4`; says so where a member of a stable group has nothing to do.
+fn assignment(member: &Member, group: &Group, style: &crate::ui::tokens::Palette) -> (String, egui::Color32) {
+    if member.assignment.is_empty() {
+        return if group.state == "Stable" {
+            ("idle: there are more members than partitions".to_owned(), style.warning)
+        } else {
+            ("waits for its assignment".to_owned(), style.accent)
+        };
+    }
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for assigned in &member.assignment {
+        topics.entry(&assigned.topic).or_default().push(assigned.partition);
+    }
+    let words = topics.into_iter().map(|(topic, partitions)| format!("{topic} {}", format::ids(&partitions)));
+    (words.collect::<Vec<_>>().join(" · "), style.muted)
+}

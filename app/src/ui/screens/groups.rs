@@ -1,0 +1,132 @@
+//! Consumer groups: the list at the left, the chosen group at the right.
+
+use std::sync::Arc;
+
+use egui::Ui;
+
+use super::topics::framed;
+use super::{group_detail, header, side_by_side};
+use crate::monitor::snapshot::Group;
+use crate::ui::app::Scene;
+use crate::ui::format;
+use crate::ui::model::{Cached, group_mood, group_pill};
+use crate::ui::tokens::{size, space};
+use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::field::filter_box;
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+
+/// What this screen remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The chosen group; without one, the one with the largest lag.
+    pub chosen: Option<Arc<str>>,
+    filter: String,
+    table: TableState,
+    rows: Cached<(u64, String, Option<Sort>), Vec<usize>>,
+    detail: group_detail::State,
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::text("Group", 104.0, 2.0),
+    Column::text("State", 124.0, 0.8),
+    Column::number("Members", 56.0, 0.4),
+    Column::number("Lag", 62.0, 0.6)
+        .help("Records between the group's committed offsets and the high watermarks, over all partitions"),
+    Column::number("Coordinator", 70.0, 0.4).help("The broker that keeps the group"),
+];
+
+/// The list's share of the width.
+const LIST_SHARE: f32 = 0.42;
+
+/// Paints it.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+    let groups = &scene.model.snapshot().groups;
+    let lag: i64 = groups.iter().map(|group| group.total_lag).sum();
+    let summary = format!("{} · total lag {}", format::plural(groups.len(), "group"), format::count(lag));
+    header(ui, "Consumer groups", &summary, |_| {});
+    if groups.is_empty() {
+        empty(
+            ui,
+            Icon::Groups,
+            "No consumer groups yet",
+            "A group appears here as soon as a consumer with a group.id joins or commits an offset.",
+        );
+        return;
+    }
+    let chosen = state.chosen.as_deref().and_then(|id| scene.model.group(id));
+    let chosen = chosen.or_else(|| groups.iter().max_by_key(|group| group.total_lag));
+    let chosen = chosen.map(Arc::clone);
+    let width = ui.available_width();
+    let height = ui.available_height();
+    let list = ((width - space::M) * LIST_SHARE).floor();
+    side_by_side(ui, &[list, width - list - space::M], space::M, |ui, index| {
+        ui.set_max_height(height);
+        match (index, &chosen) {
+            (0, _) => overview(ui, scene, state, chosen.as_deref()),
+            (_, Some(group)) => group_detail::show(ui, scene, &mut state.detail, group),
+            _ => {}
+        }
+    });
+}
+
+fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&Group>) {
+    let groups = &scene.model.snapshot().groups;
+    filter_box(ui, "Filter groups", "Filter groups", &mut state.filter);
+    let filter = state.filter.trim().to_lowercase();
+    let sort = state.table.sort;
+    let rows = state.rows.get((scene.model.generation, filter.clone(), sort), || rows(groups, &filter, sort));
+    let selected = chosen.and_then(|chosen| rows.iter().position(|row| groups[*row].id == chosen.id));
+    framed(ui, |ui| {
+        if rows.is_empty() {
+            empty(
+                ui,
+                Icon::Search,
+                "No group matches the filter",
+                "It looks for its words anywhere in the group's id.",
+            );
+            return;
+        }
+        let table = Table {
+            id: "groups",
+            columns: &COLUMNS,
+            rows: rows.len(),
+            row_height: size::ROW,
+            max_height: None,
+            active: true,
+            selected,
+        };
+        let pressed = table.show(ui, &mut state.table, |index, row| {
+            let group = &groups[rows[index]];
+            row.strong(&group.id);
+            row.pill(Some(&group_pill(group)));
+            row.text(&format::count(group.members.len() as i64));
+            row.strong(&format::count(group.total_lag));
+            row.text(&if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() });
+        });
+        if let Some(row) = pressed {
+            state.chosen = Some(Arc::clone(&groups[rows[row]].id));
+        }
+    });
+}
+
+fn rows(groups: &[Arc<Group>], filter: &str, sort: Option<Sort>) -> Vec<usize> {
+    let mut rows: Vec<usize> =
+        (0..groups.len()).filter(|index| groups[*index].id.to_lowercase().contains(filter)).collect();
+    rows.sort_by(|&a, &b| {
+        let (one, other) = (&groups[a], &groups[b]);
+        let Some(Sort { column, descending }) = sort else {
+            // Groups that are not well first; within them by name, since lag changes all the time.
+            return group_mood(other).cmp(&group_mood(one)).then_with(|| one.id.cmp(&other.id));
+        };
+        let order = match column {
+            0 => one.id.cmp(&other.id),
+            1 => group_mood(one).cmp(&group_mood(other)).then(one.state.cmp(other.state)),
+            2 => one.members.len().cmp(&other.members.len()),
+            3 => one.total_lag.cmp(&other.total_lag),
+            _ => one.coordinator.cmp(&other.coordinator),
+        };
+        (if descending { order.reverse() } else { order }).then_with(|| one.id.cmp(&other.id))
+    });
+    rows
+}

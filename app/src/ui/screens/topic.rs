@@ -1,0 +1,190 @@
+//! One topic: its partitions with leader, epoch, replicas, ISR, ELR, offsets and how far each replica is behind.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use egui::{Align, Layout, Ui};
+
+use super::topics::{framed, replication_factor};
+use crate::monitor::snapshot::{Partition, Topic};
+use crate::ui::app::{Action, Dialog, Scene, Screen};
+use crate::ui::format;
+use crate::ui::model::{Cached, PartitionHealth, behind};
+use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::widgets::button::{Button, Tone, copy};
+use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::pill::Mood;
+use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+use crate::ui::widgets::{text, tile};
+
+/// What this screen remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The topic; without one, the first in trouble, else the first.
+    pub name: Option<Arc<str>>,
+    table: TableState,
+    rows: Cached<(u64, Arc<str>, Option<Sort>), Vec<usize>>,
+}
+
+impl State {
+    /// Shows another topic.
+    pub fn open(&mut self, name: Arc<str>) {
+        *self = State { name: Some(name), ..State::default() };
+    }
+}
+
+const COLUMNS: [Column; 12] = [
+    Column::number("Partition", 52.0, 0.3),
+    Column::text("Health", 128.0, 0.6),
+    Column::number("Leader", 44.0, 0.3),
+    Column::number("Epoch", 42.0, 0.3).help("Leader epoch: grows with each election"),
+    Column::text("Replicas", 56.0, 0.6).help("The preferred leader first"),
+    Column::text("ISR", 56.0, 0.6).help("In-sync replicas"),
+    Column::text("ELR", 42.0, 0.4).help("Eligible leader replicas (KIP-966): may lead although not in sync"),
+    Column::number("Log start", 66.0, 0.7),
+    Column::number("High watermark", 84.0, 0.7).help("What consumers may read up to"),
+    Column::number("Log end", 70.0, 0.7).help("Of the leader"),
+    Column::text("Replica lag", 96.0, 1.2)
+        .help("Offsets by which each replica's log is behind the leader's; blank when all are level")
+        .unsorted(),
+    Column::number("Size", 68.0, 0.6).help("Of the leader's log"),
+];
+
+/// Paints it.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
+    let name = state.name.clone().or_else(|| first(scene));
+    let found = name.as_deref().and_then(|name| scene.model.topic(name));
+    let Some((topic, health)) = found else {
+        back(ui, actions);
+        let title = name.map_or_else(|| "No topics yet".to_owned(), |name| format!("There is no topic {name}"));
+        empty(ui, Icon::Topics, &title, "It may have been deleted.");
+        return;
+    };
+    state.name = Some(Arc::clone(&topic.name));
+    let style = palette(ui);
+    ui.horizontal(|ui| {
+        ui.set_min_height(size::CONTROL);
+        back(ui, actions);
+        text::label(ui, &topic.name, font::title(), style.text);
+        if let Some(pill) = health.worst().pill() {
+            pill.show(ui);
+        }
+        text::label(ui, &topic.topic_id, font::mono(), style.faint);
+        copy(ui, &topic.topic_id, "the topic id");
+        if !topic.internal {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let delete = Button::new("Delete topic").with_icon(Icon::Trash).tone(Tone::Danger).show(ui);
+                if delete.clicked() {
+                    actions.push(Action::Ask(Dialog::DeleteTopic(topic.name.to_string())));
+                }
+            });
+        }
+    });
+    ui.add_space(space::XS);
+    let trouble = |count: usize, mood: Mood| if count > 0 { mood } else { Mood::Quiet };
+    let records: i64 =
+        topic.partitions.iter().map(|partition| partition.high_watermark - partition.log_start_offset).sum();
+    tile::row(
+        ui,
+        &[
+            ("Partitions", format::count(topic.partitions.len() as i64), Mood::Quiet),
+            ("Replication factor", replication_factor(topic).to_string(), Mood::Quiet),
+            ("Min in-sync replicas", topic.min_insync_replicas.to_string(), Mood::Quiet),
+            ("Messages in", format::rate(topic.messages_in_per_s), Mood::Quiet),
+            ("Readable records", format::compact(records as f64), Mood::Quiet),
+            ("Size on all replicas", format::bytes(topic.size_bytes as f64), Mood::Quiet),
+            (
+                "Out of sync",
+                format::count(health.under_replicated as i64),
+                trouble(health.under_replicated, Mood::Warning),
+            ),
+            ("Offline", format::count(health.offline as i64), trouble(health.offline, Mood::Critical)),
+        ],
+    );
+    ui.add_space(space::XS);
+    let sort = state.table.sort;
+    let rows = state.rows.get((scene.model.generation, Arc::clone(&topic.name), sort), || rows(topic, sort));
+    framed(ui, |ui| {
+        let table = Table {
+            id: "partitions",
+            columns: &COLUMNS,
+            rows: rows.len(),
+            row_height: size::ROW,
+            max_height: None,
+            active: false,
+            selected: None,
+        };
+        table.show(ui, &mut state.table, |index, row| {
+            let partition = &topic.partitions[rows[index]];
+            let health = PartitionHealth::of(partition, topic.min_insync_replicas);
+            row.strong(&partition.id.to_string());
+            row.pill(health.pill().as_ref());
+            if partition.is_offline() {
+                row.toned("none", Mood::Critical)
+            } else {
+                row.strong(&partition.leader.to_string())
+            }
+            row.text(&partition.leader_epoch.to_string());
+            row.text(&format::ids(&partition.replicas));
+            let mood = if partition.is_under_replicated() { Mood::Warning } else { Mood::Quiet };
+            row.toned(&format::ids(&partition.isr), mood);
+            row.text(&if partition.elr.is_empty() { String::new() } else { format::ids(&partition.elr) });
+            row.text(&format::count(partition.log_start_offset));
+            row.text(&format::count(partition.high_watermark));
+            row.text(&leader_end(partition).map_or_else(|| "–".to_owned(), format::count));
+            row.toned(&lags(partition), Mood::Warning);
+            row.text(&format::bytes(partition.size_bytes as f64));
+        });
+    });
+}
+
+fn back(ui: &mut Ui, actions: &mut Vec<Action>) {
+    if Button::new("Topics").with_icon(Icon::Back).tone(Tone::Bare).name("Back to topics").show(ui).clicked() {
+        actions.push(Action::Go(Screen::Topics));
+    }
+}
+
+fn first(scene: &Scene<'_>) -> Option<Arc<str>> {
+    let row = scene.model.troubled.first().or(scene.model.in_sync.first())?;
+    Some(Arc::clone(&scene.model.partition(*row)?.0.name))
+}
+
+fn leader_end(partition: &Partition) -> Option<i64> {
+    partition.log_end_offsets.get(&partition.leader).copied()
+}
+
+/// `2: −12,400 · 3: −7`, the level ones left out.
+fn lags(partition: &Partition) -> String {
+    let behind = partition
+        .replicas
+        .iter()
+        .filter_map(|replica| Some((replica, behind(partition, *replica).filter(|gap| *gap > 0)?)));
+    behind.map(|(replica, gap)| format!("{replica}: −{}", format::count(gap))).collect::<Vec<_>>().join(" · ")
+}
+
+fn rows(topic: &Topic, sort: Option<Sort>) -> Vec<usize> {
+    let partitions = &topic.partitions;
+    let health = |index: usize| PartitionHealth::of(&partitions[index], topic.min_insync_replicas);
+    let mut rows: Vec<usize> = (0..partitions.len()).collect();
+    rows.sort_by(|&a, &b| {
+        let (one, other) = (&partitions[a], &partitions[b]);
+        let Some(Sort { column, descending }) = sort else { return health(b).cmp(&health(a)) };
+        let order = match column {
+            0 => a.cmp(&b),
+            1 => health(a).cmp(&health(b)),
+            2 => one.leader.cmp(&other.leader),
+            3 => one.leader_epoch.cmp(&other.leader_epoch),
+            4 => one.replicas.cmp(&other.replicas),
+            5 => one.isr.len().cmp(&other.isr.len()).then_with(|| one.isr.cmp(&other.isr)),
+            6 => one.elr.len().cmp(&other.elr.len()),
+            7 => one.log_start_offset.cmp(&other.log_start_offset),
+            8 => one.high_watermark.cmp(&other.high_watermark),
+            9 => leader_end(one).cmp(&leader_end(other)),
+            11 => one.size_bytes.cmp(&other.size_bytes),
+            _ => Ordering::Equal,
+        };
+        if descending { order.reverse() } else { order }
+    });
+    rows
+}

@@ -1,0 +1,181 @@
+//! All topics: filter, sort, create; a row opens the topic.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use egui::{CornerRadius, Frame, Stroke, Ui};
+
+use super::header;
+use crate::monitor::snapshot::Topic;
+use crate::ui::app::{Action, Dialog, Scene};
+use crate::ui::format;
+use crate::ui::model::{Cached, TopicHealth};
+use crate::ui::tokens::{palette, radius, size, space};
+use crate::ui::widgets::button::{Button, Tone};
+use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::field::{filter_box, toggle};
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::pill::Mood;
+use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+
+/// What this screen remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    filter: String,
+    internal: bool,
+    table: TableState,
+    rows: Cached<(u64, String, bool, Option<Sort>), Vec<usize>>,
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::text("Topic", 190.0, 3.0),
+    Column::text("Health", 132.0, 1.0),
+    Column::number("Partitions", 66.0, 0.6),
+    Column::number("Replicas", 62.0, 0.6).help("Replication factor"),
+    Column::number("Min ISR", 54.0, 0.6)
+        .help("min.insync.replicas: fewer in sync, and writes with acks=all are refused"),
+    Column::number("Messages in", 84.0, 0.8).help("Records appended per second, over the last second or so"),
+    Column::number("Size", 76.0, 0.8).help("Bytes on all replicas"),
+    Column::number("Out of sync", 78.0, 0.7).help("Partitions with fewer in-sync replicas than replicas"),
+];
+
+/// Paints it.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
+    let topics = &scene.model.snapshot().topics;
+    let internal = topics.iter().filter(|topic| topic.internal).count();
+    let summary = format!("{} · {internal} internal", format::plural(topics.len() - internal, "topic"));
+    header(ui, "Topics", &summary, |ui| {
+        let create = Button::new("Create topic").with_icon(Icon::Plus).tone(Tone::Primary).show(ui);
+        if create.clicked() {
+            actions.push(Action::Ask(Dialog::CreateTopic));
+        }
+    });
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::M;
+        filter_box(ui, "Filter topics", "Filter topics", &mut state.filter);
+        toggle(ui, "Show internal topics", &mut state.internal);
+    });
+    ui.add_space(space::XS);
+    let filter = state.filter.trim().to_lowercase();
+    let key = (scene.model.generation, filter.clone(), state.internal, state.table.sort);
+    let (show_internal, sort) = (state.internal, state.table.sort);
+    let rows = state.rows.get(key, || rows(topics, &scene.model.topics, &filter, show_internal, sort));
+    framed(ui, |ui| {
+        if rows.is_empty() {
+            let (title, hint) = if filter.is_empty() {
+                (
+                    "No topics yet",
+                    "Create one here, with any Kafka client, or by starting the demo workload on the cluster screen.",
+                )
+            } else {
+                ("No topic matches the filter", "It looks for its words anywhere in the name.")
+            };
+            empty(ui, Icon::Topics, title, hint);
+            return;
+        }
+        let table = Table {
+            id: "topics",
+            columns: &COLUMNS,
+            rows: rows.len(),
+            row_height: size::ROW,
+            max_height: None,
+            active: true,
+            selected: None,
+        };
+        let pressed = table.show(ui, &mut state.table, |index, row| {
+            let (topic, health) = (&topics[rows[index]], scene.model.topics[rows[index]]);
+            if topic.internal {
+                row.text(&topic.name)
+            } else {
+                row.strong(&topic.name)
+            }
+            row.pill(health.worst().pill().as_ref());
+            row.text(&format::count(topic.partitions.len() as i64));
+            row.text(&replication_factor(topic).to_string());
+            row.text(&topic.min_insync_replicas.to_string());
+            row.text(&format::rate(topic.messages_in_per_s));
+            row.text(&format::bytes(topic.size_bytes as f64));
+            row.trouble(health.under_replicated as i64, Mood::Warning);
+        });
+        if let Some(row) = pressed {
+            actions.push(Action::OpenTopic(Arc::clone(&topics[rows[row]].name)));
+        }
+    });
+}
+
+/// A table's ground: a card without margins, its corners cut round.
+pub fn framed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let style = palette(ui);
+    Frame::new()
+        .fill(style.surface)
+        .stroke(Stroke::new(size::LINE, style.outline))
+        .corner_radius(CornerRadius::same(radius::L))
+        .show(ui, |ui| {
+            ui.set_min_size(ui.available_size());
+            content(ui);
+        });
+}
+
+/// Of its first partition; Kafka allows others to differ only during a reassignment.
+pub fn replication_factor(topic: &Topic) -> usize {
+    topic.partitions.first().map_or(0, |partition| partition.replicas.len())
+}
+
+fn rows(topics: &[Arc<Topic>], health: &[TopicHealth], filter: &str, internal: bool, sort: Option<Sort>) -> Vec<usize> {
+    let matches = |topic: &Topic| (internal || !topic.internal) && topic.name.to_lowercase().contains(filter);
+    let mut rows: Vec<usize> = (0..topics.len()).filter(|index| matches(&topics[*index])).collect();
+    rows.sort_by(|&a, &b| {
+        let (one, other) = (&topics[a], &topics[b]);
+        let order = match sort {
+            None => health[b].worst().cmp(&health[a].worst()).then(one.internal.cmp(&other.internal)),
+            Some(Sort { column, descending }) => {
+                let order = match column {
+                    1 => health[a].worst().cmp(&health[b].worst()),
+                    2 => one.partitions.len().cmp(&other.partitions.len()),
+                    3 => replication_factor(one).cmp(&replication_factor(other)),
+                    4 => one.min_insync_replicas.cmp(&other.min_insync_replicas),
+                    5 => one.messages_in_per_s.total_cmp(&other.messages_in_per_s),
+                    6 => one.size_bytes.cmp(&other.size_bytes),
+                    7 => health[a].under_replicated.cmp(&health[b].under_replicated),
+                    _ => Ordering::Equal,
+                };
+                let order = if column == 0 { one.name.cmp(&other.name) } else { order };
+                if descending { order.reverse() } else { order }
+            }
+        };
+        order.then_with(|| one.name.cmp(&other.name))
+    });
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixture;
+    use crate::ui::model::Model;
+
+    fn names(filter: &str, internal: bool, sort: Option<Sort>) -> Vec<String> {
+        let mut model = Model::default();
+        model.update(fixture::incident());
+        let topics = &model.snapshot().topics;
+        rows(topics, &model.topics, filter, internal, sort)
+            .into_iter()
+            .map(|row| topics[row].name.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn trouble_first_then_by_name() {
+        assert_eq!(names("", false, None), ["audit", "clicks", "payments", "demo", "orders"]);
+    }
+
+    #[test]
+    fn filters_and_sorts() {
+        assert_eq!(names("ORD", false, None), ["orders"]);
+        assert!(names("", true, None).contains(&"__consumer_offsets".to_owned()));
+        let by_partitions = names("", true, Some(Sort { column: 2, descending: true }));
+        assert_eq!(by_partitions[..2], ["__consumer_offsets", "clicks"]);
+        let by_name = names("", false, Some(Sort { column: 0, descending: true }));
+        assert_eq!(by_name[0], "payments");
+    }
+}

@@ -1,0 +1,66 @@
+//! Dialogs: one at a time, over a veil; Escape and a click beside it close it.
+
+use egui::{Context, CornerRadius, Frame, Id, Margin, Modal, Shadow, Stroke, Ui};
+
+use super::button::{Button, Tone};
+use super::icon::Icon;
+use super::text;
+use crate::ui::tokens::{DARK, LIGHT, font, radius, size, space};
+
+/// What a dialog was left with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing yet.
+    Open,
+    /// Closed without doing it.
+    Cancelled,
+    /// Do it.
+    Confirmed,
+}
+
+/// The words on a dialog's buttons.
+pub struct Buttons<'a> {
+    /// What is done.
+    pub confirm: &'a str,
+    /// Whether it can be done now.
+    pub enabled: bool,
+    /// Whether it destroys something.
+    pub danger: bool,
+}
+
+/// Shows a dialog; `content` paints its body and says what its buttons are.
+pub fn dialog<'a>(ctx: &Context, id: &str, title: &str, content: impl FnOnce(&mut Ui) -> Buttons<'a>) -> Outcome {
+    let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
+    let frame = Frame::new()
+        .fill(style.surface)
+        .stroke(Stroke::new(size::LINE, style.outline_strong))
+        .corner_radius(CornerRadius::same(radius::L))
+        .shadow(Shadow { offset: [0, 16], blur: 40, spread: 0, color: style.shadow })
+        .inner_margin(Margin::same(space::L as i8 + space::XS as i8));
+    let modal = Modal::new(Id::unique(id)).backdrop_color(style.shadow).frame(frame).show(ctx, |ui| {
+        ui.set_width(size::DIALOG);
+        ui.spacing_mut().item_spacing.y = space::M;
+        text::label(ui, title, font::title(), style.text);
+        let buttons = content(ui);
+        ui.add_space(space::XS);
+        let mut outcome = Outcome::Open;
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let (tone, symbol) = if buttons.danger { (Tone::Danger, Some(Icon::Trash)) } else { (Tone::Primary, None) };
+            let mut confirm = Button::new(buttons.confirm).tone(tone).enabled(buttons.enabled);
+            if let Some(symbol) = symbol {
+                confirm = confirm.with_icon(symbol);
+            }
+            let enter = buttons.enabled && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            if confirm.show(ui).clicked() || enter {
+                outcome = Outcome::Confirmed;
+            } else if Button::new("Cancel").show(ui).clicked() {
+                outcome = Outcome::Cancelled;
+            }
+        });
+        outcome
+    });
+    match modal.inner {
+        Outcome::Open if modal.should_close() => Outcome::Cancelled,
+        outcome => outcome,
+    }
+}

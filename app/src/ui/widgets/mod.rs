@@ -1,0 +1,16 @@
+//! The window's own widgets. They know tokens and nothing of Kafka; each gives its controls an accessible name.
+
+pub mod button;
+pub mod card;
+pub mod chart;
+pub mod dialog;
+pub mod empty;
+pub mod field;
+pub mod icon;
+pub mod matrix;
+pub mod pill;
+pub mod sparkline;
+pub mod table;
+pub mod text;
+pub mod tile;
+pub mod toast;
