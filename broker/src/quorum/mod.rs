@@ -21,6 +21,8 @@ mod roles;
 mod votes;
 
 #[cfg(test)]
+mod machine_tests;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod sim;

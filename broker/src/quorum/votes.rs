@@ -24,7 +24,7 @@ impl Quorum {
             self.vote_for(now, from)?;
         }
         if !granted && !up_to_date && request.epoch == self.election.epoch {
-            self.hasten_own_election(now);
+            self.hasten_own_election(now, from);
         }
         let response = VoteResponse {
             epoch: self.election.epoch,
@@ -65,11 +65,16 @@ impl Quorum {
     }
 
     /// It had to refuse one whose log is shorter, and has no leader either: then it should stand itself, soon.
-    fn hasten_own_election(&mut self, now: Now) {
+    fn hasten_own_election(&mut self, now: Now, from: NodeId) {
         let soon = now.mono + self.random_between(Duration::ZERO, self.config.retry_backoff);
         match &mut self.state {
             State::Unattached { stand_at } => *stand_at = soon.min(*stand_at),
             State::Follower(follower) if !follower.leader_is_alive => follower.stand_at = soon.min(follower.stand_at),
+            State::Prospective(election) => {
+                // It refused before, hearing from a leader then; now it stands itself.
+                election.rejected.remove(&from);
+                election.repeat_at = soon.min(election.repeat_at);
+            }
             _ => {}
         }
     }
