@@ -38,12 +38,14 @@ pub trait ElectionStore: Send {
 pub struct QuorumStateFile {
     disk: Arc<dyn Disk>,
     path: PathBuf,
+    /// The names of the directories above are durable.
+    is_rooted: bool,
 }
 
 impl QuorumStateFile {
     /// The file in `dir` (the metadata log's own directory), which need not exist.
     pub fn new(disk: Arc<dyn Disk>, dir: &Path) -> QuorumStateFile {
-        QuorumStateFile { disk, path: dir.join(FILE_NAME) }
+        QuorumStateFile { disk, path: dir.join(FILE_NAME), is_rooted: false }
     }
 }
 
@@ -89,8 +91,13 @@ impl ElectionStore for QuorumStateFile {
             data_version: DATA_VERSION,
         };
         let bytes = serde_json::to_vec(&data)?;
-        if let Some(dir) = self.path.parent() {
+        if let Some(dir) = self.path.parent().filter(|_| !self.is_rooted) {
+            // A vote is not durable in a directory that may itself be forgotten.
             self.disk.create_dir_all(dir)?;
+            for above in dir.ancestors().skip(1).take(2) {
+                self.disk.sync_dir(above)?;
+            }
+            self.is_rooted = true;
         }
         self.disk.write_atomically(&self.path, &bytes)
     }
@@ -108,5 +115,73 @@ impl ElectionStore for MemoryElectionStore {
     fn store(&mut self, state: &ElectionState) -> io::Result<()> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = *state;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::SimDisk;
+
+    const DIR: &str = "/data/__cluster_metadata-0";
+
+    fn file(disk: &SimDisk) -> QuorumStateFile {
+        QuorumStateFile::new(Arc::new(disk.clone()), Path::new(DIR))
+    }
+
+    fn with_text(text: &str) -> io::Result<ElectionState> {
+        let disk = SimDisk::new();
+        disk.create_dir_all(Path::new(DIR)).unwrap();
+        disk.write_atomically(&Path::new(DIR).join("quorum-state"), text.as_bytes()).unwrap();
+        file(&disk).load()
+    }
+
+    #[test]
+    fn the_file_is_kafkas() {
+        let disk = SimDisk::new();
+        file(&disk).store(&ElectionState { epoch: 4, leader: Some(3001), voted: None }).unwrap();
+        let bytes = disk.read(&Path::new(DIR).join("quorum-state"), 1000).unwrap();
+        // As FileQuorumStateStore of Kafka 4.3 writes it.
+        let expected = r#"{"leaderId":3001,"leaderEpoch":4,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1}"#;
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn both_of_kafkas_versions_are_read() {
+        let version_0 = r#"{"clusterId":"abc","leaderId":3001,"leaderEpoch":4,"votedId":-1,"appliedOffset":0,"currentVoters":[{"voterId":3000}],"data_version":0}"#;
+        assert_eq!(with_text(version_0).unwrap(), ElectionState { epoch: 4, leader: Some(3001), voted: None });
+        let version_1 = r#"{"leaderId":-1,"leaderEpoch":7,"votedId":3000,"votedDirectoryId":"AAAAAAAAAAEAAAAAAAAAAg","data_version":1}"#;
+        assert_eq!(with_text(version_1).unwrap(), ElectionState { epoch: 7, leader: None, voted: Some(3000) });
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_since_a_vote_would_be_forgotten() {
+        for text in [
+            "",
+            "{}",
+            "nonsense",
+            r#"{"leaderId":1,"leaderEpoch":-1,"votedId":-1,"data_version":1}"#,
+            r#"{"leaderId":1,"leaderEpoch":1,"votedId":-1,"data_version":2}"#,
+            r#"{"leaderId":1,"leaderEpoch":99999999999,"votedId":-1,"data_version":1}"#,
+        ] {
+            assert_eq!(with_text(text).unwrap_err().kind(), io::ErrorKind::InvalidData, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_vote_outlives_a_power_loss_even_in_a_new_directory() {
+        let disk = SimDisk::new();
+        assert_eq!(file(&disk).load().unwrap(), ElectionState::default());
+        let mut state = ElectionState { epoch: 1, leader: None, voted: Some(2) };
+        file(&disk).store(&state).unwrap();
+        disk.power_loss();
+        assert_eq!(file(&disk).load().unwrap(), state);
+        state.leader = Some(2);
+        let mut file = file(&disk);
+        disk.fail_writes(Some(io::ErrorKind::StorageFull));
+        assert!(file.store(&state).is_err());
+        disk.fail_writes(None);
+        disk.power_loss();
+        assert_eq!(file.load().unwrap().leader, None, "the old state, whole");
     }
 }

@@ -27,7 +27,7 @@ impl Quorum {
         let Some(to) = self.fetch_target() else { return Ok(()) };
         // The offset in a voter's fetch is a promise that it has everything below, whatever happens to its power.
         if self.is_voter() && self.log.synced_offset() < self.log.end_offset() {
-            self.log.sync()?;
+            self.log.sync(now)?;
         }
         let correlation = self.next_correlation;
         self.next_correlation = correlation.wrapping_add(1);

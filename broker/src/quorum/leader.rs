@@ -96,7 +96,7 @@ impl Quorum {
 
     pub(super) fn tick_leader(&mut self, now: Now) -> Result<(), QuorumError> {
         if self.log.synced_offset() < self.log.end_offset() {
-            self.log.sync()?;
+            self.log.sync(now)?;
             self.advance_high_watermark();
         }
         self.answer_waiting(now)?;

@@ -2,6 +2,8 @@
 //! `votes.rs`, `leader.rs` and `follower.rs`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +12,13 @@ use rand::{Rng, SeedableRng};
 
 use super::batch;
 use super::config::QuorumConfig;
-use super::election_state::{ElectionState, ElectionStore};
+use super::disk_log::DiskMetadataLog;
+use super::election_state::{ElectionState, ElectionStore, QuorumStateFile};
 use super::message::Message;
 use super::metadata_log::{MetadataLog, MetadataLogError};
 use super::replicas::{Members, QuorumReplicas};
 use super::roles::{Election, Fetching, Follower, Leader, Role, State};
+use crate::log::disk::Disk;
 use crate::types::{NodeId, Now};
 
 /// What the member wants done, or tells. In order.
@@ -121,6 +125,19 @@ pub struct Quorum {
 }
 
 impl Quorum {
+    /// A member with its log and its `quorum-state` in `__cluster_metadata-0` of the log directory `root`.
+    pub fn open(
+        config: QuorumConfig,
+        disk: Arc<dyn Disk>,
+        root: &Path,
+        seed: u64,
+        now: Now,
+    ) -> Result<Quorum, QuorumError> {
+        let log = DiskMetadataLog::open(Arc::clone(&disk), root, &config, now)?;
+        let store = QuorumStateFile::new(disk, &DiskMetadataLog::dir(root));
+        Quorum::new(config, Box::new(log), Box::new(store), seed, now)
+    }
+
     /// A member that starts, or starts again, with what `log` and `store` hold.
     pub fn new(
         config: QuorumConfig,

@@ -112,7 +112,7 @@ fn log_of(epochs: &[i32]) -> MemoryMetadataLog {
         let batch = data_batch(0, *epoch, 0, &[Bytes::from_static(b"x")]);
         log.append_leader(START, batch, *epoch).unwrap();
     }
-    log.sync().unwrap();
+    log.sync(START).unwrap();
     log
 }
 

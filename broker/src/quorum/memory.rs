@@ -135,7 +135,7 @@ impl MetadataLog for MemoryMetadataLog {
         Ok(out.freeze())
     }
 
-    fn sync(&mut self) -> Result<(), MetadataLogError> {
+    fn sync(&mut self, _: Now) -> Result<(), MetadataLogError> {
         let mut content = self.content();
         let content = &mut *content;
         content.durable.truncate(content.common);

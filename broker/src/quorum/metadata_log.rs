@@ -57,5 +57,5 @@ pub trait MetadataLog: Send {
     /// Whole batches from the one that holds `from`, of which none reaches to `up_to` or past it; at least one batch if there is one.
     fn read(&self, from: i64, max_bytes: usize, up_to: i64) -> Result<Bytes, MetadataLogError>;
     /// Makes all of it durable.
-    fn sync(&mut self) -> Result<(), MetadataLogError>;
+    fn sync(&mut self, now: Now) -> Result<(), MetadataLogError>;
 }

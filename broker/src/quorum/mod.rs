@@ -9,6 +9,7 @@
 
 mod batch;
 mod config;
+mod disk_log;
 mod election_state;
 mod follower;
 mod leader;
@@ -29,6 +30,7 @@ mod sim;
 
 pub use batch::{DataRecord, data_records};
 pub use config::QuorumConfig;
+pub use disk_log::{DiskMetadataLog, METADATA_TOPIC, METADATA_TOPIC_ID};
 pub use election_state::{ElectionState, ElectionStore, MemoryElectionStore, QuorumStateFile};
 pub use machine::{AppendError, Output, Quorum, QuorumError};
 pub use memory::MemoryMetadataLog;

@@ -118,7 +118,7 @@ fn figure_8(seed: u64) -> bool {
     new_leader(&mut world, s1, old_epoch);
     let usurper = world.leader().expect("a leader");
     world.only(&[]);
-    world.nodes.get_mut(&usurper).expect("a node").log.sync().expect("memory");
+    world.nodes.get_mut(&usurper).expect("a node").log.sync(Now::default()).expect("memory");
     world.kill(usurper);
     // (c) S1 or S2 leads again, later, and gives the old record to a third.
     let third = [s3, s4, s5].into_iter().find(|id| *id != usurper).expect("a third");
@@ -226,7 +226,7 @@ fn log_of(epochs: &[i32]) -> MemoryMetadataLog {
         let batch = data_batch(offset, *epoch, 0, &[value]);
         log.append_leader(Now::default(), batch, *epoch).expect("memory");
     }
-    log.sync().expect("memory");
+    log.sync(Now::default()).expect("memory");
     log
 }
 

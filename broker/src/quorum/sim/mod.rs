@@ -31,6 +31,20 @@ fn random_faults_break_no_promise() {
 }
 
 #[test]
+fn random_faults_with_kafkas_files_break_no_promise() {
+    let started = Instant::now();
+    let mut total = checker::Tally::default();
+    let all = seeds();
+    // Files cost more than memory, so a fifth of the seeds must do.
+    let seeds = all.start..all.start + (all.end - all.start).div_ceil(5);
+    for seed in seeds.clone() {
+        total.add(&chaos::run_with_files(seed));
+    }
+    eprintln!("{seeds:?} with files took {:?}: {total:?}", started.elapsed());
+    assert!(total.elections > 0 && total.committed > 0 && total.crashes > 0, "{total:?}");
+}
+
+#[test]
 fn a_seed_replays_exactly() {
     assert_eq!(chaos::run(7), chaos::run(7));
 }

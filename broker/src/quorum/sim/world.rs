@@ -2,14 +2,20 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::{AppendError, MemoryElectionStore, MemoryMetadataLog, Message, Output, Quorum, QuorumConfig, Role};
+use super::super::{
+    AppendError, MemoryElectionStore, MemoryMetadataLog, Message, MetadataLog, Output, Quorum, QuorumConfig, Role,
+};
 use super::checker::Checker;
+use crate::log::SimDisk;
+use crate::records;
 use crate::types::{NodeId, Now};
 
 /// One second on a true clock.
@@ -57,11 +63,37 @@ pub struct Node {
     pub config: QuorumConfig,
     pub log: MemoryMetadataLog,
     pub store: MemoryElectionStore,
+    /// In place of `log` and `store`, in a world with real files.
+    pub disk: Option<SimDisk>,
     pub quorum: Option<Quorum>,
     pub paused: bool,
     clock: Clock,
     held: Vec<(NodeId, Message)>,
     wake_generation: u64,
+}
+
+impl Node {
+    /// Its log: as the member has it, or as it lies in memory while the member is down.
+    pub fn log(&self) -> Option<&dyn MetadataLog> {
+        match &self.quorum {
+            Some(quorum) => Some(&*quorum.log),
+            None if self.disk.is_none() => Some(&self.log),
+            None => None,
+        }
+    }
+
+    pub fn batches(&self, from: i64) -> Bytes {
+        let log = self.log().expect("the node is up, or its log in memory");
+        let mut all = BytesMut::new();
+        let mut next = from;
+        while next < log.end_offset() {
+            let read = log.read(next, 1 << 20, i64::MAX).expect("a log");
+            let last = records::batches(&read).last().expect("a batch").expect("a batch");
+            next = last.0.next_offset();
+            all.extend_from_slice(&read);
+        }
+        all.freeze()
+    }
 }
 
 enum Event {
@@ -106,6 +138,15 @@ pub struct World {
 impl World {
     /// Voters 1, 2, … and observers 101, 102, …, all started; `adjust` may change each one's configuration.
     pub fn new(seed: u64, voters: usize, observers: usize, adjust: impl Fn(&mut QuorumConfig)) -> World {
+        World::build(seed, voters, observers, false, adjust)
+    }
+
+    /// The same on simulated disks, with Kafka's files.
+    pub fn with_files(seed: u64, voters: usize, observers: usize) -> World {
+        World::build(seed, voters, observers, true, |_| {})
+    }
+
+    fn build(seed: u64, voters: usize, observers: usize, files: bool, adjust: impl Fn(&mut QuorumConfig)) -> World {
         let voter_ids: Vec<NodeId> = (1..=voters as NodeId).collect();
         let observer_ids = (101..).take(observers);
         let mut world = World {
@@ -128,6 +169,7 @@ impl World {
                 config,
                 log: MemoryMetadataLog::default(),
                 store: MemoryElectionStore::default(),
+                disk: files.then(SimDisk::new),
                 quorum: None,
                 paused: false,
                 clock: Clock { started: Duration::ZERO, rate_ppm: MICROS, wall_offset_ms: 0 },
@@ -166,9 +208,12 @@ impl World {
         let node = self.nodes.get_mut(&id).expect("a node");
         node.clock = Clock { started: time, rate_ppm, wall_offset_ms };
         let now = node.clock.read(time);
-        let (log, store) = (Box::new(node.log.clone()), Box::new(node.store.clone()));
-        let quorum = Quorum::new(node.config.clone(), log, store, seed, now).expect("it starts");
-        node.quorum = Some(quorum);
+        let config = node.config.clone();
+        let quorum = match &node.disk {
+            Some(disk) => Quorum::open(config, Arc::new(disk.clone()), Path::new("/node/data"), seed, now),
+            None => Quorum::new(config, Box::new(node.log.clone()), Box::new(node.store.clone()), seed, now),
+        };
+        node.quorum = Some(quorum.expect("it starts"));
         self.checker.started(id);
         self.settle(id);
     }
@@ -180,6 +225,7 @@ impl World {
             node.paused = false;
             node.held.clear();
             node.wake_generation += 1;
+            node.disk.as_ref().map(SimDisk::kill);
             self.checker.crashed(id);
         }
     }
@@ -188,7 +234,11 @@ impl World {
     pub fn power_loss(&mut self, id: NodeId) {
         self.kill(id);
         let kept = self.rng.random_range(0..=2);
-        self.nodes[&id].log.power_loss(kept);
+        let node = &self.nodes[&id];
+        node.log.power_loss(kept);
+        if let Some(disk) = &node.disk {
+            disk.power_loss_keeping(|unsynced| self.rng.random_range(0..=unsynced));
+        }
         self.checker.check_durability(&self.nodes);
     }
 
