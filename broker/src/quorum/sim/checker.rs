@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::super::{Message, MetadataLog, Output, data_records};
+use super::super::{Message, Output, data_records};
 use super::world::Node;
 use crate::records;
 use crate::types::NodeId;
