@@ -4,6 +4,7 @@ use kacrab_protocol::ProtocolError;
 use kacrab_protocol::generated::ErrorCode;
 
 use super::Api;
+use crate::log::LogError;
 use crate::records::BatchError;
 
 /// A frame that is no request. Kafka's answer to all of these is to close the connection.
@@ -80,6 +81,36 @@ impl From<&BatchError> for ErrorCode {
 
 impl From<BatchError> for ErrorCode {
     fn from(error: BatchError) -> ErrorCode {
+        ErrorCode::from(&error)
+    }
+}
+
+/// As `org.apache.kafka.common.protocol.Errors.forException` maps what `UnifiedLog` throws.
+impl From<&LogError> for ErrorCode {
+    fn from(error: &LogError) -> ErrorCode {
+        match error {
+            LogError::Io { .. } | LogError::Offline(_) | LogError::Corrupt { .. } | LogError::InvalidFile { .. } => {
+                ErrorCode::KafkaStorageError
+            }
+            LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            LogError::Batch(error) => ErrorCode::from(error),
+            LogError::InvalidRecord(_) => ErrorCode::InvalidRecord,
+            LogError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,
+            LogError::RecordListTooLarge { .. } => ErrorCode::RecordListTooLarge,
+            LogError::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,
+            LogError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            LogError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            LogError::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
+            LogError::TransactionCoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
+            // A follower's alone; no client is told.
+            LogError::UnexpectedAppendOffset { .. } => ErrorCode::UnknownServerError,
+            LogError::InconsistentTopicId { .. } => ErrorCode::InconsistentTopicId,
+        }
+    }
+}
+
+impl From<LogError> for ErrorCode {
+    fn from(error: LogError) -> ErrorCode {
         ErrorCode::from(&error)
     }
 }

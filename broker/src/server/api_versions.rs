@@ -6,14 +6,14 @@
 use super::Broker;
 use super::context::{Handled, RequestContext};
 use super::endpoints::text;
-use crate::controller::FEATURES;
+use crate::controller::{FEATURES, Feature};
 use crate::metadata::image::Image;
 use crate::protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use crate::protocol::messages::{ApiVersionsRequestData, ApiVersionsResponseData};
 use crate::protocol::{Api, ErrorCode, Response};
 use crate::types::Now;
 
-/// Clients of versions before this one cannot read a lowest level of 0.
+/// Clients of versions before this one cannot read a lowest level of 0: they are not told of such features.
 const LEVEL_ZERO_SINCE: i16 = 4;
 
 /// Answers from this broker's image.
@@ -48,17 +48,15 @@ fn offered(api: Api) -> ApiVersion {
 }
 
 fn supported_features(version: i16) -> Vec<SupportedFeatureKey> {
-    let lowest = if version < LEVEL_ZERO_SINCE { 1 } else { 0 };
-    FEATURES
-        .iter()
-        .filter(|feature| feature.max > 0)
-        .map(|feature| {
-            SupportedFeatureKey::default()
-                .with_name(text(feature.name))
-                .with_min_version(feature.min.max(lowest))
-                .with_max_version(feature.max)
-        })
-        .collect()
+    let readable = |min: i16| min > 0 || version >= LEVEL_ZERO_SINCE;
+    let shown = FEATURES.iter().filter(|feature| feature.max > 0 && readable(feature.min));
+    let key = |feature: &Feature| {
+        SupportedFeatureKey::default()
+            .with_name(text(feature.name))
+            .with_min_version(feature.min)
+            .with_max_version(feature.max)
+    };
+    shown.map(key).collect()
 }
 
 fn finalized_features(image: &Image) -> Vec<FinalizedFeatureKey> {
@@ -128,8 +126,12 @@ mod tests {
         let finalized: Vec<_> =
             response.finalized_features.iter().map(|f| (f.name.as_str(), f.max_version_level)).collect();
         assert_eq!(finalized, [("metadata.version", 30)]);
-        let lowest =
-            |version| answer(&image, version, &request("a")).supported_features.iter().map(|f| f.min_version).min();
-        assert!(lowest(3) >= Some(1) && lowest(4) == Some(0));
+        let names = |version| -> Vec<String> {
+            let features = answer(&image, version, &request("a")).supported_features;
+            features.iter().map(|feature| feature.name.as_str().to_owned()).collect()
+        };
+        // As Kafka 4.3: version 3 is told of metadata.version alone.
+        assert_eq!(names(3), ["metadata.version"]);
+        assert!(names(4).len() > 1);
     }
 }

@@ -57,19 +57,13 @@ fn answer(image: &Image, config: &NodeConfig, request: &DescribeConfigsRequestDa
     let refused = request.resources.iter().any(|resource| !known.contains(&resource.resource_type));
     let described = Described::new(image, config, request.include_synonyms);
     let results = request.resources.iter().map(|resource| {
-        let outcome = if refused {
-            Err((ErrorCode::InvalidRequest, Some("The request names a resource of unknown type.".to_owned())))
-        } else {
-            described.resource(resource)
-        };
+        let outcome = if refused { Err(invalid(INVALID_REQUEST)) } else { described.resource(resource) };
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
         match outcome {
-            Ok(configs) => result.with_configs(wanted(configs, resource)),
-            Err((error, message)) => {
-                result.with_error_code(error.code()).with_error_message(message.map(|message| message.into()))
-            }
+            Ok(configs) => result.with_error_message(Some(text(""))).with_configs(wanted(configs, resource)),
+            Err((error, message)) => result.with_error_code(error.code()).with_error_message(Some(message.into())),
         }
     });
     DescribeConfigsResponseData::default().with_results(results.collect())
@@ -87,10 +81,15 @@ fn wanted(
 }
 
 type Overrides = BTreeMap<String, String>;
-type Outcome = Result<Vec<DescribeConfigsResourceResult>, (ErrorCode, Option<String>)>;
+type Refusal = (ErrorCode, String);
+type Outcome = Result<Vec<DescribeConfigsResourceResult>, Refusal>;
 
-fn invalid(message: impl Into<String>) -> (ErrorCode, Option<String>) {
-    (ErrorCode::InvalidRequest, Some(message.into()))
+/// Kafka's words for INVALID_REQUEST where nothing more is to be said.
+const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client library or the \
+                               message was sent to an incompatible broker. See the broker logs for more details.";
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    (ErrorCode::InvalidRequest, message.into())
 }
 
 /// Where this broker's values come from.
@@ -132,9 +131,9 @@ impl<'a> Described<'a> {
     }
 
     fn topic(&self, topic: &str) -> Outcome {
-        check_topic_name(topic).map_err(|message| (ErrorCode::InvalidTopicException, Some(message)))?;
+        check_topic_name(topic).map_err(|message| (ErrorCode::InvalidTopicException, message))?;
         if self.image.topic(topic).is_none() {
-            return Err((ErrorCode::UnknownTopicOrPartition, None));
+            return Err((ErrorCode::UnknownTopicOrPartition, String::new()));
         }
         let own = configs(self.image, RESOURCE_TOPIC, topic);
         let values = TopicConfig::values_in(self.image, topic, self.config);
@@ -193,7 +192,7 @@ impl<'a> Described<'a> {
         Ok(Vec::new())
     }
 
-    fn check_broker_id(&self, name: &str, or: &str) -> Result<(), (ErrorCode, Option<String>)> {
+    fn check_broker_id(&self, name: &str, or: &str) -> Result<(), Refusal> {
         let not_a_number = |_| invalid(format!("Broker id must be an integer, but it is: {name}"));
         let id: i32 = name.parse().map_err(not_a_number)?;
         let own_id = self.config.node_id;

@@ -66,10 +66,11 @@ impl Asked<'_> {
         (response, unknown)
     }
 
-    /// Before version 12 each topic has a name and no id.
+    /// Before version 12 each topic has a name and no id; from then on it has one of them.
     fn is_malformed(&self) -> bool {
-        let topics = self.request.topics.iter().flatten();
-        self.version < BY_ID_SINCE && topics.into_iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
+        let by_id = self.version >= BY_ID_SINCE;
+        let mut topics = self.request.topics.iter().flatten();
+        topics.any(|topic| if topic.topic_id.is_nil() { topic.name.is_none() } else { !by_id })
     }
 
     fn refusal(&self, error: ErrorCode) -> MetadataResponseData {

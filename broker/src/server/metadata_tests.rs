@@ -76,6 +76,8 @@ fn by_id_from_version_12() {
     let (response, _) = ask(&image, 11, &by_ids(&[id]));
     assert_eq!(summary(&response), [(42, "", 0)]);
     assert_eq!(response.error_code, 42);
+    let (response, _) = ask(&image, 13, &by_ids(&[Id::ZERO]));
+    assert_eq!(summary(&response), [(42, "", 0)]);
 }
 
 #[test]
