@@ -57,6 +57,8 @@ impl Shared {
 /// One partition of `__consumer_offsets` that this broker leads.
 pub(super) struct Shard {
     pub(super) loading: bool,
+    /// Loaded, but not known to be committed.
+    pub(super) tail: Vec<Change>,
     pub(super) groups: BTreeMap<Arc<str>, ClassicGroup>,
     /// Committed offsets only; those on their way are in `log`.
     pub(super) offsets: BTreeMap<Arc<str>, GroupOffsets>,
@@ -80,22 +82,45 @@ impl Step<'_> {
         let limits = &self.shared.config.limits;
         let refused =
             self.log.appends.len() >= limits.pending_appends || self.log.size_bytes + size_bytes > limits.pending_bytes;
-        self.log.size_bytes += size_bytes;
-        self.log.appends.push_back(PendingAppend { token, size_bytes, changes, then, deferred: Vec::new() });
+        self.enter(token, size_bytes, changes, then);
         if refused {
             self.shared.refused.push((self.partition, token));
             return;
         }
-        let timeout = ms(self.shared.config.commit_timeout_ms);
-        self.shared.timers.schedule(TimerKey::Append(self.partition, token), self.now.mono + timeout);
         let timestamp_ms = self.now.wall_ms;
         self.shared.outputs.push(Output::Append { partition: self.partition, token, timestamp_ms, records });
     }
 
+    /// Remembers an append whose fate is not known yet.
+    pub(super) fn enter(&mut self, token: AppendToken, size_bytes: usize, changes: Vec<Change>, then: Option<Then>) {
+        let deadline = self.deadline();
+        if then.is_some() {
+            self.shared.timers.schedule(TimerKey::Append(self.partition, token), deadline);
+        }
+        self.log.size_bytes += size_bytes;
+        self.log.appends.push_back(PendingAppend { token, size_bytes, changes, then, deadline, deferred: Vec::new() });
+    }
+
+    /// The same for records that were in the log before.
+    pub(super) fn enter_first(&mut self, token: AppendToken, changes: Vec<Change>) {
+        let (deadline, deferred) = (self.deadline(), Vec::new());
+        self.log.appends.push_front(PendingAppend { token, size_bytes: 0, changes, then: None, deadline, deferred });
+    }
+
+    /// When somebody who asks now will have waited long enough for an append.
+    fn deadline(&self) -> Duration {
+        self.now.mono + ms(self.shared.config.commit_timeout_ms)
+    }
+
     /// Answers when the newest append is committed; at once if none is on its way.
     pub(super) fn defer(&mut self, deferred: Deferred) {
+        let deadline = self.deadline();
         match self.log.last_mut() {
-            Some(append) => append.deferred.push(deferred),
+            Some(append) => {
+                let key = TimerKey::Append(self.partition, append.token);
+                append.deferred.push((deadline, deferred));
+                self.shared.timers.schedule_earlier(key, deadline);
+            }
             None => {
                 let answer = deferred.resolve(Ok(()), &mut self.shared.gathers);
                 self.shared.reply_all(answer);
@@ -215,7 +240,7 @@ impl GroupCoordinator {
         if let Some(then) = then {
             self.finish(now, partition, then, result);
         }
-        for deferred in deferred {
+        for (_, deferred) in deferred {
             let answer = deferred.resolve(result, &mut self.shared.gathers);
             self.shared.reply_all(answer);
         }
@@ -225,7 +250,10 @@ impl GroupCoordinator {
     /// Nobody waits longer than `offsets.commit.timeout.ms`; the append itself may yet be committed, and then counts.
     fn append_timed_out(&mut self, now: Now, partition: i32, token: AppendToken) {
         let Some(append) = self.shards.get_mut(&partition).and_then(|shard| shard.log.get_mut(token)) else { return };
-        let (then, deferred) = (append.then.take(), std::mem::take(&mut append.deferred));
+        let (then, deferred, next) = append.take_due(now.mono);
+        if let Some(next) = next {
+            self.shared.timers.schedule(TimerKey::Append(partition, token), next);
+        }
         match then {
             // What is in the log cannot be taken back by giving up waiting.
             Some(Then::Deleted(_)) | None => {}
@@ -319,7 +347,13 @@ impl GroupCoordinator {
 
 impl Shard {
     pub(super) fn new() -> Shard {
-        Shard { loading: true, groups: BTreeMap::new(), offsets: BTreeMap::new(), log: PendingLog::default() }
+        Shard {
+            loading: true,
+            tail: Vec::new(),
+            groups: BTreeMap::new(),
+            offsets: BTreeMap::new(),
+            log: PendingLog::default(),
+        }
     }
 
     /// Puts or removes a committed offset.

@@ -1,13 +1,14 @@
 //! A partition of `__consumer_offsets` comes to this broker, or goes.
 //!
-//! Source: `CoordinatorLoaderImpl`, `GroupMetadataManager.replay`, `onLoaded`, `onUnloaded`. Where Kafka keeps what is loaded and not yet
-//! committed apart, the caller here loads up to the log's end and calls [`GroupCoordinator::finish_load`] when all of that is committed.
+//! Source: `CoordinatorLoaderImpl`, `GroupMetadataManager.replay`, `onLoaded`, `onUnloaded`.
 
 use std::sync::Arc;
 
 use super::admin::forget_timers;
+use super::api::AppendToken;
 use super::classic::{ClassicGroup, GroupState};
 use super::coordinator::{GroupCoordinator, Shard, Step};
+use super::pending::Change;
 use super::rebalance::session;
 use super::record::{Decoded, RecordError, decode};
 use super::timer::TimerKey;
@@ -21,16 +22,22 @@ impl GroupCoordinator {
         self.shards.insert(partition, Shard::new());
     }
 
-    /// One record of the log, oldest first; not those of transactions, nor control records. A broken one is skipped and told.
+    /// One record of the log, oldest first, up to the log's end; not those of transactions, nor control records. Offsets that are not
+    /// committed yet are known, but not shown. A broken record is skipped and told.
     pub fn load_record(
         &mut self,
         now: Now,
         partition: i32,
         key: &[u8],
         value: Option<&[u8]>,
+        committed: bool,
     ) -> Result<(), RecordError> {
         let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.loading) else { return Ok(()) };
         match decode(key, value)? {
+            Decoded::Offset { group, topic, partition, value } if !committed => {
+                let (group, topic) = (group.into(), topic.into());
+                shard.tail.push(Change::Offset { group, topic, partition, value });
+            }
             Decoded::Offset { group, topic, partition, value } => {
                 let id: Arc<str> = group.into();
                 if value.is_some() && !shard.groups.contains_key(&id) {
@@ -53,10 +60,12 @@ impl GroupCoordinator {
         Ok(())
     }
 
-    /// All is loaded: sessions start anew, and requests are answered.
-    pub fn finish_load(&mut self, now: Now, partition: i32) {
-        let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.loading) else { return };
+    /// All is loaded: sessions start anew, and requests are answered. If some of it was not committed, its fate is to be told by
+    /// [`GroupCoordinator::on_append_result`] under the token that is returned.
+    pub fn finish_load(&mut self, now: Now, partition: i32) -> Option<AppendToken> {
+        let shard = self.shards.get_mut(&partition).filter(|shard| shard.loading)?;
         shard.loading = false;
+        let tail = std::mem::take(&mut shard.tail);
         let max_size = usize::try_from(self.shared.config.max_size).unwrap_or(0);
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
         for group in shard.groups.values_mut() {
@@ -68,8 +77,15 @@ impl GroupCoordinator {
                 step.prepare_rebalance(group, "the loaded group is larger than group.max.size");
             }
         }
+        let token = (!tail.is_empty()).then(|| {
+            let token = AppendToken(step.shared.next_number());
+            // Before anything that the groups have just asked to be written.
+            step.enter_first(token, tail);
+            token
+        });
         self.schedule_expiry(now, partition);
         self.fail_refused(now);
+        token
     }
 
     /// This broker is no longer leader of an offsets partition: all who wait are sent away with NOT_COORDINATOR.
@@ -78,7 +94,7 @@ impl GroupCoordinator {
         self.shared.timers.cancel(&TimerKey::Expiry(partition));
         for append in std::mem::take(&mut shard.log.appends) {
             self.shared.timers.cancel(&TimerKey::Append(partition, append.token));
-            for deferred in append.deferred {
+            for (_, deferred) in append.deferred {
                 let answer = deferred.resolve(Err(ErrorCode::NotCoordinator), &mut self.shared.gathers);
                 self.shared.reply_all(answer);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -68,7 +69,22 @@ pub(super) struct PendingAppend {
     pub(super) size_bytes: usize,
     pub(super) changes: Vec<Change>,
     pub(super) then: Option<Then>,
-    pub(super) deferred: Vec<Deferred>,
+    /// Until when `then` waits.
+    pub(super) deadline: Duration,
+    /// Answers that wait for it, each until its own time.
+    pub(super) deferred: Vec<(Duration, Deferred)>,
+}
+
+impl PendingAppend {
+    /// Takes what has waited long enough, and tells when the next will have.
+    pub(super) fn take_due(&mut self, now: Duration) -> (Option<Then>, Vec<Deferred>, Option<Duration>) {
+        let then = if self.deadline <= now { self.then.take() } else { None };
+        let due =
+            self.deferred.extract_if(.., |(deadline, _)| *deadline <= now).map(|(_, deferred)| deferred).collect();
+        let waiting = self.deferred.iter().map(|(deadline, _)| *deadline);
+        let next = waiting.chain(self.then.is_some().then_some(self.deadline)).min();
+        (then, due, next)
+    }
 }
 
 /// Appends of one partition on their way, in log order.

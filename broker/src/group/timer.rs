@@ -42,6 +42,13 @@ impl Timers {
         self.by_time.insert((at, key));
     }
 
+    /// Sets a deadline unless there is an earlier one.
+    pub(super) fn schedule_earlier(&mut self, key: TimerKey, at: Duration) {
+        if self.by_key.get(&key).is_none_or(|before| *before > at) {
+            self.schedule(key, at);
+        }
+    }
+
     /// Forgets a deadline.
     pub(super) fn cancel(&mut self, key: &TimerKey) {
         if let Some(before) = self.by_key.remove(key) {

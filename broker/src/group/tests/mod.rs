@@ -387,7 +387,7 @@ impl Bench {
         for partition in 0..self.groups.config().offsets_partitions {
             self.groups.begin_load(self.now, partition);
             for record in self.log.get(&partition).into_iter().flatten() {
-                self.groups.load_record(self.now, partition, &record.key, record.value.as_deref()).unwrap();
+                self.groups.load_record(self.now, partition, &record.key, record.value.as_deref(), true).unwrap();
             }
             self.groups.finish_load(self.now, partition);
         }

@@ -307,3 +307,45 @@ fn too_much_on_its_way_is_refused() {
     assert_eq!((bench.committed(to[0]), bench.committed(to[1])), (vec![ErrorCode::None], vec![ErrorCode::None]));
     assert_eq!(bench.offset("g", "t", 0), 1);
 }
+
+#[test]
+fn what_is_loaded_beyond_the_high_watermark_is_not_shown() {
+    let mut bench = Bench::new();
+    for offset in [5, 6] {
+        let to = bench.commit_offset(8, "g", "", -1, &[("t", 0, offset)]);
+        bench.committed(to);
+    }
+    let partition = bench.groups.partition_for("g");
+    let records = bench.log[&partition].clone();
+    let load = |bench: &mut Bench| {
+        bench.groups.begin_load(bench.now, partition);
+        for (index, record) in records.iter().enumerate() {
+            let (key, value) = (&record.key, record.value.as_deref());
+            bench.groups.load_record(bench.now, partition, key, value, index == 0).unwrap();
+        }
+        bench.groups.finish_load(bench.now, partition).unwrap()
+    };
+    let token = load(&mut bench);
+    assert_eq!(bench.offset("g", "t", 0), 5);
+    // Who wants stable offsets waits, each its own time.
+    let stable = || fetch_groups(&[("g", None)]).with_require_stable(true);
+    let first = bench.fetch_request(8, &stable());
+    bench.pass(3_000);
+    let second = bench.fetch_request(8, &stable());
+    bench.pass(2_000);
+    let not_coordinator = ErrorCode::NotCoordinator.code();
+    assert_eq!(bench.fetched(first).groups[0].error_code, not_coordinator);
+    assert!(bench.is_waiting(second));
+    bench.pass(3_000);
+    assert_eq!(bench.fetched(second).groups[0].error_code, not_coordinator);
+    let third = bench.fetch_request(8, &stable());
+    bench.groups.on_append_result(bench.now, token, Ok(()));
+    bench.pump();
+    assert_eq!(bench.fetched(third).groups[0].topics[0].partitions[0].committed_offset, 6);
+    assert_eq!(bench.offset("g", "t", 0), 6);
+    // Lost again before it was committed: it never was.
+    load(&mut bench);
+    bench.groups.unload_partition(bench.now, partition);
+    bench.fail_over();
+    assert_eq!(bench.offset("g", "t", 0), 6);
+}

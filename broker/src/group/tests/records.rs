@@ -125,7 +125,7 @@ proptest! {
         let _ = decode(&key, Some(&value));
         let mut bench = Bench::new();
         bench.groups.begin_load(bench.now, 0);
-        let _ = bench.groups.load_record(bench.now, 0, &key, Some(&value));
+        let _ = bench.groups.load_record(bench.now, 0, &key, Some(&value), version % 2 == 0);
         bench.groups.finish_load(bench.now, 0);
     }
 
@@ -139,7 +139,7 @@ proptest! {
         value.truncate(value.len().saturating_sub(cut));
         let mut bench = Bench::new();
         bench.groups.begin_load(bench.now, 29);
-        let _ = bench.groups.load_record(bench.now, 29, &record.key, Some(&value));
+        let _ = bench.groups.load_record(bench.now, 29, &record.key, Some(&value), cut % 2 == 0);
         bench.groups.finish_load(bench.now, 29);
         bench.pump();
         bench.pass(120_000);
