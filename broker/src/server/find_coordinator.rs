@@ -1,0 +1,116 @@
+//! FindCoordinator v0–6: KIP-699 (v4: several keys), KIP-890 (v5), KIP-932 (v6: share groups).
+//!
+//! Source: `kafka.server.KafkaApis.handleFindCoordinatorRequest`.
+
+use super::auto_create;
+use super::broker::Broker;
+use super::context::{Handled, RequestContext};
+use super::endpoints;
+use super::group_bridge::OFFSETS_TOPIC;
+use crate::metadata::image::{Endpoint, Image};
+use crate::protocol::messages::find_coordinator_response::Coordinator;
+use crate::protocol::messages::{FindCoordinatorRequestData, FindCoordinatorResponseData, KafkaString};
+use crate::protocol::{ErrorCode, Response};
+use crate::types::{NO_NODE, NodeId, Now};
+
+/// `FindCoordinatorRequest.CoordinatorType`
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+
+/// The version from which several keys are asked for at once.
+const BATCHED: i16 = 4;
+
+/// What was found, or why not.
+type Found = Result<(NodeId, Endpoint), ErrorCode>;
+
+/// Tells which brokers coordinate these groups.
+pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: FindCoordinatorRequestData) -> Handled {
+    let response = if context.header.api_version >= BATCHED {
+        let find = |key: KafkaString| {
+            let found = find(broker, now, request.key_type, key.as_str());
+            coordinator(key, found)
+        };
+        let coordinators = request.coordinator_keys.into_iter().map(find).collect();
+        FindCoordinatorResponseData::default().with_coordinators(coordinators)
+    } else {
+        single(find(broker, now, request.key_type, request.key.as_str()))
+    };
+    Handled::Reply(Response::FindCoordinator(response))
+}
+
+fn find(broker: &mut Broker, now: Now, key_type: i8, key: &str) -> Found {
+    match key_type {
+        GROUP => {}
+        // There are no transactions here; a coordinator for them may come to be.
+        TRANSACTION => return Err(ErrorCode::CoordinatorNotAvailable),
+        // No share groups, and no other kind that is known.
+        _ => return Err(ErrorCode::InvalidRequest),
+    }
+    if broker.image.topic(OFFSETS_TOPIC).is_none() {
+        auto_create::create(broker, now, &[OFFSETS_TOPIC]);
+        return Err(ErrorCode::CoordinatorNotAvailable);
+    }
+    let partition = broker.groups.partition_for(key);
+    leader_of(&broker.image, partition).ok_or(ErrorCode::CoordinatorNotAvailable)
+}
+
+/// The broker that leads a partition of `__consumer_offsets`, if it is in service.
+fn leader_of(image: &Image, partition: i32) -> Option<(NodeId, Endpoint)> {
+    let leader = image.partition(OFFSETS_TOPIC, partition)?.leader;
+    let broker = endpoints::reachable(image, leader).filter(|broker| !broker.fenced)?;
+    Some((leader, endpoints::of(broker)?.clone()))
+}
+
+fn coordinator(key: KafkaString, found: Found) -> Coordinator {
+    let answer = Coordinator::default().with_key(key);
+    match found {
+        Ok((id, at)) => answer.with_node_id(id).with_host(at.host.into()).with_port(i32::from(at.port)),
+        Err(error) => answer.with_node_id(NO_NODE).with_port(-1).with_error_code(error.code()),
+    }
+    // Java's empty string, where the schema would allow none.
+    .with_error_message(Some(KafkaString::default()))
+}
+
+fn single(found: Found) -> FindCoordinatorResponseData {
+    let error = found.as_ref().err().copied().unwrap_or(ErrorCode::None);
+    let answer = FindCoordinatorResponseData::default()
+        .with_error_code(error.code())
+        .with_error_message(Some(KafkaString::from(error.to_string())));
+    match found {
+        Ok((id, at)) => answer.with_node_id(id).with_host(at.host.into()).with_port(i32::from(at.port)),
+        Err(_) => answer.with_node_id(NO_NODE).with_port(-1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoints::testing::{add_topic, change_broker, image_of_brokers};
+    use super::*;
+
+    #[test]
+    fn the_leader_of_the_partition_is_the_coordinator() {
+        let mut image = image_of_brokers(3);
+        assert_eq!(leader_of(&image, 0), None);
+        add_topic(&mut image, OFFSETS_TOPIC, &[&[2, 1, 3], &[3, 1, 2]]);
+        let (id, at) = leader_of(&image, 1).unwrap();
+        assert_eq!((id, at.host.as_str(), at.port), (3, "127.0.0.1", 9094));
+        assert_eq!(leader_of(&image, 2), None);
+        change_broker(&mut image, 3, |broker| broker.fenced = true);
+        assert_eq!(leader_of(&image, 1), None);
+    }
+
+    #[test]
+    fn answers_are_kafkas() {
+        let at = Endpoint { name: "PLAINTEXT".into(), host: "h".into(), port: 9092, security_protocol: 0 };
+        let answer = single(Ok((1, at.clone())));
+        assert_eq!((answer.error_code, answer.node_id, answer.port), (0, 1, 9092));
+        assert_eq!(answer.error_message.unwrap().as_str(), "NONE");
+        let answer = single(Err(ErrorCode::CoordinatorNotAvailable));
+        assert_eq!((answer.error_code, answer.node_id, answer.port), (15, -1, -1));
+        assert_eq!(answer.error_message.unwrap().as_str(), "The coordinator is not available.");
+        let answer = coordinator(KafkaString::from_static("g"), Ok((1, at)));
+        assert_eq!((answer.key.as_str(), answer.error_code, answer.node_id), ("g", 0, 1));
+        let answer = coordinator(KafkaString::from_static("g"), Err(ErrorCode::InvalidRequest));
+        assert_eq!((answer.error_code, answer.node_id, answer.port), (42, -1, -1));
+    }
+}

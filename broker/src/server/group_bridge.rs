@@ -1,0 +1,392 @@
+//! Between the group coordinator and the broker: callers behind its reply numbers, its appends in the local log of `__consumer_offsets`,
+//! and the partitions of that topic that come to this broker and go.
+//!
+//! Source: `kafka.server.BrokerServer`'s wiring of `CoordinatorRuntime`, `CoordinatorPartitionWriter`, `CoordinatorLoaderImpl`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::broker::Broker;
+use super::context::{Handled, RequestContext};
+use crate::group::{
+    AppendToken, ClientInfo, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord, Output, ReplyTo,
+};
+use crate::metadata::config::NodeConfig;
+use crate::metadata::delta::ImageDelta;
+use crate::metadata::image::Image;
+use crate::metadata::report::{Event, GroupReport};
+use crate::protocol::{ErrorCode, Response};
+use crate::records::{self, BatchBuilder, Compression};
+use crate::replica::{Partition, ReplicaManager};
+use crate::types::{Id, Now, TopicIdPartition};
+
+/// Where groups and offsets are kept.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// Requests that may wait for the coordinator at once.
+const MAX_CALLERS: usize = 100_000;
+
+/// Read of a partition in one step while it is loaded; other work comes in between.
+const LOAD_STEP_BYTES: usize = 4 * 1024 * 1024;
+
+/// Largest batch of `__consumer_offsets` that is unpacked.
+const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+
+/// The coordinator, and what connects it with the broker.
+pub struct GroupBridge {
+    /// The coordinator. What it wants done is done by [`carry_out`].
+    pub coordinator: GroupCoordinator,
+    topic: Option<Id>,
+    compression: Compression,
+    callers: BTreeMap<u64, RequestContext>,
+    last_caller: u64,
+    /// Partitions that it has, by number.
+    partitions: BTreeMap<i32, Held>,
+    /// Partitions that could not be loaded, and in which leader epoch.
+    failed: BTreeMap<i32, i32>,
+}
+
+/// A partition that the coordinator has.
+#[derive(Debug)]
+struct Held {
+    id: TopicIdPartition,
+    load: Option<Load>,
+    /// Written, not known to be committed; in log order.
+    written: VecDeque<Written>,
+}
+
+/// How far a partition is loaded.
+#[derive(Debug)]
+struct Load {
+    next_offset: i64,
+    /// High watermark when the load began: what lies beyond counts when `end_offset` is committed, and not in part before.
+    committed_end: i64,
+    end_offset: i64,
+    leader_epoch: i32,
+}
+
+#[derive(Debug)]
+struct Written {
+    token: AppendToken,
+    /// Committed when the high watermark is here.
+    end_offset: i64,
+    leader_epoch: i32,
+}
+
+impl GroupBridge {
+    /// A coordinator of nothing yet.
+    pub fn new(config: &NodeConfig, seed: u64) -> GroupBridge {
+        GroupBridge {
+            coordinator: GroupCoordinator::new(group_config(config), seed),
+            topic: None,
+            compression: compression(config.i64("offsets.topic.compression.codec")),
+            callers: BTreeMap::new(),
+            last_caller: 0,
+            partitions: BTreeMap::new(),
+            failed: BTreeMap::new(),
+        }
+    }
+
+    /// When [`on_tick`] has something to do at the latest.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let loading = self.partitions.values().any(|held| held.load.is_some());
+        if loading { Some(Duration::ZERO) } else { self.coordinator.next_deadline() }
+    }
+
+    /// Groups that changed since the last call.
+    pub fn changed_reports(&mut self) -> Vec<GroupReport> {
+        self.coordinator.changed_reports()
+    }
+
+    /// Partition of `__consumer_offsets` that holds a group.
+    pub fn partition_for(&self, group_id: &str) -> i32 {
+        self.coordinator.partition_for(group_id)
+    }
+
+    fn enter(&mut self, context: &RequestContext) -> Option<ReplyTo> {
+        if self.callers.len() >= MAX_CALLERS {
+            return None;
+        }
+        self.last_caller += 1;
+        self.callers.insert(self.last_caller, context.clone());
+        Some(ReplyTo(self.last_caller))
+    }
+
+    /// Makes a partition what its replica is: held while it leads, else not.
+    fn reconcile(&mut self, now: Now, replicas: &ReplicaManager, partition: i32, id: TopicIdPartition) {
+        let leader = replicas.partition(&id).filter(|replica| replica.is_leader() && !replica.is_offline());
+        let held = self.partitions.get(&partition).map(|held| held.id);
+        match (leader, held) {
+            (Some(replica), None) if self.failed.get(&partition) == Some(&replica.leader_epoch()) => {}
+            (Some(replica), held) if held != Some(id) => self.begin_load(now, replicas, replica, partition),
+            (None, Some(_)) => self.give_up(now, partition),
+            _ => {}
+        }
+    }
+
+    fn begin_load(&mut self, now: Now, replicas: &ReplicaManager, replica: &Partition, partition: i32) {
+        let id = replica.id();
+        let Some(log) = replicas.log(&id) else { return self.give_up(now, partition) };
+        self.coordinator.begin_load(now, partition);
+        let load = Load {
+            next_offset: log.log_start_offset(),
+            committed_end: replica.high_watermark(),
+            end_offset: log.log_end_offset(),
+            leader_epoch: replica.leader_epoch(),
+        };
+        self.partitions.insert(partition, Held { id, load: Some(load), written: VecDeque::new() });
+    }
+
+    fn give_up(&mut self, now: Now, partition: i32) {
+        self.partitions.remove(&partition);
+        self.coordinator.unload_partition(now, partition);
+    }
+
+    fn give_up_all(&mut self, now: Now) {
+        for partition in self.partitions.keys().copied().collect::<Vec<i32>>() {
+            self.give_up(now, partition);
+        }
+    }
+
+    /// Loads some more. Returns what was wrong with the log.
+    fn load_step(&mut self, now: Now, replicas: &ReplicaManager, budget: &mut usize) -> Vec<String> {
+        let mut errors = Vec::new();
+        let loading: Vec<i32> =
+            self.partitions.iter().filter(|(_, held)| held.load.is_some()).map(|(partition, _)| *partition).collect();
+        for partition in loading {
+            while *budget > 0 {
+                match self.load_some(now, replicas, partition, *budget) {
+                    Ok(Some(read_bytes)) => *budget = budget.saturating_sub(read_bytes),
+                    Ok(None) => break,
+                    Err(error) => {
+                        errors.push(format!(
+                            "{OFFSETS_TOPIC}-{partition} cannot be loaded, so its groups have no coordinator: {error}"
+                        ));
+                        self.load_failed(now, replicas, partition);
+                        break;
+                    }
+                }
+            }
+        }
+        errors
+    }
+
+    /// Reads a piece of a partition's log. `None`: nothing is left to be read.
+    fn load_some(
+        &mut self,
+        now: Now,
+        replicas: &ReplicaManager,
+        partition: i32,
+        max_bytes: usize,
+    ) -> Result<Option<usize>, String> {
+        let Some(Held { id, load: Some(load), .. }) = self.partitions.get_mut(&partition) else { return Ok(None) };
+        let log = replicas.log(id).ok_or("its log is gone")?;
+        load.next_offset = load.next_offset.max(log.log_start_offset());
+        if load.next_offset >= load.end_offset {
+            self.finish_load(now, partition);
+            return Ok(None);
+        }
+        let read = log.read(load.next_offset, max_bytes, load.end_offset, true).map_err(|error| error.to_string())?;
+        let read = read.records;
+        if read.is_empty() {
+            return Err(format!("it ends at {} and not at {}", load.next_offset, load.end_offset));
+        }
+        for batch in records::batches(&read) {
+            let (header, batch) = batch.map_err(|error| error.to_string())?;
+            load.next_offset = header.next_offset();
+            if header.is_control() || header.is_transactional() {
+                continue;
+            }
+            for record in records::records(batch, MAX_BATCH_BYTES).map_err(|error| error.to_string())? {
+                let record = record.map_err(|error| error.to_string())?;
+                let committed = record.offset < load.committed_end;
+                let Some(key) = record.key else { continue };
+                // What cannot be read is skipped, as Kafka does: one bad record must not take all groups of a partition down.
+                let _ = self.coordinator.load_record(now, partition, &key, record.value.as_deref(), committed);
+            }
+        }
+        Ok(Some(read.len()))
+    }
+
+    /// Half of what is in the log would be worse than nothing: consumers would start anew. The next leader may read better.
+    fn load_failed(&mut self, now: Now, replicas: &ReplicaManager, partition: i32) {
+        let Some(held) = self.partitions.get(&partition) else { return };
+        if let Some(replica) = replicas.partition(&held.id) {
+            self.failed.insert(partition, replica.leader_epoch());
+        }
+        self.give_up(now, partition);
+    }
+
+    fn finish_load(&mut self, now: Now, partition: i32) {
+        let Some(held) = self.partitions.get_mut(&partition) else { return };
+        let Some(load) = held.load.take() else { return };
+        if let Some(token) = self.coordinator.finish_load(now, partition) {
+            let (end_offset, leader_epoch) = (load.end_offset, load.leader_epoch);
+            held.written.push_back(Written { token, end_offset, leader_epoch });
+        }
+    }
+
+    /// Tells the coordinator what is committed by now.
+    fn settle(&mut self, now: Now, replicas: &ReplicaManager, partition: i32) {
+        while let Some(held) = self.partitions.get_mut(&partition) {
+            let Some(first) = held.written.front() else { return };
+            let Some(replica) = replicas.partition(&held.id) else { return self.give_up(now, partition) };
+            match replica.acknowledged(first.end_offset, first.leader_epoch) {
+                None => return,
+                // It is committed; that the ISR has shrunk since is the next append's concern.
+                Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
+                    let token = first.token;
+                    held.written.pop_front();
+                    self.coordinator.on_append_result(now, token, Ok(()));
+                }
+                // Another leader came between: what the log says is to be read anew.
+                Some(Err(_)) => {
+                    let id = held.id;
+                    self.give_up(now, partition);
+                    return self.reconcile(now, replicas, partition, id);
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, now: Now, replicas: &mut ReplicaManager, append: Append) {
+        let Append { partition, token, timestamp_ms, records } = append;
+        let Some(held) = self.partitions.get_mut(&partition) else {
+            return self.coordinator.on_append_result(now, token, Err(ErrorCode::NotLeaderOrFollower));
+        };
+        let mut batch = BatchBuilder::new(0, self.compression);
+        for record in &records {
+            batch.push(timestamp_ms, Some(&record.key), record.value.as_deref(), &[]);
+        }
+        match replicas.append(now, &held.id, batch.build_mut(), -1) {
+            Ok(appended) => {
+                let (end_offset, leader_epoch) = (appended.last_offset + 1, appended.leader_epoch);
+                held.written.push_back(Written { token, end_offset, leader_epoch });
+                self.settle(now, replicas, partition);
+            }
+            Err(error) => self.coordinator.on_append_result(now, token, Err(error.code)),
+        }
+    }
+}
+
+/// An append that the coordinator asked for.
+struct Append {
+    partition: i32,
+    token: AppendToken,
+    timestamp_ms: i64,
+    records: Vec<OffsetsRecord>,
+}
+
+/// Hands a request to the coordinator, which answers it now or later.
+pub(super) fn ask(
+    broker: &mut Broker,
+    context: &RequestContext,
+    act: impl FnOnce(&mut GroupCoordinator, ReplyTo, &ClientInfo, &Image),
+) -> Handled {
+    match broker.groups.enter(context) {
+        Some(to) => act(&mut broker.groups.coordinator, to, &client_info(context), &broker.image),
+        None => {
+            let reason = "too many requests wait for the group coordinator".to_owned();
+            broker.out.closes.push((context.conn, reason));
+        }
+    }
+    Handled::Later
+}
+
+/// The client behind a request.
+pub(super) fn client_info(context: &RequestContext) -> ClientInfo {
+    ClientInfo {
+        client_id: context.header.client_id.clone().unwrap_or_default(),
+        client_host: format!("/{}", context.client_host),
+        api_version: context.header.api_version,
+    }
+}
+
+/// Lets time pass.
+pub(super) fn on_tick(broker: &mut Broker, now: Now) {
+    broker.groups.coordinator.on_tick(now);
+}
+
+/// The image changed.
+pub(super) fn on_image(broker: &mut Broker, now: Now, delta: &ImageDelta) {
+    let groups = &mut broker.groups;
+    let topic = broker.image.topic(OFFSETS_TOPIC);
+    let id = topic.map(|topic| topic.id);
+    if id != groups.topic {
+        groups.give_up_all(now);
+        groups.topic = id;
+    }
+    if let Some(count) = topic.and_then(|topic| i32::try_from(topic.partitions.len()).ok()) {
+        groups.coordinator.set_partition_count(count);
+    }
+    let gone: BTreeSet<Arc<str>> = delta.topics_deleted.values().map(|topic| topic.name.clone()).collect();
+    if !gone.is_empty() {
+        groups.coordinator.on_topics_deleted(now, &gone);
+    }
+}
+
+/// Replicas changed: some may have been won, lost or committed.
+pub(super) fn on_changes(broker: &mut Broker, now: Now, changes: &BTreeSet<TopicIdPartition>) {
+    let (groups, replicas) = (&mut broker.groups, &broker.replicas);
+    for id in changes.iter().filter(|id| Some(id.topic_id) == groups.topic).copied().collect::<Vec<_>>() {
+        groups.reconcile(now, replicas, id.partition, id);
+        groups.settle(now, replicas, id.partition);
+    }
+}
+
+/// Does what the coordinator wants done. True if there was anything.
+pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
+    let mut budget = LOAD_STEP_BYTES;
+    for message in broker.groups.load_step(now, &broker.replicas, &mut budget) {
+        broker.events.push(Event::Error { message });
+    }
+    let outputs = broker.groups.coordinator.take_outputs();
+    let busy = !outputs.is_empty();
+    for output in outputs {
+        match output {
+            Output::Reply { to, response } => {
+                if let Some(context) = broker.groups.callers.remove(&to.0) {
+                    broker.reply(now, &context, response_of(response));
+                }
+            }
+            Output::Append { partition, token, timestamp_ms, records } => {
+                let append = Append { partition, token, timestamp_ms, records };
+                broker.groups.append(now, &mut broker.replicas, append);
+            }
+            Output::Event(event) => broker.events.push(event),
+        }
+    }
+    busy
+}
+
+fn response_of(response: GroupResponse) -> Response {
+    match response {
+        GroupResponse::Join(response) => Response::JoinGroup(response),
+        GroupResponse::Sync(response) => Response::SyncGroup(response),
+        GroupResponse::Leave(response) => Response::LeaveGroup(response),
+        GroupResponse::OffsetCommit(response) => Response::OffsetCommit(response),
+        GroupResponse::OffsetFetch(response) => Response::OffsetFetch(response),
+        GroupResponse::Delete(response) => Response::DeleteGroups(response),
+    }
+}
+
+fn group_config(config: &NodeConfig) -> GroupConfig {
+    GroupConfig {
+        min_session_timeout_ms: config.i32("group.min.session.timeout.ms"),
+        max_session_timeout_ms: config.i32("group.max.session.timeout.ms"),
+        initial_rebalance_delay_ms: config.i32("group.initial.rebalance.delay.ms"),
+        max_size: config.i32("group.max.size"),
+        offset_metadata_max_bytes: config.i32("offset.metadata.max.bytes"),
+        offsets_retention_ms: config.i64("offsets.retention.minutes").saturating_mul(60_000),
+        retention_check_interval_ms: config.i64("offsets.retention.check.interval.ms"),
+        commit_timeout_ms: config.i32("offsets.commit.timeout.ms"),
+        offsets_partitions: config.i32("offsets.topic.num.partitions"),
+        ..GroupConfig::default()
+    }
+}
+
+/// `offsets.topic.compression.codec`: what Kafka cannot name is none.
+fn compression(codec: i64) -> Compression {
+    u8::try_from(codec).ok().and_then(|id| Compression::from_id(id).ok()).unwrap_or(Compression::None)
+}
