@@ -1,1 +1,27 @@
-//! A partition on a broker.
+//! A partition on a broker: leader or follower over a log, ISR, high watermark, leader epochs, and the manager of all partitions of one
+//! broker. Synchronous and deterministic: inputs and `now` in, outputs out.
+//!
+//! May know logs, the image and the configuration. Knows no socket, no client and no group; what nodes say to each other travels as
+//! Kafka's own Fetch and AlterPartition messages.
+
+mod alter;
+mod fetcher;
+mod follow;
+mod isr;
+mod leader;
+mod manager;
+mod partition;
+mod peer;
+mod propose;
+mod read;
+mod serve;
+#[cfg(test)]
+mod sim;
+#[cfg(test)]
+mod sim_controller;
+mod transition;
+
+pub use isr::{BrokerStanding, Brokers};
+pub use manager::{Output, ReplicaManager, ReplicaManagerError, ReplicationCounters};
+pub use partition::{Partition, Role};
+pub use read::{AppendError, Appended, Isolation, OffsetFound, OffsetView, ReadRequest, ReadResult, timestamps};

@@ -1,0 +1,404 @@
+//! All replicas of one broker. What happens to them is told by the methods; what follows for others is drained: [`Output`]s for other
+//! nodes, changed partitions for waiting requests, reports for the window.
+//!
+//! Source: `kafka.server.ReplicaManager`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::alter::AlterQueue;
+use super::fetcher::{FetchLimits, FetchPosition, Fetcher};
+use super::isr::Brokers;
+use super::leader::LeaderView;
+use super::partition::{Partition, Role};
+use super::peer::PeerSession;
+use crate::log::disk::Disk;
+use crate::log::{Log, LogDir, LogError};
+use crate::metadata::config::NodeConfig;
+use crate::metadata::report::{Event, ReplicaReport};
+use crate::protocol::messages::{AlterPartitionRequestData, FetchRequestData, FetchResponseData};
+use crate::types::{NodeId, Now, TopicIdPartition, TopicPartition};
+
+/// The log directory could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaManagerError {
+    /// None is configured.
+    #[error("broker {0} has no log directory")]
+    NoLogDir(NodeId),
+    /// The directory does not open.
+    #[error("the log directory does not open: {0}")]
+    Log(#[from] LogError),
+}
+
+/// What a broker's replicas want sent to other nodes.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Ask a leader for records. The answer goes to [`ReplicaManager::on_fetch_response`] with the same `id`.
+    Fetch {
+        /// Leader's broker.
+        leader: NodeId,
+        /// Names the request.
+        id: u64,
+        /// The request.
+        request: Box<FetchRequestData>,
+    },
+    /// Ask the active controller for another ISR. The answer goes to [`ReplicaManager::on_alter_partition_response`] with the same `id`.
+    AlterPartition {
+        /// Names the request.
+        id: u64,
+        /// The request.
+        request: Box<AlterPartitionRequestData>,
+    },
+    /// Answer a follower's request that came by [`ReplicaManager::on_peer_fetch`].
+    FetchReply {
+        /// The follower's broker.
+        to: NodeId,
+        /// The asker's name for its request.
+        correlation: u64,
+        /// The answer.
+        response: Box<FetchResponseData>,
+    },
+}
+
+/// What was counted since the broker started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicationCounters {
+    /// Record bytes fetched from leaders.
+    pub bytes_in: u64,
+    /// Record bytes given to followers.
+    pub bytes_out: u64,
+    /// ISR shrinks that the controller agreed to.
+    pub isr_shrinks: u64,
+    /// ISR expansions that the controller agreed to.
+    pub isr_expands: u64,
+    /// ISR changes that it refused.
+    pub failed_isr_updates: u64,
+}
+
+/// The configs that replication reads on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub lag_time_max: Duration,
+    pub back_off: Duration,
+    pub fetch: FetchLimits,
+    pub request_timeout: Duration,
+    pub checkpoint_interval: Duration,
+    pub retention_interval: Duration,
+    pub isr_check_interval: Duration,
+}
+
+impl Settings {
+    fn of(config: &NodeConfig) -> Settings {
+        let ms = |key: &str| Duration::from_millis(u64::try_from(config.i64(key)).unwrap_or(0));
+        let bytes = |key: &str| i32::try_from(config.i64(key)).unwrap_or(i32::MAX);
+        let lag_time_max = ms("replica.lag.time.max.ms");
+        // Between nodes a lost message is lost for good: nobody sends it again as TCP would. A request that was lost must not cost a
+        // follower its place in the ISR.
+        let request_timeout = ms("replica.socket.timeout.ms").min(lag_time_max / 2).max(Duration::from_millis(100));
+        let max_wait = ms("replica.fetch.wait.max.ms");
+        Settings {
+            lag_time_max,
+            back_off: ms("replica.fetch.backoff.ms"),
+            fetch: FetchLimits {
+                max_wait_ms: max_wait.as_millis() as i32,
+                min_bytes: bytes("replica.fetch.min.bytes"),
+                max_bytes: bytes("replica.fetch.response.max.bytes"),
+                partition_max_bytes: bytes("replica.fetch.max.bytes"),
+                timeout: max_wait + request_timeout,
+            },
+            request_timeout,
+            checkpoint_interval: ms("replica.high.watermark.checkpoint.interval.ms").max(Duration::from_millis(1)),
+            retention_interval: ms("log.retention.check.interval.ms").max(Duration::from_millis(1)),
+            isr_check_interval: (lag_time_max / 2).clamp(Duration::from_millis(1), Duration::from_millis(500)),
+        }
+    }
+}
+
+/// The replicas of one broker.
+pub struct ReplicaManager {
+    pub(super) me: NodeId,
+    pub(super) config: NodeConfig,
+    pub(super) settings: Settings,
+    pub(super) dir: LogDir,
+    pub(super) brokers: Brokers,
+    pub(super) broker_epoch: i64,
+    pub(super) loaded: bool,
+    pub(super) partitions: BTreeMap<TopicIdPartition, Partition>,
+    pub(super) alter: AlterQueue,
+    pub(super) fetchers: BTreeMap<NodeId, Fetcher>,
+    pub(super) peers: BTreeMap<NodeId, PeerSession>,
+    pub(super) replies: Vec<Output>,
+    pub(super) counters: ReplicationCounters,
+    pub(super) events: Vec<Event>,
+    pub(super) last_id: u64,
+    changes: BTreeSet<TopicIdPartition>,
+    peer_changes: BTreeSet<TopicIdPartition>,
+    report_changes: BTreeSet<TopicIdPartition>,
+    pub(super) removed: Vec<TopicPartition>,
+    next_isr_check: Duration,
+    next_checkpoint: Duration,
+    next_retention: Duration,
+}
+
+impl ReplicaManager {
+    /// Opens the log directory and recovers what is in it. No replica has a role until the image is known.
+    pub fn open(config: &NodeConfig, disk: Arc<dyn Disk>, now: Now) -> Result<ReplicaManager, ReplicaManagerError> {
+        let root = config.log_dirs.first().ok_or(ReplicaManagerError::NoLogDir(config.node_id))?;
+        let dir = LogDir::open(disk, root.clone(), config.node_id, &config.cluster_id, now)?;
+        let settings = Settings::of(config);
+        Ok(ReplicaManager {
+            me: config.node_id,
+            config: config.clone(),
+            settings,
+            dir,
+            brokers: Brokers::default(),
+            broker_epoch: -1,
+            loaded: false,
+            partitions: BTreeMap::new(),
+            alter: AlterQueue::default(),
+            fetchers: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            replies: Vec::new(),
+            counters: ReplicationCounters::default(),
+            events: Vec::new(),
+            last_id: 0,
+            changes: BTreeSet::new(),
+            peer_changes: BTreeSet::new(),
+            report_changes: BTreeSet::new(),
+            removed: Vec::new(),
+            next_isr_check: now.mono + settings.isr_check_interval,
+            next_checkpoint: now.mono + settings.checkpoint_interval,
+            next_retention: now.mono + settings.retention_interval,
+        })
+    }
+
+    /// The log directory.
+    pub fn log_dir(&self) -> &LogDir {
+        &self.dir
+    }
+
+    /// A replica of this broker.
+    pub fn partition(&self, id: &TopicIdPartition) -> Option<&Partition> {
+        self.partitions.get(id)
+    }
+
+    /// All replicas of this broker.
+    pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.values()
+    }
+
+    /// The log of a replica, unless it failed.
+    pub fn log(&self, id: &TopicIdPartition) -> Option<&Log> {
+        let partition = self.partitions.get(id).filter(|partition| !partition.is_offline())?;
+        self.dir.log(partition.name())
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> ReplicationCounters {
+        self.counters
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Something about a partition has changed that others may wait for.
+    pub(super) fn touch(&mut self, id: TopicIdPartition) {
+        self.changes.insert(id);
+        self.peer_changes.insert(id);
+        self.report_changes.insert(id);
+    }
+
+    /// Raises the high watermark if it may rise.
+    pub(super) fn advance(&mut self, id: &TopicIdPartition, now: Duration) {
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        let Some(log) = self.dir.log(partition.name()) else { return };
+        let view = LeaderView { now, lag_time_max: self.settings.lag_time_max, brokers: &self.brokers };
+        if partition.advance_high_watermark(log.log_end_offset(), &view) {
+            self.touch(*id);
+        }
+    }
+
+    /// The disk failed under a partition: it goes offline, the broker goes on.
+    pub(super) fn fail_log(&mut self, id: &TopicIdPartition, cause: String) {
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        if partition.is_offline() {
+            return;
+        }
+        let message = format!("the log of {} failed and the partition is offline: {cause}", partition.name());
+        partition.role = Role::Offline { cause };
+        self.events.push(Event::Error { message });
+        self.stop_fetching(id);
+        self.alter.cancel(id);
+        self.touch(*id);
+    }
+
+    pub(super) fn stop_fetching(&mut self, id: &TopicIdPartition) {
+        for fetcher in self.fetchers.values_mut() {
+            fetcher.remove(id);
+        }
+    }
+
+    /// Timers: lost requests, back-offs, long polls, ISR by lag, checkpoints, retention.
+    pub fn on_tick(&mut self, now: Now) {
+        self.alter.on_tick(now.mono);
+        for fetcher in self.fetchers.values_mut() {
+            fetcher.on_tick(now.mono, self.settings.back_off);
+        }
+        self.fetchers.retain(|_, fetcher| !fetcher.is_idle());
+        if self.next_isr_check <= now.mono {
+            self.next_isr_check = now.mono + self.settings.isr_check_interval;
+            self.check_isrs(now);
+            self.flush_and_delete(now);
+        }
+        if self.next_checkpoint <= now.mono {
+            self.checkpoint(now);
+        }
+        if self.next_retention <= now.mono {
+            self.next_retention = now.mono + self.settings.retention_interval;
+            self.apply_retention(now);
+        }
+        self.answer_peers(now);
+    }
+
+    /// When [`ReplicaManager::on_tick`] or [`ReplicaManager::take_outputs`] has something to do next, on the monotonic clock.
+    pub fn next_deadline(&self) -> Duration {
+        let fixed = [self.next_isr_check, self.next_checkpoint, self.next_retention];
+        let fetchers = self.fetchers.values().filter_map(Fetcher::next_deadline);
+        let polls = self.peers.values().filter_map(|session| session.waiting.map(|waiting| waiting.deadline));
+        let soonest = fixed.into_iter().chain(fetchers).chain(polls).chain(self.alter.next_deadline()).min();
+        soonest.unwrap_or(self.next_isr_check)
+    }
+
+    /// What is to be sent. To be called after each input.
+    pub fn take_outputs(&mut self, now: Now) -> Vec<Output> {
+        self.answer_peers(now);
+        let mut outputs = std::mem::take(&mut self.replies);
+        for (&leader, fetcher) in &mut self.fetchers {
+            let (partitions, dir) = (&self.partitions, &self.dir);
+            let position = |id: &TopicIdPartition| {
+                let log = dir.log(partitions.get(id)?.name())?;
+                Some(FetchPosition {
+                    offset: log.log_end_offset(),
+                    last_epoch: log.latest_epoch().unwrap_or(-1),
+                    log_start: log.log_start_offset(),
+                })
+            };
+            let id = self.last_id + 1;
+            if let Some(mut request) = fetcher.take_request(now.mono, id, &self.settings.fetch, position) {
+                self.last_id = id;
+                request.replica_state.replica_id = self.me;
+                request.replica_state.replica_epoch = self.broker_epoch;
+                outputs.push(Output::Fetch { leader, id, request: Box::new(request) });
+            }
+        }
+        let id = self.last_id + 1;
+        let timeout = self.settings.request_timeout;
+        if let Some(request) = self.alter.take_request(now.mono, id, timeout, self.me, self.broker_epoch) {
+            self.last_id = id;
+            outputs.push(Output::AlterPartition { id, request: Box::new(request) });
+        }
+        outputs
+    }
+
+    /// Partitions whose log end, high watermark, log start or leadership changed: requests that wait for them are looked at again.
+    pub fn take_changes(&mut self) -> BTreeSet<TopicIdPartition> {
+        std::mem::take(&mut self.changes)
+    }
+
+    pub(super) fn take_peer_changes(&mut self) -> BTreeSet<TopicIdPartition> {
+        std::mem::take(&mut self.peer_changes)
+    }
+
+    /// Events since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Replicas whose state changed since the last call, and those that are no longer here.
+    pub fn changed_reports(&mut self) -> (Vec<ReplicaReport>, Vec<TopicPartition>) {
+        let changed = std::mem::take(&mut self.report_changes);
+        let reports = changed.iter().filter_map(|id| self.report(id)).collect();
+        (reports, std::mem::take(&mut self.removed))
+    }
+
+    fn report(&self, id: &TopicIdPartition) -> Option<ReplicaReport> {
+        let partition = self.partitions.get(id)?;
+        let log = self.dir.log(partition.name())?;
+        Some(ReplicaReport {
+            partition: partition.name().clone(),
+            is_leader: partition.is_leader(),
+            leader_epoch: partition.leader_epoch(),
+            log_start_offset: log.log_start_offset(),
+            log_end_offset: log.log_end_offset(),
+            high_watermark: partition.high_watermark(),
+            last_stable_offset: log.last_stable_offset(partition.high_watermark()),
+            size_bytes: log.size_bytes(),
+        })
+    }
+
+    /// `flush.ms`, and the directories of deleted logs.
+    fn flush_and_delete(&mut self, now: Now) {
+        let ids: Vec<TopicIdPartition> = self.partitions.keys().copied().collect();
+        for id in ids {
+            let Some(partition) = self.partitions.get(&id).filter(|partition| !partition.is_offline()) else {
+                continue;
+            };
+            let Some(log) = self.dir.log_mut(partition.name()) else { continue };
+            if let Err(error) = log.flush_if_due(now) {
+                self.fail_log(&id, error.to_string());
+            }
+        }
+        if let Err(error) = self.dir.delete_due(now) {
+            self.events.push(Event::Error { message: format!("a deleted log could not be removed: {error}") });
+        }
+    }
+
+    fn apply_retention(&mut self, now: Now) {
+        let ids: Vec<TopicIdPartition> = self.partitions.keys().copied().collect();
+        for id in ids {
+            let Some(partition) = self.partitions.get(&id).filter(|partition| !partition.is_offline()) else {
+                continue;
+            };
+            let Some(log) = self.dir.log_mut(partition.name()) else { continue };
+            match log.apply_retention(now, partition.high_watermark()) {
+                Ok(0) => {}
+                Ok(_) => self.touch(id),
+                Err(error) => self.fail_log(&id, error.to_string()),
+            }
+        }
+    }
+
+    /// Writes the checkpoint files: high watermarks, recovery points, log start offsets.
+    pub fn checkpoint(&mut self, now: Now) {
+        self.next_checkpoint = now.mono + self.settings.checkpoint_interval;
+        let high_watermarks = self.high_watermarks();
+        if let Err(error) = self.dir.write_checkpoints(&high_watermarks) {
+            self.events.push(Event::Error { message: format!("the checkpoints could not be written: {error}") });
+        }
+    }
+
+    fn high_watermarks(&self) -> BTreeMap<TopicPartition, i64> {
+        let online = self.partitions.values().filter(|partition| !partition.is_offline());
+        online.map(|partition| (partition.name().clone(), partition.high_watermark())).collect()
+    }
+
+    /// The broker epoch under which this broker last stopped cleanly, or -1: to be told when it registers (KIP-966).
+    pub fn previous_broker_epoch(&self) -> i64 {
+        self.dir.clean_broker_epoch().unwrap_or(-1)
+    }
+
+    /// The clean end: logs flushed, checkpoints written, marker left. Nothing may be called afterwards but drop.
+    ///
+    /// # Errors
+    /// A log or a file could not be written; there is no marker then, and the next start recovers.
+    pub fn shutdown(&mut self, now: Now) -> Result<(), LogError> {
+        let high_watermarks = self.high_watermarks();
+        self.partitions.clear();
+        self.fetchers.clear();
+        self.dir.write_checkpoints(&high_watermarks)?;
+        self.dir.shutdown_clean(now, self.broker_epoch)
+    }
+}

@@ -1,0 +1,170 @@
+//! Changes of the ISR: proposed by the leader, decided by the controller.
+//!
+//! Source: `kafka.cluster.Partition.maybeExpandIsr`, `maybeShrinkIsr`, `submitAlterPartition`; KIP-497, KIP-903.
+
+use std::collections::BTreeMap;
+
+use super::alter::AlterItem;
+use super::isr::Proposal;
+use super::leader::LeaderView;
+use super::manager::ReplicaManager;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::{AlterPartitionResponseData, alter_partition_response as wire};
+use crate::types::{Id, NodeId, Now, TopicIdPartition};
+
+/// What to do about a proposal that the controller did not simply agree to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// It was certainly not done: the committed ISR stands.
+    Withdraw,
+    /// It may have been done, or our state is old: the image will tell.
+    AwaitImage,
+    /// Ask again.
+    Retry,
+}
+
+fn refusal(code: ErrorCode) -> Refusal {
+    match code {
+        ErrorCode::OperationNotAttempted | ErrorCode::IneligibleReplica => Refusal::Withdraw,
+        ErrorCode::UnknownTopicOrPartition
+        | ErrorCode::UnknownTopicId
+        | ErrorCode::FencedLeaderEpoch
+        | ErrorCode::InvalidUpdateVersion
+        | ErrorCode::InvalidRequest
+        | ErrorCode::NewLeaderElected => Refusal::AwaitImage,
+        _ => Refusal::Retry,
+    }
+}
+
+impl ReplicaManager {
+    /// Looks at every partition led here: who lags for too long leaves its ISR, who has caught up joins.
+    pub(super) fn check_isrs(&mut self, now: Now) {
+        let led: Vec<TopicIdPartition> =
+            self.partitions.iter().filter(|(_, partition)| partition.is_leader()).map(|(id, _)| *id).collect();
+        for id in led {
+            self.maybe_shrink(now, &id);
+            self.maybe_expand_to_any(&id);
+            self.advance(&id, now.mono);
+        }
+    }
+
+    fn maybe_shrink(&mut self, now: Now, id: &TopicIdPartition) {
+        let Some(partition) = self.partitions.get(id) else { return };
+        let (Some(leader), Some(log)) = (partition.as_leader(), self.dir.log(partition.name())) else { return };
+        let view = LeaderView { now: now.mono, lag_time_max: self.settings.lag_time_max, brokers: &self.brokers };
+        let leaving = leader.out_of_sync(self.me, log.log_end_offset(), &view);
+        if leaving.is_empty() {
+            return;
+        }
+        let token = self.next_id();
+        if let Some(leader) = self.partitions.get_mut(id).and_then(|partition| partition.as_leader_mut()) {
+            leader.isr.propose_shrink(token, &leaving);
+        }
+        self.submit(id);
+    }
+
+    fn maybe_expand_to_any(&mut self, id: &TopicIdPartition) {
+        let Some(partition) = self.partitions.get(id) else { return };
+        let Some(leader) = partition.as_leader() else { return };
+        if leader.isr.members().len() > leader.followers.len() {
+            return;
+        }
+        let joins = |follower: &&NodeId| leader.may_expand_to(**follower, partition.high_watermark(), &self.brokers);
+        if let Some(follower) = leader.followers.keys().find(joins).copied() {
+            self.maybe_expand(id, follower);
+        }
+    }
+
+    /// Proposes a follower for the ISR if it may join.
+    pub(super) fn maybe_expand(&mut self, id: &TopicIdPartition, follower: NodeId) {
+        let token = self.last_id + 1;
+        let Some(partition) = self.partitions.get_mut(id) else { return };
+        let high_watermark = partition.high_watermark();
+        let Some(leader) = partition.as_leader_mut() else { return };
+        if !leader.may_expand_to(follower, high_watermark, &self.brokers) {
+            return;
+        }
+        leader.isr.propose_expansion(token, follower);
+        self.last_id = token;
+        self.submit(id);
+    }
+
+    fn submit(&mut self, id: &TopicIdPartition) {
+        let Some(partition) = self.partitions.get(id) else { return };
+        let Some(leader) = partition.as_leader() else { return };
+        let Some(proposal) = leader.isr.proposal().cloned() else { return };
+        let epoch = |member: NodeId| {
+            if member == self.me {
+                return self.broker_epoch;
+            }
+            leader.followers.get(&member).and_then(|follower| follower.broker_epoch).unwrap_or(-1)
+        };
+        let isr_with_epochs = proposal.isr.iter().map(|member| (*member, epoch(*member))).collect();
+        let (leader_epoch, partition_epoch) = (partition.leader_epoch(), partition.partition_epoch());
+        self.alter.push(*id, AlterItem { proposal, leader_epoch, partition_epoch, isr_with_epochs });
+    }
+
+    /// The active controller answered request `id`, or nobody did.
+    pub fn on_alter_partition_response(&mut self, now: Now, id: u64, result: Result<AlterPartitionResponseData, ()>) {
+        let Some(mut items) = self.alter.answered(id) else { return };
+        if let Ok(response) = result
+            && response.error_code == 0
+        {
+            for topic in &response.topics {
+                let topic_id = Id(topic.topic_id.to_bytes());
+                for answer in &topic.partitions {
+                    let id = TopicIdPartition { topic_id, partition: answer.partition_index };
+                    if let Some(item) = items.remove(&id)
+                        && !self.take_answer(now, &id, &item.proposal, answer)
+                    {
+                        items.insert(id, item);
+                    }
+                }
+            }
+        }
+        self.retry_alter(now, items);
+    }
+
+    fn retry_alter(&mut self, now: Now, items: BTreeMap<TopicIdPartition, AlterItem>) {
+        if !items.is_empty() {
+            self.alter.retry(now.mono, items);
+        }
+    }
+
+    /// False if the proposal must be sent again.
+    fn take_answer(
+        &mut self,
+        now: Now,
+        id: &TopicIdPartition,
+        proposal: &Proposal,
+        answer: &wire::PartitionData,
+    ) -> bool {
+        let Some(partition) = self.partitions.get_mut(id) else { return true };
+        let code = ErrorCode::from(answer.error_code);
+        if answer.error_code == 0 {
+            let shrinks = proposal.joining.is_none();
+            let isr = answer.isr.clone();
+            if partition.isr_committed(proposal, answer.leader_epoch, answer.partition_epoch, isr) {
+                self.counters.isr_shrinks += u64::from(shrinks);
+                self.counters.isr_expands += u64::from(!shrinks);
+                self.touch(*id);
+                self.advance(id, now.mono);
+                self.maybe_expand_to_any(id);
+            }
+            return true;
+        }
+        self.counters.failed_isr_updates += 1;
+        match refusal(code) {
+            Refusal::Retry => return false,
+            Refusal::AwaitImage => {}
+            Refusal::Withdraw => {
+                if let Some(leader) = partition.as_leader_mut()
+                    && leader.isr.proposal().map(|pending| pending.token) == Some(proposal.token)
+                {
+                    leader.isr.withdraw();
+                }
+            }
+        }
+        true
+    }
+}

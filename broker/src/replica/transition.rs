@@ -1,0 +1,227 @@
+//! From the image to roles: what this broker must lead, follow, create and delete.
+//!
+//! Source: `kafka.server.ReplicaManager.applyDelta`, `kafka.cluster.Partition.makeLeader` and `makeFollower`.
+
+use std::collections::BTreeSet;
+
+use super::fetcher::Fetcher;
+use super::isr::Brokers;
+use super::manager::ReplicaManager;
+use super::partition::{Partition, Role};
+use crate::log::{LogConfig, LogError};
+use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC, TopicConfig};
+use crate::metadata::delta::ImageDelta;
+use crate::metadata::image::{Image, PartitionImage};
+use crate::metadata::report::Event;
+use crate::records::TimestampType;
+use crate::types::{Id, NO_NODE, Now, TopicIdPartition, TopicPartition};
+
+impl ReplicaManager {
+    /// The controller gave this broker an epoch. Replicas take up their roles once the image holds this registration: what an older image
+    /// says of this broker was meant for an earlier incarnation, which may have had records that this one lost.
+    pub fn registered(&mut self, now: Now, broker_epoch: i64, image: &Image) {
+        self.broker_epoch = broker_epoch;
+        self.load_if_current(now, image);
+    }
+
+    /// The image changed.
+    pub fn apply_image(&mut self, now: Now, image: &Image, delta: &ImageDelta) {
+        if !self.loaded {
+            self.load_if_current(now, image);
+            return;
+        }
+        for (topic_id, topic) in &delta.topics_deleted {
+            for partition in 0..topic.partitions.len() {
+                self.remove(now, &TopicIdPartition { topic_id: *topic_id, partition: partition as i32 });
+            }
+        }
+        self.apply_configs(image, &delta.configs_changed);
+        for id in &delta.partitions_changed {
+            self.reconcile(now, image, *id);
+        }
+        if !delta.brokers_changed.is_empty() {
+            self.brokers = Brokers::of(image);
+            self.check_isrs(now);
+        }
+    }
+
+    fn load_if_current(&mut self, now: Now, image: &Image) {
+        self.brokers = Brokers::of(image);
+        let current = self.brokers.get(self.me).is_some_and(|broker| broker.epoch == self.broker_epoch);
+        if self.loaded || !current {
+            return;
+        }
+        self.loaded = true;
+        self.delete_strays(now, image);
+        for (topic_id, topic) in &image.topics {
+            for partition in 0..topic.partitions.len() {
+                self.reconcile(now, image, TopicIdPartition { topic_id: *topic_id, partition: partition as i32 });
+            }
+        }
+    }
+
+    /// Logs of topics that were deleted, or of replicas that were moved away, while this broker was down.
+    fn delete_strays(&mut self, now: Now, image: &Image) {
+        let is_stray = |name: &TopicPartition, id: Option<Id>| {
+            let Some(topic) = image.topic(&name.topic) else { return true };
+            let hosted = topic.partition(name.partition).is_some_and(|there| there.replicas.contains(&self.me));
+            !hosted || id.is_some_and(|id| id != topic.id)
+        };
+        let strays: Vec<TopicPartition> = self
+            .dir
+            .logs()
+            .filter(|log| is_stray(log.topic_partition(), log.topic_id()))
+            .map(|log| log.topic_partition().clone())
+            .collect();
+        for stray in strays {
+            self.delete_log(now, &stray);
+        }
+    }
+
+    fn delete_log(&mut self, now: Now, name: &TopicPartition) {
+        if let Err(error) = self.dir.delete_log(name, now) {
+            self.events.push(Event::Error { message: format!("the log of {name} could not be deleted: {error}") });
+        }
+    }
+
+    /// Gives up a replica and deletes its log.
+    fn remove(&mut self, now: Now, id: &TopicIdPartition) {
+        let Some(partition) = self.partitions.remove(id) else { return };
+        self.stop_fetching(id);
+        self.alter.cancel(id);
+        self.delete_log(now, partition.name());
+        self.removed.push(partition.name().clone());
+        self.touch(*id);
+    }
+
+    /// Makes a replica what the image says it is.
+    fn reconcile(&mut self, now: Now, image: &Image, id: TopicIdPartition) {
+        let topic = image.topics.get(&id.topic_id);
+        let state = topic.and_then(|topic| topic.partition(id.partition));
+        let (Some(topic), Some(state)) = (topic, state.filter(|state| state.replicas.contains(&self.me))) else {
+            self.remove(now, &id);
+            return;
+        };
+        let name = TopicPartition { topic: topic.name.clone(), partition: id.partition };
+        if let Err(error) = self.host(now, image, id, name) {
+            self.fail_log(&id, error.to_string());
+        }
+        let news = self.partitions.get(&id).is_some_and(|here| !here.is_offline() && here.is_news(state));
+        if news {
+            self.assume_role(now, id, state);
+        }
+    }
+
+    /// Sees to it that the replica is known and has a log.
+    fn host(&mut self, now: Now, image: &Image, id: TopicIdPartition, name: TopicPartition) -> Result<(), LogError> {
+        if self.partitions.contains_key(&id) {
+            return Ok(());
+        }
+        let config = TopicConfig::resolve_in(image, &name.topic, &self.config);
+        let min_isr = usize::try_from(config.min_insync_replicas).unwrap_or(1);
+        self.partitions.insert(id, Partition::new(id, name.clone(), 0, min_isr));
+        let log_config = log_config(&config, &self.config);
+        let created = self.dir.create_log(name.clone(), id.topic_id, log_config.clone(), now).map(|_| ());
+        if let Err(LogError::InconsistentTopicId { .. }) = created {
+            // The log of a topic of that name that was deleted while this broker was away.
+            self.dir.delete_log(&name, now)?;
+            self.dir.create_log(name.clone(), id.topic_id, log_config, now)?;
+        } else {
+            created?;
+        }
+        let checkpointed = self.dir.high_watermark(&name).unwrap_or(0);
+        if let (Some(partition), Some(log)) = (self.partitions.get_mut(&id), self.dir.log(&name)) {
+            partition.high_watermark = checkpointed.max(log.log_start_offset()).min(log.log_end_offset());
+        }
+        Ok(())
+    }
+
+    fn assume_role(&mut self, now: Now, id: TopicIdPartition, state: &PartitionImage) {
+        self.alter.cancel(&id);
+        if state.leader == self.me {
+            self.lead(now, id, state)
+        } else {
+            self.follow(id, state)
+        }
+        self.touch(id);
+    }
+
+    fn lead(&mut self, now: Now, id: TopicIdPartition, state: &PartitionImage) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let Some(log) = self.dir.log_mut(partition.name()) else { return };
+        let log_end = log.log_end_offset();
+        if let Err(error) = log.assign_epoch_start(state.leader_epoch, log_end) {
+            self.fail_log(&id, error.to_string());
+            return;
+        }
+        partition.lead(self.me, state, log_end, now.mono);
+        self.stop_fetching(&id);
+        self.advance(&id, now.mono);
+    }
+
+    fn follow(&mut self, id: TopicIdPartition, state: &PartitionImage) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let same_reign =
+            !partition.is_leader() && partition.leader == state.leader && partition.leader_epoch == state.leader_epoch;
+        partition.follow(state);
+        if same_reign {
+            return;
+        }
+        for (_, fetcher) in self.fetchers.iter_mut().filter(|(leader, _)| **leader != state.leader) {
+            fetcher.remove(&id);
+        }
+        if state.leader != NO_NODE {
+            let fetcher = self.fetchers.entry(state.leader).or_insert_with(Fetcher::new);
+            fetcher.add(id, state.leader_epoch);
+        }
+    }
+
+    /// Topic configs, and the brokers' defaults under them, act at once.
+    fn apply_configs(&mut self, image: &Image, changed: &BTreeSet<(i8, std::sync::Arc<str>)>) {
+        let all = changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER);
+        let touched = |name: &TopicPartition| all || changed.contains(&(RESOURCE_TOPIC, name.topic.clone()));
+        if changed.is_empty() {
+            return;
+        }
+        for partition in self.partitions.values_mut().filter(|partition| touched(partition.name())) {
+            let config = TopicConfig::resolve_in(image, &partition.name().topic, &self.config);
+            partition.min_insync_replicas = usize::try_from(config.min_insync_replicas).unwrap_or(1);
+            if let Some(log) = self.dir.log_mut(partition.name()) {
+                log.set_config(log_config(&config, &self.config));
+            }
+        }
+    }
+
+    /// Partitions whose log failed.
+    pub fn offline(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.values().filter(|partition| matches!(partition.role, Role::Offline { .. }))
+    }
+}
+
+/// What the log reads of a topic's config.
+fn log_config(config: &TopicConfig, node: &NodeConfig) -> LogConfig {
+    let bytes = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
+    LogConfig {
+        segment_bytes: u64::try_from(config.segment_bytes).unwrap_or(0),
+        segment_ms: config.segment_ms,
+        segment_jitter_ms: config.segment_jitter_ms,
+        segment_index_bytes: u32::try_from(config.segment_index_bytes).unwrap_or(0),
+        index_interval_bytes: u32::try_from(config.index_interval_bytes).unwrap_or(0),
+        max_message_bytes: bytes(config.max_message_bytes),
+        retention_ms: config.retention_ms,
+        retention_bytes: config.retention_bytes,
+        cleanup_delete: config.cleanup_policy.delete,
+        cleanup_compact: config.cleanup_policy.compact,
+        flush_messages: config.flush_messages,
+        flush_ms: config.flush_ms,
+        message_timestamp_type: match config.log_append_time {
+            true => TimestampType::LogAppendTime,
+            false => TimestampType::CreateTime,
+        },
+        message_timestamp_before_max_ms: config.message_timestamp_before_max_ms,
+        message_timestamp_after_max_ms: config.message_timestamp_after_max_ms,
+        file_delete_delay_ms: u64::try_from(config.file_delete_delay_ms).unwrap_or(0),
+        producer_id_expiration_ms: node.i64("producer.id.expiration.ms"),
+        ..LogConfig::default()
+    }
+}

@@ -1,0 +1,324 @@
+//! Produce, versions 3 to 13 (KIP-98, KIP-110, KIP-467, KIP-516, KIP-951). Partitions are appended to at once; with acks=all the answer waits
+//! until the in-sync replicas have the records.
+//!
+//! Source: `kafka.server.KafkaApis.handleProduceRequest`, `kafka.server.ReplicaManager.appendRecords`, `kafka.server.DelayedProduce`,
+//! `org.apache.kafka.common.requests.ProduceRequest.validateRecords`.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::broker::Broker;
+use super::context::{Handled, RequestContext};
+use super::current_leader::{Endpoints, TopicKey, current_leader, find_partition, find_topic};
+use super::purgatory::{Delayed, Wake};
+use crate::protocol::messages::{
+    KafkaString, PartitionProduceResponse, ProduceRequestData, ProduceResponseData, TopicProduceResponse,
+    produce_response as wire,
+};
+use crate::protocol::{ErrorCode, Response};
+use crate::records::{self, BatchHeader, Compression};
+use crate::replica::{AppendError, Appended};
+use crate::types::{Id, Now, TopicIdPartition};
+
+/// The client id with which Kafka's admin tools may write to internal topics.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+const INTERNAL_TOPICS: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+/// From this version on, topics go by id.
+const FIRST_WITH_TOPIC_IDS: i16 = 13;
+/// From this version on, an answer says who leads instead.
+const FIRST_WITH_CURRENT_LEADER: i16 = 10;
+/// From this version on, zstd is allowed.
+const FIRST_WITH_ZSTD: i16 = 7;
+
+/// One partition's part of a produce.
+#[derive(Debug)]
+struct Part {
+    index: i32,
+    id: Option<TopicIdPartition>,
+    result: Result<Appended, AppendError>,
+    /// Appended, and not known to be on the in-sync replicas yet.
+    pending: bool,
+    /// Appended, and then not acknowledged.
+    unacknowledged: Option<ErrorCode>,
+}
+
+impl Part {
+    fn error_code(&self) -> Option<ErrorCode> {
+        self.unacknowledged.or(self.result.as_ref().err().map(|error| error.code))
+    }
+}
+
+#[derive(Debug)]
+struct TopicParts {
+    topic: TopicKey,
+    parts: Vec<Part>,
+}
+
+/// A produce with acks=all that waits for its in-sync replicas.
+#[derive(Debug)]
+pub struct DelayedProduce {
+    topics: Vec<TopicParts>,
+}
+
+/// Answers a Produce request, now or later.
+pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: ProduceRequestData) -> Handled {
+    let (acks, timeout_ms) = (request.acks, request.timeout_ms);
+    let topics = append_all(broker, context, now, request);
+    count_failures(broker, &topics);
+    if acks == 0 {
+        return close_if_failed(broker, context, &topics);
+    }
+    let mut delayed = DelayedProduce { topics };
+    if acks != -1 || !settle(broker, &mut delayed, None) {
+        return Handled::Reply(Response::Produce(response(broker, context, &delayed.topics)));
+    }
+    let deadline = now.mono + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    let watched = pending(&delayed).collect();
+    match broker.purgatory.wait(context, deadline, watched, Delayed::Produce(delayed)) {
+        Err(Delayed::Produce(mut delayed)) => {
+            let answer = try_complete(broker, context, &mut delayed, Wake::Expired);
+            Handled::Reply(Response::Produce(answer.unwrap_or_default()))
+        }
+        _ => Handled::Later,
+    }
+}
+
+fn append_all(
+    broker: &mut Broker,
+    context: &RequestContext,
+    now: Now,
+    request: ProduceRequestData,
+) -> Vec<TopicParts> {
+    let version = context.header.api_version;
+    let acks = request.acks;
+    let refusal = request_refusal(&request);
+    let admin = context.header.client_id.as_deref() == Some(ADMIN_CLIENT_ID);
+    let mut seen = HashSet::new();
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        let key = TopicKey::of(version >= FIRST_WITH_TOPIC_IDS, &topic.name, Id::from(topic.topic_id));
+        let parts = topic.partition_data.into_iter().map(|data| {
+            let part = |id, result| Part { index: data.index, id, result, pending: false, unacknowledged: None };
+            if let Some(code) = refusal {
+                return part(None, Err(code.into()));
+            }
+            let id = match find_partition(broker, &key, data.index) {
+                Ok(id) => id,
+                Err(code) => return part(None, Err(code.into())),
+            };
+            if !seen.insert(id) {
+                return part(Some(id), Err(invalid("A partition may stand in a request once only")));
+            }
+            let records = data.records.unwrap_or_default();
+            let result = check_records(version, &records)
+                .and_then(|header| check_allowed(broker, &key, acks, admin, &header))
+                .and_then(|()| append(broker, now, &key, &id, records, acks));
+            part(Some(id), result)
+        });
+        let parts = parts.collect();
+        topics.push(TopicParts { topic: key, parts });
+    }
+    topics
+}
+
+/// What speaks against the request as a whole.
+fn request_refusal(request: &ProduceRequestData) -> Option<ErrorCode> {
+    let mut data = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let is_transactional = |records: &Bytes| BatchHeader::parse(records).is_ok_and(|header| header.is_transactional());
+    let transactional = data.any(|data| data.records.as_ref().is_some_and(is_transactional));
+    (transactional && request.transactional_id.is_none()).then_some(ErrorCode::TransactionalIdAuthorizationFailed)
+}
+
+fn invalid(message: impl Into<String>) -> AppendError {
+    AppendError { code: ErrorCode::InvalidRecord, message: Some(message.into()), log_start_offset: -1 }
+}
+
+/// What a request of this version may carry: exactly one batch, of format v2.
+fn check_records(version: i16, records: &[u8]) -> Result<BatchHeader, AppendError> {
+    if records.is_empty() {
+        return Err(invalid(format!(
+            "Produce requests with version {version} must have at least one record batch per partition"
+        )));
+    }
+    // Magic stands at the same place in all formats.
+    if records.get(16).is_some_and(|magic| *magic != 2) {
+        return Err(invalid(format!(
+            "Produce requests with version {version} are only allowed to contain record batches with magic version 2"
+        )));
+    }
+    let header = BatchHeader::parse(records).map_err(|error| AppendError::from(ErrorCode::from(error)))?;
+    if header.size_bytes() < records.len() {
+        return Err(invalid(format!(
+            "Produce requests with version {version} are only allowed to contain exactly one record batch per partition"
+        )));
+    }
+    let compression = header.compression().map_err(|error| AppendError::from(ErrorCode::from(error)))?;
+    if compression == Compression::Zstd && version < FIRST_WITH_ZSTD {
+        return Err(ErrorCode::UnsupportedCompressionType.into());
+    }
+    Ok(header)
+}
+
+fn check_allowed(
+    broker: &Broker,
+    key: &TopicKey,
+    acks: i16,
+    admin: bool,
+    header: &BatchHeader,
+) -> Result<(), AppendError> {
+    if !(-1..=1).contains(&acks) {
+        return Err(ErrorCode::InvalidRequiredAcks.into());
+    }
+    // There is no transaction coordinator that could have been told of this partition, which is what Kafka asks it.
+    if header.is_transactional() {
+        let message = Some("Partition was not added to the transaction".to_owned());
+        return Err(AppendError { code: ErrorCode::InvalidTxnState, message, log_start_offset: -1 });
+    }
+    let name = find_topic(broker, key).map_err(AppendError::from)?.name.as_ref();
+    if INTERNAL_TOPICS.contains(&name) && !admin {
+        return Err(ErrorCode::InvalidTopicException.into());
+    }
+    Ok(())
+}
+
+fn append(
+    broker: &mut Broker,
+    now: Now,
+    key: &TopicKey,
+    id: &TopicIdPartition,
+    records: Bytes,
+    acks: i16,
+) -> Result<Appended, AppendError> {
+    let size_bytes = records.len() as u64;
+    // The batch gets its offsets written into it; a frame that nothing else refers to is used as it is.
+    let records = records.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+    let appended = broker.replicas.append(now, id, records, acks)?;
+    let name = find_topic(broker, key).map(|topic| topic.name.clone());
+    if let Ok(name) = name {
+        broker.metrics.topic_in(&name, u64::from(appended.records), size_bytes);
+    }
+    Ok(appended)
+}
+
+fn count_failures(broker: &mut Broker, topics: &[TopicParts]) {
+    if topics.iter().flat_map(|topic| &topic.parts).any(|part| part.error_code().is_some()) {
+        broker.metrics.failed_produce();
+    }
+}
+
+/// With acks=0 there is no answer to carry an error: the connection is closed, so that the client looks for metadata again.
+fn close_if_failed(broker: &mut Broker, context: &RequestContext, topics: &[TopicParts]) -> Handled {
+    let failed = topics.iter().flat_map(|topic| &topic.parts).find_map(|part| part.result.as_ref().err());
+    if let Some(error) = failed {
+        let reason = format!("a produce with acks=0 failed with {:?}", error.code);
+        broker.out.closes.push((context.conn, reason));
+    }
+    Handled::NoReply
+}
+
+fn pending(delayed: &DelayedProduce) -> impl Iterator<Item = TopicIdPartition> {
+    let parts = delayed.topics.iter().flat_map(|topic| &topic.parts);
+    parts.filter(|part| part.pending).filter_map(|part| part.id)
+}
+
+/// Looks which partitions are acknowledged (`at_end`: those that are not get this error); true while some wait.
+fn settle(broker: &Broker, delayed: &mut DelayedProduce, at_end: Option<ErrorCode>) -> bool {
+    let mut waits = false;
+    for part in delayed.topics.iter_mut().flat_map(|topic| &mut topic.parts) {
+        let (Some(id), Ok(appended), None) = (part.id, &part.result, part.unacknowledged) else { continue };
+        let state = broker.replicas.partition(&id);
+        let acknowledged = match state {
+            Some(partition) => partition.acknowledged(appended.last_offset + 1, appended.leader_epoch),
+            None => Some(Err(ErrorCode::NotLeaderOrFollower)),
+        };
+        match acknowledged.or(at_end.map(Err)) {
+            Some(Ok(())) => part.pending = false,
+            Some(Err(code)) => {
+                part.pending = false;
+                part.unacknowledged = Some(code);
+            }
+            None => {
+                part.pending = true;
+                waits = true;
+            }
+        }
+    }
+    waits
+}
+
+/// Looks again at a produce that waits; its answer, if it is complete.
+pub fn try_complete(
+    broker: &mut Broker,
+    context: &RequestContext,
+    delayed: &mut DelayedProduce,
+    wake: Wake<'_>,
+) -> Option<ProduceResponseData> {
+    let at_end = (wake == Wake::Expired).then_some(ErrorCode::RequestTimedOut);
+    if settle(broker, delayed, at_end) {
+        return None;
+    }
+    count_failures(broker, &delayed.topics);
+    Some(response(broker, context, &delayed.topics))
+}
+
+fn response(broker: &Broker, context: &RequestContext, topics: &[TopicParts]) -> ProduceResponseData {
+    let mut endpoints = Endpoints::default();
+    let version = context.header.api_version;
+    let responses = topics
+        .iter()
+        .map(|topic| TopicProduceResponse {
+            name: KafkaString::from(topic.topic.name().to_owned()),
+            topic_id: topic.topic.id().into(),
+            partition_responses: topic
+                .parts
+                .iter()
+                .map(|part| part_response(broker, version, part, &mut endpoints))
+                .collect(),
+            ..TopicProduceResponse::default()
+        })
+        .collect();
+    let endpoint = |endpoint: super::current_leader::Endpoint| wire::NodeEndpoint {
+        node_id: endpoint.node_id,
+        host: endpoint.host,
+        port: endpoint.port,
+        rack: endpoint.rack,
+        ..wire::NodeEndpoint::default()
+    };
+    let node_endpoints = endpoints.into_vec().into_iter().map(endpoint).collect();
+    ProduceResponseData { responses, node_endpoints, ..ProduceResponseData::default() }
+}
+
+fn part_response(broker: &Broker, version: i16, part: &Part, endpoints: &mut Endpoints) -> PartitionProduceResponse {
+    let code = part.error_code().unwrap_or(ErrorCode::None);
+    let mut response = PartitionProduceResponse {
+        index: part.index,
+        error_code: code.code(),
+        base_offset: -1,
+        log_append_time_ms: -1,
+        log_start_offset: -1,
+        ..PartitionProduceResponse::default()
+    };
+    match &part.result {
+        Ok(appended) => {
+            response.base_offset = appended.first_offset;
+            response.log_append_time_ms = appended.log_append_time_ms;
+            response.log_start_offset = appended.log_start_offset;
+        }
+        Err(error) => {
+            response.log_start_offset = error.log_start_offset;
+            response.error_message = error.message.clone().map(KafkaString::from);
+        }
+    }
+    if version >= FIRST_WITH_CURRENT_LEADER
+        && code == ErrorCode::NotLeaderOrFollower
+        && let Some(id) = part.id
+    {
+        let (leader, leader_epoch) = current_leader(broker, &id);
+        response.current_leader.leader_id = leader;
+        response.current_leader.leader_epoch = leader_epoch;
+        endpoints.add(broker, leader);
+    }
+    response
+}

@@ -1,0 +1,169 @@
+//! Requests that wait: produces for their in-sync replicas, fetches for records. Each is watched by its partitions and by a deadline, and is
+//! forgotten when its connection closes. Bounded.
+//!
+//! Source: `kafka.server.DelayedOperationPurgatory`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use super::broker::Broker;
+use super::context::{ConnId, RequestContext};
+use super::fetch::DelayedFetch;
+use super::produce::DelayedProduce;
+use super::{fetch, produce};
+use crate::protocol::Response;
+use crate::types::{Now, TopicIdPartition};
+
+/// Requests that may wait at once, and the partitions that they may watch together.
+const MAX_WAITING: usize = 50_000;
+const MAX_WATCHED: usize = 2_000_000;
+
+/// What waits.
+#[derive(Debug)]
+pub enum Delayed {
+    /// acks=all.
+    Produce(DelayedProduce),
+    /// A long poll.
+    Fetch(DelayedFetch),
+}
+
+/// Why a request is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake<'a> {
+    /// These partitions changed.
+    Changed(&'a BTreeSet<TopicIdPartition>),
+    /// Its time is up: it is answered as it stands.
+    Expired,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    context: RequestContext,
+    deadline: Duration,
+    watched: Vec<TopicIdPartition>,
+    delayed: Delayed,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Purgatory {
+    waiting: BTreeMap<u64, Waiting>,
+    watchers: HashMap<TopicIdPartition, BTreeSet<u64>>,
+    deadlines: BTreeSet<(Duration, u64)>,
+    by_connection: BTreeMap<ConnId, BTreeSet<u64>>,
+    watched: usize,
+    last: u64,
+}
+
+impl Purgatory {
+    /// Requests that wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// When the first of them has waited long enough.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Lets a request wait. Given back if there is no room: then it must be answered at once.
+    pub fn wait(
+        &mut self,
+        context: &RequestContext,
+        deadline: Duration,
+        mut watched: Vec<TopicIdPartition>,
+        delayed: Delayed,
+    ) -> Result<(), Delayed> {
+        watched.sort_unstable();
+        watched.dedup();
+        if self.waiting.len() >= MAX_WAITING || self.watched + watched.len() > MAX_WATCHED {
+            return Err(delayed);
+        }
+        self.last += 1;
+        self.put(self.last, Waiting { context: context.clone(), deadline, watched, delayed });
+        Ok(())
+    }
+
+    fn put(&mut self, number: u64, waiting: Waiting) {
+        self.watched += waiting.watched.len();
+        for id in &waiting.watched {
+            self.watchers.entry(*id).or_default().insert(number);
+        }
+        self.deadlines.insert((waiting.deadline, number));
+        self.by_connection.entry(waiting.context.conn).or_default().insert(number);
+        self.waiting.insert(number, waiting);
+    }
+
+    fn take(&mut self, number: u64) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&number)?;
+        self.watched -= waiting.watched.len();
+        for id in &waiting.watched {
+            if let Some(numbers) = self.watchers.get_mut(id) {
+                numbers.remove(&number);
+                if numbers.is_empty() {
+                    self.watchers.remove(id);
+                }
+            }
+        }
+        self.deadlines.remove(&(waiting.deadline, number));
+        if let Some(numbers) = self.by_connection.get_mut(&waiting.context.conn) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.by_connection.remove(&waiting.context.conn);
+            }
+        }
+        Some(waiting)
+    }
+
+    fn watching(&self, changes: &BTreeSet<TopicIdPartition>) -> BTreeSet<u64> {
+        changes.iter().filter_map(|id| self.watchers.get(id)).flatten().copied().collect()
+    }
+
+    fn expired(&self, now: Duration) -> Option<u64> {
+        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, number)| *number)
+    }
+
+    fn forget_connection(&mut self, conn: ConnId) {
+        for number in self.by_connection.get(&conn).cloned().unwrap_or_default() {
+            self.take(number);
+        }
+    }
+}
+
+/// Partitions changed: whoever waits for them is looked at again.
+pub fn on_changes(broker: &mut Broker, now: Now, changes: &BTreeSet<TopicIdPartition>) {
+    for number in broker.purgatory.watching(changes) {
+        look_again(broker, now, number, Wake::Changed(changes));
+    }
+}
+
+/// Time has passed: whoever has waited long enough is answered.
+pub fn on_tick(broker: &mut Broker, now: Now) {
+    while let Some(number) = broker.purgatory.expired(now.mono) {
+        look_again(broker, now, number, Wake::Expired);
+    }
+}
+
+/// A connection is gone: what it waited for is forgotten.
+pub fn on_disconnect(broker: &mut Broker, _now: Now, conn: ConnId) {
+    broker.purgatory.forget_connection(conn);
+}
+
+fn look_again(broker: &mut Broker, now: Now, number: u64, wake: Wake<'_>) {
+    let Some(mut waiting) = broker.purgatory.waiting.remove(&number) else { return };
+    let answer = match &mut waiting.delayed {
+        Delayed::Produce(delayed) => produce::try_complete(broker, &waiting.context, delayed, wake).map(Response::Produce),
+        Delayed::Fetch(delayed) => fetch::try_complete(broker, now, &waiting.context, delayed, wake).map(Response::Fetch),
+    };
+    let context = answer.is_some().then(|| waiting.context.clone());
+    broker.purgatory.waiting.insert(number, waiting);
+    if let (Some(answer), Some(context)) = (answer, context) {
+        broker.purgatory.take(number);
+        broker.reply(now, &context, answer);
+    }
+}
