@@ -250,6 +250,50 @@ impl GroupBridge {
         }
     }
 
+    fn follow_image(&mut self, now: Now, image: &Image, delta: &ImageDelta) {
+        let topic = image.topic(OFFSETS_TOPIC);
+        let id = topic.map(|topic| topic.id);
+        if id != self.topic {
+            self.give_up_all(now);
+            self.topic = id;
+        }
+        if let Some(count) = topic.and_then(|topic| i32::try_from(topic.partitions.len()).ok()) {
+            self.coordinator.set_partition_count(count);
+        }
+        let gone: BTreeSet<Arc<str>> = delta.topics_deleted.values().map(|topic| topic.name.clone()).collect();
+        if !gone.is_empty() {
+            self.coordinator.on_topics_deleted(now, &gone);
+        }
+    }
+
+    fn follow_replicas(&mut self, now: Now, replicas: &ReplicaManager, changes: &BTreeSet<TopicIdPartition>) {
+        for id in changes.iter().filter(|id| Some(id.topic_id) == self.topic).copied().collect::<Vec<_>>() {
+            self.reconcile(now, replicas, id.partition, id);
+            self.settle(now, replicas, id.partition);
+        }
+    }
+
+    /// Loads some more, and carries the coordinator's outputs out.
+    fn act(&mut self, now: Now, replicas: &mut ReplicaManager) -> Vec<Done> {
+        let mut budget = LOAD_STEP_BYTES;
+        let errors = self.load_step(now, replicas, &mut budget);
+        let mut done: Vec<Done> = errors.into_iter().map(|message| Done::Event(Event::Error { message })).collect();
+        for output in self.coordinator.take_outputs() {
+            match output {
+                Output::Reply { to, response } => {
+                    let caller = self.callers.remove(&to.0);
+                    done.extend(caller.map(|context| Done::Reply(Box::new(context), response_of(response))));
+                }
+                Output::Append { partition, token, timestamp_ms, records } => {
+                    self.append(now, replicas, Append { partition, token, timestamp_ms, records });
+                    done.push(Done::Append);
+                }
+                Output::Event(event) => done.push(Done::Event(event)),
+            }
+        }
+        done
+    }
+
     fn append(&mut self, now: Now, replicas: &mut ReplicaManager, append: Append) {
         let Append { partition, token, timestamp_ms, records } = append;
         let Some(held) = self.partitions.get_mut(&partition) else {
@@ -310,54 +354,33 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
 
 /// The image changed.
 pub(super) fn on_image(broker: &mut Broker, now: Now, delta: &ImageDelta) {
-    let groups = &mut broker.groups;
-    let topic = broker.image.topic(OFFSETS_TOPIC);
-    let id = topic.map(|topic| topic.id);
-    if id != groups.topic {
-        groups.give_up_all(now);
-        groups.topic = id;
-    }
-    if let Some(count) = topic.and_then(|topic| i32::try_from(topic.partitions.len()).ok()) {
-        groups.coordinator.set_partition_count(count);
-    }
-    let gone: BTreeSet<Arc<str>> = delta.topics_deleted.values().map(|topic| topic.name.clone()).collect();
-    if !gone.is_empty() {
-        groups.coordinator.on_topics_deleted(now, &gone);
-    }
+    broker.groups.follow_image(now, &broker.image, delta);
 }
 
 /// Replicas changed: some may have been won, lost or committed.
 pub(super) fn on_changes(broker: &mut Broker, now: Now, changes: &BTreeSet<TopicIdPartition>) {
-    let (groups, replicas) = (&mut broker.groups, &broker.replicas);
-    for id in changes.iter().filter(|id| Some(id.topic_id) == groups.topic).copied().collect::<Vec<_>>() {
-        groups.reconcile(now, replicas, id.partition, id);
-        groups.settle(now, replicas, id.partition);
-    }
+    broker.groups.follow_replicas(now, &broker.replicas, changes);
 }
 
 /// Does what the coordinator wants done. True if there was anything.
 pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
-    let mut budget = LOAD_STEP_BYTES;
-    for message in broker.groups.load_step(now, &broker.replicas, &mut budget) {
-        broker.events.push(Event::Error { message });
-    }
-    let outputs = broker.groups.coordinator.take_outputs();
-    let busy = !outputs.is_empty();
-    for output in outputs {
-        match output {
-            Output::Reply { to, response } => {
-                if let Some(context) = broker.groups.callers.remove(&to.0) {
-                    broker.reply(now, &context, response_of(response));
-                }
-            }
-            Output::Append { partition, token, timestamp_ms, records } => {
-                let append = Append { partition, token, timestamp_ms, records };
-                broker.groups.append(now, &mut broker.replicas, append);
-            }
-            Output::Event(event) => broker.events.push(event),
+    let done = broker.groups.act(now, &mut broker.replicas);
+    let busy = !done.is_empty();
+    for done in done {
+        match done {
+            Done::Reply(context, response) => broker.reply(now, &context, response),
+            Done::Event(event) => broker.events.push(event),
+            Done::Append => {}
         }
     }
     busy
+}
+
+/// What came of an output.
+enum Done {
+    Reply(Box<RequestContext>, Response),
+    Event(Event),
+    Append,
 }
 
 fn response_of(response: GroupResponse) -> Response {
@@ -390,3 +413,7 @@ fn group_config(config: &NodeConfig) -> GroupConfig {
 fn compression(codec: i64) -> Compression {
     u8::try_from(codec).ok().and_then(|id| Compression::from_id(id).ok()).unwrap_or(Compression::None)
 }
+
+#[cfg(test)]
+#[path = "group_bridge_tests.rs"]
+mod tests;

@@ -1,0 +1,233 @@
+//! The bridge over a broker's real replicas on a simulated disk.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use super::*;
+use crate::log::SimDisk;
+use crate::metadata::image::{BrokerImage, PartitionImage, TopicImage};
+use crate::protocol::messages::{
+    KafkaString, OffsetCommitRequestData, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+    OffsetFetchRequestData, OffsetFetchRequestGroup, OffsetFetchRequestTopics,
+};
+use crate::protocol::{Api, RequestHeader};
+use crate::types::NodeId;
+
+const OFFSETS_ID: Id = Id([1; 16]);
+const TOPIC_ID: Id = Id([2; 16]);
+
+/// One broker's replicas and groups.
+struct Site {
+    disk: SimDisk,
+    replicas: ReplicaManager,
+    groups: GroupBridge,
+    image: Image,
+    now: Now,
+    events: Vec<Event>,
+}
+
+fn config(min_isr: &str) -> NodeConfig {
+    let overrides = [("min.insync.replicas", min_isr), ("offsets.topic.num.partitions", "2")];
+    let overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    NodeConfig::new(1, "a-cluster-of-one-broker", overrides.into()).unwrap().with_log_dirs(vec![PathBuf::from("/data")])
+}
+
+fn image_of(leader: NodeId, leader_epoch: i32, isr: &[NodeId]) -> Image {
+    let mut image = Image { offset: 10, ..Image::default() };
+    let broker = |id: NodeId| BrokerImage {
+        id,
+        epoch: 5,
+        incarnation: Id::ZERO,
+        endpoints: Vec::new(),
+        rack: None,
+        fenced: false,
+        in_controlled_shutdown: false,
+        log_dirs: Vec::new(),
+    };
+    for id in [1, 2] {
+        image.brokers.insert(id, Arc::new(broker(id)));
+    }
+    let partition = PartitionImage {
+        leader,
+        leader_epoch,
+        partition_epoch: leader_epoch,
+        replicas: vec![1, 2],
+        isr: isr.to_vec(),
+        ..PartitionImage::default()
+    };
+    for (name, id) in [(OFFSETS_TOPIC, OFFSETS_ID), ("t", TOPIC_ID)] {
+        let topic = TopicImage { name: name.into(), id, partitions: vec![partition.clone(); 2] };
+        image.topic_ids.insert(topic.name.clone(), id);
+        image.topics.insert(id, Arc::new(topic));
+    }
+    image
+}
+
+impl Site {
+    fn new(min_isr: &str, image: Image) -> Site {
+        let now = Now { mono: Duration::from_secs(100), wall_ms: 1_700_000_000_000 };
+        Site::on(SimDisk::new(), min_isr, image, now)
+    }
+
+    fn on(disk: SimDisk, min_isr: &str, image: Image, now: Now) -> Site {
+        let config = config(min_isr);
+        let replicas = ReplicaManager::open(&config, Arc::new(disk.clone()), now).unwrap();
+        let groups = GroupBridge::new(&config, 7);
+        let mut site = Site { disk, replicas, groups, image, now, events: Vec::new() };
+        site.replicas.registered(now, 5, &site.image);
+        site.groups.follow_image(now, &site.image, &ImageDelta::default());
+        assert!(site.drive().is_empty());
+        site
+    }
+
+    /// Another image, as the controller would send it.
+    fn follow(&mut self, image: Image) -> Vec<Response> {
+        let ids = [OFFSETS_ID, TOPIC_ID]
+            .into_iter()
+            .flat_map(|topic_id| (0..2).map(move |partition| TopicIdPartition { topic_id, partition }));
+        let delta = ImageDelta { partitions_changed: ids.collect(), ..ImageDelta::default() };
+        self.image = image;
+        self.replicas.apply_image(self.now, &self.image, &delta);
+        self.groups.follow_image(self.now, &self.image, &delta);
+        self.drive()
+    }
+
+    /// What the broker's own loop does.
+    fn drive(&mut self) -> Vec<Response> {
+        let mut responses = Vec::new();
+        loop {
+            let changes = self.replicas.take_changes();
+            self.groups.follow_replicas(self.now, &self.replicas, &changes);
+            let done = self.groups.act(self.now, &mut self.replicas);
+            if changes.is_empty() && done.is_empty() {
+                return responses;
+            }
+            for done in done {
+                match done {
+                    Done::Reply(_, response) => responses.push(response),
+                    Done::Event(event) => self.events.push(event),
+                    Done::Append => {}
+                }
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        api_key: Api,
+        api_version: i16,
+        act: impl FnOnce(&mut GroupCoordinator, Now, ReplyTo, &ClientInfo, &Image),
+    ) -> Vec<Response> {
+        let header = RequestHeader { api_key, api_version, correlation_id: 1, client_id: Some("app".into()) };
+        let client_host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let context = RequestContext { conn: 1, seq: 1, header, client_host, received: self.now };
+        let to = self.groups.enter(&context).unwrap();
+        act(&mut self.groups.coordinator, self.now, to, &client_info(&context), &self.image);
+        self.drive()
+    }
+
+    /// Commits an offset of t-0 for a simple consumer.
+    fn commit(&mut self, offset: i64) -> Vec<Response> {
+        let partition = OffsetCommitRequestPartition::default().with_committed_offset(offset);
+        let topic = OffsetCommitRequestTopic::default()
+            .with_name(KafkaString::from_static("t"))
+            .with_partitions(vec![partition]);
+        let request = OffsetCommitRequestData::default()
+            .with_group_id(KafkaString::from_static("g"))
+            .with_generation_id_or_member_epoch(-1)
+            .with_topics(vec![topic]);
+        self.ask(Api::OffsetCommit, 9, |groups, now, to, client, image| {
+            groups.offset_commit(now, to, client, &request, image);
+        })
+    }
+
+    fn committed(&mut self) -> Result<i64, ErrorCode> {
+        let topic = OffsetFetchRequestTopics::default()
+            .with_name(KafkaString::from_static("t"))
+            .with_partition_indexes(vec![0]);
+        let group = OffsetFetchRequestGroup::default()
+            .with_group_id(KafkaString::from_static("g"))
+            .with_topics(Some(vec![topic]));
+        let request = OffsetFetchRequestData::default().with_groups(vec![group]);
+        let responses = self.ask(Api::OffsetFetch, 9, |groups, now, to, client, image| {
+            groups.offset_fetch(now, to, client, &request, image);
+        });
+        let [Response::OffsetFetch(response)] = &responses[..] else { panic!("{responses:?}") };
+        let group = &response.groups[0];
+        match ErrorCode::from(group.error_code) {
+            ErrorCode::None => Ok(group.topics[0].partitions[0].committed_offset),
+            error => Err(error),
+        }
+    }
+}
+
+fn commit_error(responses: &[Response]) -> ErrorCode {
+    let [Response::OffsetCommit(response)] = responses else { panic!("{responses:?}") };
+    ErrorCode::from(response.topics[0].partitions[0].error_code)
+}
+
+#[test]
+fn offsets_are_kept_in_the_log_and_found_there_again() {
+    let mut site = Site::new("1", image_of(1, 0, &[1]));
+    for offset in 1..=20 {
+        assert_eq!(commit_error(&site.commit(offset)), ErrorCode::None);
+    }
+    assert_eq!(site.committed(), Ok(20));
+    // Another broker leads, then this one again.
+    assert!(site.follow(image_of(2, 1, &[1, 2])).is_empty());
+    assert_eq!(site.committed(), Err(ErrorCode::NotCoordinator));
+    assert_eq!(commit_error(&site.commit(21)), ErrorCode::NotCoordinator);
+    site.follow(image_of(1, 2, &[1]));
+    assert_eq!(site.committed(), Ok(20));
+    // The broker restarts.
+    site.replicas.shutdown(site.now).unwrap();
+    let mut site = Site::on(site.disk, "1", image_of(1, 3, &[1]), site.now);
+    assert_eq!(site.committed(), Ok(20));
+    assert!(site.events.is_empty());
+    // The topic is gone, and with it the groups.
+    let mut image = image_of(1, 3, &[1]);
+    image.topics.remove(&OFFSETS_ID);
+    image.topic_ids.remove(OFFSETS_TOPIC);
+    site.follow(image);
+    assert_eq!(site.committed(), Err(ErrorCode::NotCoordinator));
+}
+
+#[test]
+fn too_small_an_isr_refuses_commits_but_not_reads() {
+    let mut site = Site::new("2", image_of(1, 0, &[1]));
+    assert_eq!(commit_error(&site.commit(1)), ErrorCode::CoordinatorNotAvailable);
+    assert_eq!(site.committed(), Ok(-1));
+}
+
+#[test]
+fn a_commit_waits_for_the_followers_and_is_lost_with_the_leadership() {
+    let mut site = Site::new("1", image_of(1, 0, &[1, 2]));
+    assert!(site.commit(1).is_empty());
+    assert_eq!(site.committed(), Ok(-1));
+    // Its client does not wait for ever.
+    site.now = site.now.plus(Duration::from_secs(5));
+    site.groups.coordinator.on_tick(site.now);
+    assert_eq!(commit_error(&site.drive()), ErrorCode::CoordinatorNotAvailable);
+    // The follower leaves the ISR: what it held up is committed.
+    assert!(site.commit(2).is_empty());
+    let answers = site.follow(image_of(1, 1, &[1]));
+    assert_eq!(commit_error(&answers), ErrorCode::None);
+    assert_eq!(site.committed(), Ok(2));
+    // And one that another leader cuts short.
+    site.follow(image_of(1, 2, &[1, 2]));
+    assert!(site.commit(3).is_empty());
+    assert_eq!(commit_error(&site.follow(image_of(2, 3, &[1, 2]))), ErrorCode::NotCoordinator);
+}
+
+#[test]
+fn what_a_new_leader_has_beyond_its_high_watermark_is_not_shown_before_it_is_committed() {
+    let mut site = Site::new("1", image_of(1, 0, &[1]));
+    site.commit(1);
+    site.follow(image_of(1, 1, &[1, 2]));
+    assert!(site.commit(2).is_empty());
+    site.follow(image_of(2, 2, &[1, 2]));
+    assert!(site.follow(image_of(1, 3, &[1, 2])).is_empty());
+    assert_eq!(site.committed(), Ok(1));
+    site.follow(image_of(1, 4, &[1]));
+    assert_eq!(site.committed(), Ok(2));
+}
