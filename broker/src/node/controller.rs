@@ -225,7 +225,7 @@ impl Controller {
     fn settle(&mut self, now: Now) {
         loop {
             let outputs = self.quorum.take_outputs();
-            let idle = outputs.is_empty();
+            let (idle, end) = (outputs.is_empty(), self.quorum.log_end_offset());
             for output in outputs {
                 self.on_output(output);
             }
@@ -235,12 +235,13 @@ impl Controller {
             self.release();
             self.take_over(now);
             self.act(now);
-            if idle || self.failure.is_some() {
+            if (idle && self.quorum.log_end_offset() == end) || self.failure.is_some() {
                 break;
             }
         }
         self.register_at_leader(now);
-        self.asked_for = self.next_deadline().unwrap_or(Duration::MAX);
+        // "At once" is a deadline of zero.
+        self.asked_for = self.next_deadline().map_or(Duration::MAX, |deadline| deadline.max(now.mono));
     }
 
     fn on_output(&mut self, output: Output) {

@@ -2,3 +2,6 @@
 
 pub mod controller;
 mod controller_requests;
+
+#[cfg(test)]
+mod controller_tests;

@@ -1,0 +1,320 @@
+//! Three controllers on logs in memory, joined by a network that delivers at once or cuts.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::controller::{Controller, quorum_config};
+use crate::controller::supported_features;
+use crate::metadata::config::{NodeConfig, profile_overrides};
+use crate::metadata::report::Event;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::broker_registration_request::Feature;
+use crate::protocol::messages::create_topics_request::CreatableTopic;
+use crate::protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use crate::protocol::messages::*;
+use crate::quorum::{MemoryElectionStore, MemoryMetadataLog, Quorum};
+use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
+use crate::types::{Id, NodeId, Now};
+
+const VOTERS: [NodeId; 3] = [3000, 3001, 3002];
+const CLIENT: NodeId = 1;
+
+struct Cluster {
+    now: Now,
+    nodes: BTreeMap<NodeId, Controller>,
+    disks: BTreeMap<NodeId, (MemoryMetadataLog, MemoryElectionStore)>,
+    wires: VecDeque<(NodeId, NodeId, PeerMessage)>,
+    cut_off: BTreeSet<NodeId>,
+    answers: BTreeMap<u64, PeerResponse>,
+    events: Vec<(NodeId, Event)>,
+    correlation: u64,
+}
+
+fn text(text: &str) -> KafkaString {
+    KafkaString::from(text.to_owned())
+}
+
+impl Cluster {
+    fn new() -> Cluster {
+        let mut cluster = Cluster {
+            now: Now { mono: Duration::from_secs(10), wall_ms: 1_700_000_000_000 },
+            nodes: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            wires: VecDeque::new(),
+            cut_off: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            events: Vec::new(),
+            correlation: 0,
+        };
+        for id in VOTERS {
+            cluster.start(id);
+        }
+        cluster
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let overrides = profile_overrides("lab").unwrap();
+        let config = NodeConfig::new(id, "test-cluster", overrides).unwrap().with_voters(VOTERS.to_vec());
+        let (log, store) = self.disks.entry(id).or_default().clone();
+        let quorum = Quorum::new(quorum_config(&config), Box::new(log), Box::new(store), id as u64, self.now).unwrap();
+        self.nodes.insert(id, Controller::with_quorum(config, quorum, id as u64, self.now));
+        self.collect(id);
+    }
+
+    fn collect(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let outbox = node.take_outbox();
+        self.wires.extend(outbox.peer.into_iter().map(|(to, message)| (id, to, message)));
+        self.events.extend(outbox.events.into_iter().map(|event| (id, event)));
+        assert_eq!(node.failure(), None);
+    }
+
+    fn deliver(&mut self) {
+        while let Some((from, to, message)) = self.wires.pop_front() {
+            if self.cut_off.contains(&from) || self.cut_off.contains(&to) {
+                continue;
+            }
+            if to == CLIENT {
+                if let PeerMessage::Response { correlation, body } = message {
+                    self.answers.insert(correlation, body);
+                }
+            } else if let Some(node) = self.nodes.get_mut(&to) {
+                node.on_peer_message(self.now, from, message);
+                self.collect(to);
+            }
+        }
+    }
+
+    fn run(&mut self, ms: u64) {
+        let end = self.now.mono + Duration::from_millis(ms);
+        while self.now.mono < end {
+            self.now = self.now.plus(Duration::from_millis(1));
+            for id in VOTERS {
+                let due = self.nodes.get(&id).and_then(Controller::next_deadline);
+                if due.is_some_and(|due| due <= self.now.mono)
+                    && let Some(node) = self.nodes.get_mut(&id)
+                {
+                    node.on_tick(self.now);
+                    self.collect(id);
+                }
+                self.deliver();
+            }
+        }
+    }
+
+    fn active(&self) -> NodeId {
+        let active: Vec<NodeId> = self
+            .nodes
+            .iter()
+            .filter(|(id, node)| node.is_active() && !self.cut_off.contains(id))
+            .map(|(id, _)| *id)
+            .collect();
+        assert_eq!(active.len(), 1, "{active:?}");
+        active[0]
+    }
+
+    fn send(&mut self, to: NodeId, body: PeerRequest) -> u64 {
+        self.correlation += 1;
+        let correlation = self.correlation;
+        self.wires.push_back((CLIENT, to, PeerMessage::Request { correlation, body }));
+        self.deliver();
+        correlation
+    }
+
+    fn ask(&mut self, to: NodeId, body: PeerRequest) -> PeerResponse {
+        let correlation = self.send(to, body);
+        self.run(50);
+        self.answers.remove(&correlation).unwrap()
+    }
+
+    fn register(&mut self, incarnation: u128) -> i64 {
+        let feature = |range: crate::metadata::record::FeatureRange| Feature {
+            name: text(&range.name),
+            min_supported_version: range.min_supported_version,
+            max_supported_version: range.max_supported_version,
+            ..Default::default()
+        };
+        let request = BrokerRegistrationRequestData {
+            broker_id: CLIENT,
+            cluster_id: text("test-cluster"),
+            incarnation_id: Id(incarnation.to_be_bytes()).into(),
+            features: supported_features().into_iter().map(feature).collect(),
+            log_dirs: vec![Id(500u128.to_be_bytes()).into()],
+            ..Default::default()
+        };
+        let active = self.active();
+        match self.ask(active, PeerRequest::BrokerRegistration(Box::new(request))) {
+            PeerResponse::BrokerRegistration(response) => {
+                assert_eq!(response.error_code, 0);
+                response.broker_epoch
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn heartbeat(&mut self, broker_epoch: i64) -> BrokerHeartbeatResponseData {
+        let request = BrokerHeartbeatRequestData {
+            broker_id: CLIENT,
+            broker_epoch,
+            current_metadata_offset: broker_epoch,
+            ..Default::default()
+        };
+        let active = self.active();
+        match self.ask(active, PeerRequest::BrokerHeartbeat(Box::new(request))) {
+            PeerResponse::BrokerHeartbeat(response) => *response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn create(name: &str) -> PeerRequest {
+        let topic = CreatableTopic { name: text(name), num_partitions: 1, replication_factor: 1, ..Default::default() };
+        PeerRequest::CreateTopics(Box::new(CreateTopicsRequestData { topics: vec![topic], ..Default::default() }))
+    }
+
+    fn assert_agreement(&self) {
+        let mut images = self.nodes.values().map(Controller::image);
+        let first = images.next().unwrap();
+        for image in images {
+            assert_eq!(first, image);
+        }
+    }
+}
+
+#[test]
+fn a_cluster_comes_up_and_knows_its_controllers() {
+    let mut cluster = Cluster::new();
+    cluster.run(2_000);
+    let active = cluster.active();
+    let image = cluster.nodes[&active].image();
+    assert_eq!(image.features["metadata.version"], 30);
+    assert_eq!(image.controllers.keys().copied().collect::<Vec<_>>(), VOTERS);
+    cluster.assert_agreement();
+    let elected: Vec<_> =
+        cluster.events.iter().filter(|(_, event)| matches!(event, Event::ControllerElected { .. })).collect();
+    assert_eq!(elected.len(), 1);
+    let reports: Vec<_> =
+        VOTERS.iter().map(|id| cluster.nodes.get_mut(id).unwrap().report(cluster.now).unwrap()).collect();
+    assert!(reports.iter().all(|report| report.leader_id == active && report.image.is_some()));
+    let leader = reports.iter().find(|report| report.role == "leader").unwrap();
+    assert_eq!(leader.voters.len(), 3);
+    let now = cluster.now;
+    assert!(VOTERS.iter().all(|id| cluster.nodes.get_mut(id).unwrap().report(now).is_none()), "nothing new");
+}
+
+#[test]
+fn a_broker_lives_through_a_failover_of_its_controller() {
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let epoch = cluster.register(1);
+    assert!(!cluster.heartbeat(epoch).is_fenced);
+    let old = cluster.active();
+    assert!(
+        matches!(cluster.ask(old, Cluster::create("t")), PeerResponse::CreateTopics(r) if r.topics[0].error_code == 0)
+    );
+    cluster.nodes.remove(&old);
+    cluster.run(1_000);
+    let new = cluster.active();
+    assert_ne!(new, old);
+    assert!(!cluster.heartbeat(epoch).is_fenced, "the new one gives it a full session");
+    let PeerResponse::CreateTopics(again) = cluster.ask(new, Cluster::create("t")) else { panic!() };
+    assert_eq!(again.topics[0].error_code, ErrorCode::TopicAlreadyExists.code());
+    cluster.start(old);
+    cluster.run(1_500);
+    cluster.assert_agreement();
+    let image = cluster.nodes[&new].image().clone();
+    assert!(image.brokers[&CLIENT].fenced, "silent since");
+    assert!(cluster.events.iter().any(|(_, event)| matches!(event, Event::BrokerFenced { .. })));
+}
+
+#[test]
+fn a_standby_says_who_leads() {
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let active = cluster.active();
+    let standby = VOTERS.into_iter().find(|id| *id != active).unwrap();
+    let answer = cluster.ask(standby, Cluster::create("t"));
+    assert!(matches!(answer, PeerResponse::NotController { leader_id } if leader_id == active), "{answer:?}");
+}
+
+#[test]
+fn what_cannot_be_committed_is_not_answered_and_forgotten() {
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    let old = cluster.active();
+    // It goes on alone: what it appends now reaches nobody.
+    let others: Vec<NodeId> = VOTERS.into_iter().filter(|id| *id != old).collect();
+    cluster.cut_off.extend(&others);
+    let asked = cluster.send(old, Cluster::create("lost"));
+    cluster.run(50);
+    assert!(!cluster.answers.contains_key(&asked), "not committed, not answered");
+    cluster.cut_off = BTreeSet::from([old]);
+    cluster.run(1_500);
+    assert_ne!(cluster.active(), old);
+    cluster.cut_off.clear();
+    cluster.run(1_000);
+    cluster.assert_agreement();
+    assert!(cluster.nodes[&old].image().topic("lost").is_none());
+    let told = cluster.events.iter().any(|(_, event)| matches!(event, Event::TopicCreated { .. }));
+    assert!(!told, "what did not happen is not told");
+    let resigned =
+        cluster.events.iter().any(|(id, event)| *id == old && matches!(event, Event::ControllerResigned { .. }));
+    assert!(resigned);
+}
+
+#[test]
+fn leadership_is_handed_over_before_a_stop() {
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let old = cluster.active();
+    let now = cluster.now;
+    cluster.nodes.get_mut(&old).unwrap().begin_shutdown(now);
+    cluster.collect(old);
+    cluster.deliver();
+    let before = cluster.now.mono;
+    while !cluster.nodes[&old].has_handed_over() {
+        cluster.run(1);
+        assert!(cluster.now.mono - before < Duration::from_millis(200));
+    }
+    cluster.run(100);
+    assert_ne!(cluster.active(), old);
+}
+
+#[test]
+fn the_quorum_describes_itself() {
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let active = cluster.active();
+    let request = |topic: &str| {
+        let partitions = vec![PartitionData::default()];
+        let topics = vec![TopicData { topic_name: text(topic), partitions, ..Default::default() }];
+        PeerRequest::DescribeQuorum(Box::new(DescribeQuorumRequestData { topics, ..Default::default() }))
+    };
+    let PeerResponse::DescribeQuorum(answer) = cluster.ask(active, request("__cluster_metadata")) else { panic!() };
+    let partition = &answer.topics[0].partitions[0];
+    assert_eq!((partition.leader_id, partition.error_code, partition.current_voters.len()), (active, 0, 3));
+    assert!(partition.high_watermark > 0 && partition.leader_epoch > 0);
+    assert_eq!(answer.nodes.len(), 3);
+    let PeerResponse::DescribeQuorum(answer) = cluster.ask(active, request("t")) else { panic!() };
+    assert_eq!(answer.topics[0].partitions[0].error_code, ErrorCode::UnknownTopicOrPartition.code());
+    let standby = VOTERS.into_iter().find(|id| *id != active).unwrap();
+    assert!(matches!(cluster.ask(standby, request("__cluster_metadata")), PeerResponse::NotController { .. }));
+}
+
+#[test]
+fn a_registration_survives_a_restart_of_all_controllers() {
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let epoch = cluster.register(1);
+    cluster.nodes.clear();
+    cluster.wires.clear();
+    for id in VOTERS {
+        cluster.start(id);
+    }
+    cluster.run(1_000);
+    assert!(!cluster.heartbeat(epoch).is_fenced);
+    let second = cluster.register(2);
+    assert!(second > epoch);
+    assert!(cluster.heartbeat(epoch).error_code == ErrorCode::StaleBrokerEpoch.code());
+}
