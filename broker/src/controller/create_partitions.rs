@@ -13,7 +13,6 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use crate::protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use crate::protocol::messages::{CreatePartitionsRequestData, CreatePartitionsResponseData, KafkaString};
-use crate::types::NodeId;
 
 impl ControllerState {
     /// CreatePartitions.

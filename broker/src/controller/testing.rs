@@ -12,7 +12,9 @@ use crate::metadata::{ImageDelta, MetadataRecord};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
 use crate::protocol::messages::broker_registration_request::{Feature, Listener};
-use crate::protocol::messages::create_topics_request::CreatableTopic;
+use crate::protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
 use crate::protocol::messages::*;
 use crate::types::{Id, NodeId, Now};
 
@@ -189,12 +191,9 @@ impl Harness {
 
     /// One partition with these replicas.
     pub(super) fn create_at(&mut self, name: &str, replicas: &[NodeId], configs: &[(&str, &str)]) {
-        let assignment = create_topics_request::CreatableReplicaAssignment {
-            partition_index: 0,
-            broker_ids: replicas.to_vec(),
-            ..Default::default()
-        };
-        let config = |(key, value): &(&str, &str)| create_topics_request::CreatableTopicConfig {
+        let assignment =
+            CreatableReplicaAssignment { partition_index: 0, broker_ids: replicas.to_vec(), ..Default::default() };
+        let config = |(key, value): &(&str, &str)| CreatableTopicConfig {
             name: text(key),
             value: Some(text(value)),
             ..Default::default()

@@ -24,12 +24,15 @@ pub struct Image {
     /// Topic ids by name.
     pub topic_ids: BTreeMap<Arc<str>, Id>,
     /// Dynamic configs: (resource type, resource name) → key → value. Types as `org.apache.kafka.common.config.ConfigResource.Type`.
-    pub configs: BTreeMap<(i8, Arc<str>), Arc<BTreeMap<String, String>>>,
+    pub configs: Configs,
     /// Finalized features: name → level (`metadata.version`, `group.version`, …).
     pub features: BTreeMap<String, i16>,
     /// First producer id that no broker has been given.
     pub next_producer_id: i64,
 }
+
+/// Configs by resource, as in [`Image::configs`].
+pub type Configs = BTreeMap<(i8, Arc<str>), Arc<BTreeMap<String, String>>>;
 
 /// A registered broker.
 #[derive(Clone, Debug, PartialEq)]

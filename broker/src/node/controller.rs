@@ -14,11 +14,15 @@ use rand::{Rng, SeedableRng};
 
 use super::controller_requests::{self as requests, Asked};
 use crate::controller::{ControllerState, Decision, QuorumView, describe_quorum};
+use crate::log::disk::Disk;
+use crate::log::{LogDir, LogError};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{ControllerReport, Event};
 use crate::metadata::{ImageDelta, MetadataRecord};
-use crate::quorum::{AppendError, Output, Quorum, QuorumConfig, QuorumError, data_records};
+use crate::quorum::{
+    AppendError, DiskMetadataLog, Output, Quorum, QuorumConfig, QuorumError, QuorumStateFile, data_records,
+};
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::types::{Id, NO_NODE, NodeId, Now};
 
@@ -59,6 +63,20 @@ pub enum ControllerError {
     },
 }
 
+/// Why a controller could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ControllerStartError {
+    /// There is nowhere to keep the metadata log.
+    #[error("it has no log directory")]
+    NoLogDir,
+    /// The directory is another node's, or cannot be read.
+    #[error(transparent)]
+    LogDir(#[from] LogError),
+    /// The metadata log or the vote.
+    #[error(transparent)]
+    Quorum(#[from] QuorumError),
+}
+
 /// An answer, or events, that wait for their records.
 #[derive(Debug)]
 struct Pending {
@@ -94,10 +112,28 @@ pub struct Controller {
     reported: Option<ControllerReport>,
     image_reported: bool,
     leaves: bool,
+    hands_over: bool,
     failure: Option<ControllerError>,
 }
 
 impl Controller {
+    /// A controller with its metadata log in the first of its log directories.
+    pub fn new(
+        config: NodeConfig,
+        disk: Arc<dyn Disk>,
+        seed: u64,
+        now: Now,
+    ) -> Result<Controller, ControllerStartError> {
+        let root = config.log_dirs.first().ok_or(ControllerStartError::NoLogDir)?.clone();
+        // Makes the directory this node's own, or says whose it is.
+        LogDir::open(Arc::clone(&disk), root.clone(), config.node_id, &config.cluster_id, now)?;
+        let quorum_config = quorum_config(&config);
+        let log = DiskMetadataLog::open(Arc::clone(&disk), &root, &quorum_config, now).map_err(QuorumError::from)?;
+        let store = QuorumStateFile::new(disk, &DiskMetadataLog::dir(&root));
+        let quorum = Quorum::new(quorum_config, Box::new(log), Box::new(store), seed, now)?;
+        Ok(Controller::with_quorum(config, quorum, seed, now))
+    }
+
     /// A controller over a member of the quorum that its caller made.
     pub fn with_quorum(config: NodeConfig, quorum: Quorum, seed: u64, now: Now) -> Controller {
         // The same seed at another start must not give the same ids again.
@@ -115,6 +151,7 @@ impl Controller {
             reported: None,
             image_reported: false,
             leaves: false,
+            hands_over: false,
             failure: None,
             config,
             rng,
@@ -193,14 +230,18 @@ impl Controller {
     /// Hands leadership over, if it has it.
     pub fn begin_shutdown(&mut self, now: Now) {
         self.leaves = true;
+        self.hands_over = self.quorum.is_leader();
         self.quorum.resign(now);
         self.settle(now);
     }
 
-    /// Another leads, or there is nobody to hand over to.
+    /// It had nothing to hand over, or another leads now, or there is nobody to hand over to.
     pub fn has_handed_over(&self) -> bool {
         let alone = self.quorum.config().voters.len() <= 1;
-        self.failure.is_some() || alone || self.quorum.leader().is_some_and(|leader| leader != self.config.node_id)
+        self.failure.is_some()
+            || !self.hands_over
+            || alone
+            || self.quorum.leader().is_some_and(|leader| leader != self.config.node_id)
     }
 
     /// Closes its log.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::controller::{Controller, quorum_config};
 use crate::controller::supported_features;
+use crate::log::SimDisk;
 use crate::metadata::config::{NodeConfig, profile_overrides};
 use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
@@ -317,4 +318,38 @@ fn a_registration_survives_a_restart_of_all_controllers() {
     let second = cluster.register(2);
     assert!(second > epoch);
     assert!(cluster.heartbeat(epoch).error_code == ErrorCode::StaleBrokerEpoch.code());
+}
+
+fn alone(disk: &std::sync::Arc<dyn crate::log::disk::Disk>, root: &std::path::Path, now: Now) -> Controller {
+    let config = NodeConfig::new(3000, "test-cluster", profile_overrides("lab").unwrap())
+        .unwrap()
+        .with_voters(vec![3000])
+        .with_log_dirs(vec![root.to_owned()]);
+    Controller::new(config, disk.clone(), 5, now).unwrap()
+}
+
+#[test]
+fn a_controller_alone_finds_on_its_disk_what_it_committed() {
+    let sim = SimDisk::new();
+    let disk: std::sync::Arc<dyn crate::log::disk::Disk> = std::sync::Arc::new(sim.clone());
+    let root = std::path::Path::new("/data");
+    let mut cluster = Cluster::new();
+    cluster.nodes = BTreeMap::from([(3000, alone(&disk, root, cluster.now))]);
+    cluster.wires.clear();
+    cluster.run(500);
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    cluster.ask(3000, Cluster::create("t"));
+    let image = cluster.nodes[&3000].image().clone();
+    assert!(image.topic("t").is_some());
+    cluster.nodes.clear();
+    sim.power_loss();
+    cluster.nodes = BTreeMap::from([(3000, alone(&disk, root, cluster.now))]);
+    cluster.run(500);
+    let again = cluster.nodes[&3000].image().clone();
+    assert_eq!((&again.topics, &again.brokers, &again.features), (&image.topics, &image.brokers, &image.features));
+    assert!(cluster.nodes[&3000].is_active());
+    let mut other = NodeConfig::new(3001, "test-cluster", BTreeMap::new()).unwrap().with_voters(vec![3001]);
+    other.log_dirs = vec![root.to_owned()];
+    assert!(Controller::new(other, disk, 5, cluster.now).is_err(), "another node's directory");
 }
