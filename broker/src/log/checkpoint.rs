@@ -188,6 +188,14 @@ mod tests {
     }
 
     #[test]
+    fn small_files_as_kafka_writes_them() {
+        let mut id = [0; 16];
+        (id[7], id[15]) = (1, 2);
+        assert_eq!(encode_partition_metadata(Id(id)), "version: 0\ntopic_id: AAAAAAAAAAEAAAAAAAAAAg");
+        assert_eq!(encode_clean_shutdown(12), r#"{"version":0,"brokerEpoch":12}"#);
+    }
+
+    #[test]
     fn clean_shutdown_marker() {
         let disk = SimDisk::new();
         let path = Path::new("/.kafka_cleanshutdown");

@@ -24,6 +24,9 @@ mod timestamps;
 mod transactions;
 mod truncate;
 
+#[cfg(test)]
+mod tests;
+
 pub use append::{AppendInfo, AppendOrigin};
 pub use checkpoint::MetaProperties;
 pub use config::LogConfig;

@@ -37,6 +37,8 @@ pub struct Log {
     pub(super) last_flush: Duration,
     /// The directory has names that are not durable yet.
     pub(super) new_names: bool,
+    /// A truncation is not durable yet.
+    pub(super) cut_unflushed: bool,
     /// So has the directory's parent: the directory itself is new.
     pub(super) new_dir: bool,
     /// `partition.metadata` is not durable yet.
@@ -279,6 +281,14 @@ impl Log {
         if due { self.flush(now) } else { Ok(()) }
     }
 
+    fn has_unflushed(&self) -> bool {
+        self.recovery_point < self.log_end_offset
+            || self.cut_unflushed
+            || self.new_names
+            || self.epochs_dirty
+            || self.topic_id_dirty
+    }
+
     pub(super) fn flush_now(&mut self, now: Now) -> Result<(), LogError> {
         let first =
             self.segments.partition_point(|segment| segment.base_offset <= self.recovery_point).saturating_sub(1);
@@ -310,6 +320,7 @@ impl Log {
             self.store.disk.sync_dir(&self.store.dir).map_err(LogError::io(&self.store.dir))?;
             self.new_names = false;
         }
+        self.cut_unflushed = false;
         self.recovery_point = self.log_end_offset;
         self.max_recovery_point = self.max_recovery_point.max(self.recovery_point);
         self.last_flush = now.mono;
@@ -328,7 +339,7 @@ impl Log {
             if let Some(active) = log.segments.last_mut() {
                 active.complete(&log.store)?;
             }
-            if log.recovery_point < log.log_end_offset || log.new_names || log.epochs_dirty || log.topic_id_dirty {
+            if log.has_unflushed() {
                 log.flush_now(now)?;
                 let (store, active) = (&log.store, log.segments.last_mut());
                 active.map_or(Ok(()), |active| active.flush(store, true))?;

@@ -59,7 +59,9 @@ impl Log {
         now: Now,
     ) -> Result<Log, LogError> {
         let is_new = !disk.exists(&dir);
-        disk.create_dir_all(&dir).map_err(LogError::io(&dir))?;
+        if is_new {
+            disk.create_dir_all(&dir).map_err(LogError::io(&dir))?;
+        }
         let store = Store { disk, dir };
         let (topic_id, topic_id_dirty) = settle_topic_id(&store, topic_id)?;
         let found = look_around(&store)?;
@@ -77,6 +79,7 @@ impl Log {
             recovery_point,
             max_recovery_point: recovery_point,
             last_flush: Duration::ZERO,
+            cut_unflushed: false,
             new_names: is_new,
             new_dir: is_new,
             topic_id_dirty,
@@ -107,9 +110,14 @@ impl Log {
                 continue;
             }
             let (mut segment, sound) = Segment::load(&self.store, base, now.wall_ms)?;
-            if !sound || (!recovery.clean_shutdown && index >= unflushed) {
+            let unclean = !recovery.clean_shutdown && index >= unflushed;
+            if !sound || unclean {
+                if unclean && index == unflushed {
+                    // What the file says from here on may be older or newer than the batches.
+                    self.epochs.truncate_from_end(base.saturating_add(1));
+                }
                 rebuilt_from.get_or_insert(base);
-                cut = self.recover_segment(&mut segment, epochs_known)? > 0;
+                cut = self.recover_segment(&mut segment, unclean)? > 0;
             }
             segment.release_indexes();
             if index + 1 < bases.len() {
@@ -128,12 +136,12 @@ impl Log {
             epochs_known = true;
         }
         let before = self.epochs.clone();
-        self.epochs.truncate_from_end(self.log_end_offset);
         self.epochs.truncate_from_start(self.log_start_offset);
+        self.epochs.truncate_from_end(self.log_end_offset);
         if self.epochs != before || rebuilt_from.is_some() && epochs_known {
             self.write_epochs()?;
         }
-        self.load_producers(found, rebuilt_from.is_some())
+        self.load_producers(found, rebuilt_from)
     }
 
     /// Where the log begins and ends, now that its segments are known; makes the first segment if there is none.
@@ -153,18 +161,17 @@ impl Log {
         self.log_start_offset = self.log_start_offset.max(first);
         self.log_end_offset = self.segments.last().map_or(0, |segment| segment.next_offset).max(self.log_start_offset);
         self.size_bytes = self.segments.iter().map(|segment| segment.size_bytes).sum();
-        self.recovery_point = recovery.recovery_point.clamp(0, self.log_end_offset);
-        if recovery.clean_shutdown {
-            self.recovery_point = self.log_end_offset;
-        }
+        // After a crash the checkpoint may be older than a truncation in its segment: only what lies before that is surely durable.
+        let checked =
+            self.segments.partition_point(|segment| segment.base_offset <= recovery.recovery_point).saturating_sub(1);
+        let durable = self.segments.get(checked).map_or(0, |segment| segment.base_offset);
+        self.recovery_point =
+            if recovery.clean_shutdown { self.log_end_offset } else { durable.min(recovery.recovery_point.max(0)) };
         self.max_recovery_point = self.max_recovery_point.max(self.recovery_point);
         Ok(())
     }
 
-    fn recover_segment(&mut self, segment: &mut Segment, epochs_known: bool) -> Result<u64, LogError> {
-        if epochs_known {
-            self.epochs.truncate_from_end(segment.base_offset.saturating_add(1));
-        }
+    fn recover_segment(&mut self, segment: &mut Segment, with_epochs: bool) -> Result<u64, LogError> {
         let epochs = &mut self.epochs;
         let mut last_epoch = -1;
         segment.recover(&self.store, self.config.index_interval_bytes, &mut |header, _| {
@@ -173,7 +180,9 @@ impl Log {
                 return Ok(false); // What an older leader wrote, laid bare again by a truncation that did not survive.
             }
             last_epoch = last_epoch.max(epoch);
-            epochs.assign(epoch, header.base_offset);
+            if with_epochs {
+                epochs.assign(epoch, header.base_offset);
+            }
             Ok(true)
         })
     }
@@ -212,19 +221,21 @@ impl Log {
         self.write_epochs()
     }
 
-    /// The newest snapshot that is sound and not past the end, then the batches after it.
-    fn load_producers(&mut self, found: &Found, rebuilt: bool) -> Result<(), LogError> {
+    /// The newest snapshot that is sound and not past the end (nor past the first segment that was rebuilt, since its batches tell
+    /// anew which transactions were aborted), then the batches after it.
+    fn load_producers(&mut self, found: &Found, rebuilt_from: Option<i64>) -> Result<(), LogError> {
+        let limit = rebuilt_from.unwrap_or(i64::MAX).min(self.log_end_offset);
         for &offset in found.snapshots.iter().rev() {
             if self.last_snapshot_offset >= 0 {
                 // Older ones are of use at the start of a segment only: for truncations.
                 if !self.segments.iter().any(|segment| segment.base_offset == offset) {
                     self.store.remove_if_there(offset, SNAPSHOT)?;
                 }
-            } else if offset > self.log_end_offset || !self.load_snapshot(offset)? {
+            } else if offset > limit || !self.load_snapshot(offset)? {
                 self.store.remove_if_there(offset, SNAPSHOT)?;
             }
         }
-        self.replay_producers(rebuilt)
+        self.replay_producers(rebuilt_from.is_some())
     }
 
     /// False if the snapshot is damaged.
@@ -239,7 +250,7 @@ impl Log {
 
     /// Takes in the batches after the newest snapshot. `rebuild_txn_indexes` also notes the transactions that they abort.
     pub(super) fn replay_producers(&mut self, rebuild_txn_indexes: bool) -> Result<(), LogError> {
-        let from = self.last_snapshot_offset.max(self.log_start_offset);
+        let from = self.last_snapshot_offset;
         let mut producers = std::mem::take(&mut self.producers);
         let store = &self.store;
         for segment in self.segments.iter_mut().filter(|segment| segment.next_offset > from) {

@@ -14,7 +14,12 @@ impl Log {
             if offset < log.segments.first().map_or(0, |segment| segment.base_offset) {
                 log.restart_at(offset.max(0))?;
             } else if offset < log.log_end_offset {
+                let visible_from = log.log_start_offset.min(offset);
                 log.cut(offset)?;
+                if log.log_end_offset < visible_from {
+                    // The batch that was cut began before the log start: nothing that may be seen is left.
+                    log.restart_at(visible_from)?;
+                }
             } else if log.epochs.truncate_from_end(log.log_end_offset) {
                 // An epoch that this replica began as a leader, and in which it never wrote.
                 log.write_epochs()?;
@@ -40,6 +45,7 @@ impl Log {
         self.log_start_offset = self.log_start_offset.min(self.log_end_offset);
         self.size_bytes = self.segments.iter().map(|segment| segment.size_bytes).sum();
         self.recovery_point = self.recovery_point.min(self.log_end_offset);
+        self.cut_unflushed = true;
         if self.epochs.truncate_from_end(self.log_end_offset) {
             self.write_epochs()?;
         }

@@ -14,6 +14,9 @@ mod error;
 mod record;
 pub mod varint;
 
+#[cfg(test)]
+mod tests;
+
 pub use batch::{
     BatchHeader, Batches, HEADER_BYTES, LENGTH_PREFIX_BYTES, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE,
     TimestampType, batches, next_sequence, set_base_offset, set_leader_epoch, set_log_append_time, validate,
