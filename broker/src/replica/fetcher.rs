@@ -162,6 +162,8 @@ impl Fetcher {
         if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.deadline <= now) {
             self.in_flight = None;
             self.failed(now, back_off);
+        } else if self.retry_at <= now {
+            self.retry_at = Duration::ZERO;
         }
     }
 

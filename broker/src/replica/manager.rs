@@ -341,15 +341,13 @@ impl ReplicaManager {
 
     /// `flush.ms`, and the directories of deleted logs.
     fn flush_and_delete(&mut self, now: Now) {
-        let ids: Vec<TopicIdPartition> = self.partitions.keys().copied().collect();
-        for id in ids {
-            let Some(partition) = self.partitions.get(&id).filter(|partition| !partition.is_offline()) else {
-                continue;
-            };
-            let Some(log) = self.dir.log_mut(partition.name()) else { continue };
-            if let Err(error) = log.flush_if_due(now) {
-                self.fail_log(&id, error.to_string());
-            }
+        let failed = self.dir.logs_mut().filter(|log| log.offline().is_none()).filter_map(|log| {
+            let error = log.flush_if_due(now).err()?;
+            let id = TopicIdPartition { topic_id: log.topic_id()?, partition: log.topic_partition().partition };
+            Some((id, error.to_string()))
+        });
+        for (id, cause) in failed.collect::<Vec<_>>() {
+            self.fail_log(&id, cause);
         }
         if let Err(error) = self.dir.delete_due(now) {
             self.events.push(Event::Error { message: format!("a deleted log could not be removed: {error}") });

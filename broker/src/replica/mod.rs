@@ -19,6 +19,8 @@ mod serve;
 mod sim;
 #[cfg(test)]
 mod sim_controller;
+#[cfg(test)]
+mod tests;
 mod transition;
 
 pub use isr::{BrokerStanding, Brokers};

@@ -135,6 +135,13 @@ impl PeerSession {
         }
     }
 
+    /// A request has come: all that there may be to tell is looked at, and not only what happens from now on.
+    pub fn wait(&mut self, waiting: Waiting) {
+        self.waiting = Some(waiting);
+        self.fresh.clear();
+        self.fresh.extend(&self.queue);
+    }
+
     /// One partition.
     pub fn held(&self, id: &TopicIdPartition) -> Option<&Held> {
         self.held.get(id)

@@ -44,7 +44,7 @@ impl ReplicaManager {
         let wait = std::time::Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
         if let Some(session) = self.peers.get_mut(&from) {
             let deadline = if request.min_bytes <= 0 { now.mono } else { now.mono + wait };
-            session.waiting = Some(Waiting { correlation, deadline, max_bytes: request.max_bytes });
+            session.wait(Waiting { correlation, deadline, max_bytes: request.max_bytes });
         }
         self.answer_peers(now);
     }

@@ -62,6 +62,14 @@ impl SimController {
         self.commit();
     }
 
+    pub fn delete_topic(&mut self, id: &Id) -> Arc<TopicImage> {
+        let topic = self.image.topics.remove(id).unwrap();
+        self.image.topic_ids.remove(&topic.name);
+        self.delta.topics_deleted.insert(*id, topic.clone());
+        self.commit();
+        topic
+    }
+
     pub fn ids(&self) -> Vec<TopicIdPartition> {
         let topics = self.image.topics.values();
         topics
