@@ -590,7 +590,7 @@ impl Sim {
 
     fn run(seed: u64) -> Stats {
         let mut sim = Sim::new(seed);
-        while sim.now.mono < Duration::from_secs(15) {
+        while sim.now.mono < Duration::from_secs(10) {
             sim.step();
         }
         sim.calm_down();
