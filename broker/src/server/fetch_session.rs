@@ -108,8 +108,7 @@ impl Session {
     /// Takes in what the client is about to be told; true if it is news.
     fn is_news(&mut self, key: &FetchKey, told: &Told) -> bool {
         let Some(cached) = self.cached.get_mut(key) else { return true };
-        let changed =
-            cached.high_watermark != told.high_watermark || cached.log_start_offset != told.log_start_offset;
+        let changed = cached.high_watermark != told.high_watermark || cached.log_start_offset != told.log_start_offset;
         // After an error the next sound answer is news, whatever it says.
         cached.high_watermark = if told.is_error { -1 } else { told.high_watermark };
         cached.log_start_offset = told.log_start_offset;
@@ -359,5 +358,131 @@ impl FetchSessions {
     /// Partitions held by all sessions.
     pub fn cached_partitions(&self) -> usize {
         self.cached_partitions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::messages::KafkaString;
+    use crate::protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+
+    fn at(seconds: u64) -> Now {
+        Now { mono: Duration::from_secs(seconds), wall_ms: 0 }
+    }
+
+    fn sessions(slots: &str) -> FetchSessions {
+        let overrides = [("max.incremental.fetch.session.cache.slots".to_owned(), slots.to_owned())].into();
+        FetchSessions::new(&NodeConfig::new(1, "sessions", overrides).unwrap(), 7)
+    }
+
+    fn request(session_id: i32, session_epoch: i32, partitions: &[(i32, i64)]) -> FetchRequestData {
+        let partitions = partitions
+            .iter()
+            .map(|&(partition, fetch_offset)| FetchPartition { partition, fetch_offset, ..FetchPartition::default() })
+            .collect();
+        let topic = KafkaString::from_static("t");
+        let topics = vec![FetchTopic { topic, partitions, ..FetchTopic::default() }];
+        FetchRequestData { session_id, session_epoch, topics, ..FetchRequestData::default() }
+    }
+
+    fn told(high_watermark: i64, has_records: bool) -> Told {
+        Told { high_watermark, log_start_offset: 0, has_records, is_error: false }
+    }
+
+    /// Answers a request as if each partition had this to tell; which partitions stay in the answer, and the session.
+    fn answer(sessions: &mut FetchSessions, now: Now, plan: &FetchPlan, each: &[Told]) -> (i32, Vec<i32>) {
+        let told: Vec<(FetchKey, Told)> =
+            plan.partitions.iter().zip(each).map(|((key, _), told)| (key.clone(), *told)).collect();
+        let mut kept = vec![true; told.len()];
+        let id = sessions.shape(now, plan, &told, |index, keep| kept[index] = keep).unwrap();
+        let left = told.iter().zip(kept).filter(|(_, keep)| *keep).map(|((key, _), _)| key.partition).collect();
+        (id, left)
+    }
+
+    fn begin(sessions: &mut FetchSessions, now: Now, count: i32) -> i32 {
+        let partitions: Vec<(i32, i64)> = (0..count).map(|partition| (partition, 0)).collect();
+        let plan = sessions.plan(now, &request(0, 0, &partitions), false).unwrap();
+        answer(sessions, now, &plan, &vec![told(0, false); partitions.len()]).0
+    }
+
+    #[test]
+    fn a_session_tells_only_what_is_news() {
+        let mut cache = sessions("10");
+        let id = begin(&mut cache, at(0), 3);
+        assert_ne!(id, 0);
+        let plan = cache.plan(at(1), &request(id, 1, &[]), false).unwrap();
+        assert_eq!(plan.partitions.len(), 3, "all are looked at");
+        let (same, left) = answer(&mut cache, at(1), &plan, &[told(0, false), told(5, false), told(0, false)]);
+        assert_eq!((same, left), (id, vec![1]));
+        let plan = cache.plan(at(2), &request(id, 2, &[]), false).unwrap();
+        assert_eq!(answer(&mut cache, at(2), &plan, &[told(0, false), told(5, false), told(0, false)]).1, [0; 0]);
+    }
+
+    #[test]
+    fn who_was_served_stands_last() {
+        let mut cache = sessions("10");
+        let id = begin(&mut cache, at(0), 3);
+        let plan = cache.plan(at(1), &request(id, 1, &[]), false).unwrap();
+        answer(&mut cache, at(1), &plan, &[told(1, true), told(0, false), told(0, false)]);
+        let plan = cache.plan(at(2), &request(id, 2, &[(0, 1)]), false).unwrap();
+        let order: Vec<i32> = plan.partitions.iter().map(|(key, _)| key.partition).collect();
+        assert_eq!(order, [1, 2, 0]);
+        assert_eq!(plan.partitions[2].1.offset, 1, "and what the request names is taken over");
+    }
+
+    #[test]
+    fn epochs_ids_and_topic_ids_must_fit() {
+        let mut cache = sessions("10");
+        let id = begin(&mut cache, at(0), 1);
+        let error =
+            |cache: &mut FetchSessions, request: &FetchRequestData, by_id| cache.plan(at(1), request, by_id).err();
+        assert_eq!(error(&mut cache, &request(id, 2, &[]), false), Some(ErrorCode::InvalidFetchSessionEpoch));
+        assert_eq!(error(&mut cache, &request(id + 1, 1, &[]), false), Some(ErrorCode::FetchSessionIdNotFound));
+        assert_eq!(error(&mut cache, &request(id, 1, &[]), true), Some(ErrorCode::FetchSessionTopicIdError));
+        let plan = cache.plan(at(1), &request(id, 1, &[]), false).unwrap();
+        cache.plan(at(1), &request(id, 2, &[]), false).unwrap();
+        let late = cache.shape(at(1), &plan, &[], |_, _| {});
+        assert_eq!(late, Err(ErrorCode::InvalidFetchSessionEpoch), "the session went on without it");
+    }
+
+    #[test]
+    fn a_session_ends_when_it_is_closed_or_empty() {
+        let mut cache = sessions("10");
+        let id = begin(&mut cache, at(0), 2);
+        let plan = cache.plan(at(1), &request(id, -1, &[(0, 0)]), false).unwrap();
+        assert_eq!((plan.mode, cache.len()), (FetchMode::Sessionless, 0));
+        let id = begin(&mut cache, at(0), 2);
+        let mut forget = request(id, 1, &[]);
+        let topic = KafkaString::from_static("t");
+        forget.forgotten_topics_data = vec![ForgottenTopic { topic, partitions: vec![0, 1], ..Default::default() }];
+        let plan = cache.plan(at(1), &forget, false).unwrap();
+        assert_eq!((plan.mode, plan.partitions.len(), cache.len()), (FetchMode::Sessionless, 0, 0));
+        assert_eq!(cache.cached_partitions(), 0);
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_evicts_as_kafka_does() {
+        let mut cache = sessions("2");
+        let small = begin(&mut cache, at(0), 1);
+        let large = begin(&mut cache, at(0), 5);
+        assert_eq!(begin(&mut cache, at(10), 9), 0, "nobody had his time yet");
+        cache.plan(at(100), &request(small, 1, &[]), false).unwrap();
+        cache.plan(at(100), &request(large, 1, &[]), false).unwrap();
+        assert_eq!(begin(&mut cache, at(121), 1), 0, "a small one for a small one is no gain");
+        assert_ne!(begin(&mut cache, at(121), 2), 0, "the smallest makes room for a larger one");
+        assert!(cache.plan(at(121), &request(small, 2, &[]), false).is_err());
+        cache.plan(at(200), &request(large, 2, &[]), false).unwrap();
+        assert_ne!(begin(&mut cache, at(300), 1), 0, "what was not used for two minutes makes room for any");
+        assert_eq!(cache.len(), 2);
+        assert_eq!(cache.cached_partitions(), 6);
+    }
+
+    #[test]
+    fn a_partition_named_twice_counts_once() {
+        let mut cache = sessions("10");
+        let plan = cache.plan(at(0), &request(0, 0, &[(4, 1), (4, 2)]), false).unwrap();
+        assert_eq!(plan.partitions.len(), 1);
+        assert_eq!(plan.partitions[0].1.offset, 2);
     }
 }

@@ -18,7 +18,7 @@ use crate::protocol::messages::{
     produce_response as wire,
 };
 use crate::protocol::{ErrorCode, Response};
-use crate::records::{self, BatchHeader, Compression};
+use crate::records::{BatchHeader, Compression};
 use crate::replica::{AppendError, Appended};
 use crate::types::{Id, Now, TopicIdPartition};
 
@@ -57,7 +57,7 @@ struct TopicParts {
 }
 
 /// A produce with acks=all that waits for its in-sync replicas.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DelayedProduce {
     topics: Vec<TopicParts>,
 }
@@ -85,12 +85,7 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     }
 }
 
-fn append_all(
-    broker: &mut Broker,
-    context: &RequestContext,
-    now: Now,
-    request: ProduceRequestData,
-) -> Vec<TopicParts> {
+fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, request: ProduceRequestData) -> Vec<TopicParts> {
     let version = context.header.api_version;
     let acks = request.acks;
     let refusal = request_refusal(&request);

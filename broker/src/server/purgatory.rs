@@ -157,13 +157,68 @@ pub fn on_disconnect(broker: &mut Broker, _now: Now, conn: ConnId) {
 fn look_again(broker: &mut Broker, now: Now, number: u64, wake: Wake<'_>) {
     let Some(mut waiting) = broker.purgatory.waiting.remove(&number) else { return };
     let answer = match &mut waiting.delayed {
-        Delayed::Produce(delayed) => produce::try_complete(broker, &waiting.context, delayed, wake).map(Response::Produce),
-        Delayed::Fetch(delayed) => fetch::try_complete(broker, now, &waiting.context, delayed, wake).map(Response::Fetch),
+        Delayed::Produce(delayed) => {
+            produce::try_complete(broker, &waiting.context, delayed, wake).map(Response::Produce)
+        }
+        Delayed::Fetch(delayed) => {
+            fetch::try_complete(broker, now, &waiting.context, delayed, wake).map(Response::Fetch)
+        }
     };
     let context = answer.is_some().then(|| waiting.context.clone());
     broker.purgatory.waiting.insert(number, waiting);
     if let (Some(answer), Some(context)) = (answer, context) {
         broker.purgatory.take(number);
         broker.reply(now, &context, answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Api, RequestHeader};
+    use crate::types::Id;
+
+    fn context(conn: ConnId) -> RequestContext {
+        let header = RequestHeader { api_key: Api::Fetch, api_version: 12, correlation_id: 1, client_id: None };
+        RequestContext { conn, seq: 0, header, client_host: [127, 0, 0, 1].into(), received: Now::default() }
+    }
+
+    fn id(partition: i32) -> TopicIdPartition {
+        TopicIdPartition { topic_id: Id([1; 16]), partition }
+    }
+
+    fn wait(purgatory: &mut Purgatory, conn: ConnId, deadline_ms: u64, partitions: &[i32]) {
+        let watched = partitions.iter().map(|partition| id(*partition)).collect();
+        let deadline = Duration::from_millis(deadline_ms);
+        purgatory.wait(&context(conn), deadline, watched, Delayed::Produce(DelayedProduce::default())).unwrap();
+    }
+
+    #[test]
+    fn requests_are_found_by_partition_deadline_and_connection() {
+        let mut purgatory = Purgatory::default();
+        wait(&mut purgatory, 1, 300, &[0, 1, 1]);
+        wait(&mut purgatory, 1, 100, &[1]);
+        wait(&mut purgatory, 2, 200, &[2]);
+        assert_eq!(purgatory.next_deadline(), Some(Duration::from_millis(100)));
+        assert_eq!(purgatory.watching(&BTreeSet::from([id(1)])).len(), 2);
+        assert_eq!(purgatory.expired(Duration::from_millis(99)), None);
+        let first = purgatory.expired(Duration::from_millis(100)).unwrap();
+        purgatory.take(first).unwrap();
+        assert_eq!(purgatory.watching(&BTreeSet::from([id(1)])).len(), 1);
+        purgatory.forget_connection(1);
+        assert_eq!((purgatory.len(), purgatory.watched), (1, 1));
+        purgatory.forget_connection(2);
+        assert!(purgatory.is_empty() && purgatory.watchers.is_empty() && purgatory.deadlines.is_empty());
+        assert!(purgatory.by_connection.is_empty());
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let mut purgatory = Purgatory::default();
+        let many: Vec<i32> = (0..MAX_WATCHED as i32).collect();
+        wait(&mut purgatory, 1, 1, &many);
+        let refused =
+            purgatory.wait(&context(1), Duration::ZERO, vec![id(0)], Delayed::Produce(DelayedProduce::default()));
+        assert!(refused.is_err());
     }
 }
