@@ -262,6 +262,9 @@ fn quorum(broken: bool) -> Quorum {
         state: NodeState::Running,
         role: if id == 3001 { "leader" } else { "follower" }.into(),
         log_end_offset,
+        epoch: 4,
+        high_watermark: 18_933,
+        leader_id: 3001,
     };
     let observer = |id: i32| Observer { id, log_end_offset: if broken && id == 2 { 18_204 } else { 18_933 } };
     Quorum {
@@ -353,8 +356,8 @@ fn series(broken: bool) -> SeriesStore {
         add(Metric::FetchP99Ms, 7, &|at, n| if killed(at) && id == 2 { f64::NAN } else { 480.0 + 28.0 * n });
     }
     for (metric, while_broken) in [
-        (Metric::UnderReplicatedPartitions, 68.0),
-        (Metric::UnderMinIsrPartitions, 7.0),
+        (Metric::UnderReplicatedPartitions, 99.0),
+        (Metric::UnderMinIsrPartitions, 9.0),
         (Metric::OfflinePartitions, 1.0),
     ] {
         let value = |at_ms: i64| {
@@ -385,7 +388,7 @@ fn series(broken: bool) -> SeriesStore {
         let mut noise = Noise(seed as u64 + 900);
         let value = |at_ms: i64, noise: f64| {
             let since = if broken { (at_ms - KILLED_MS).max(0) as f64 / 1000.0 } else { 0.0 };
-            steady * (0.7 + 0.6 * noise) + since * growth
+            steady * (0.94 + 0.12 * noise) + since * growth
         };
         let points = store.at_ms.iter().map(|at_ms| value(*at_ms, noise.next())).collect();
         store.series.push(Arc::new(Series { metric: Metric::GroupLag, label: group.into(), points }));
@@ -590,7 +593,9 @@ impl Still {
 
 impl Backend for Still {
     fn view(&mut self) -> View {
-        self.view.clone()
+        let view = self.view.clone();
+        self.view.notices.clear();
+        view
     }
 
     fn send(&mut self, command: Command) {

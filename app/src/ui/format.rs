@@ -21,6 +21,18 @@ pub fn compact(value: f64) -> String {
     scaled(value, 1000.0, &["", " k", " M", " G", " T"])
 }
 
+/// At most four characters: `950`, `1.2k`, `52k`, `5.6M`.
+pub fn short(value: i64) -> String {
+    let (value, unit) = match value.unsigned_abs() {
+        0..1_000 => return value.to_string(),
+        1_000..1_000_000 => (value as f64 / 1e3, 'k'),
+        1_000_000..1_000_000_000 => (value as f64 / 1e6, 'M'),
+        _ => (value as f64 / 1e9, 'G'),
+    };
+    let decimals = usize::from(value.abs() < 9.95);
+    format!("{value:.decimals$}{unit}")
+}
+
 /// `0 B`, `12.3 KiB`, `4.5 GiB`.
 pub fn bytes(value: f64) -> String {
     scaled(value, 1024.0, &[" B", " KiB", " MiB", " GiB", " TiB"])
@@ -57,6 +69,10 @@ fn scaled(value: f64, base: f64, units: &[&str]) -> String {
 pub fn millis(value: f64) -> String {
     if !value.is_finite() {
         "–".to_owned()
+    } else if value >= 7_200_000.0 {
+        format!("{:.1} h", value / 3_600_000.0)
+    } else if value >= 120_000.0 {
+        format!("{:.1} min", value / 60_000.0)
     } else if value >= 1000.0 {
         format!("{:.1} s", value / 1000.0)
     } else if value >= 10.0 {
@@ -130,6 +146,7 @@ mod tests {
         assert_eq!(compact(1_234.0), "1.2 k");
         assert_eq!(compact(999_960.0), "1.0 M");
         assert_eq!(compact(123_400.0), "123 k");
+        assert_eq!([short(999), short(1_234), short(51_863), short(5_600_000)], ["999", "1.2k", "52k", "5.6M"]);
         assert_eq!(bytes(0.0), "0 B");
         assert_eq!(bytes(1536.0), "1.5 KiB");
         assert_eq!(byte_rate(1_572_864.0), "1.5 MiB/s");
@@ -141,6 +158,7 @@ mod tests {
         assert_eq!(millis(0.5), "0.50 ms");
         assert_eq!(millis(12.4), "12 ms");
         assert_eq!(millis(1500.0), "1.5 s");
+        assert_eq!(millis(180_000.0), "3.0 min");
         assert_eq!(ago(10_000, 10_000), "now");
         assert_eq!(ago(10_000, 20_000), "now");
         assert_eq!(ago(100_000, 40_000), "1 min");

@@ -22,4 +22,4 @@ mod widgets;
 mod tests;
 
 pub use app::{BrokerscopeApp, Dialog, Options, Screen, ThemeChoice, UnknownScreen};
-pub use backend::Backend;
+pub use backend::{Backend, Live};

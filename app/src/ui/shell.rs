@@ -1,8 +1,10 @@
 //! What stands around every screen: the nav at the left, the status bar at the top.
 
+use std::sync::Arc;
+
 use egui::{
-    Align, Align2, CornerRadius, Frame, Layout, Margin, Panel, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2,
-    vec2,
+    Align, Align2, CornerRadius, Frame, Galley, Layout, Margin, Panel, Rect, Role, Sense, Stroke, Ui, UiBuilder, Vec2,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::app::{Action, Scene, Screen, ThemeChoice};
@@ -159,42 +161,70 @@ pub fn status_bar(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     let style = palette(ui);
     let frame = Frame::new().fill(style.chrome).inner_margin(Margin::symmetric(space::L as i8, 0));
     Panel::top("status").exact_size(size::STATUS_BAR).resizable(false).frame(frame).show(ui, |ui| {
-        ui.horizontal_centered(|ui| {
-            ui.spacing_mut().item_spacing.x = space::M;
-            let model = scene.model;
-            let snapshot = model.snapshot();
-            model.health.pill().show(ui);
-            if snapshot.cluster_id.is_empty() {
-                text::label(ui, "The cluster is starting…", font::body(), style.muted);
-                return;
-            }
-            separator(ui);
-            fact(ui, "Cluster", &snapshot.cluster_id, true, 172.0);
-            button::copy(ui, &snapshot.cluster_id, "the cluster id");
-            fact(ui, "Profile", &snapshot.profile, false, 80.0);
-            if !model.bootstrap.is_empty() {
-                separator(ui);
-                fact(ui, "Bootstrap servers", &short_bootstrap(&model.bootstrap), true, 240.0);
-                button::copy(ui, &model.bootstrap, "the bootstrap servers");
-            }
-            separator(ui);
-            let quorum = &snapshot.quorum;
-            let active = if quorum.leader_id < 0 {
-                "none".to_owned()
-            } else {
-                format!("{} · epoch {}", quorum.leader_id, quorum.epoch)
-            };
-            fact(ui, "Active controller", &active, false, 130.0);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = space::S;
-                troubles(ui, scene, actions);
-            });
-        });
+        let bar = ui.max_rect();
+        let mut right = ui.new_child(UiBuilder::new().max_rect(bar).layout(Layout::right_to_left(Align::Center)));
+        troubles(&mut right, scene, actions);
+        // What must be zero is never covered: the facts at the left give way.
+        let rest = bar.with_max_x(right.min_rect().left() - space::M);
+        let mut left = ui.new_child(UiBuilder::new().max_rect(rest).layout(Layout::left_to_right(Align::Center)));
+        facts(&mut left, scene);
     });
+}
+
+fn facts(ui: &mut Ui, scene: &Scene<'_>) {
+    let style = palette(ui);
+    let model = scene.model;
+    let snapshot = model.snapshot();
+    ui.spacing_mut().item_spacing.x = space::M;
+    model.health.pill().show(ui);
+    if snapshot.cluster_id.is_empty() {
+        text::label(ui, "The cluster is starting…", font::body(), style.muted);
+        return;
+    }
+    let bootstrap = Fact::new(ui, "Bootstrap servers", &short_bootstrap(&model.bootstrap), true, 260.0);
+    let quorum = &snapshot.quorum;
+    let active = match quorum.leader_id {
+        ..0 => "none".to_owned(),
+        id => format!("{id} · epoch {}", quorum.epoch),
+    };
+    let active = Fact::new(ui, "Active controller", &active, false, 140.0);
+    let cluster = Fact::new(ui, "Cluster", &snapshot.cluster_id, true, 180.0);
+    let profile = Fact::new(ui, "Profile", &snapshot.profile, false, 80.0);
+    let gap = 2.0 * space::M + size::LINE;
+    let copy = space::M + size::CONTROL_SMALL;
+    let mut room = ui.available_width() - bootstrap.width - gap - copy;
+    // In the order in which they may be missed: what is wanted most takes its place first.
+    let mut fits = |width: f32| {
+        let fits = room >= width;
+        room -= if fits { width } else { 0.0 };
+        fits
+    };
+    let with_active = fits(active.width + gap);
+    let with_profile = fits(profile.width + gap);
+    let with_cluster = fits(cluster.width + gap + copy);
+    if with_cluster {
+        separator(ui);
+        cluster.show(ui);
+        button::copy(ui, &snapshot.cluster_id, "the cluster id");
+    }
+    if with_profile {
+        separator(ui);
+        profile.show(ui);
+    }
+    if !model.bootstrap.is_empty() {
+        separator(ui);
+        bootstrap.show(ui);
+        button::copy(ui, &model.bootstrap, "the bootstrap servers");
+    }
+    if with_active {
+        separator(ui);
+        active.show(ui);
+    }
 }
 
 /// The totals that must be zero, and the way back when faults are in force. Blank means healthy.
 fn troubles(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing.x = space::S;
     let snapshot = scene.model.snapshot();
     if !snapshot.faults.is_empty() {
         let heal = Button::new("Heal all").with_icon(Icon::Heal).small().show(ui);
@@ -264,17 +294,32 @@ fn separator(ui: &mut Ui) {
 }
 
 /// A caption over a value.
-fn fact(ui: &mut Ui, caption: &str, value: &str, mono: bool, max_width: f32) {
-    let style = palette(ui);
-    let value_font = if mono { font::mono() } else { font::body() };
-    let top = text::line(ui.painter(), caption, font::tiny(), style.faint, max_width);
-    let bottom = text::line(ui.painter(), value, value_font, style.text, max_width);
-    let width = top.size().x.max(bottom.size().x);
-    let (rect, response) = ui.allocate_exact_size(vec2(width, size::STATUS_BAR - space::S), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{caption}: {value}")));
-    let middle = rect.center().y;
-    ui.painter().galley(pos2(rect.left(), middle - top.size().y - 1.0), top, style.faint);
-    ui.painter().galley(pos2(rect.left(), middle + 1.0), bottom, style.text);
+struct Fact {
+    spoken: String,
+    caption: Arc<Galley>,
+    value: Arc<Galley>,
+    width: f32,
+}
+
+impl Fact {
+    fn new(ui: &Ui, caption: &str, value: &str, mono: bool, max_width: f32) -> Fact {
+        let style = palette(ui);
+        let spoken = format!("{caption}: {value}");
+        let value_font = if mono { font::mono() } else { font::body() };
+        let caption = text::line(ui.painter(), caption, font::tiny(), style.faint, max_width);
+        let value = text::line(ui.painter(), value, value_font, style.text, max_width);
+        let width = caption.size().x.max(value.size().x);
+        Fact { spoken, caption, value, width }
+    }
+
+    fn show(self, ui: &mut Ui) {
+        let style = palette(ui);
+        let (rect, response) = ui.allocate_exact_size(vec2(self.width, size::STATUS_BAR - space::S), Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &self.spoken));
+        let middle = rect.center().y;
+        ui.painter().galley(pos2(rect.left(), middle - self.caption.size().y - 1.0), self.caption, style.faint);
+        ui.painter().galley(pos2(rect.left(), middle + 1.0), self.value, style.text);
+    }
 }
 
 /// `127.0.0.1:9092–9094` where all listen on one host on neighbouring ports; the copy button gives the full list.

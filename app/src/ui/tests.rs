@@ -1,1 +1,273 @@
+//! The window driven by accessible names, without a display and without a GPU.
 
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use super::fixture::{self, Still};
+use super::{BrokerscopeApp, Dialog, Options, Screen, ThemeChoice};
+use crate::monitor::command::{Command, FaultKind, FaultRequest, Notice, WorkloadSpec};
+use crate::monitor::view::View;
+
+struct Window {
+    harness: Harness<'static, BrokerscopeApp>,
+    sent: Arc<Mutex<Vec<Command>>>,
+}
+
+impl Window {
+    fn open(view: View, options: Options) -> Window {
+        let still = Still::new(view);
+        let sent = Arc::clone(&still.sent);
+        let mut harness = Harness::builder()
+            .with_size(egui::vec2(1600.0, 1000.0))
+            .build_eframe(|cc| BrokerscopeApp::new(&cc.egui_ctx, Box::new(still), options));
+        harness.run();
+        Window { harness, sent }
+    }
+
+    fn on(view: View, screen: Screen) -> Window {
+        Window::open(view, Options { screen, ..Options::default() })
+    }
+
+    fn click(&mut self, name: &str) {
+        self.harness.get_by_label(name).click();
+        self.harness.run();
+    }
+
+    fn type_into(&mut self, name: &str, text: &str) {
+        self.harness.get_by_label(name).focus();
+        self.harness.run();
+        self.harness.get_by_label(name).type_text(text);
+        self.harness.run();
+    }
+
+    fn shows(&self, part: &str) -> bool {
+        self.harness.query_all_by_label_contains(part).next().is_some()
+    }
+
+    fn sent(&self) -> Vec<Command> {
+        self.sent.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn every_screen_shows_its_facts() {
+    let facts: [(Screen, &[&str]); 6] = [
+        (
+            Screen::Cluster,
+            &[
+                "Broker 2",
+                "Killed",
+                "Controller 3001",
+                "Active",
+                "Out of sync: 99",
+                "Partition map, under-replicated",
+                "884,213",
+            ],
+        ),
+        (Screen::Topics, &["clicks, Under min ISR, 24", "audit, Offline", "orders, Under-replicated, 12"]),
+        (Screen::Topic, &["audit", "1, Offline, none", "Replication factor: 1"]),
+        (
+            Screen::Groups,
+            &["search-indexer, Empty, 0", "fraud-check, Preparing rebalance", "clicks-0", "Nobody is in the group"],
+        ),
+        (
+            Screen::Metrics,
+            &[
+                "Messages in",
+                "kafka_server_BrokerTopicMetrics_Count",
+                "BytesInPerSec",
+                "Under-replicated: 99",
+                "Broker 1 p99",
+            ],
+        ),
+        (Screen::Events, &["Broker 2 was fenced. no heartbeat for 1,512 ms", "Critical"]),
+    ];
+    for (screen, facts) in facts {
+        let window = Window::on(fixture::incident(), screen);
+        for fact in facts {
+            let events_below = screen == Screen::Events && fact.starts_with("Broker 2");
+            assert!(events_below || window.shows(fact), "{screen} does not show '{fact}'");
+        }
+        assert!(window.shows("Unavailable") && window.shows("Bootstrap servers: 127.0.0.1:9092–9094"));
+    }
+}
+
+#[test]
+fn both_themes_and_all_fixtures_paint_on_every_screen() {
+    for view in [View::default(), fixture::empty(), fixture::healthy()] {
+        for screen in Screen::ALL {
+            for theme in [ThemeChoice::Dark, ThemeChoice::Light] {
+                Window::open(view.clone(), Options { screen, theme, ..Options::default() });
+            }
+        }
+    }
+}
+
+#[test]
+fn kill_is_sent_for_the_broker_on_whose_card_it_stands() {
+    let mut window = Window::on(fixture::healthy(), Screen::Cluster);
+    window.click("Kill broker 2");
+    window.click("Pause controller 3001");
+    let fault =
+        |kind, broker, controller| Command::InjectFault(FaultRequest { kind, broker, controller, duration_ms: None });
+    assert_eq!(window.sent(), [fault(FaultKind::Kill, Some(2), None), fault(FaultKind::Pause, None, Some(3001))]);
+}
+
+#[test]
+fn a_killed_broker_can_be_started_and_not_killed_again() {
+    let mut window = Window::on(fixture::incident(), Screen::Cluster);
+    window.click("Kill broker 2");
+    assert_eq!(window.sent(), []);
+    window.click("Start broker 2");
+    window.click("Heal all");
+    assert_eq!(window.sent(), [Command::StartNode(2), Command::HealAllFaults]);
+}
+
+#[test]
+fn one_click_starts_the_demo_workload() {
+    let mut window = Window::on(fixture::empty(), Screen::Cluster);
+    window.click("Start a demo workload");
+    assert_eq!(window.sent(), [Command::StartWorkload(WorkloadSpec::default())]);
+    let mut window = Window::on(fixture::healthy(), Screen::Cluster);
+    window.click("Stop workload 1");
+    assert_eq!(window.sent(), [Command::StopWorkload(1)]);
+}
+
+#[test]
+fn a_topic_is_deleted_only_when_its_name_was_typed() {
+    let dialog = Some(Dialog::DeleteTopic("demo".into()));
+    let mut window = Window::open(fixture::healthy(), Options { screen: Screen::Topics, dialog, ..Options::default() });
+    window.click("Delete topic");
+    window.type_into("Type the topic's name to confirm", "dem");
+    window.click("Delete topic");
+    assert_eq!(window.sent(), []);
+    window.type_into("Type the topic's name to confirm", "o");
+    window.click("Delete topic");
+    assert_eq!(window.sent(), [Command::DeleteTopic { name: "demo".into() }]);
+    assert!(!window.shows("Type the topic's name"));
+}
+
+#[test]
+fn a_topic_is_created_when_all_fields_make_sense() {
+    let mut window = Window::on(fixture::healthy(), Screen::Topics);
+    window.click("Create topic");
+    window.type_into("Name", "orders");
+    assert!(window.shows("There is a topic orders already."));
+    window.type_into("Name", ".v2");
+    window.type_into("Min in-sync replicas", "2");
+    assert!(window.shows("--topic orders.v2 --partitions 6 --replication-factor 3 --config min.insync.replicas=2"));
+    window.harness.key_press(egui::Key::Enter);
+    window.harness.run();
+    let configs = vec![("min.insync.replicas".to_owned(), "2".to_owned())];
+    let name = "orders.v2".to_owned();
+    assert_eq!(window.sent(), [Command::CreateTopic { name, partitions: 6, replication_factor: 3, configs }]);
+}
+
+#[test]
+fn filters_filter() {
+    let mut window = Window::on(fixture::incident(), Screen::Topics);
+    window.type_into("Filter topics", "pay");
+    assert!(window.shows("payments, ") && !window.shows("orders, "));
+    window.click("Clear: Filter topics");
+    assert!(window.shows("orders, "));
+    window.click("Show internal topics");
+    assert!(window.shows("__consumer_offsets, "));
+
+    let mut window = Window::on(fixture::incident(), Screen::Events);
+    window.click("Critical");
+    assert!(window.shows("Critical, ") && !window.shows("Info, "));
+}
+
+#[test]
+fn headers_sort() {
+    let mut window = Window::on(fixture::incident(), Screen::Topics);
+    let order = |window: &Window| {
+        let mut rows: Vec<(i32, String)> = ["audit, ", "clicks, ", "payments, ", "orders, "]
+            .into_iter()
+            .map(|name| (window.harness.get_by_label_contains(name).rect().top() as i32, name.to_owned()))
+            .collect();
+        rows.sort();
+        rows.into_iter().map(|row| row.1).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&window)[0], "audit, ");
+    window.click("Sort by Partitions");
+    assert_eq!(order(&window), ["clicks, ", "orders, ", "payments, ", "audit, "]);
+    window.click("Sort by Partitions");
+    assert_eq!(order(&window)[0], "audit, ");
+}
+
+#[test]
+fn rows_open_topics_by_mouse_and_by_keyboard() {
+    let mut window = Window::on(fixture::incident(), Screen::Topics);
+    window.harness.get_by_label_contains("orders, ").click();
+    window.harness.run();
+    assert_eq!(window.harness.state().screen(), Screen::Topic);
+    assert!(window.shows("Partitions: 12"));
+    window.click("Back to topics");
+    window.harness.run();
+    for key in [egui::Key::Home, egui::Key::ArrowDown, egui::Key::Enter] {
+        window.harness.key_press(key);
+        window.harness.run();
+    }
+    assert_eq!(window.harness.state().screen(), Screen::Topic);
+    assert!(window.shows("Partitions: 24"), "the second row is clicks");
+}
+
+#[test]
+fn the_nav_leads_everywhere_and_the_theme_turns() {
+    let mut window = Window::on(fixture::incident(), Screen::Cluster);
+    for (name, screen) in [
+        ("Topics", Screen::Topics),
+        ("Groups", Screen::Groups),
+        ("Metrics", Screen::Metrics),
+        ("Events", Screen::Events),
+    ] {
+        window.click(name);
+        assert_eq!(window.harness.state().screen(), screen);
+    }
+    window.click("Light theme");
+    assert!(window.shows("Dark theme"));
+    assert_eq!(window.harness.ctx.theme(), egui::Theme::Light);
+}
+
+#[test]
+fn notices_are_told_and_can_be_dismissed() {
+    let mut view = fixture::healthy();
+    view.notices.push(Notice { ok: false, text: "Topic t was not created: there are 2 brokers.".into() });
+    let window = Window::on(view, Screen::Cluster);
+    assert!(window.shows("Topic t was not created"));
+}
+
+/// Prints what a frame costs at 10,000 partitions; asserts that it works and, in part by not timing out, that it is not absurd.
+#[test]
+fn ten_thousand_partitions_paint() {
+    let view = fixture::large(1000, 10);
+    assert_eq!(view.snapshot.totals.partitions, 10_000);
+    for screen in Screen::ALL {
+        let mut window = Window::on(view.clone(), screen);
+        let mut costs: Vec<f64> = (0..40)
+            .map(|_| {
+                let begin = Instant::now();
+                window.harness.step();
+                begin.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        costs.sort_by(f64::total_cmp);
+        println!("{:8} p50 {:6.2} ms   max {:6.2} ms a frame", screen.name(), costs[20], costs[39]);
+        assert!(window.harness.root().accesskit_node().children().count() > 0);
+    }
+}
+
+#[cfg(feature = "snapshots")]
+#[test]
+fn pictures() {
+    for screen in Screen::ALL {
+        for theme in [ThemeChoice::Dark, ThemeChoice::Light] {
+            let mut window = Window::open(fixture::incident(), Options { screen, theme, ..Options::default() });
+            window.harness.snapshot(format!("{screen}_{}", theme.name()));
+        }
+    }
+}

@@ -16,6 +16,8 @@ pub struct Palette {
     pub surface: Color32,
     /// Inputs, table headers, chips: one step above a card.
     pub raised: Color32,
+    /// Ground of inputs.
+    pub input: Color32,
     /// A row or a button under the pointer.
     pub hover: Color32,
     /// Hairlines.
@@ -72,6 +74,7 @@ pub static DARK: Palette = Palette {
     chrome: rgb(0x0B0D11),
     surface: rgb(0x161A21),
     raised: rgb(0x1F252E),
+    input: rgb(0x11151B),
     hover: rgb(0x1C222B),
     outline: rgb(0x262D38),
     outline_strong: rgb(0x3A4452),
@@ -111,6 +114,7 @@ pub static LIGHT: Palette = Palette {
     chrome: rgb(0xFAFBFC),
     surface: rgb(0xFFFFFF),
     raised: rgb(0xEEF1F5),
+    input: rgb(0xFFFFFF),
     hover: rgb(0xF4F7FB),
     outline: rgb(0xDFE4EA),
     outline_strong: rgb(0xC0C9D4),
@@ -205,6 +209,8 @@ pub mod size {
     pub const DIALOG: f32 = 460.0;
     /// Width of a toast.
     pub const TOAST: f32 = 380.0;
+    /// Width of cards under the pointer.
+    pub const TOOLTIP: f32 = 310.0;
     /// Width of the filter boxes.
     pub const FILTER: f32 = 260.0;
 }

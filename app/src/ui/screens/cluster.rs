@@ -1,13 +1,13 @@
 //! The cluster at a glance: the workload, zones with their brokers, the controllers, and the partition map.
 
-use egui::{Align, Layout, ScrollArea, Ui};
+use egui::{Align, Layout, Ui};
 
-use super::{cluster_cards, cluster_map, header, side_by_side};
+use super::{cluster_cards, cluster_map, header, page, side_by_side};
 use crate::monitor::command::{Command, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
-use crate::ui::tokens::{font, palette, space};
+use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card;
 use crate::ui::widgets::empty::empty;
@@ -24,13 +24,15 @@ pub struct State {
 
 /// A zone's column is at least this wide.
 const ZONE: f32 = 252.0;
+/// What the counters of a workload take.
+const COUNTERS: f32 = 470.0;
 /// The controllers' column.
 const CONTROLLERS: f32 = 330.0;
 
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
     let snapshot = scene.model.snapshot();
-    ScrollArea::vertical().id_salt("cluster").auto_shrink([false, false]).content_margin(0).show(ui, |ui| {
+    page(ui, "cluster", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         if snapshot.brokers.is_empty() {
             empty(ui, Icon::Cluster, "The cluster is starting", "Its brokers appear here as soon as they report.");
@@ -154,6 +156,7 @@ fn invitation(ui: &mut Ui, actions: &mut Vec<Action>) {
 fn running(ui: &mut Ui, workload: &WorkloadStatus, actions: &mut Vec<Action>) {
     let style = palette(ui);
     ui.horizontal(|ui| {
+        ui.set_min_height(size::CONTROL_SMALL);
         ui.spacing_mut().item_spacing.x = space::L;
         let pill = match workload.state.as_str() {
             "failed" => Pill::new(Mood::Critical, Icon::Critical, "Failed"),
@@ -168,7 +171,10 @@ fn running(ui: &mut Ui, workload: &WorkloadStatus, actions: &mut Vec<Action>) {
             format::plural(workload.consumers as usize, "consumer"),
             format::rate(workload.rate_per_s as f64)
         );
-        text::label(ui, &target, font::body(), style.faint);
+        // The counters at the right matter more.
+        if ui.available_width() >= COUNTERS + 2.0 * ZONE / 3.0 {
+            text::label(ui, &target, font::body(), style.faint);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = space::L;
             let name = format!("Stop workload {}", workload.id);

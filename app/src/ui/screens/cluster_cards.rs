@@ -20,13 +20,17 @@ use crate::ui::widgets::{sparkline, text};
 /// Sparklines show this many seconds.
 const SPARK_POINTS: usize = 120;
 
+/// How high sparklines are where the window has room; broker cards are then as high as the controllers beside them.
+const SPARK_TALL: f32 = 55.0;
+const TALL_WINDOW: f32 = 860.0;
+
 /// A broker.
 pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) {
     let style = palette(ui);
     let pill = node_pill(broker.state, broker.fenced);
     let mood = if is_up(broker) { Mood::Quiet } else { pill.mood };
     mood_card(ui, mood, |ui| {
-        ui.spacing_mut().item_spacing.y = space::S;
+        ui.spacing_mut().item_spacing.y = space::S + 2.0;
         ui.horizontal(|ui| {
             glyph(ui, Icon::Broker, if mood == Mood::Quiet { style.muted } else { mood.colors(style).0 });
             text::label(ui, &format!("Broker {}", broker.id), font::heading(), style.text);
@@ -123,9 +127,14 @@ fn facts_row(ui: &mut Ui, facts: &[(&str, String, Mood)]) {
     let width = ui.available_width();
     let height = font::tiny().size + font::body().size + space::S + 2.0;
     let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
-    let column = width / facts.len().max(1) as f32;
-    for (index, (caption, value, mood)) in facts.iter().enumerate() {
-        let place = Rect::from_min_size(rect.min + vec2(column * index as f32, 0.0), vec2(column - space::XS, height));
+    // Long captions get more room than short ones.
+    let letters = |caption: &str| caption.len() as f32 + 3.0;
+    let all: f32 = facts.iter().map(|fact| letters(fact.0)).sum();
+    let mut left = rect.left();
+    for (caption, value, mood) in facts {
+        let column = width * letters(caption) / all;
+        let place = Rect::from_min_size(pos2(left, rect.top()), vec2(column - space::XS, height));
+        left += column;
         let response = ui.interact(place, ui.scope_id().with(("fact", *caption)), Sense::hover());
         response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{caption}: {value}")));
         text::paint(ui.painter(), place, Align2::LEFT_TOP, caption, font::tiny(), style.faint);
@@ -151,7 +160,8 @@ fn traffic(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker) {
             text::label(ui, name, font::tiny(), style.faint);
             text::label(ui, &format::byte_rate(rate), font::small(), style.text);
         });
-        let height = size::CONTROL_SMALL;
+        let tall = ui.ctx().content_rect().height() >= TALL_WINDOW;
+        let height = if tall { SPARK_TALL } else { size::CONTROL_SMALL };
         match series.get(metric, &label) {
             Some(found) => {
                 let skip = found.points.len().saturating_sub(SPARK_POINTS);

@@ -27,10 +27,15 @@ pub struct State {
 /// The rows that pass the filter.
 #[derive(Debug, Default)]
 struct Rows {
-    troubled: Vec<MapRow>,
+    /// Something is refused, or a broker that is up does not keep up.
+    urgent: Vec<MapRow>,
+    /// A replica is missing.
+    degraded: Vec<MapRow>,
     in_sync: Vec<MapRow>,
 }
 
+/// What the legend takes.
+const LEGEND: f32 = 390.0;
 /// Past so many rows out of sync, they are drawn small too.
 const ROOMY_ROWS: usize = 60;
 
@@ -40,9 +45,14 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let model = scene.model;
     card(ui, |ui| {
         ui.spacing_mut().item_spacing.y = space::S;
+        let none = model.troubled.is_empty() && model.in_sync.is_empty();
         ui.horizontal(|ui| {
+            ui.set_min_height(size::CONTROL);
             text::label(ui, "Partition map", font::heading(), style.text);
-            if model.troubled.is_empty() && !model.in_sync.is_empty() {
+            if none {
+                return;
+            }
+            if model.troubled.is_empty() {
                 Pill::new(Mood::Good, Icon::Check, "All in sync").show(ui);
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -51,26 +61,23 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
                 legend(ui);
             });
         });
-        if model.troubled.is_empty() && model.in_sync.is_empty() {
+        if none {
             empty(ui, Icon::Topics, "No partitions yet", "Create a topic, or start the demo workload.");
             return;
         }
         let filter = state.filter.trim().to_lowercase();
         let rows = state.rows.get((model.generation, filter.clone()), || filtered(scene, &filter));
-        if rows.troubled.is_empty() && rows.in_sync.is_empty() {
+        if rows.urgent.is_empty() && rows.degraded.is_empty() && rows.in_sync.is_empty() {
             empty(ui, Icon::Search, "No partition matches the filter", "It looks for its words in topic-partition.");
             return;
         }
-        let roomy = rows.troubled.len() <= ROOMY_ROWS;
-        section(
-            ui,
-            scene,
-            "Out of sync",
-            &rows.troubled,
-            if roomy { Density::Roomy } else { Density::Compact },
-            actions,
-        );
-        section(ui, scene, "In sync", &rows.in_sync, Density::Compact, actions);
+        let room = |rows: &[MapRow]| if rows.len() <= ROOMY_ROWS { Density::Roomy } else { Density::Compact };
+        let urgent = ("Not available, or falling behind", style.critical);
+        section(ui, scene, urgent, &rows.urgent, room(&rows.urgent), actions);
+        section(ui, scene, ("Under-replicated", style.warning), &rows.degraded, Density::Compact, actions);
+        let density =
+            if rows.urgent.is_empty() && rows.degraded.is_empty() { room(&rows.in_sync) } else { Density::Compact };
+        section(ui, scene, ("In sync", style.faint), &rows.in_sync, density, actions);
     });
 }
 
@@ -83,31 +90,48 @@ fn filtered(scene: &Scene<'_>, filter: &str) -> Rows {
         let matches = |row: &&MapRow| name(scene, **row).to_lowercase().contains(filter);
         rows.iter().filter(matches).copied().collect()
     };
-    Rows { troubled: keep(&model.troubled), in_sync: keep(&model.in_sync) }
+    let brokers = &model.snapshot().brokers;
+    let falls_behind = |row: &MapRow| {
+        model.partition(*row).is_some_and(|(_, partition)| {
+            brokers.iter().any(|broker| matches!(map_cell(partition, broker), Cell::Behind(_)))
+        })
+    };
+    let (urgent, degraded) = keep(&model.troubled)
+        .into_iter()
+        .partition(|row| row.health >= PartitionHealth::UnderMinIsr || falls_behind(row));
+    Rows { urgent, degraded, in_sync: keep(&model.in_sync) }
 }
 
 fn name(scene: &Scene<'_>, row: MapRow) -> String {
     scene.model.partition(row).map_or_else(String::new, |(topic, partition)| format!("{}-{}", topic.name, partition.id))
 }
 
-fn section(ui: &mut Ui, scene: &Scene<'_>, title: &str, rows: &[MapRow], density: Density, actions: &mut Vec<Action>) {
+fn section(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    (title, ink): (&str, egui::Color32),
+    rows: &[MapRow],
+    density: Density,
+    actions: &mut Vec<Action>,
+) {
     if rows.is_empty() {
         return;
     }
-    let style = palette(ui);
     let brokers = &scene.model.snapshot().brokers;
-    let troubled = title == "Out of sync";
-    let ink = if troubled { style.warning } else { style.faint };
     text::label(ui, &format!("{title} · {}", format::count(rows.len() as i64)), font::small(), ink);
     let heads: Vec<Head> =
         brokers.iter().map(|broker| Head { text: broker.id.to_string(), down: !is_up(broker) }).collect();
-    let label = |index: usize| Label {
-        text: name(scene, rows[index]),
-        trouble: match rows[index].health {
+    let label = |index: usize| {
+        let (text, suffix) = scene
+            .model
+            .partition(rows[index])
+            .map_or_else(Default::default, |(topic, partition)| (topic.name.to_string(), format!("-{}", partition.id)));
+        let trouble = match rows[index].health {
             PartitionHealth::InSync => None,
             PartitionHealth::UnderReplicated => Some(Trouble::Degraded),
             PartitionHealth::UnderMinIsr | PartitionHealth::Offline => Some(Trouble::Broken),
-        },
+        };
+        Label { text, suffix, trouble }
     };
     let cell = |index: usize, column: usize| {
         let partition = scene.model.partition(rows[index]).map(|(_, partition)| partition);
@@ -139,7 +163,7 @@ fn legend(ui: &mut Ui) {
         (Cell::InSync, "in-sync follower"),
         (Cell::Leader, "leader"),
     ];
-    if ui.available_width() < 2.0 * size::FILTER {
+    if ui.available_width() < LEGEND {
         return;
     }
     ui.spacing_mut().item_spacing.x = space::XS;
@@ -161,7 +185,8 @@ fn facts(
 ) {
     let style = palette(ui);
     ui.spacing_mut().item_spacing = vec2(space::S, space::XS);
-    ui.set_width(size::FILTER);
+    ui.spacing_mut().interact_size.y = size::ICON;
+    ui.set_width(size::TOOLTIP);
     ui.horizontal(|ui| {
         text::label(ui, &format!("{}-{}", topic.name, partition.id), font::heading(), style.text);
         if let Some(pill) = health.pill() {

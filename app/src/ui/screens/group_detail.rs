@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egui::{Align, Layout, ScrollArea, Ui};
+use egui::{Align, Layout, Ui};
 
 use super::metrics::points;
+use super::page;
 use crate::monitor::snapshot::{Group, GroupOffset, Member};
 use crate::monitor::view::Metric;
 use crate::ui::app::Scene;
@@ -32,17 +33,17 @@ const CHART_WINDOW_S: i64 = 900;
 const ROWS_AT_MOST: f32 = 9.0;
 
 const COLUMNS: [Column; 5] = [
-    Column::text("Partition", 90.0, 1.0),
-    Column::text("Lag", 150.0, 2.0),
-    Column::number("Behind by", 64.0, 0.3)
+    Column::text("Partition", 72.0, 1.0),
+    Column::text("Lag", 112.0, 2.0),
+    Column::number("Behind by", 60.0, 0.3)
         .help("How long ago the oldest record that is not yet read was written, where that is known"),
     Column::number("Committed", 76.0, 0.5),
-    Column::number("High watermark", 88.0, 0.5),
+    Column::number("High watermark", 84.0, 0.5),
 ];
 
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
-    ScrollArea::vertical().id_salt("group").auto_shrink([false, false]).content_margin(0).show(ui, |ui| {
+    page(ui, "group", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         card(ui, |ui| summary(ui, scene, state, group));
         card(ui, |ui| lags(ui, scene, state, group));

@@ -23,18 +23,29 @@ pub struct State {
     pub chosen: Option<Arc<str>>,
     filter: String,
     table: TableState,
-    rows: Cached<(u64, String, Option<Sort>), Vec<usize>>,
+    rows: Cached<(u64, String, Option<Sort>, bool), Vec<usize>>,
     detail: group_detail::State,
 }
 
 const COLUMNS: [Column; 5] = [
     Column::text("Group", 104.0, 2.0),
-    Column::text("State", 124.0, 0.8),
+    Column::text("State", 150.0, 0.5),
     Column::number("Members", 56.0, 0.4),
     Column::number("Lag", 62.0, 0.6)
         .help("Records between the group's committed offsets and the high watermarks, over all partitions"),
     Column::number("Coordinator", 70.0, 0.4).help("The broker that keeps the group"),
 ];
+
+/// What a narrow list shows; the detail tells the rest.
+const NARROW: [Column; 3] = [
+    Column::text("Group", 84.0, 1.0),
+    Column::text("State", 150.0, 0.2),
+    Column::number("Lag", 66.0, 0.3)
+        .help("Records between the group's committed offsets and the high watermarks, over all partitions"),
+];
+
+/// Below this width the list is narrow.
+const WIDE: f32 = 470.0;
 
 /// The list's share of the width.
 const LIST_SHARE: f32 = 0.42;
@@ -75,7 +86,9 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
     filter_box(ui, "Filter groups", "Filter groups", &mut state.filter);
     let filter = state.filter.trim().to_lowercase();
     let sort = state.table.sort;
-    let rows = state.rows.get((scene.model.generation, filter.clone(), sort), || rows(groups, &filter, sort));
+    let wide = ui.available_width() >= WIDE;
+    let rows =
+        state.rows.get((scene.model.generation, filter.clone(), sort, wide), || rows(groups, &filter, sort, wide));
     let selected = chosen.and_then(|chosen| rows.iter().position(|row| groups[*row].id == chosen.id));
     framed(ui, |ui| {
         if rows.is_empty() {
@@ -89,7 +102,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
         }
         let table = Table {
             id: "groups",
-            columns: &COLUMNS,
+            columns: if wide { &COLUMNS } else { &NARROW },
             rows: rows.len(),
             row_height: size::ROW,
             max_height: None,
@@ -100,9 +113,13 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
             let group = &groups[rows[index]];
             row.strong(&group.id);
             row.pill(Some(&group_pill(group)));
-            row.text(&format::count(group.members.len() as i64));
+            if wide {
+                row.text(&format::count(group.members.len() as i64));
+            }
             row.strong(&format::count(group.total_lag));
-            row.text(&if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() });
+            if wide {
+                row.text(&if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() });
+            }
         });
         if let Some(row) = pressed {
             state.chosen = Some(Arc::clone(&groups[rows[row]].id));
@@ -110,7 +127,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
     });
 }
 
-fn rows(groups: &[Arc<Group>], filter: &str, sort: Option<Sort>) -> Vec<usize> {
+fn rows(groups: &[Arc<Group>], filter: &str, sort: Option<Sort>, wide: bool) -> Vec<usize> {
     let mut rows: Vec<usize> =
         (0..groups.len()).filter(|index| groups[*index].id.to_lowercase().contains(filter)).collect();
     rows.sort_by(|&a, &b| {
@@ -119,12 +136,13 @@ fn rows(groups: &[Arc<Group>], filter: &str, sort: Option<Sort>) -> Vec<usize> {
             // Groups that are not well first; within them by name, since lag changes all the time.
             return group_mood(other).cmp(&group_mood(one)).then_with(|| one.id.cmp(&other.id));
         };
-        let order = match column {
-            0 => one.id.cmp(&other.id),
-            1 => group_mood(one).cmp(&group_mood(other)).then(one.state.cmp(other.state)),
-            2 => one.members.len().cmp(&other.members.len()),
-            3 => one.total_lag.cmp(&other.total_lag),
-            _ => one.coordinator.cmp(&other.coordinator),
+        let names = if wide { COLUMNS.get(column) } else { NARROW.get(column) };
+        let order = match names.map_or("", |column| column.name) {
+            "State" => group_mood(one).cmp(&group_mood(other)).then(one.state.cmp(other.state)),
+            "Members" => one.members.len().cmp(&other.members.len()),
+            "Lag" => one.total_lag.cmp(&other.total_lag),
+            "Coordinator" => one.coordinator.cmp(&other.coordinator),
+            _ => one.id.cmp(&other.id),
         };
         (if descending { order.reverse() } else { order }).then_with(|| one.id.cmp(&other.id))
     });

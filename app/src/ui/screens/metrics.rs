@@ -1,12 +1,12 @@
 //! Charts over time, one hover line through all of them, each with the names that CloudWatch and Prometheus know it by.
 
-use egui::{Align, Layout, ScrollArea, Ui};
+use egui::Ui;
 
-use super::{header, side_by_side};
+use super::{header, page, side_by_side};
 use crate::monitor::view::{Metric, SeriesStore};
 use crate::ui::app::Scene;
 use crate::ui::format;
-use crate::ui::tokens::{Palette, font, palette, space};
+use crate::ui::tokens::{Palette, font, palette, size, space};
 use crate::ui::widgets::button::segments;
 use crate::ui::widgets::card::card;
 use crate::ui::widgets::chart::{Chart, Crosshair, Trace, Unit};
@@ -18,11 +18,12 @@ use crate::ui::widgets::{text, tile};
 pub struct State {
     window_s: i64,
     crosshair: Crosshair,
+    chart: f32,
 }
 
 impl Default for State {
     fn default() -> State {
-        State { window_s: 300, crosshair: Crosshair::default() }
+        State { window_s: 300, crosshair: Crosshair::default(), chart: CHART_LEAST }
     }
 }
 
@@ -97,21 +98,24 @@ const PANELS: [Panel; 6] = [
     },
 ];
 
-const CHART: f32 = 168.0;
+/// Charts grow with the window between these heights.
+const CHART_LEAST: f32 = 132.0;
+const CHART_MOST: f32 = 280.0;
+/// What a panel has beside its chart: title, legend, names, margins.
+const PANEL_REST: f32 = 120.0;
 /// Charts stand in two columns from this width on.
 const TWO_COLUMNS: f32 = 760.0;
 
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
     header(ui, "Metrics", "one point a second", |ui| {
-        // The layout runs from right to left.
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.add_space((ui.available_width() - 170.0).max(0.0));
-            segments(ui, &mut state.window_s, &[(60, "1 min"), (300, "5 min"), (900, "15 min")]);
-        });
+        segments(ui, &mut state.window_s, &[(60, "1 min"), (300, "5 min"), (900, "15 min")]);
     });
     state.crosshair.turn();
-    ScrollArea::vertical().id_salt("metrics").auto_shrink([false, false]).content_margin(0).show(ui, |ui| {
+    let rows = PANELS.len().div_ceil(2) as f32;
+    let share = (ui.available_height() - tile::HEIGHT - space::M * rows) / rows;
+    state.chart = (share - PANEL_REST).floor().clamp(CHART_LEAST, CHART_MOST);
+    page(ui, "metrics", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         tiles(ui, scene);
         let columns = if ui.available_width() >= TWO_COLUMNS { 2 } else { 1 };
@@ -153,6 +157,7 @@ fn panel(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, panel: &Panel) {
     let style = palette(ui);
     ui.spacing_mut().item_spacing.y = space::S;
     ui.horizontal(|ui| {
+        ui.set_min_height(size::PILL + space::XS);
         text::label(ui, panel.title, font::heading(), style.text);
         text::label(ui, panel.unit_name, font::small(), style.faint);
     });
@@ -161,20 +166,23 @@ fn panel(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, panel: &Panel) {
         title: panel.title,
         now_ms: scene.model.snapshot().at_ms,
         window_s: state.window_s,
-        height: CHART,
+        height: state.chart,
         format: panel.unit,
         at_least: 0.0,
         whole: panel.unit == Unit::Count,
     };
     chart.show(ui, &mut state.crosshair, &traces);
-    names(ui, "CloudWatch", panel.cloudwatch);
-    names(ui, "Prometheus", panel.prometheus);
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(space::XS, 2.0);
+        ui.spacing_mut().interact_size.y = 0.0;
+        names(ui, "CloudWatch", panel.cloudwatch);
+        names(ui, "Prometheus", panel.prometheus);
+    });
 }
 
 fn names(ui: &mut Ui, system: &str, name: &str) {
     let style = palette(ui);
     ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = space::XS;
         text::label(ui, system, font::tiny(), style.faint);
         text::label(ui, name, font::mono_small(), style.faint);
     });

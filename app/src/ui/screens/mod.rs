@@ -10,9 +10,10 @@ pub mod metrics;
 pub mod topic;
 pub mod topics;
 
-use egui::{Align, Layout, Ui, UiBuilder, Vec2, vec2};
+use egui::{Align, Layout, Ui};
 
 use super::tokens::{font, palette, space};
+pub use super::widgets::layout::{page, side_by_side};
 use super::widgets::text;
 
 /// What the screens remember.
@@ -42,22 +43,4 @@ pub fn header(ui: &mut Ui, title: &str, summary: &str, controls: impl FnOnce(&mu
         ui.with_layout(Layout::right_to_left(Align::Center), controls);
     });
     ui.add_space(space::XS);
-}
-
-/// Children side by side, each as wide as told, all from the same top.
-pub fn side_by_side(ui: &mut Ui, widths: &[f32], gap: f32, mut content: impl FnMut(&mut Ui, usize)) {
-    let origin = ui.cursor().min;
-    let mut left = origin.x;
-    let mut bottom = origin.y;
-    for (index, &width) in widths.iter().enumerate() {
-        let place = egui::Rect::from_min_size(egui::pos2(left, origin.y), vec2(width, f32::INFINITY));
-        let mut child = ui.new_child(
-            UiBuilder::new().id_salt(("column", index)).max_rect(place).layout(Layout::top_down(Align::Min)),
-        );
-        child.set_width(width);
-        content(&mut child, index);
-        bottom = bottom.max(child.min_rect().bottom());
-        left += width + gap;
-    }
-    ui.allocate_space(Vec2::new(ui.available_width(), bottom - origin.y));
 }

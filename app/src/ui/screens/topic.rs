@@ -9,11 +9,12 @@ use super::topics::{framed, replication_factor};
 use crate::monitor::snapshot::{Partition, Topic};
 use crate::ui::app::{Action, Dialog, Scene, Screen};
 use crate::ui::format;
-use crate::ui::model::{Cached, PartitionHealth, behind};
+use crate::ui::model::{Cached, PartitionHealth, behind, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone, copy};
 use crate::ui::widgets::empty::empty;
 use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::matrix::Cell;
 use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Sort, Table, TableState};
 use crate::ui::widgets::{text, tile};
@@ -35,20 +36,21 @@ impl State {
 }
 
 const COLUMNS: [Column; 12] = [
-    Column::number("Partition", 52.0, 0.3),
-    Column::text("Health", 128.0, 0.6),
-    Column::number("Leader", 44.0, 0.3),
-    Column::number("Epoch", 42.0, 0.3).help("Leader epoch: grows with each election"),
-    Column::text("Replicas", 56.0, 0.6).help("The preferred leader first"),
-    Column::text("ISR", 56.0, 0.6).help("In-sync replicas"),
-    Column::text("ELR", 42.0, 0.4).help("Eligible leader replicas (KIP-966): may lead although not in sync"),
-    Column::number("Log start", 66.0, 0.7),
-    Column::number("High watermark", 84.0, 0.7).help("What consumers may read up to"),
-    Column::number("Log end", 70.0, 0.7).help("Of the leader"),
-    Column::text("Replica lag", 96.0, 1.2)
-        .help("Offsets by which each replica's log is behind the leader's; blank when all are level")
+    Column::text("Partition", 48.0, 0.2),
+    Column::text("Health", 130.0, 0.5),
+    Column::text("Leader", 38.0, 0.2),
+    Column::text("Epoch", 36.0, 0.2).help("Leader epoch: grows with each election"),
+    Column::text("Replicas", 82.0, 0.6)
+        .help("The preferred leader first. Filled: leads; ring: in sync; hatched: behind; struck through: offline"),
+    Column::text("ISR", 44.0, 0.3).help("In-sync replicas"),
+    Column::text("ELR", 26.0, 0.2).help("Eligible leader replicas (KIP-966): may lead although not in sync"),
+    Column::number("Log start", 60.0, 0.5),
+    Column::number("High watermark", 76.0, 0.5).help("What consumers may read up to"),
+    Column::number("Log end", 74.0, 0.5).help("Of the leader"),
+    Column::number("Replica lag", 90.0, 1.0)
+        .help("Offsets by which each replica's log is behind the leader's, by broker; blank when all are level")
         .unsorted(),
-    Column::number("Size", 68.0, 0.6).help("Of the leader's log"),
+    Column::number("Size", 56.0, 0.5).help("Of the leader's log"),
 ];
 
 /// Paints it.
@@ -126,7 +128,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
                 row.strong(&partition.leader.to_string())
             }
             row.text(&partition.leader_epoch.to_string());
-            row.text(&format::ids(&partition.replicas));
+            let chips: Vec<(Cell, String)> =
+                partition.replicas.iter().map(|id| (replica_cell(scene, partition, *id), id.to_string())).collect();
+            row.chips(&chips, &format!("replicas {}", format::ids(&partition.replicas)));
             let mood = if partition.is_under_replicated() { Mood::Warning } else { Mood::Quiet };
             row.toned(&format::ids(&partition.isr), mood);
             row.text(&if partition.elr.is_empty() { String::new() } else { format::ids(&partition.elr) });
@@ -148,6 +152,11 @@ fn back(ui: &mut Ui, actions: &mut Vec<Action>) {
 fn first(scene: &Scene<'_>) -> Option<Arc<str>> {
     let row = scene.model.troubled.first().or(scene.model.in_sync.first())?;
     Some(Arc::clone(&scene.model.partition(*row)?.0.name))
+}
+
+fn replica_cell(scene: &Scene<'_>, partition: &Partition, id: i32) -> Cell {
+    let broker = scene.model.snapshot().brokers.iter().find(|broker| broker.id == id);
+    broker.map_or(Cell::Offline, |broker| map_cell(partition, broker))
 }
 
 fn leader_end(partition: &Partition) -> Option<i64> {

@@ -111,7 +111,7 @@ pub fn framed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
         .stroke(Stroke::new(size::LINE, style.outline))
         .corner_radius(CornerRadius::same(radius::L))
         .show(ui, |ui| {
-            ui.set_min_size(ui.available_size());
+            ui.set_width(ui.available_width());
             content(ui);
         });
 }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn filters_and_sorts() {
-        assert_eq!(names("ORD", false, None), ["orders"]);
+        assert_eq!(names("ord", false, None), ["orders"]);
         assert!(names("", true, None).contains(&"__consumer_offsets".to_owned()));
         let by_partitions = names("", true, Some(Sort { column: 2, descending: true }));
         assert_eq!(by_partitions[..2], ["__consumer_offsets", "clicks"]);

@@ -132,6 +132,9 @@ impl<'a> Button<'a> {
 
     fn colors(&self, style: &Palette, response: &Response) -> (Color32, Color32, Color32) {
         let none = Color32::TRANSPARENT;
+        if !self.enabled && self.tone == Tone::Primary && self.height >= size::CONTROL {
+            return (style.accent.gamma_multiply(0.3), none, style.text.gamma_multiply(0.5));
+        }
         if !self.enabled {
             let border = if self.tone == Tone::Bare { none } else { style.outline };
             return (none, border, style.faint.gamma_multiply(0.55));
@@ -159,14 +162,15 @@ impl<'a> Button<'a> {
 /// A row of choices of which one is on. Returns whether it changed.
 pub fn segments<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, options: &[(T, &str)]) -> bool {
     let before = *chosen;
+    let right_to_left = ui.layout().prefer_right_to_left();
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS / 2.0;
-        for &(value, name) in options {
-            let tone = Tone::Bare;
-            if Button::new(name).tone(tone).selected(*chosen == value).show(ui).clicked() {
+        let mut show = |&(value, name): &(T, &str)| {
+            if Button::new(name).tone(Tone::Bare).selected(*chosen == value).show(ui).clicked() {
                 *chosen = value;
             }
-        }
+        };
+        if right_to_left { options.iter().rev().for_each(&mut show) } else { options.iter().for_each(&mut show) }
     });
     *chosen != before
 }

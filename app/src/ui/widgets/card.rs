@@ -24,6 +24,8 @@ pub fn mood_card<R>(ui: &mut Ui, mood: Mood, content: impl FnOnce(&mut Ui) -> R)
         .inner_margin(Margin::same(space::M as i8))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
+            // Lines of a card are as high as what stands in them.
+            ui.spacing_mut().interact_size.y = size::PILL;
             content(ui)
         })
 }

@@ -1,6 +1,6 @@
 //! Time charts: lines over a shared time axis, a hover line that crosses all charts at once, and a legend that tells the values there.
 
-use egui::{Align2, Color32, Rect, Role, Sense, Shape, Stroke, Ui, Vec2, Vec2b, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, Rect, Role, Sense, Shape, Stroke, Ui, UiBuilder, Vec2, Vec2b, WidgetInfo, pos2, vec2};
 use egui_plot::{AxisHints, GridMark, Line, LineStyle, Plot, PlotPoint, PlotPoints, VLine};
 
 use super::text;
@@ -46,7 +46,7 @@ pub struct Chart<'a> {
     pub now_ms: i64,
     /// How much time it spans.
     pub window_s: i64,
-    /// How high the plot is, without the legend.
+    /// How high the plot is with its axis, without the legend.
     pub height: f32,
     /// How the axis is labelled.
     pub format: Unit,
@@ -62,6 +62,7 @@ impl Chart<'_> {
         let style = palette(ui);
         let from_ms = self.now_ms - self.window_s * 1000;
         let seconds = |at_ms: f64| (at_ms - self.now_ms as f64) / 1000.0;
+        let window = self.window_s as f64;
         let top = traces
             .iter()
             .flat_map(|trace| trace.points.iter().filter(|point| point.0 >= from_ms).map(|point| point.1))
@@ -69,9 +70,8 @@ impl Chart<'_> {
             .fold(self.at_least, f64::max);
         let scale = self.format.scale(top);
         let top = nice_top(top / scale, self.whole) * scale;
-        let window = self.window_s as f64;
         let x_axis = AxisHints::new_x()
-            .formatter(|mark, _| since(mark.value))
+            .formatter(move |mark, _| if mark.value <= -window { String::new() } else { since(mark.value) })
             .tick_label_color(style.faint)
             .tick_label_font(font::tiny());
         let y_axis = AxisHints::new_y()
@@ -81,7 +81,7 @@ impl Chart<'_> {
             .tick_label_font(font::tiny());
         let plot = Plot::new(self.title)
             .height(self.height)
-            .width(ui.available_width())
+            .width(ui.available_width() - space::S)
             .custom_x_axes(vec![x_axis])
             .custom_y_axes(vec![y_axis])
             .x_grid_spacer(move |_| time_marks(window))
@@ -103,7 +103,10 @@ impl Chart<'_> {
             .auto_bounds(Vec2b::FALSE)
             .default_x_bounds(-window, 0.0)
             .default_y_bounds(0.0, top);
-        let shown = plot.show(ui, |plot| {
+        // In a child of fixed size: the axes claim a little more than they are given.
+        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), self.height), Sense::hover());
+        let mut child = ui.new_child(UiBuilder::new().id_salt(self.title).max_rect(rect));
+        let shown = plot.show(&mut child, |plot| {
             plot.set_plot_bounds_x(-window..=0.0);
             plot.set_plot_bounds_y(0.0..=top);
             for trace in traces {
@@ -139,6 +142,7 @@ impl Chart<'_> {
 /// Names, strokes and values: those under the hover line, or the newest.
 fn legend(ui: &mut Ui, crosshair: &Crosshair, now_ms: i64, traces: &[Trace]) {
     let style = palette(ui);
+    ui.spacing_mut().interact_size.y = size::ICON;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(space::M, space::XS);
         if let Some(at_ms) = crosshair.at_ms {

@@ -30,17 +30,16 @@ pub fn filter_box(ui: &mut Ui, name: &str, hint: &str, value: &mut String) -> Re
     if !value.is_empty() {
         let place =
             Rect::from_x_y_ranges(right..=rect.right() - space::XS / 2.0, rect.y_range()).shrink2(vec2(0.0, 2.0));
-        let clear = ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
-            Button::icon(Icon::Close, &format!("Clear: {name}")).small().show(ui)
-        });
-        if clear.inner.clicked() {
+        let mut corner = ui.new_child(UiBuilder::new().max_rect(place));
+        let clear = Button::icon(Icon::Close, &format!("Clear: {name}")).small().show(&mut corner);
+        if clear.clicked() {
             value.clear();
         }
     }
     let edge = if response.has_focus() { style.accent } else { style.outline };
     let stroke = Stroke::new(size::LINE, edge);
     let shape =
-        egui::epaint::RectShape::new(rect, CornerRadius::same(radius::M), style.raised, stroke, StrokeKind::Inside);
+        egui::epaint::RectShape::new(rect, CornerRadius::same(radius::M), style.input, stroke, StrokeKind::Inside);
     ui.painter().set(ground, shape);
     response
 }
@@ -50,7 +49,7 @@ pub fn field(ui: &mut Ui, label: &str, hint: &str, value: &mut String, complaint
     let style = palette(ui);
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = space::XS;
-        text::label(ui, label, font::small(), style.muted);
+        text::caption(ui, label, font::small(), style.muted);
         let width = ui.available_width();
         let (rect, _) = ui.allocate_exact_size(vec2(width, size::CONTROL + 2.0), Sense::hover());
         let ground = ui.painter().add(egui::Shape::Noop);
@@ -62,7 +61,7 @@ pub fn field(ui: &mut Ui, label: &str, hint: &str, value: &mut String, complaint
         };
         let stroke = Stroke::new(size::LINE, edge);
         let shape =
-            egui::epaint::RectShape::new(rect, CornerRadius::same(radius::M), style.raised, stroke, StrokeKind::Inside);
+            egui::epaint::RectShape::new(rect, CornerRadius::same(radius::M), style.input, stroke, StrokeKind::Inside);
         ui.painter().set(ground, shape);
         if let Some(complaint) = complaint {
             text::paragraph(ui, complaint, font::small(), style.critical);
@@ -85,7 +84,8 @@ fn input(ui: &mut Ui, rect: Rect, hint: &str, value: &mut String) -> Response {
         .align(Align2::LEFT_CENTER)
         .desired_width(rect.width())
         .min_size(rect.size());
-    ui.put(rect, edit)
+    // Not `put`: that would move the cursor of the layout it stands in.
+    ui.new_child(UiBuilder::new().max_rect(rect)).add_sized(rect.size(), edit)
 }
 
 /// A command in fixed-width type on a tinted ground, with a button that copies it.

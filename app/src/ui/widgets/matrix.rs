@@ -27,9 +27,11 @@ pub enum Cell {
 /// A row's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// What stands before the cells.
+    /// What stands before the cells; cut where the room ends.
     pub text: String,
-    /// Its colour: red where the partition is offline, amber where it lacks replicas.
+    /// Its end, never cut.
+    pub suffix: String,
+    /// Its colour: red where something is refused, bright where something is missing.
     pub trouble: Option<Trouble>,
 }
 
@@ -63,7 +65,7 @@ pub enum Density {
 impl Density {
     const fn cell_width(self) -> f32 {
         match self {
-            Density::Roomy => 46.0,
+            Density::Roomy => 48.0,
             Density::Compact => 22.0,
         }
     }
@@ -111,20 +113,12 @@ impl Grid {
         let gap = space::XL;
         let fit = ((width - label) / columns.max(1) as f32).max(3.0);
         let cell = density.cell_width().min(fit);
-        let natural = label + cell * columns as f32 + gap;
-        let blocks = (((width + gap) / natural).floor() as usize).clamp(1, rows.max(1));
-        // Few rows keep their natural width; many share all there is, so that the right edges meet.
-        let block = if blocks > 1 && rows > blocks { ((width + gap) / blocks as f32).floor() } else { natural };
-        Grid {
-            origin,
-            rows,
-            columns,
-            blocks,
-            label: block - cell * columns as f32 - gap,
-            cell,
-            row: density.row_height(),
-            block,
-        }
+        let content = label + cell * columns as f32;
+        let blocks = (((width + gap) / (content + gap)).floor() as usize).clamp(1, rows.max(1));
+        // The blocks move apart until the right edges meet, but not so far that they stop being one picture.
+        let spare = width - content * blocks as f32;
+        let gap = if blocks > 1 { (spare / (blocks - 1) as f32).clamp(gap, 2.0 * gap) } else { gap };
+        Grid { origin, rows, columns, blocks, label, cell, row: density.row_height(), block: content + gap }
     }
 
     fn lines(&self) -> usize {
@@ -199,7 +193,7 @@ pub fn matrix(
                 for column in 0..grid.columns {
                     let place = grid.cell_rect(row, column);
                     if let Some(gap) = draw(&mut mesh, style, place, cell(index, column)) {
-                        words.push((place, Label { text: gap, trouble: None }));
+                        words.push((place, Label { text: gap, suffix: String::new(), trouble: None }));
                     }
                 }
             }
@@ -213,12 +207,15 @@ pub fn matrix(
             }
             let ink = match label.trouble {
                 None => style.muted,
-                Some(Trouble::Degraded) => style.warning,
+                Some(Trouble::Degraded) => style.text,
                 Some(Trouble::Broken) => style.critical,
             };
             let place = Rect::from_min_size(place.min, vec2(grid.label - space::S, place.height()));
             let font = if density == Density::Roomy { font::body() } else { font::small() };
-            text::paint(painter, place, Align2::LEFT_CENTER, &label.text, font, ink);
+            let suffix = text::line(painter, &label.suffix, font.clone(), ink, f32::INFINITY).size().x;
+            let room = place.with_max_x(place.right() - suffix);
+            let end = text::paint(painter, room, Align2::LEFT_CENTER, &label.text, font.clone(), ink).right();
+            text::paint(painter, place.with_min_x(end), Align2::LEFT_CENTER, &label.suffix, font, ink);
         }
         heads_row(ui, style, &grid, heads, visible);
     }
@@ -260,10 +257,10 @@ fn draw(mesh: &mut Mesh, style: &Palette, place: Rect, cell: Cell) -> Option<Str
         Cell::InSync => ring(mesh, place, 1.5, style.follower),
         Cell::Behind(gap) => {
             mesh.add_colored_rect(place, style.warning_soft);
-            let words = gap.map(|gap| format!("−{}", crate::ui::format::compact(gap as f64).replace(' ', "")));
+            let words = gap.map(|gap| format!("−{}", crate::ui::format::short(gap)));
             let fits = place.width() >= 36.0 && words.is_some();
             // A number needs a calm ground: its hatch is fainter.
-            let ink = if fits { style.warning_fill.gamma_multiply(0.35) } else { style.warning_fill };
+            let ink = if fits { style.warning_fill.gamma_multiply(0.22) } else { style.warning_fill };
             hatch(mesh, place, 5.0, 1.6, ink);
             ring(mesh, place, 1.5, style.warning_fill);
             return words.filter(|_| fits);
@@ -281,6 +278,39 @@ fn draw(mesh: &mut Mesh, style: &Palette, place: Rect, cell: Cell) -> Option<Str
     None
 }
 
+/// Paints one cell of its own, with a word in it, as tables have them.
+pub fn chip(painter: &egui::Painter, style: &Palette, place: Rect, cell: Cell, word: &str) {
+    let mut mesh = Mesh::default();
+    let ink = match cell {
+        Cell::Leader => {
+            mesh.add_colored_rect(place, style.leader);
+            style.on_accent
+        }
+        Cell::Behind(_) => {
+            mesh.add_colored_rect(place, style.warning_soft);
+            hatch(&mut mesh, place, 5.0, 1.6, style.warning_fill.gamma_multiply(0.3));
+            ring(&mut mesh, place, 1.5, style.warning_fill);
+            style.text
+        }
+        Cell::Offline => {
+            mesh.add_colored_rect(place, style.critical_soft);
+            ring(&mut mesh, place, 1.5, style.critical_fill);
+            strike(&mut mesh, place, style.critical_fill);
+            style.critical
+        }
+        Cell::LeaderUnreachable => {
+            mesh.add_colored_rect(place, style.critical_fill);
+            style.on_critical
+        }
+        Cell::InSync | Cell::Blank => {
+            draw(&mut mesh, style, place, cell);
+            style.muted
+        }
+    };
+    painter.add(Shape::mesh(mesh));
+    text::paint(painter, place, Align2::CENTER_CENTER, word, font::small(), ink);
+}
+
 /// Paints one cell outside of a map, for legends.
 pub fn sample(ui: &mut Ui, cell: Cell) {
     let style = palette(ui);
@@ -296,6 +326,12 @@ fn ring(mesh: &mut Mesh, rect: Rect, thick: f32, color: Color32) {
     mesh.add_colored_rect(Rect::from_min_max(pos2(min.x, max.y - thick), max), color);
     mesh.add_colored_rect(Rect::from_min_max(pos2(min.x, min.y + thick), pos2(min.x + thick, max.y - thick)), color);
     mesh.add_colored_rect(Rect::from_min_max(pos2(max.x - thick, min.y + thick), pos2(max.x, max.y - thick)), color);
+}
+
+fn strike(mesh: &mut Mesh, rect: Rect, color: Color32) {
+    let (from, to) = (rect.left_bottom(), rect.right_top());
+    let across = vec2(0.7, 0.7);
+    polygon(mesh, &[from - across, to - across, to + across, from + across], color.gamma_multiply(0.7));
 }
 
 fn cross(mesh: &mut Mesh, rect: Rect, color: Color32) {

@@ -7,6 +7,7 @@ pub mod dialog;
 pub mod empty;
 pub mod field;
 pub mod icon;
+pub mod layout;
 pub mod matrix;
 pub mod pill;
 pub mod sparkline;

@@ -5,6 +5,7 @@
 use egui::{Align2, Key, Painter, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 use super::icon::{self, Icon};
+use super::matrix::{self, Cell};
 use super::pill::{Mood, Pill};
 use super::text;
 use crate::ui::tokens::{Palette, font, palette, radius, size, space};
@@ -105,11 +106,8 @@ impl Table<'_> {
         let mut pressed = if self.active { self.keys(ui, state) } else { None };
         let body_height = self.rows as f32 * self.row_height;
         let room = self.max_height.map_or(ui.available_height(), |height| height - size::HEADER).max(self.row_height);
-        let mut area = ScrollArea::vertical()
-            .id_salt(self.id)
-            .auto_shrink([false, self.max_height.is_some()])
-            .max_height(room)
-            .content_margin(0);
+        let mut area =
+            ScrollArea::vertical().id_salt(self.id).auto_shrink([false, true]).max_height(room).content_margin(0);
         if pressed.is_none() && state.cursor_moved {
             area = area.vertical_scroll_offset(state.offset);
             state.cursor_moved = false;
@@ -129,7 +127,7 @@ impl Table<'_> {
                 }
             }
         });
-        state.offset = output.state.offset().y;
+        state.offset = output.state.clamped_offset().y;
         state.height = output.inner_rect.height();
         pressed
     }
@@ -254,9 +252,16 @@ impl Table<'_> {
     }
 }
 
+/// What the number beside a bar takes.
+const BAR_NUMBER: f32 = 72.0;
+
+/// Past so many columns they stand closer.
+const MANY_COLUMNS: usize = 9;
+
 /// Left and right edge of each column within `width`.
 fn spans(columns: &[Column], width: f32) -> Vec<(f32, f32)> {
-    let gaps = space::M * (columns.len().saturating_sub(1)) as f32 + 2.0 * space::M;
+    let gap = if columns.len() > MANY_COLUMNS { space::S } else { space::M };
+    let gaps = gap * (columns.len().saturating_sub(1)) as f32 + 2.0 * space::M;
     let least: f32 = columns.iter().map(|column| column.min_width).sum();
     let weights: f32 = columns.iter().map(|column| column.weight).sum();
     let spare = (width - gaps - least).max(0.0);
@@ -269,7 +274,7 @@ fn spans(columns: &[Column], width: f32) -> Vec<(f32, f32)> {
             let share = if weights > 0.0 { spare * column.weight / weights } else { 0.0 };
             let right = left + column.min_width * squeeze + share;
             let span = (left, right);
-            left = right + space::M;
+            left = right + gap;
             span
         })
         .collect()
@@ -355,6 +360,22 @@ impl Row<'_> {
         }
     }
 
+    /// Small cells side by side, each with a word in it.
+    pub fn chips(&mut self, chips: &[(Cell, String)], spoken: &str) {
+        let (rect, _) = self.cell(spoken);
+        let side = vec2(size::CONTROL_SMALL, size::PILL - 2.0);
+        let mut left = rect.left();
+        for (cell, word) in chips {
+            let place = Rect::from_min_size(pos2(left, rect.center().y - side.y / 2.0), side);
+            if place.right() > rect.right() + space::M {
+                text::paint(self.painter, place, Align2::LEFT_CENTER, "…", font::body(), self.style.muted);
+                break;
+            }
+            matrix::chip(self.painter, self.style, place, *cell, word);
+            left = place.right() + space::XS;
+        }
+    }
+
     /// An icon in the colour of `mood`.
     pub fn icon(&mut self, symbol: Icon, mood: Mood, spoken: &str) {
         let (rect, _) = self.cell(spoken);
@@ -386,7 +407,7 @@ impl Row<'_> {
     /// A bar of `share` (0 to 1) with its number at the right.
     pub fn bar(&mut self, share: f32, words: &str, mood: Mood) {
         let (rect, _) = self.cell(words);
-        let number = 84.0_f32.min(rect.width());
+        let number = BAR_NUMBER.min(rect.width());
         let track = Rect::from_min_max(rect.min, pos2(rect.right() - number - space::S, rect.bottom()));
         if track.width() > 0.0 {
             let track = Rect::from_center_size(track.center(), vec2(track.width(), space::S - 2.0));

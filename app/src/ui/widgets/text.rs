@@ -39,3 +39,10 @@ pub fn label(ui: &mut Ui, text: &str, font: FontId, color: Color32) -> Response 
 pub fn paragraph(ui: &mut Ui, text: &str, font: FontId, color: Color32) -> Response {
     ui.add(egui::Label::new(egui::RichText::new(text).font(font).color(color)).wrap())
 }
+
+/// A caption whose words are said by the control that it stands over.
+pub fn caption(ui: &mut Ui, text: &str, font: FontId, color: Color32) {
+    let galley = line(ui.painter(), text, font, color, ui.available_width());
+    let (rect, _) = ui.allocate_exact_size(galley.size(), Sense::hover());
+    ui.painter().galley(rect.min, galley, color);
+}

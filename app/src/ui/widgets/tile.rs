@@ -2,6 +2,7 @@
 
 use egui::{Align2, CornerRadius, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
+use super::layout::side_by_side;
 use super::pill::Mood;
 use super::text;
 use crate::ui::tokens::{font, palette, radius, size, space};
@@ -33,13 +34,19 @@ pub fn tile(ui: &mut Ui, width: f32, caption: &str, value: &str, mood: Mood) -> 
     response
 }
 
-/// A row of tiles that share the width evenly.
-pub fn row(ui: &mut Ui, tiles: &[(&str, String, Mood)]) {
-    let count = tiles.len().max(1) as f32;
-    let width = (ui.available_width() - space::S * (count - 1.0)) / count;
-    ui.horizontal(|ui| {
-        for (caption, value, mood) in tiles {
-            tile(ui, width.floor(), caption, value, *mood);
-        }
-    });
+/// A tile is at least this wide, or they stand in two rows.
+const LEAST_WIDTH: f32 = 122.0;
+
+/// Tiles that share the width evenly, in one row or two. Returns how many rows they took.
+pub fn row(ui: &mut Ui, tiles: &[(&str, String, Mood)]) -> usize {
+    let fits = (ui.available_width() + space::S) / (LEAST_WIDTH + space::S) >= tiles.len() as f32;
+    let per_row = if fits { tiles.len() } else { tiles.len().div_ceil(2) }.max(1);
+    let width = (ui.available_width() + space::S) / per_row as f32 - space::S;
+    for row in tiles.chunks(per_row) {
+        side_by_side(ui, &vec![width; row.len()], space::S, |ui, index| {
+            let (caption, value, mood) = &row[index];
+            tile(ui, width, caption, value, *mood);
+        });
+    }
+    tiles.len().div_ceil(per_row)
 }
