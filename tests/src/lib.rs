@@ -2,4 +2,5 @@
 
 pub mod clients;
 pub mod serve;
+pub mod sim;
 pub mod wait;

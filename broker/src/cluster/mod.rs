@@ -1,1 +1,11 @@
-//! N nodes in one process.
+//! N nodes in one process: start, stop, break, observe. The only room that knows all others; nothing in it is global, so two clusters
+//! live side by side.
+
+mod config;
+mod error;
+mod nodes;
+mod seat;
+
+pub use config::{ClusterConfig, FIRST_CONTROLLER_ID, Profile};
+pub use error::ClusterError;
+pub use nodes::Cluster;

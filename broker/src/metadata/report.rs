@@ -14,7 +14,14 @@ pub enum Report {
     /// A controller's state.
     Controller(Arc<ControllerReport>),
     /// The cluster started, stopped, killed, paused or resumed a node.
-    Lifecycle { node_id: NodeId, state: NodeState, at_ms: i64 },
+    Lifecycle {
+        /// Node.
+        node_id: NodeId,
+        /// New state.
+        state: NodeState,
+        /// Wall clock.
+        at_ms: i64,
+    },
     /// Something happened on a node.
     Event(NodeEvent),
 }
@@ -209,15 +216,36 @@ pub struct NodeEvent {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A controller became the active one.
-    ControllerElected { epoch: i32 },
+    ControllerElected {
+        /// Quorum epoch.
+        epoch: i32,
+    },
     /// A controller is no longer the active one.
-    ControllerResigned { epoch: i32, reason: &'static str },
+    ControllerResigned {
+        /// Quorum epoch.
+        epoch: i32,
+        /// Why.
+        reason: &'static str,
+    },
     /// A broker registered: `previous_epoch` is that of its last incarnation, if there was one.
-    BrokerRegistered { broker_id: NodeId, broker_epoch: i64 },
+    BrokerRegistered {
+        /// Broker.
+        broker_id: NodeId,
+        /// Its epoch.
+        broker_epoch: i64,
+    },
     /// The active controller fenced a broker.
-    BrokerFenced { broker_id: NodeId, reason: FenceReason },
+    BrokerFenced {
+        /// Broker.
+        broker_id: NodeId,
+        /// Why.
+        reason: FenceReason,
+    },
     /// The active controller let a broker take part.
-    BrokerUnfenced { broker_id: NodeId },
+    BrokerUnfenced {
+        /// Broker.
+        broker_id: NodeId,
+    },
     /// A partition got another leader (-1: none).
     LeaderElected {
         partition: TopicPartition,
@@ -228,32 +256,93 @@ pub enum Event {
         cause: String,
     },
     /// A partition's ISR changed.
-    IsrChanged { partition: TopicPartition, from: Vec<NodeId>, to: Vec<NodeId>, cause: String },
+    IsrChanged {
+        /// Partition.
+        partition: TopicPartition,
+        /// Before.
+        from: Vec<NodeId>,
+        /// After.
+        to: Vec<NodeId>,
+        /// Why, in words.
+        cause: String,
+    },
     /// A topic was created.
-    TopicCreated { topic: String, partitions: i32, replication_factor: i16 },
+    TopicCreated {
+        /// Topic.
+        topic: String,
+        /// Number of partitions.
+        partitions: i32,
+        /// Replicas of each.
+        replication_factor: i16,
+    },
     /// A topic was deleted.
-    TopicDeleted { topic: String },
+    TopicDeleted {
+        /// Topic.
+        topic: String,
+    },
     /// Partitions were added.
-    PartitionsAdded { topic: String, partitions: i32 },
+    PartitionsAdded {
+        /// Topic.
+        topic: String,
+        /// Number of partitions.
+        partitions: i32,
+    },
     /// A group began to rebalance, or ended.
-    GroupRebalance { group_id: String, generation: i32, state: &'static str, reason: String },
+    GroupRebalance {
+        /// Group.
+        group_id: String,
+        /// Generation.
+        generation: i32,
+        /// New state.
+        state: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A replica cut its log back to follow the leader's epoch.
-    LogTruncated { partition: TopicPartition, from_offset: i64, to_offset: i64, cause: String },
+    LogTruncated {
+        /// Partition.
+        partition: TopicPartition,
+        /// Log end offset before.
+        from_offset: i64,
+        /// Log end offset after.
+        to_offset: i64,
+        /// Why, in words.
+        cause: String,
+    },
     /// The node was started, stopped, killed, paused or resumed, by a fault or by hand.
-    NodeStateChanged { state: NodeState, cause: String },
+    NodeStateChanged {
+        /// New state.
+        state: NodeState,
+        /// Why, in words.
+        cause: String,
+    },
     /// A client connection was closed for what it sent.
-    ConnectionRejected { peer: String, reason: String },
+    ConnectionRejected {
+        /// Address.
+        peer: String,
+        /// Why.
+        reason: String,
+    },
     /// The node met an error it survived (a disk error, a bad record).
-    Error { message: String },
+    Error {
+        /// One sentence.
+        message: String,
+    },
     /// The channel was full: so many events of this node were not told.
-    DroppedEvents { count: u64 },
+    DroppedEvents {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// Why a broker was fenced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FenceReason {
     /// No heartbeat for this long.
-    SessionExpired { missed_ms: u64 },
+    SessionExpired {
+        /// For how long, ms.
+        missed_ms: u64,
+    },
     /// It asked for it: controlled shutdown is complete.
     ControlledShutdown,
     /// A new incarnation registered.

@@ -20,9 +20,7 @@ use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{ControllerReport, Event};
 use crate::metadata::{ImageDelta, MetadataRecord};
-use crate::quorum::{
-    AppendError, DiskMetadataLog, Output, Quorum, QuorumConfig, QuorumError, QuorumStateFile, data_records,
-};
+use crate::quorum::{AppendError, DiskMetadataLog, Output, Quorum, QuorumError, QuorumStateFile, data_records};
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::types::{Id, NO_NODE, NodeId, Now};
 
@@ -115,6 +113,8 @@ pub struct Controller {
     hands_over: bool,
     failure: Option<ControllerError>,
 }
+
+pub use crate::server::metadata_follower::quorum_config;
 
 impl Controller {
     /// A controller with its metadata log in the first of its log directories.
@@ -562,17 +562,4 @@ fn is_old_news(last: &ControllerReport, report: &ControllerReport) -> bool {
 
 fn mixed(a: u64, b: u64) -> u64 {
     a ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// The quorum's timings as this node is configured.
-pub fn quorum_config(config: &NodeConfig) -> QuorumConfig {
-    QuorumConfig {
-        election_timeout: config.millis("controller.quorum.election.timeout.ms"),
-        fetch_timeout: config.millis("controller.quorum.fetch.timeout.ms"),
-        election_backoff_max: config.millis("controller.quorum.election.backoff.max.ms"),
-        request_timeout: config.millis("controller.quorum.request.timeout.ms"),
-        retry_backoff: config.millis("controller.quorum.retry.backoff.ms"),
-        fetch_max_bytes: config.usize("controller.quorum.fetch.max.bytes"),
-        ..QuorumConfig::kafka(config.node_id, config.voters.clone())
-    }
 }

@@ -1,25 +1,45 @@
 //! The broker as one synchronous state machine: frames of clients, messages of peers and the passing of time in; answers, messages and
 //! events out. No await, no socket, no clock of its own, so the same code runs on a node's thread and in a simulation.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use rand::SeedableRng;
+
 use super::auto_create::AutoCreation;
-use super::context::{ClientResponse, Handled, Outbox, RequestContext};
+use super::context::{ClientResponse, ConnId, Handled, Outbox, RequestContext};
+use super::fetch_session::FetchSessions;
+use super::group_bridge::GroupBridge;
 use super::init_producer_id::ProducerIds;
-use super::lifecycle::Lifecycle;
+use super::lifecycle::{Lifecycle, Standing};
+use super::metadata_follower::MetadataFollower;
 use super::metrics::Metrics;
-use super::peer::{PeerMessage, PeerRequest};
-use super::peer_requests::{PeerRequests, Pending, Purpose};
+use super::peer::PeerMessage;
+use super::peer_requests::PeerRequests;
+use super::purgatory::Purgatory;
+use super::{dispatch, forward, group_bridge, purgatory, upkeep};
+use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
-use crate::metadata::report::Event;
+use crate::metadata::report::{BrokerReport, Event};
 use crate::protocol::{self, Response};
-use crate::types::{Id, NO_NODE, NodeId, Now};
+use crate::replica::{ReplicaManager, ReplicaManagerError};
+use crate::types::{Id, NodeId, Now};
 
-/// A forwarded request that was refused, or found no controller, is tried again after this.
-const RETRY: Duration = Duration::from_millis(50);
+/// A broker that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Its log directory does not open.
+    #[error(transparent)]
+    Replicas(#[from] ReplicaManagerError),
+    /// Its copy of the metadata log does not open.
+    #[error("the metadata log does not open: {0}")]
+    Metadata(String),
+}
 
-/// See the module. Handlers are given all of it; each touches what is its own. Each room of the server adds its own field here.
+/// See the module. Handlers are given all of it; each touches what is its own.
 pub struct Broker {
     /// Configuration.
     pub config: NodeConfig,
@@ -29,23 +49,84 @@ pub struct Broker {
     pub image: Image,
     /// The active controller, as far as it is known.
     pub active_controller: Option<NodeId>,
+    /// Its copy of the metadata log.
+    pub metadata: MetadataFollower,
+    /// Its replicas.
+    pub replicas: ReplicaManager,
+    /// The groups it coordinates.
+    pub groups: GroupBridge,
+    /// Fetch sessions of clients.
+    pub sessions: FetchSessions,
+    /// Requests that wait for something.
+    pub purgatory: Purgatory,
+    /// Producer ids to be given out.
+    pub producer_ids: ProducerIds,
     /// Its standing with the controller.
     pub lifecycle: Lifecycle,
     /// Requests to other nodes that are under way.
     pub requests: PeerRequests,
     /// Topics that it asked the controller for on behalf of clients.
     pub auto_creation: AutoCreation,
-    /// Ids for idempotent producers.
-    pub producer_ids: ProducerIds,
     /// What it counts.
     pub metrics: Metrics,
     /// What happened since the node last looked.
     pub events: Vec<Event>,
     /// What is to be sent since the node last looked.
     pub out: Outbox,
+    pub(super) upkeep: upkeep::Upkeep,
 }
 
 impl Broker {
+    /// Opens the log directory and starts to register.
+    ///
+    /// # Errors
+    /// The log directory, or the metadata log in it, does not open.
+    pub fn open(config: NodeConfig, disk: Arc<dyn Disk>, seed: u64, now: Now) -> Result<Broker, BrokerError> {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        let incarnation = Id::random(&mut rng);
+        let mut replicas = ReplicaManager::open(&config, disk.clone(), now)?;
+        let metadata = MetadataFollower::open(&config, disk, seed, now).map_err(BrokerError::Metadata)?;
+        let heartbeat = config.millis("broker.heartbeat.interval.ms");
+        let events = replicas.take_events();
+        let mut broker = Broker {
+            incarnation,
+            image: Image { offset: -1, ..Image::default() },
+            active_controller: None,
+            metadata,
+            replicas,
+            groups: GroupBridge::new(&config, seed),
+            sessions: FetchSessions::new(&config, seed),
+            purgatory: Purgatory::default(),
+            producer_ids: ProducerIds::default(),
+            lifecycle: Lifecycle::new(heartbeat, now),
+            requests: PeerRequests::default(),
+            auto_creation: AutoCreation::default(),
+            metrics: Metrics::default(),
+            events,
+            out: Outbox::default(),
+            upkeep: upkeep::Upkeep::new(now),
+            config,
+        };
+        broker.pump(now);
+        Ok(broker)
+    }
+
+    /// A client sent a whole frame. Answers come by `out.responses`, each once.
+    pub fn on_client_frame(&mut self, now: Now, conn: ConnId, seq: u64, client_host: IpAddr, frame: Bytes) {
+        match protocol::decode_request(frame) {
+            Ok((header, request)) => {
+                let context = RequestContext { conn, seq, header, client_host, received: now };
+                match dispatch::handle(self, &context, now, request) {
+                    Handled::Reply(response) => self.reply(now, &context, response),
+                    Handled::NoReply => self.respond(&context, None),
+                    Handled::Later => {}
+                }
+                self.pump(now);
+            }
+            Err(error) => self.out.closes.push((conn, error.to_string())),
+        }
+    }
+
     /// Answers a request.
     pub fn reply(&mut self, _now: Now, context: &RequestContext, response: Response) {
         match protocol::encode_response(&context.header, &response) {
@@ -70,32 +151,93 @@ impl Broker {
         });
     }
 
-    /// Forwards a client's request to the active controller; the answer goes back to the client, whoever becomes controller meanwhile.
-    pub fn forward(&mut self, context: &RequestContext, now: Now, request: PeerRequest) -> Handled {
-        let patience = self.config.millis("request.timeout.ms");
-        self.send_to_controller(Purpose::Client(Box::new(context.clone())), now, request, patience);
-        Handled::Later
+    /// A client's connection is gone: nothing that it waits for is worth keeping.
+    pub fn on_disconnect(&mut self, now: Now, conn: ConnId) {
+        purgatory::on_disconnect(self, now, conn);
     }
 
-    /// Asks the active controller for a topic that a client needs; nobody waits for the answer.
-    pub fn auto_create_topic(&mut self, now: Now, request: PeerRequest) {
-        let patience = self.config.millis("request.timeout.ms");
-        self.send_to_controller(Purpose::AutoCreateTopic, now, request, patience);
+    /// Another node sent something.
+    pub fn on_peer_message(&mut self, now: Now, from: NodeId, message: PeerMessage) {
+        forward::on_peer_message(self, now, from, message);
+        self.pump(now);
     }
 
-    /// Asks the active controller; repeated, also to another one, until `patience` is over.
-    pub fn send_to_controller(&mut self, purpose: Purpose, now: Now, request: PeerRequest, patience: Duration) {
-        let deadline = now.mono + patience;
-        match self.active_controller {
-            Some(to) => {
-                let repeat = Some(request.clone());
-                let correlation = self.requests.enter(Pending { purpose, to, repeat, deadline, retry_at: None });
-                self.out.peer.push((to, PeerMessage::Request { correlation, body: request }));
+    /// Time has passed.
+    pub fn on_tick(&mut self, now: Now) {
+        self.metadata.on_tick(now);
+        self.replicas.on_tick(now);
+        group_bridge::on_tick(self, now);
+        purgatory::on_tick(self, now);
+        forward::on_tick(self, now);
+        upkeep::on_tick(self, now);
+        self.pump(now);
+    }
+
+    /// When `on_tick` has something to do at the latest, on the monotonic clock.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        [
+            self.metadata.next_deadline(),
+            Some(self.replicas.next_deadline()),
+            self.groups.next_deadline(),
+            self.purgatory.next_deadline(),
+            self.requests.next_deadline(),
+            self.lifecycle.next_deadline(self.active_controller.is_some()),
+            Some(self.upkeep.next_deadline()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Lets one thing lead to the next until nothing is left to be done now: new metadata changes replicas, replicas release waiting
+    /// requests, those cause appends, and so on.
+    fn pump(&mut self, now: Now) {
+        loop {
+            let mut busy = upkeep::follow_metadata(self, now);
+            let changes = self.replicas.take_changes();
+            if !changes.is_empty() {
+                busy = true;
+                group_bridge::on_changes(self, now, &changes);
+                purgatory::on_changes(self, now, &changes);
             }
-            None => {
-                let retry_at = Some(now.mono + RETRY);
-                self.requests.enter(Pending { purpose, to: NO_NODE, repeat: Some(request), deadline, retry_at });
+            busy |= group_bridge::carry_out(self, now);
+            if !busy {
+                break;
             }
         }
+        upkeep::poll_lifecycle(self, now);
+        forward::send_outputs(self, now);
+        self.events.extend(self.replicas.take_events());
+    }
+
+    /// Whether it is registered, unfenced, and knows so.
+    pub fn takes_part(&self) -> bool {
+        let me = self.image.brokers.get(&self.config.node_id);
+        me.is_some_and(|broker| !broker.fenced && broker.epoch == self.lifecycle.broker_epoch())
+            && self.lifecycle.standing() == Standing::Active
+    }
+
+    /// Begins a controlled shutdown: leadership is moved away first.
+    pub fn begin_shutdown(&mut self, now: Now, patience: Duration) {
+        self.lifecycle.begin_shutdown(now, patience);
+        self.pump(now);
+    }
+
+    /// Whether a controlled shutdown has got so far that the broker may go.
+    pub fn may_stop(&self) -> bool {
+        self.lifecycle.standing() == Standing::MayStop
+    }
+
+    /// The clean end: logs flushed, checkpoints and the clean-shutdown marker written.
+    ///
+    /// # Errors
+    /// The disk refused; the next start will recover.
+    pub fn shutdown(&mut self, now: Now) -> Result<(), String> {
+        self.replicas.shutdown(now).map_err(|error| error.to_string())
+    }
+
+    /// What changed since the last report; `None`: nothing.
+    pub fn report(&mut self, now: Now) -> Option<BrokerReport> {
+        upkeep::report(self, now)
     }
 }

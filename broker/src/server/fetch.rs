@@ -75,9 +75,7 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     let deadline = now.mono + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let watched = delayed.looks.iter().filter_map(|look| look.id.ok()).collect();
     match broker.purgatory.wait(context, deadline, watched, Delayed::Fetch(delayed)) {
-        Err(Delayed::Fetch(delayed)) => {
-            Handled::Reply(Response::Fetch(answer(broker, now, context, &delayed, reads)))
-        }
+        Err(Delayed::Fetch(delayed)) => Handled::Reply(Response::Fetch(answer(broker, now, context, &delayed, reads))),
         _ => Handled::Later,
     }
 }

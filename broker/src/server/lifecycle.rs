@@ -82,11 +82,15 @@ impl Lifecycle {
         (self.heartbeat_interval * 2).max(Duration::from_millis(200))
     }
 
-    /// What to ask now, if anything. `caught_up`: its metadata reaches its own registration.
-    pub fn poll(&mut self, now: Now, caught_up: bool) -> Option<Ask> {
+    /// A shutdown that no controller answers ends all the same.
+    pub fn on_tick(&mut self, now: Now) {
         if self.give_up_at.is_some_and(|at| at <= now.mono) && self.standing == Standing::ShuttingDown {
             self.standing = Standing::MayStop;
         }
+    }
+
+    /// What to ask the controller now, if anything. `caught_up`: its metadata reaches its own registration.
+    pub fn poll(&mut self, now: Now, caught_up: bool) -> Option<Ask> {
         if self.in_flight || now.mono < self.next_at || self.standing == Standing::MayStop {
             return None;
         }
@@ -160,9 +164,10 @@ impl Lifecycle {
         }
     }
 
-    /// When `poll` has something to say at the latest.
-    pub fn next_deadline(&self) -> Option<Duration> {
-        let ask = (!self.in_flight && self.standing != Standing::MayStop).then_some(self.next_at);
+    /// When `on_tick`, or `poll` where a controller is known, has something to do.
+    pub fn next_deadline(&self, controller_known: bool) -> Option<Duration> {
+        let asks = controller_known && !self.in_flight && self.standing != Standing::MayStop;
+        let ask = asks.then_some(self.next_at);
         match (ask, self.give_up_at.filter(|_| self.standing == Standing::ShuttingDown)) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -191,7 +196,7 @@ mod tests {
         assert_eq!(life.poll(at(7), true), Some(Ask::Heartbeat { want_fence: false, want_shut_down: false }));
         life.heard(at(8), false, false);
         assert!(!life.is_fenced());
-        assert_eq!(life.next_deadline(), Some(Duration::from_millis(308)));
+        assert_eq!(life.next_deadline(true), Some(Duration::from_millis(308)));
         life.begin_shutdown(at(10), Duration::from_secs(5));
         assert_eq!(life.poll(at(10), true), Some(Ask::Heartbeat { want_fence: false, want_shut_down: true }));
         life.heard(at(11), false, true);
@@ -205,8 +210,8 @@ mod tests {
         life.registered(at(1), 1);
         life.begin_shutdown(at(2), Duration::from_secs(5));
         life.poll(at(2), true);
-        assert_eq!(life.next_deadline(), Some(Duration::from_millis(5002)));
-        life.poll(at(5002), true);
+        assert_eq!(life.next_deadline(true), Some(Duration::from_millis(5002)));
+        life.on_tick(at(5002));
         assert_eq!(life.standing(), Standing::MayStop);
     }
 

@@ -38,18 +38,11 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, _now: Now, request:
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
             let twice = duplicates.contains(&(topic.name.as_str().to_owned(), partition.partition_index));
-            let found = if twice {
-                Err(ErrorCode::InvalidRequest)
-            } else {
-                find(broker, version, &key, partition, view)
-            };
+            let found =
+                if twice { Err(ErrorCode::InvalidRequest) } else { find(broker, version, &key, partition, view) };
             partitions.push(response(version, partition.partition_index, found));
         }
-        topics.push(ListOffsetsTopicResponse {
-            name: topic.name,
-            partitions,
-            ..ListOffsetsTopicResponse::default()
-        });
+        topics.push(ListOffsetsTopicResponse { name: topic.name, partitions, ..ListOffsetsTopicResponse::default() });
     }
     Handled::Reply(Response::ListOffsets(ListOffsetsResponseData { topics, ..ListOffsetsResponseData::default() }))
 }

@@ -17,11 +17,24 @@ pub enum PeerMessage {
     /// The metadata quorum's own traffic: one-way, lost without notice, repeated by its own timers.
     Quorum(quorum::Message),
     /// A request; `correlation` is the sender's.
-    Request { correlation: u64, body: PeerRequest },
+    Request {
+        /// The asker's number.
+        correlation: u64,
+        /// What.
+        body: PeerRequest,
+    },
     /// Its answer.
-    Response { correlation: u64, body: PeerResponse },
+    Response {
+        /// The asker's number.
+        correlation: u64,
+        /// What.
+        body: PeerResponse,
+    },
     /// The network's answer where nobody listens: the node is down (connection refused). 0: to a message of the quorum's.
-    Refused { correlation: u64 },
+    Refused {
+        /// The asker's number.
+        correlation: u64,
+    },
 }
 
 /// Requests between brokers (Fetch, OffsetForLeaderEpoch) and from brokers to the active controller (all others).
@@ -77,5 +90,8 @@ pub enum PeerResponse {
     /// To [`PeerRequest::DescribeQuorum`].
     DescribeQuorum(Box<DescribeQuorumResponseData>),
     /// The node asked is a controller but not the active one: ask `leader_id` (-1: not known).
-    NotController { leader_id: i32 },
+    NotController {
+        /// Node, or -1.
+        leader_id: i32,
+    },
 }

@@ -1,0 +1,133 @@
+//! What a cluster is made of.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::ClusterError;
+use crate::metadata::config::{NodeConfig, cap_replication, profile_overrides};
+use crate::types::NodeId;
+
+/// Controllers are numbered from here, as MSK keeps them apart from brokers.
+pub const FIRST_CONTROLLER_ID: NodeId = 3000;
+
+/// Most brokers: their zones are named by letters, and one process has to carry them all.
+const BROKERS_MAX: u32 = 30;
+/// Most controllers.
+const CONTROLLERS_MAX: u32 = 7;
+/// Most zones: one letter each.
+const ZONES_MAX: u32 = 26;
+
+/// A set of timings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// Short time-outs, so that a kill shows within two seconds.
+    #[default]
+    Lab,
+    /// Apache Kafka's defaults.
+    Kafka,
+    /// Amazon MSK's defaults.
+    Msk,
+}
+
+impl Profile {
+    /// `lab`, `kafka` or `msk`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Lab => "lab",
+            Profile::Kafka => "kafka",
+            Profile::Msk => "msk",
+        }
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Profile, String> {
+        [Profile::Lab, Profile::Kafka, Profile::Msk]
+            .into_iter()
+            .find(|profile| profile.name() == text)
+            .ok_or_else(|| format!("'{text}' is no profile: lab, kafka or msk"))
+    }
+}
+
+/// A cluster to be started.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// Brokers 1 to N.
+    pub brokers: u32,
+    /// Controllers 3000 to 3000+N-1.
+    pub controllers: u32,
+    /// Zones a, b, c, …; broker i stands in zone (i-1) mod zones.
+    pub zones: u32,
+    /// Where the data lives; what is there is used.
+    pub data_dir: PathBuf,
+    /// Broker i listens on `kafka_port`+i-1; 0: any free ports.
+    pub kafka_port: u16,
+    /// Address to listen on and to advertise.
+    pub bind: IpAddr,
+    /// Timings.
+    pub profile: Profile,
+    /// Kafka's own broker keys.
+    pub overrides: BTreeMap<String, String>,
+}
+
+impl ClusterConfig {
+    /// Refuses what cannot be built.
+    pub(super) fn check(&self) -> Result<(), ClusterError> {
+        let ranges = [
+            ("--brokers", self.brokers, BROKERS_MAX),
+            ("--controllers", self.controllers, CONTROLLERS_MAX),
+            ("--zones", self.zones, ZONES_MAX),
+        ];
+        for (what, given, max) in ranges {
+            if given < 1 || given > max {
+                return Err(ClusterError::OutOfRange { what, min: 1, max, given });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids of the controllers.
+    pub(super) fn voters(&self) -> Vec<NodeId> {
+        (0..self.controllers).map(|index| FIRST_CONTROLLER_ID + index as NodeId).collect()
+    }
+
+    /// Ids of the brokers.
+    pub(super) fn broker_ids(&self) -> Vec<NodeId> {
+        (1..=self.brokers).map(|index| index as NodeId).collect()
+    }
+
+    /// Zone of a broker.
+    fn zone(&self, broker: NodeId) -> String {
+        let index = (broker as u32 - 1) % self.zones;
+        char::from(b'a' + index as u8).to_string()
+    }
+
+    /// The profile's keys, capped by the number of brokers, under what was asked for.
+    fn merged_overrides(&self) -> Result<BTreeMap<String, String>, ClusterError> {
+        let mut merged =
+            profile_overrides(self.profile.name()).map_err(|error| ClusterError::Config(error.to_string()))?;
+        cap_replication(&mut merged, self.brokers);
+        merged.extend(self.overrides.clone());
+        Ok(merged)
+    }
+
+    /// A node's configuration.
+    pub(super) fn node(&self, node_id: NodeId, cluster_id: &str, port: u16) -> Result<NodeConfig, ClusterError> {
+        let is_broker = node_id < FIRST_CONTROLLER_ID;
+        let dir = match is_broker {
+            true => format!("broker-{node_id}"),
+            false => format!("controller-{node_id}"),
+        };
+        let config = NodeConfig::new(node_id, cluster_id, self.merged_overrides()?)
+            .map_err(|error| ClusterError::Config(error.to_string()))?;
+        Ok(config
+            .with_rack(is_broker.then(|| self.zone(node_id)))
+            .with_endpoint(self.bind.to_string(), port)
+            .with_log_dirs(vec![self.data_dir.join(dir)])
+            .with_voters(self.voters()))
+    }
+}

@@ -1,0 +1,219 @@
+//! The cluster: its seats, and what one may do with them. Methods may block for as long as a node takes to start or stop.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use super::ClusterError;
+use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
+use super::seat::{House, Seat};
+use crate::fault::Links;
+use crate::log::RealDisk;
+use crate::log::disk::Disk;
+use crate::metadata::report::{NodeState, Report};
+use crate::node::{Clock, Readiness};
+use crate::types::{Id, NodeId};
+
+/// Says which cluster a data directory belongs to.
+const CLUSTER_FILE: &str = "cluster.properties";
+/// It holds two short lines.
+const CLUSTER_FILE_MAX_BYTES: u64 = 64 * 1024;
+
+/// A running cluster. Dropping it kills its nodes; [`Cluster::shutdown`] is the polite end.
+pub struct Cluster {
+    house: House,
+    seats: BTreeMap<NodeId, Mutex<Seat>>,
+}
+
+impl Cluster {
+    /// Starts all nodes. They are at work when [`Cluster::wait_ready`] says so.
+    ///
+    /// # Errors
+    /// A port is taken, the data directory is of another cluster or cannot be written, a configuration is wrong.
+    pub fn start(config: ClusterConfig, reports: Sender<Report>) -> Result<Cluster, ClusterError> {
+        config.check()?;
+        let cluster_id = settle_cluster_id(&config)?;
+        let (voters, brokers) = (config.voters(), config.broker_ids());
+        let port_of = |broker: NodeId| match config.kafka_port {
+            0 => Ok(0),
+            first => u16::try_from(u32::from(first) + broker as u32 - 1).map_err(|_| {
+                ClusterError::Config(format!("--kafka-port {first} leaves no port below 65536 for broker {broker}"))
+            }),
+        };
+        let mut seats = BTreeMap::new();
+        for id in &voters {
+            seats.insert(*id, Mutex::new(Seat::new(*id, 0)));
+        }
+        for id in &brokers {
+            seats.insert(*id, Mutex::new(Seat::new(*id, port_of(*id)?)));
+        }
+        let house = House {
+            config,
+            cluster_id,
+            links: Arc::new(Links::default()),
+            reports,
+            clock: Clock::start(),
+            readiness: Arc::new(Readiness::default()),
+        };
+        let cluster = Cluster { house, seats };
+        for id in voters.iter().chain(&brokers) {
+            cluster.seat(*id)?.start(&cluster.house, "the cluster starts")?;
+        }
+        Ok(cluster)
+    }
+
+    fn seat(&self, node_id: NodeId) -> Result<MutexGuard<'_, Seat>, ClusterError> {
+        let seat = self.seats.get(&node_id).ok_or(ClusterError::UnknownNode(node_id))?;
+        // A seat is put in order by its next use (`Seat::state`), so a panic while it was held does no harm.
+        Ok(seat.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Cluster id, 22 characters.
+    pub fn cluster_id(&self) -> &str {
+        &self.house.cluster_id
+    }
+
+    /// What it was started with.
+    pub fn config(&self) -> &ClusterConfig {
+        &self.house.config
+    }
+
+    /// Ids of the brokers.
+    pub fn broker_ids(&self) -> Vec<NodeId> {
+        self.seats.keys().copied().filter(|id| *id < FIRST_CONTROLLER_ID).collect()
+    }
+
+    /// Ids of the controllers.
+    pub fn controller_ids(&self) -> Vec<NodeId> {
+        self.seats.keys().copied().filter(|id| *id >= FIRST_CONTROLLER_ID).collect()
+    }
+
+    /// What clients connect to: `127.0.0.1:9092,127.0.0.1:9093,…`.
+    pub fn bootstrap_servers(&self) -> String {
+        let addresses: Vec<String> = self
+            .broker_ids()
+            .into_iter()
+            .filter_map(|id| Some(std::net::SocketAddr::new(self.house.config.bind, self.seat(id).ok()?.port)))
+            .map(|address| address.to_string())
+            .collect();
+        addresses.join(",")
+    }
+
+    /// Waits until all brokers are registered and unfenced, so that the cluster takes writes.
+    ///
+    /// # Errors
+    /// Not within `timeout`.
+    pub fn wait_ready(&self, timeout: Duration) -> Result<(), ClusterError> {
+        match self.house.readiness.wait_for(&self.broker_ids(), timeout) {
+            true => Ok(()),
+            false => Err(ClusterError::NotReady(timeout.as_millis())),
+        }
+    }
+
+    /// A node's state.
+    ///
+    /// # Errors
+    /// No such node.
+    pub fn node_state(&self, node_id: NodeId) -> Result<NodeState, ClusterError> {
+        Ok(self.seat(node_id)?.state())
+    }
+
+    /// Controlled shutdown (SIGTERM); returns when the node is gone.
+    ///
+    /// # Errors
+    /// No such node, or it does not run.
+    pub fn stop_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
+        let mut seat = self.seat(node_id)?;
+        seat.begin_stop(&self.house, cause)?;
+        seat.finish_stop(&self.house);
+        Ok(())
+    }
+
+    /// Kills a node (SIGKILL): its runtime is dropped as it stands.
+    ///
+    /// # Errors
+    /// No such node, or it does not run.
+    pub fn kill_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
+        self.seat(node_id)?.kill(&self.house, cause)
+    }
+
+    /// Blocks a node (SIGSTOP).
+    ///
+    /// # Errors
+    /// No such node, or it does not run.
+    pub fn pause_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
+        self.seat(node_id)?.pause(&self.house, cause)
+    }
+
+    /// Starts a node that was stopped or killed, resumes one that is paused.
+    ///
+    /// # Errors
+    /// No such node, it runs already, or its port is taken.
+    pub fn start_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
+        self.seat(node_id)?.start(&self.house, cause)
+    }
+
+    /// Controlled shutdown of everything: the brokers together, while the controllers still answer them, then the controllers.
+    pub fn shutdown(self) {
+        for group in [self.broker_ids(), self.controller_ids()] {
+            let mut seats: Vec<_> = group.iter().filter_map(|id| self.seat(*id).ok()).collect();
+            for seat in &mut seats {
+                // A seat that is empty or dead needs no stop.
+                let _ = seat.begin_stop(&self.house, "the cluster stops");
+            }
+            for seat in &mut seats {
+                seat.finish_stop(&self.house);
+            }
+        }
+    }
+}
+
+/// Reads which cluster lives in the data directory, or founds one there.
+fn settle_cluster_id(config: &ClusterConfig) -> Result<String, ClusterError> {
+    let disk = RealDisk::new();
+    let path = config.data_dir.join(CLUSTER_FILE);
+    let fail = |reason: String| ClusterError::DataDir { path: config.data_dir.clone(), reason };
+    disk.create_dir_all(&config.data_dir).map_err(|error| fail(error.to_string()))?;
+    if disk.exists(&path) {
+        let bytes = disk.read(&path, CLUSTER_FILE_MAX_BYTES).map_err(|error| fail(error.to_string()))?;
+        return check_cluster_file(&String::from_utf8_lossy(&bytes), config.controllers, &path).map_err(fail);
+    }
+    let cluster_id = Id::random(&mut rand::rng()).to_string();
+    let content = format!("cluster.id={cluster_id}\ncontrollers={}\n", config.controllers);
+    disk.write_atomically(&path, content.as_bytes()).map_err(|error| fail(error.to_string()))?;
+    Ok(cluster_id)
+}
+
+fn check_cluster_file(content: &str, controllers: u32, path: &Path) -> Result<String, String> {
+    let value = |key: &str| {
+        content.lines().find_map(|line| line.split_once('=').filter(|(name, _)| *name == key).map(|(_, v)| v.trim()))
+    };
+    let cluster_id = value("cluster.id")
+        .filter(|id| id.parse::<Id>().is_ok())
+        .ok_or_else(|| format!("{} names no cluster.id; restore it, or choose another --data-dir", path.display()))?;
+    let kept: Option<u32> = value("controllers").and_then(|count| count.parse().ok());
+    match kept {
+        Some(kept) if kept != controllers => Err(format!(
+            "its quorum has {kept} controllers, not {controllers}; start it with --controllers {kept}, or choose another --data-dir"
+        )),
+        _ => Ok(cluster_id.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_dir_remembers_its_cluster() {
+        let path = Path::new("/data/cluster.properties");
+        let good = "cluster.id=AAAAAAAAAAAAAAAAAAAAAQ\ncontrollers=3\n";
+        assert_eq!(check_cluster_file(good, 3, path), Ok("AAAAAAAAAAAAAAAAAAAAAQ".to_string()));
+        assert!(check_cluster_file(good, 1, path).is_err_and(|reason| reason.contains("--controllers 3")));
+        assert!(check_cluster_file("cluster.id=../..\n", 3, path).is_err());
+        assert!(check_cluster_file("", 3, path).is_err());
+    }
+}

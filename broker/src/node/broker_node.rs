@@ -1,0 +1,221 @@
+//! A broker's thread: listener, connections, inbox, timer, reports. The core is called from one task at a time, never across an await.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::connection::{self, Outgoing};
+use super::controller_node::wait_for;
+use super::handle::{Control, Wish};
+use super::outlet::Outlet;
+use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role};
+use crate::metadata::report::{Event, Report};
+use crate::server::Broker;
+use crate::server::context::ConnId;
+use crate::types::NodeId;
+
+/// At most 20 reports a second.
+const REPORT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Messages taken per wake-up before timers and wishes are looked at again.
+const BATCH_MAX: usize = 256;
+
+/// How long a controlled shutdown may take before the broker goes anyway.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// After `accept` failed (no file descriptors left, say), wait before trying again.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// The core with its connections.
+pub(super) struct Shell {
+    node_id: NodeId,
+    broker: RefCell<Broker>,
+    connections: RefCell<HashMap<ConnId, Rc<Outgoing>>>,
+    connections_max: usize,
+    pub(super) request_max_bytes: usize,
+    network: Arc<dyn Network>,
+    outlet: Outlet,
+    readiness: Arc<Readiness>,
+    ready: Cell<bool>,
+    clock: Clock,
+    /// The deadline that the main loop sleeps until.
+    armed: Cell<Option<Duration>>,
+    rearm: Notify,
+}
+
+impl Shell {
+    /// A client connected.
+    pub(super) fn opened(&self, conn: ConnId, outgoing: Rc<Outgoing>) {
+        self.connections.borrow_mut().insert(conn, outgoing);
+        self.broker.borrow_mut().metrics.connected();
+    }
+
+    /// A client is gone, or was sent away for `fault`.
+    pub(super) fn closed(&self, conn: ConnId, peer: SocketAddr, fault: Option<String>) {
+        self.connections.borrow_mut().remove(&conn);
+        let mut broker = self.broker.borrow_mut();
+        broker.metrics.disconnected();
+        broker.on_disconnect(self.clock.now(), conn);
+        drop(broker);
+        if let Some(reason) = fault {
+            self.rejected(peer.to_string(), reason);
+        }
+        self.flush();
+    }
+
+    fn rejected(&self, peer: String, reason: String) {
+        self.outlet.events(self.clock.now(), [Event::ConnectionRejected { peer, reason }]);
+    }
+
+    /// A whole frame arrived.
+    pub(super) fn frame(&self, conn: ConnId, seq: u64, host: IpAddr, frame: Bytes) {
+        self.broker.borrow_mut().on_client_frame(self.clock.now(), conn, seq, host, frame);
+        self.flush();
+    }
+
+    /// Carries out what the core wants sent.
+    fn flush(&self) {
+        let mut broker = self.broker.borrow_mut();
+        let outbox = std::mem::take(&mut broker.out);
+        let events = std::mem::take(&mut broker.events);
+        let now = self.clock.now();
+        for (to, message) in outbox.peer {
+            self.network.send(self.node_id, to, message);
+        }
+        let connections = self.connections.borrow();
+        for response in outbox.responses {
+            broker.metrics.request(response.api, now.mono.saturating_sub(response.received.mono));
+            if let Some(outgoing) = connections.get(&response.conn) {
+                outgoing.put(response.seq, response.frame);
+            }
+        }
+        for (conn, reason) in outbox.closes {
+            if let Some(outgoing) = connections.get(&conn) {
+                outgoing.close();
+                self.rejected(format!("connection {conn}"), reason);
+            }
+        }
+        self.outlet.events(now, events);
+        if self.ready.replace(broker.takes_part()) != broker.takes_part() {
+            self.readiness.tell(self.node_id, broker.takes_part());
+        }
+        let deadline = broker.next_deadline();
+        if deadline != self.armed.get() {
+            self.armed.set(deadline);
+            self.rearm.notify_one();
+        }
+    }
+
+    async fn accept(self: Rc<Shell>, listener: TcpListener) {
+        let mut next_conn: ConnId = 0;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    if self.connections.borrow().len() >= self.connections_max {
+                        self.rejected(peer.to_string(), format!("all {} connections are taken", self.connections_max));
+                        continue;
+                    }
+                    next_conn += 1;
+                    tokio::task::spawn_local(connection::serve(self.clone(), next_conn, stream, peer));
+                }
+                Err(error) => {
+                    let message = format!("accepting a connection failed: {error}");
+                    self.outlet.events(self.clock.now(), [Event::Error { message }]);
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn take_messages(&self, first: (NodeId, crate::server::peer::PeerMessage), inbox: &mut Inbox) {
+        let now = self.clock.now();
+        let mut broker = self.broker.borrow_mut();
+        broker.on_peer_message(now, first.0, first.1);
+        for _ in 1..BATCH_MAX {
+            let Ok((from, message)) = inbox.try_recv() else { break };
+            broker.on_peer_message(now, from, message);
+        }
+    }
+
+    fn report(&self) {
+        if self.outlet.has_room() {
+            let report = self.broker.borrow_mut().report(self.clock.now());
+            if let Some(report) = report {
+                self.outlet.state(Report::Broker(Arc::new(report)));
+            }
+        }
+    }
+}
+
+pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
+    let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, seed } = setup;
+    let node_id = config.node_id;
+    let Role::Broker { listener } = role else {
+        return Exit::Failed(format!("node {node_id} is no broker"));
+    };
+    let failed = |what: &dyn std::fmt::Display| Exit::Failed(format!("broker {node_id} could not start: {what}"));
+    let listener = match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
+        Ok(listener) => listener,
+        Err(error) => return failed(&error),
+    };
+    let request_max_bytes = usize::try_from(config.i32("socket.request.max.bytes")).unwrap_or(0);
+    let connections_max = usize::try_from(config.i32("max.connections")).unwrap_or(usize::MAX);
+    let broker = match Broker::open(config, Arc::new(disk), seed, clock.now()) {
+        Ok(broker) => broker,
+        Err(error) => return failed(&error),
+    };
+    let shell = Rc::new(Shell {
+        node_id,
+        broker: RefCell::new(broker),
+        connections: RefCell::default(),
+        connections_max,
+        request_max_bytes,
+        network,
+        outlet: Outlet::new(node_id, reports),
+        readiness,
+        ready: Cell::new(false),
+        clock,
+        armed: Cell::new(None),
+        rearm: Notify::new(),
+    });
+    shell.flush();
+    tokio::task::spawn_local(shell.clone().accept(listener));
+    let mut report_timer = tokio::time::interval(REPORT_INTERVAL);
+    report_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let deadline = shell.armed.get().map(|mono| clock.instant(mono));
+        tokio::select! {
+            () = control.changed() => match control.obey() {
+                Wish::Kill => return Exit::Killed,
+                Wish::Stop => shell.broker.borrow_mut().begin_shutdown(clock.now(), SHUTDOWN_PATIENCE),
+                Wish::Run | Wish::Pause => {}
+            },
+            message = inbox.recv() => {
+                let Some(first) = message else { return Exit::Stopped };
+                shell.take_messages(first, &mut inbox);
+            }
+            () = wait_for(deadline) => shell.broker.borrow_mut().on_tick(clock.now()),
+            () = shell.rearm.notified() => continue,
+            _ = report_timer.tick() => {
+                shell.report();
+                continue;
+            }
+        }
+        shell.flush();
+        if shell.broker.borrow().may_stop() {
+            let closed = shell.broker.borrow_mut().shutdown(clock.now());
+            shell.report();
+            return match closed {
+                Ok(()) => Exit::Stopped,
+                Err(error) => Exit::Failed(format!("broker {node_id} could not stop cleanly: {error}")),
+            };
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A controller's thread: its inbox, its timer, its reports. No sockets: no client reaches a controller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::controller::Controller;
+use super::handle::{Control, Wish};
+use super::outlet::Outlet;
+use super::{Exit, NodeSetup};
+use crate::metadata::report::Report;
+use crate::types::Now;
+
+/// At most 20 reports a second.
+const REPORT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Messages taken per wake-up before timers and wishes are looked at again.
+const BATCH_MAX: usize = 256;
+
+/// How long a leader that was asked to stop may take to hand over.
+const HANDOVER: Duration = Duration::from_millis(500);
+
+pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
+    let NodeSetup { config, disk, network, mut inbox, reports, clock, seed, .. } = setup;
+    let node_id = config.node_id;
+    let outlet = Outlet::new(node_id, reports);
+    let mut controller = match Controller::new(config, Arc::new(disk), seed, clock.now()) {
+        Ok(controller) => controller,
+        Err(error) => return Exit::Failed(format!("controller {node_id} could not start: {error}")),
+    };
+    let flush = |controller: &mut Controller, now: Now| {
+        let outbox = controller.take_outbox();
+        for (to, message) in outbox.peer {
+            network.send(node_id, to, message);
+        }
+        outlet.events(now, outbox.events);
+    };
+    flush(&mut controller, clock.now());
+    let mut report_timer = tokio::time::interval(REPORT_INTERVAL);
+    report_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut stop_by = None;
+    loop {
+        let deadline = controller.next_deadline().map(|mono| stop_by.map_or(mono, |by: Duration| mono.min(by)));
+        tokio::select! {
+            () = control.changed() => match control.obey() {
+                Wish::Kill => return Exit::Killed,
+                Wish::Stop if stop_by.is_none() => {
+                    stop_by = Some(clock.now().mono + HANDOVER);
+                    controller.begin_shutdown(clock.now());
+                }
+                _ => {}
+            },
+            message = inbox.recv() => {
+                let now = clock.now();
+                let Some((from, message)) = message else { return Exit::Stopped };
+                controller.on_peer_message(now, from, message);
+                for _ in 1..BATCH_MAX {
+                    let Ok((from, message)) = inbox.try_recv() else { break };
+                    controller.on_peer_message(now, from, message);
+                }
+            }
+            () = wait_for(deadline.or(stop_by).map(|mono| clock.instant(mono))) => controller.on_tick(clock.now()),
+            _ = report_timer.tick() => {
+                if outlet.has_room() && let Some(report) = controller.report(clock.now()) {
+                    outlet.state(Report::Controller(Arc::new(report)));
+                }
+            }
+        }
+        let now = clock.now();
+        flush(&mut controller, now);
+        if stop_by.is_some_and(|by| controller.has_handed_over() || by <= now.mono) {
+            return match controller.shutdown(now) {
+                Ok(()) => Exit::Stopped,
+                Err(error) => Exit::Failed(format!("controller {node_id} could not stop cleanly: {error}")),
+            };
+        }
+    }
+}
+
+/// Waits until then; for ever if there is no deadline.
+pub(super) async fn wait_for(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

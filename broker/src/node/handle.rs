@@ -1,0 +1,212 @@
+//! Starting a node's thread, and the wishes one may have about it: run, pause, stop, kill.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use tokio::sync::Notify;
+
+use super::{Clock, Inbox, Network, Readiness, broker_node, controller_node};
+use crate::log::RealDisk;
+use crate::metadata::config::NodeConfig;
+use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
+use crate::types::NodeId;
+
+/// Stack of a node's thread; request handling is flat.
+const STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// What a node is.
+#[derive(Debug)]
+pub enum Role {
+    /// A broker, with the socket that clients connect to.
+    Broker {
+        /// Bound and listening.
+        listener: TcpListener,
+    },
+    /// A controller; no client reaches it.
+    Controller,
+}
+
+/// A node's surroundings, all handed in.
+pub struct NodeSetup {
+    /// What it is.
+    pub role: Role,
+    /// Its configuration.
+    pub config: NodeConfig,
+    /// Its disk; fenced when the node is killed.
+    pub disk: RealDisk,
+    /// The way to other nodes.
+    pub network: Arc<dyn Network>,
+    /// The way from other nodes.
+    pub inbox: Inbox,
+    /// Where it publishes.
+    pub reports: Sender<Report>,
+    /// Its time.
+    pub clock: Clock,
+    /// Where it tells that it takes part.
+    pub readiness: Arc<Readiness>,
+    /// Source of its random numbers.
+    pub seed: u64,
+}
+
+/// How a node's thread ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Politely.
+    Stopped,
+    /// Dropped where it stood.
+    Killed,
+    /// It could not go on; one sentence.
+    Failed(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wish {
+    Run,
+    Pause,
+    Stop,
+    Kill,
+}
+
+/// Shared between a node's thread and whoever commands it.
+pub(super) struct Control {
+    wish: Mutex<Wish>,
+    blocked: Condvar,
+    changed: Notify,
+}
+
+impl Control {
+    fn lock(&self) -> MutexGuard<'_, Wish> {
+        // A wish is a plain value: it is whole even if a thread panicked while it held the lock.
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, wish: Wish) {
+        let mut current = self.lock();
+        // Nothing brings back a node that is to die; a stop may still become a kill.
+        if *current != Wish::Kill && (*current != Wish::Stop || wish == Wish::Kill) {
+            *current = wish;
+        }
+        drop(current);
+        self.blocked.notify_all();
+        self.changed.notify_one();
+    }
+
+    /// Waits for a wish to be looked at.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The wish in force. Blocks the calling thread, with all its sockets and timers, as long as that is to pause.
+    pub(super) fn obey(&self) -> Wish {
+        let mut wish = self.lock();
+        while *wish == Wish::Pause {
+            wish = self.blocked.wait(wish).unwrap_or_else(PoisonError::into_inner);
+        }
+        *wish
+    }
+}
+
+/// A running node.
+pub struct NodeHandle {
+    node_id: NodeId,
+    control: Arc<Control>,
+    disk: RealDisk,
+    exited: Receiver<Exit>,
+}
+
+impl NodeHandle {
+    /// Starts the node's thread.
+    ///
+    /// # Errors
+    /// The operating system gave no thread or no event loop.
+    pub fn spawn(setup: NodeSetup) -> std::io::Result<NodeHandle> {
+        let node_id = setup.config.node_id;
+        let control =
+            Arc::new(Control { wish: Mutex::new(Wish::Run), blocked: Condvar::new(), changed: Notify::new() });
+        let (exit_sender, exited) = crossbeam_channel::bounded(1);
+        let disk = setup.disk.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread_control = control.clone();
+        let name = match setup.role {
+            Role::Broker { .. } => format!("broker-{node_id}"),
+            Role::Controller => format!("controller-{node_id}"),
+        };
+        std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || {
+            let local = tokio::task::LocalSet::new();
+            let (reports, clock) = (setup.reports.clone(), setup.clock);
+            let exit = match setup.role {
+                Role::Broker { .. } => runtime.block_on(local.run_until(broker_node::run(setup, thread_control))),
+                Role::Controller => runtime.block_on(local.run_until(controller_node::run(setup, thread_control))),
+            };
+            // Tasks and sockets end here, wherever they stand.
+            drop(local);
+            runtime.shutdown_background();
+            if let Exit::Failed(reason) = &exit {
+                tell_failure(&reports, node_id, clock.now().wall_ms, reason);
+            }
+            // Nobody may be listening any more: the cluster itself is being dropped.
+            let _ = exit_sender.send(exit);
+        })?;
+        Ok(NodeHandle { node_id, control, disk, exited })
+    }
+
+    /// Its id.
+    pub fn node_id(&self) -> NodeId {
+        self.node_id
+    }
+
+    /// Controlled shutdown; [`NodeHandle::wait`] tells the end.
+    pub fn stop(&self) {
+        self.control.set(Wish::Stop);
+    }
+
+    /// SIGKILL: nothing is flushed, closed politely or announced, and nothing of this node is written from here on.
+    pub fn kill(&self) {
+        self.disk.fence();
+        self.control.set(Wish::Kill);
+    }
+
+    /// SIGSTOP: the thread blocks; sockets accept (the kernel does), nobody answers.
+    pub fn pause(&self) {
+        self.control.set(Wish::Pause);
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.control.set(Wish::Run);
+    }
+
+    /// Waits for the thread's end. `None`: it goes on.
+    pub fn wait(&self, timeout: Duration) -> Option<Exit> {
+        match self.exited.recv_timeout(timeout) {
+            Ok(exit) => Some(exit),
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => None,
+            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => {
+                Some(Exit::Failed(format!("node {} panicked", self.node_id)))
+            }
+        }
+    }
+}
+
+/// A node that ends by itself is as good as killed.
+fn tell_failure(reports: &Sender<Report>, node_id: NodeId, at_ms: i64, reason: &str) {
+    let state = NodeState::Killed;
+    let event = |event| Report::Event(NodeEvent { node_id, at_ms, event });
+    for report in [
+        event(Event::Error { message: reason.to_string() }),
+        Report::Lifecycle { node_id, state, at_ms },
+        event(Event::NodeStateChanged { state, cause: reason.to_string() }),
+    ] {
+        // If nobody takes it within a second, nobody watches.
+        let _ = reports.send_timeout(report, Duration::from_secs(1));
+    }
+}
+
+impl Drop for NodeHandle {
+    fn drop(&mut self) {
+        // A cluster that is dropped leaves no thread behind.
+        self.control.set(Wish::Kill);
+    }
+}

@@ -1,0 +1,89 @@
+//! Which handler a request goes to, and which answer a forwarded request gets.
+
+use super::broker::Broker;
+use super::context::{Handled, RequestContext};
+use super::peer::{PeerRequest, PeerResponse};
+use super::{
+    api_versions, create_partitions, create_topics, delete_groups, delete_topics, describe_cluster, describe_configs,
+    describe_groups, describe_quorum, describe_topic_partitions, fetch, find_coordinator, heartbeat, init_producer_id,
+    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_fetch, offset_for_leader_epoch,
+    produce, sync_group,
+};
+use crate::protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
+use crate::protocol::messages::create_topics_response::CreatableTopicResult;
+use crate::protocol::messages::delete_topics_response::DeletableTopicResult;
+use crate::protocol::messages::{
+    CreatePartitionsResponseData, CreateTopicsResponseData, DeleteTopicsResponseData, DescribeQuorumResponseData,
+};
+use crate::protocol::{ErrorCode, Request, Response};
+use crate::types::Now;
+
+/// Hands a request to its API.
+pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: Request) -> Handled {
+    match request {
+        Request::Produce(r) => produce::handle(broker, context, now, r),
+        Request::Fetch(r) => fetch::handle(broker, context, now, r),
+        Request::ListOffsets(r) => list_offsets::handle(broker, context, now, r),
+        Request::Metadata(r) => metadata::handle(broker, context, now, r),
+        Request::OffsetCommit(r) => offset_commit::handle(broker, context, now, r),
+        Request::OffsetFetch(r) => offset_fetch::handle(broker, context, now, r),
+        Request::FindCoordinator(r) => find_coordinator::handle(broker, context, now, r),
+        Request::JoinGroup(r) => join_group::handle(broker, context, now, r),
+        Request::Heartbeat(r) => heartbeat::handle(broker, context, now, r),
+        Request::LeaveGroup(r) => leave_group::handle(broker, context, now, r),
+        Request::SyncGroup(r) => sync_group::handle(broker, context, now, r),
+        Request::DescribeGroups(r) => describe_groups::handle(broker, context, now, r),
+        Request::ListGroups(r) => list_groups::handle(broker, context, now, r),
+        Request::ApiVersions(r) => api_versions::handle(broker, context, now, r),
+        Request::CreateTopics(r) => create_topics::handle(broker, context, now, r),
+        Request::DeleteTopics(r) => delete_topics::handle(broker, context, now, r),
+        Request::InitProducerId(r) => init_producer_id::handle(broker, context, now, r),
+        Request::OffsetForLeaderEpoch(r) => offset_for_leader_epoch::handle(broker, context, now, r),
+        Request::DescribeConfigs(r) => describe_configs::handle(broker, context, now, r),
+        Request::CreatePartitions(r) => create_partitions::handle(broker, context, now, r),
+        Request::DeleteGroups(r) => delete_groups::handle(broker, context, now, r),
+        Request::DescribeQuorum(r) => describe_quorum::handle(broker, context, now, r),
+        Request::DescribeCluster(r) => describe_cluster::handle(broker, context, now, r),
+        Request::DescribeTopicPartitions(r) => describe_topic_partitions::handle(broker, context, now, r),
+    }
+}
+
+/// The controller's answer to a client's request. `None`: it is no answer to anything that is forwarded.
+pub(super) fn forwarded(answer: PeerResponse) -> Option<Response> {
+    match answer {
+        PeerResponse::CreateTopics(response) => Some(Response::CreateTopics(*response)),
+        PeerResponse::DeleteTopics(response) => Some(Response::DeleteTopics(*response)),
+        PeerResponse::CreatePartitions(response) => Some(Response::CreatePartitions(*response)),
+        PeerResponse::DescribeQuorum(response) => Some(Response::DescribeQuorum(*response)),
+        _ => None,
+    }
+}
+
+/// The answer to a client's request that no controller answered: each item carries the error. `None`: it is not forwarded for clients.
+pub(super) fn refusal(request: &PeerRequest, error: ErrorCode) -> Option<Response> {
+    let code = error.code();
+    match request {
+        PeerRequest::CreateTopics(request) => {
+            let result = |name| CreatableTopicResult::default().with_name(name).with_error_code(code);
+            let topics = request.topics.iter().map(|topic| result(topic.name.clone())).collect();
+            Some(Response::CreateTopics(CreateTopicsResponseData::default().with_topics(topics)))
+        }
+        PeerRequest::DeleteTopics(request) => {
+            let by_name = request.topic_names.iter().cloned().map(|name| (Some(name), Default::default()));
+            let by_state = request.topics.iter().map(|topic| (topic.name.clone(), topic.topic_id));
+            let result =
+                |(name, id)| DeletableTopicResult::default().with_name(name).with_topic_id(id).with_error_code(code);
+            let responses = by_name.chain(by_state).map(result).collect();
+            Some(Response::DeleteTopics(DeleteTopicsResponseData::default().with_responses(responses)))
+        }
+        PeerRequest::CreatePartitions(request) => {
+            let result = |name| CreatePartitionsTopicResult::default().with_name(name).with_error_code(code);
+            let results = request.topics.iter().map(|topic| result(topic.name.clone())).collect();
+            Some(Response::CreatePartitions(CreatePartitionsResponseData::default().with_results(results)))
+        }
+        PeerRequest::DescribeQuorum(_) => {
+            Some(Response::DescribeQuorum(DescribeQuorumResponseData::default().with_error_code(code)))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,220 @@
+//! To and from other nodes: requests of this broker's own, clients' requests forwarded to the active controller, and followers' fetches.
+
+use std::time::Duration;
+
+use super::broker::Broker;
+use super::context::{Handled, RequestContext};
+use super::metadata_follower::FollowerOutput;
+use super::peer::{PeerMessage, PeerRequest, PeerResponse};
+use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
+use super::{dispatch, init_producer_id, offset_for_leader_epoch};
+use crate::metadata::report::Event;
+use crate::protocol::ErrorCode;
+use crate::replica;
+use crate::types::{NO_NODE, NodeId, Now};
+
+/// A forwarded request that was refused, or found no controller, is tried again after this.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Requests of the replica manager's are timed by itself; this only bounds what is remembered of them.
+const FORGET_AFTER: Duration = Duration::from_secs(60);
+
+impl Broker {
+    /// Forwards a client's request to the active controller; the answer goes back to the client, whoever becomes controller meanwhile.
+    pub fn forward(&mut self, context: &RequestContext, now: Now, request: PeerRequest) -> Handled {
+        if self.requests.forwarded() >= FORWARDED_MAX
+            && let Some(response) = dispatch::refusal(&request, ErrorCode::RequestTimedOut)
+        {
+            return Handled::Reply(response);
+        }
+        let patience = self.config.millis("request.timeout.ms");
+        self.send_to_controller(Purpose::Client(Box::new(context.clone())), now, request, patience);
+        Handled::Later
+    }
+
+    /// Asks the active controller for a topic that a client needs; nobody waits for the answer.
+    pub fn auto_create_topic(&mut self, now: Now, request: PeerRequest) {
+        let patience = self.config.millis("request.timeout.ms");
+        self.send_to_controller(Purpose::AutoCreateTopic, now, request, patience);
+    }
+
+    /// Asks the active controller; repeated, also to another one, until `patience` is over.
+    pub fn send_to_controller(&mut self, purpose: Purpose, now: Now, request: PeerRequest, patience: Duration) {
+        let deadline = now.mono + patience;
+        let repeat = Some(request.clone());
+        match self.active_controller {
+            Some(to) => send(self, to, Pending { purpose, to, repeat, deadline, retry_at: None }, request),
+            None => {
+                let retry_at = Some(now.mono + RETRY);
+                self.requests.enter(Pending { purpose, to: NO_NODE, repeat, deadline, retry_at });
+            }
+        }
+    }
+}
+
+/// Enters a request and sends it.
+pub(super) fn send(broker: &mut Broker, to: NodeId, pending: Pending, body: PeerRequest) {
+    let correlation = broker.requests.enter(pending);
+    broker.out.peer.push((to, PeerMessage::Request { correlation, body }));
+}
+
+/// What the quorum and the replicas want sent.
+pub(super) fn send_outputs(broker: &mut Broker, now: Now) {
+    for output in broker.metadata.take_outputs() {
+        match output {
+            FollowerOutput::Send(to, message) => broker.out.peer.push((to, PeerMessage::Quorum(message))),
+            FollowerOutput::LeaderChanged(leader) => {
+                broker.active_controller = leader;
+                if let Some(leader) = leader {
+                    broker.requests.controller_moved(leader, now.mono);
+                    broker.lifecycle.controller_moved(now);
+                }
+            }
+            FollowerOutput::Failed(reason) => {
+                broker.events.push(Event::Error { message: format!("the metadata log failed: {reason}") });
+            }
+        }
+    }
+    for output in broker.replicas.take_outputs(now) {
+        match output {
+            replica::Output::Fetch { leader, id, request } => {
+                let pending = forgettable(Purpose::ReplicaFetch(id), leader, now);
+                send(broker, leader, pending, PeerRequest::Fetch(request));
+            }
+            replica::Output::AlterPartition { id, request } => match broker.active_controller {
+                Some(leader) => {
+                    let pending = forgettable(Purpose::AlterPartition(id), leader, now);
+                    send(broker, leader, pending, PeerRequest::AlterPartition(request));
+                }
+                None => broker.replicas.on_alter_partition_response(now, id, Err(())),
+            },
+            replica::Output::FetchReply { to, correlation, response } => {
+                let body = PeerResponse::Fetch(response);
+                broker.out.peer.push((to, PeerMessage::Response { correlation, body }));
+            }
+        }
+    }
+}
+
+fn forgettable(purpose: Purpose, to: NodeId, now: Now) -> Pending {
+    Pending { purpose, to, repeat: None, deadline: now.mono + FORGET_AFTER, retry_at: None }
+}
+
+/// Another node sent something.
+pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, message: PeerMessage) {
+    match message {
+        PeerMessage::Quorum(message) => broker.metadata.on_message(now, from, message),
+        PeerMessage::Refused { correlation: 0 } => broker.metadata.on_peer_down(now, from),
+        PeerMessage::Refused { correlation } => {
+            if let Some(pending) = broker.requests.take(correlation) {
+                on_failure(broker, now, correlation, pending);
+            }
+        }
+        PeerMessage::Response { correlation, body } => {
+            // Unknown: its time was over.
+            if let Some(pending) = broker.requests.take(correlation) {
+                match body {
+                    PeerResponse::NotController { .. } => on_failure(broker, now, correlation, pending),
+                    body => on_answer(broker, now, pending, body),
+                }
+            }
+        }
+        PeerMessage::Request { correlation, body: PeerRequest::Fetch(request) } => {
+            broker.replicas.on_peer_fetch(now, from, correlation, &request);
+        }
+        PeerMessage::Request { correlation, body: PeerRequest::OffsetForLeaderEpoch(request) } => {
+            let answer = offset_for_leader_epoch::answer(broker, *request);
+            let body = PeerResponse::OffsetForLeaderEpoch(Box::new(answer));
+            broker.out.peer.push((from, PeerMessage::Response { correlation, body }));
+        }
+        // The others are for controllers.
+        PeerMessage::Request { correlation, .. } => {
+            let body = PeerResponse::NotController { leader_id: broker.active_controller.unwrap_or(NO_NODE) };
+            broker.out.peer.push((from, PeerMessage::Response { correlation, body }));
+        }
+    }
+}
+
+fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse) {
+    match (pending.purpose, body) {
+        (Purpose::ReplicaFetch(id), PeerResponse::Fetch(response)) => {
+            broker.replicas.on_fetch_response(now, pending.to, id, Ok(*response));
+        }
+        (Purpose::AlterPartition(id), PeerResponse::AlterPartition(response)) => {
+            broker.replicas.on_alter_partition_response(now, id, Ok(*response));
+        }
+        (Purpose::Registration, PeerResponse::BrokerRegistration(response)) => {
+            match ErrorCode::from(response.error_code) {
+                ErrorCode::None => {
+                    broker.lifecycle.registered(now, response.broker_epoch);
+                    broker.replicas.registered(now, response.broker_epoch, &broker.image);
+                }
+                _ => broker.lifecycle.failed(now),
+            }
+        }
+        (Purpose::Heartbeat, PeerResponse::BrokerHeartbeat(response)) => match ErrorCode::from(response.error_code) {
+            ErrorCode::None => broker.lifecycle.heard(now, response.is_fenced, response.should_shut_down),
+            ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered => {
+                broker.lifecycle.unknown_to_controller(now);
+            }
+            _ => broker.lifecycle.failed(now),
+        },
+        (Purpose::ProducerIds, PeerResponse::AllocateProducerIds(response)) => {
+            init_producer_id::on_block(broker, now, Ok(*response));
+        }
+        (Purpose::Client(context), body) => {
+            if let Some(response) = dispatch::forwarded(body) {
+                broker.reply(now, &context, response);
+            }
+        }
+        // An auto-created topic shows in the image; an answer of another kind than the question is nobody's.
+        _ => {}
+    }
+}
+
+/// A request was refused or came to the wrong controller: try again where that makes sense.
+fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pending) {
+    match pending.purpose {
+        Purpose::ReplicaFetch(id) => broker.replicas.on_fetch_response(now, pending.to, id, Err(())),
+        Purpose::AlterPartition(id) => {
+            broker.replicas.on_alter_partition_response(now, id, Err(()));
+        }
+        Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
+        Purpose::Client(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
+            pending.retry_at = Some(now.mono + RETRY);
+            broker.requests.put_back(correlation, pending);
+        }
+    }
+}
+
+/// Requests whose time is over, and those to be sent again.
+pub(super) fn on_tick(broker: &mut Broker, now: Now) {
+    for pending in broker.requests.take_expired(now.mono) {
+        match pending.purpose {
+            Purpose::Client(context) => {
+                let refusal =
+                    pending.repeat.and_then(|request| dispatch::refusal(&request, ErrorCode::RequestTimedOut));
+                if let Some(response) = refusal {
+                    broker.reply(now, &context, response);
+                }
+            }
+            Purpose::ProducerIds => init_producer_id::on_block(broker, now, Err(ErrorCode::RequestTimedOut)),
+            Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
+            Purpose::ReplicaFetch(_) | Purpose::AlterPartition(_) | Purpose::AutoCreateTopic => {}
+        }
+    }
+    for (correlation, mut pending) in broker.requests.take_retries(now.mono) {
+        match (broker.active_controller, pending.repeat.clone()) {
+            (Some(leader), Some(body)) => {
+                pending.to = leader;
+                pending.retry_at = None;
+                broker.requests.put_back(correlation, pending);
+                broker.out.peer.push((leader, PeerMessage::Request { correlation, body }));
+            }
+            _ => {
+                pending.retry_at = Some(now.mono + RETRY);
+                broker.requests.put_back(correlation, pending);
+            }
+        }
+    }
+}

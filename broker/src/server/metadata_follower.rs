@@ -1,0 +1,122 @@
+//! A broker's copy of the metadata log: it follows the quorum as an observer and hands out what is committed.
+//!
+//! Source: KIP-595 (observers), `kafka.server.metadata.BrokerMetadataPublisher`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::log::disk::Disk;
+use crate::metadata::config::NodeConfig;
+use crate::quorum::{self, DataRecord, DiskMetadataLog, Quorum, QuorumConfig, QuorumStateFile};
+use crate::types::{NodeId, Now};
+
+/// Bytes of committed records applied per step.
+const STEP_BYTES: usize = 1024 * 1024;
+
+/// A node's member of the quorum (a voter or an observer, as its configuration says), over the metadata log in its first log directory.
+///
+/// # Errors
+/// One sentence: the directory or what is in it cannot be used.
+pub fn open_quorum(config: &NodeConfig, disk: Arc<dyn Disk>, seed: u64, now: Now) -> Result<Quorum, String> {
+    let root = config.log_dirs.first().ok_or_else(|| format!("node {} has no log directory", config.node_id))?;
+    let timings = quorum_config(config);
+    let log = DiskMetadataLog::open(disk.clone(), root, &timings, now).map_err(|error| error.to_string())?;
+    let store = QuorumStateFile::new(disk, &DiskMetadataLog::dir(root));
+    Quorum::new(timings, Box::new(log), Box::new(store), seed, now).map_err(|error| error.to_string())
+}
+
+/// The quorum's timings as a node is configured.
+pub fn quorum_config(config: &NodeConfig) -> QuorumConfig {
+    QuorumConfig {
+        election_timeout: config.millis("controller.quorum.election.timeout.ms"),
+        fetch_timeout: config.millis("controller.quorum.fetch.timeout.ms"),
+        election_backoff_max: config.millis("controller.quorum.election.backoff.max.ms"),
+        request_timeout: config.millis("controller.quorum.request.timeout.ms"),
+        retry_backoff: config.millis("controller.quorum.retry.backoff.ms"),
+        fetch_max_bytes: config.usize("controller.quorum.fetch.max.bytes"),
+        ..QuorumConfig::kafka(config.node_id, config.voters.clone())
+    }
+}
+
+/// See the module.
+pub struct MetadataFollower {
+    quorum: Quorum,
+    /// First offset that was not handed out yet.
+    next_offset: i64,
+}
+
+/// What the quorum wants of the broker.
+pub enum FollowerOutput {
+    /// Send this to a controller.
+    Send(NodeId, quorum::Message),
+    /// There is another leader (or none).
+    LeaderChanged(Option<NodeId>),
+    /// The copy is dead; one sentence.
+    Failed(String),
+}
+
+impl MetadataFollower {
+    /// Opens the copy in the first log directory.
+    pub fn open(config: &NodeConfig, disk: Arc<dyn Disk>, seed: u64, now: Now) -> Result<MetadataFollower, String> {
+        let quorum = open_quorum(config, disk, seed, now)?;
+        Ok(MetadataFollower { next_offset: quorum.log_start_offset(), quorum })
+    }
+
+    /// The quorum's own state.
+    pub fn quorum(&self) -> &Quorum {
+        &self.quorum
+    }
+
+    /// A controller said something.
+    pub fn on_message(&mut self, now: Now, from: NodeId, message: quorum::Message) {
+        self.quorum.on_message(now, from, message);
+    }
+
+    /// A node refused a message: it is down.
+    pub fn on_peer_down(&mut self, now: Now, node: NodeId) {
+        self.quorum.on_peer_down(now, node);
+    }
+
+    /// Time has passed.
+    pub fn on_tick(&mut self, now: Now) {
+        self.quorum.on_tick(now);
+    }
+
+    /// When `on_tick` is due.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        Some(self.quorum.next_deadline()).filter(|at| *at != Duration::MAX)
+    }
+
+    /// What is to be sent, and who leads.
+    pub fn take_outputs(&mut self) -> Vec<FollowerOutput> {
+        let mut outputs = Vec::new();
+        for output in self.quorum.take_outputs() {
+            match output {
+                quorum::Output::Send { to, message } => outputs.push(FollowerOutput::Send(to, message)),
+                quorum::Output::LeaderChanged { leader, .. } => outputs.push(FollowerOutput::LeaderChanged(leader)),
+                quorum::Output::Failed(error) => outputs.push(FollowerOutput::Failed(error.to_string())),
+                _ => {}
+            }
+        }
+        outputs
+    }
+
+    /// The next committed records, in order; empty: nothing new. A batch is never split.
+    pub fn next_committed(&mut self) -> Result<Vec<DataRecord>, String> {
+        loop {
+            let batches =
+                self.quorum.read_committed(self.next_offset, STEP_BYTES).map_err(|error| error.to_string())?;
+            let (records, next) = quorum::data_records(&batches, STEP_BYTES).map_err(|error| error.to_string())?;
+            let Some(next) = next else { return Ok(Vec::new()) };
+            self.next_offset = next;
+            if !records.is_empty() {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Offset up to which records were handed out (exclusive).
+    pub fn applied_offset(&self) -> i64 {
+        self.next_offset
+    }
+}

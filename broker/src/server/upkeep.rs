@@ -1,0 +1,186 @@
+//! What a broker does besides serving: following the metadata, registering and heart-beating, reporting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::broker::Broker;
+use super::group_bridge;
+use super::lifecycle::Ask;
+use super::peer::PeerRequest;
+use super::peer_requests::{Pending, Purpose};
+use crate::controller::supported_features;
+use crate::metadata::delta::ImageDelta;
+use crate::metadata::record::{FeatureRange, MetadataRecord};
+use crate::metadata::report::{BrokerReport, Event};
+use crate::protocol::messages::broker_registration_request::{Feature, Listener};
+use crate::protocol::messages::{BrokerHeartbeatRequestData, BrokerRegistrationRequestData, KafkaString};
+use crate::types::Now;
+
+/// Percentiles are taken over intervals of this length.
+const PERCENTILE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Small state of the broker's own housekeeping.
+pub(super) struct Upkeep {
+    next_roll: Duration,
+    /// Image offset that the last report carried.
+    reported_offset: i64,
+    last_counters: crate::metadata::report::BrokerCounters,
+    last_standing: (i64, bool),
+    /// The copy of the metadata log cannot be read on: told once.
+    metadata_broken: bool,
+}
+
+impl Upkeep {
+    pub(super) fn new(now: Now) -> Upkeep {
+        Upkeep {
+            next_roll: now.mono + PERCENTILE_INTERVAL,
+            reported_offset: i64::MIN,
+            last_counters: Default::default(),
+            last_standing: (i64::MIN, true),
+            metadata_broken: false,
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Duration {
+        self.next_roll
+    }
+}
+
+pub(super) fn on_tick(broker: &mut Broker, now: Now) {
+    broker.lifecycle.on_tick(now);
+    if broker.upkeep.next_roll <= now.mono {
+        broker.upkeep.next_roll = now.mono + PERCENTILE_INTERVAL;
+        broker.metrics.roll_interval();
+    }
+}
+
+/// Applies one step of committed metadata; true if there was any.
+pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
+    if broker.upkeep.metadata_broken {
+        return false;
+    }
+    let records = match broker.metadata.next_committed() {
+        Ok(records) if records.is_empty() => return false,
+        Ok(records) => records,
+        Err(reason) => return give_up_metadata(broker, reason),
+    };
+    let mut delta = ImageDelta::default();
+    for record in records {
+        let applied = MetadataRecord::decode(&record.value).map_err(|error| error.to_string()).and_then(|decoded| {
+            let image = &mut broker.image;
+            image.apply(record.offset, record.epoch, &decoded, &mut delta).map_err(|error| error.to_string())
+        });
+        if let Err(reason) = applied {
+            return give_up_metadata(broker, format!("record {}: {reason}", record.offset));
+        }
+    }
+    let was_caught_up = is_caught_up(broker);
+    broker.replicas.apply_image(now, &broker.image, &delta);
+    group_bridge::on_image(broker, now, &delta);
+    for topic in delta.topics_deleted.values() {
+        broker.metrics.forget_topic(&topic.name);
+    }
+    if !was_caught_up && is_caught_up(broker) {
+        broker.lifecycle.hurry(now);
+    }
+    true
+}
+
+/// A committed record that cannot be understood: going on would mean acting on a wrong image. The broker stays with what it has.
+fn give_up_metadata(broker: &mut Broker, reason: String) -> bool {
+    broker.upkeep.metadata_broken = true;
+    broker.events.push(Event::Error { message: format!("the metadata log cannot be followed: {reason}") });
+    false
+}
+
+/// Whether the image holds this incarnation's registration.
+fn is_caught_up(broker: &Broker) -> bool {
+    let epoch = broker.lifecycle.broker_epoch();
+    epoch >= 0 && broker.image.offset >= epoch
+}
+
+/// Registers, or sends the next heartbeat, if it is time and the controller is known.
+pub(super) fn poll_lifecycle(broker: &mut Broker, now: Now) {
+    let Some(leader) = broker.active_controller else { return };
+    let caught_up = is_caught_up(broker);
+    let Some(ask) = broker.lifecycle.poll(now, caught_up) else { return };
+    let (purpose, request) = match ask {
+        Ask::Register => (Purpose::Registration, registration(broker)),
+        Ask::Heartbeat { want_fence, want_shut_down } => {
+            (Purpose::Heartbeat, heartbeat(broker, want_fence, want_shut_down))
+        }
+    };
+    let deadline = now.mono + broker.lifecycle.patience();
+    let pending = Pending { purpose, to: leader, repeat: None, deadline, retry_at: None };
+    super::forward::send(broker, leader, pending, request);
+}
+
+fn registration(broker: &Broker) -> PeerRequest {
+    let config = &broker.config;
+    let listener = Listener::default()
+        .with_name(KafkaString::from_static("PLAINTEXT"))
+        .with_host(KafkaString::from(config.host.clone()))
+        .with_port(config.port);
+    let feature = |range: FeatureRange| {
+        Feature::default()
+            .with_name(KafkaString::from(range.name))
+            .with_min_supported_version(range.min_supported_version)
+            .with_max_supported_version(range.max_supported_version)
+    };
+    let directory = broker.replicas.log_dir().directory_id();
+    let request = BrokerRegistrationRequestData::default()
+        .with_broker_id(config.node_id)
+        .with_cluster_id(KafkaString::from(config.cluster_id.clone()))
+        .with_incarnation_id(broker.incarnation.into())
+        .with_listeners(vec![listener])
+        .with_features(supported_features().into_iter().map(feature).collect())
+        .with_rack(config.rack.clone().map(KafkaString::from))
+        .with_log_dirs(vec![directory.into()])
+        .with_previous_broker_epoch(broker.replicas.previous_broker_epoch());
+    PeerRequest::BrokerRegistration(Box::new(request))
+}
+
+fn heartbeat(broker: &Broker, want_fence: bool, want_shut_down: bool) -> PeerRequest {
+    let request = BrokerHeartbeatRequestData::default()
+        .with_broker_id(broker.config.node_id)
+        .with_broker_epoch(broker.lifecycle.broker_epoch())
+        .with_current_metadata_offset(broker.image.offset)
+        .with_want_fence(want_fence)
+        .with_want_shut_down(want_shut_down);
+    PeerRequest::BrokerHeartbeat(Box::new(request))
+}
+
+/// What changed since the last report.
+pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
+    let replication = broker.replicas.counters();
+    let mut counters = broker.metrics.counters();
+    counters.replication_bytes_in = replication.bytes_in;
+    counters.replication_bytes_out = replication.bytes_out;
+    counters.isr_shrinks = replication.isr_shrinks;
+    counters.isr_expands = replication.isr_expands;
+    let (partitions, removed) = broker.replicas.changed_reports();
+    let groups = broker.groups.changed_reports();
+    let image = (broker.image.offset != broker.upkeep.reported_offset).then(|| Arc::new(broker.image.clone()));
+    let standing = (broker.lifecycle.broker_epoch(), broker.lifecycle.is_fenced());
+    let nothing_new = partitions.is_empty() && removed.is_empty() && groups.is_empty() && image.is_none();
+    if nothing_new && counters == broker.upkeep.last_counters && standing == broker.upkeep.last_standing {
+        return None;
+    }
+    broker.upkeep.reported_offset = broker.image.offset;
+    broker.upkeep.last_counters = counters.clone();
+    broker.upkeep.last_standing = standing;
+    Some(BrokerReport {
+        node_id: broker.config.node_id,
+        incarnation: broker.incarnation,
+        at_ms: now.wall_ms,
+        broker_epoch: standing.0,
+        fenced: standing.1,
+        host: broker.config.host.clone(),
+        port: broker.config.port,
+        image,
+        partitions,
+        removed,
+        groups,
+        counters,
+    })
+}
