@@ -88,7 +88,15 @@ impl ThemeChoice {
             ThemeChoice::Light => "light",
         }
     }
+
+    /// What the user chose the last time, where the window remembers.
+    pub fn remembered(storage: Option<&dyn eframe::Storage>) -> Option<ThemeChoice> {
+        let name = storage?.get_string(THEME_KEY)?;
+        [ThemeChoice::Dark, ThemeChoice::Light].into_iter().find(|choice| choice.name() == name)
+    }
 }
+
+const THEME_KEY: &str = "theme";
 
 /// A dialog that can stand open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +110,7 @@ pub enum Dialog {
 /// How the window opens.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Dark or light; what the user last chose wins where the window remembers (see [`BrokerscopeApp::new`]).
+    /// Dark or light; see [`ThemeChoice::remembered`].
     pub theme: ThemeChoice,
     /// The screen that it opens on.
     pub screen: Screen,
@@ -242,6 +250,15 @@ impl eframe::App for BrokerscopeApp {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.show(ui);
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        storage.set_string(THEME_KEY, self.options.theme.name().to_owned());
+    }
+
+    /// Scroll positions of the last time mean nothing to another cluster.
+    fn persist_egui_memory(&self) -> bool {
+        false
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {

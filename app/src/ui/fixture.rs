@@ -90,11 +90,12 @@ pub fn large(topics: usize, partitions: i32) -> View {
     let mut made: Vec<Topic> =
         (0..topics).map(|index| topic(&format!("service-{index:04}.events"), partitions, 3, 2, 10_000)).collect();
     for topic in made.iter_mut().step_by(40) {
-        for partition in &mut topic.partitions {
-            kill_broker(partition, 2);
+        for partition in topic.partitions.iter_mut().filter(|partition| partition.leader != 3) {
+            partition.isr.retain(|id| *id != 3);
+            partition.log_end_offsets.insert(3, partition.high_watermark - 2_300 - i64::from(partition.id) * 411);
         }
     }
-    finish(made, true)
+    finish(made, false)
 }
 
 fn topic(name: &str, partitions: i32, replication_factor: usize, min_isr: i32, records: i64) -> Topic {

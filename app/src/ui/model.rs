@@ -46,15 +46,19 @@ pub enum PartitionHealth {
     UnderReplicated,
     /// Fewer than min.insync.replicas: writes with acks=all are refused.
     UnderMinIsr,
+    /// Its leader is on a broker that does not take part: until another is elected, clients wait.
+    LeaderUnreachable,
     /// No leader.
     Offline,
 }
 
 impl PartitionHealth {
-    /// Of a partition of a topic with this `min.insync.replicas`.
-    pub fn of(partition: &Partition, min_isr: i32) -> PartitionHealth {
+    /// Of a partition of a topic with this `min.insync.replicas`, while the brokers in `down` do not take part.
+    pub fn of(partition: &Partition, min_isr: i32, down: &[i32]) -> PartitionHealth {
         if partition.is_offline() {
             PartitionHealth::Offline
+        } else if down.contains(&partition.leader) {
+            PartitionHealth::LeaderUnreachable
         } else if (partition.isr.len() as i32) < min_isr {
             PartitionHealth::UnderMinIsr
         } else if partition.is_under_replicated() {
@@ -70,6 +74,7 @@ impl PartitionHealth {
             PartitionHealth::InSync => None,
             PartitionHealth::UnderReplicated => Some(Pill::new(Mood::Warning, Icon::Warning, "Under-replicated")),
             PartitionHealth::UnderMinIsr => Some(Pill::new(Mood::Critical, Icon::Warning, "Under min ISR")),
+            PartitionHealth::LeaderUnreachable => Some(Pill::new(Mood::Critical, Icon::Warning, "Leader unreachable")),
             PartitionHealth::Offline => Some(Pill::new(Mood::Critical, Icon::Critical, "Offline")),
         }
     }
@@ -78,10 +83,12 @@ impl PartitionHealth {
 /// A topic's partitions, counted by how they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TopicHealth {
-    /// Under-replicated, the worse ones included.
+    /// With fewer in-sync replicas than replicas.
     pub under_replicated: usize,
-    /// Under min ISR, the offline ones included.
+    /// With fewer in-sync replicas than min.insync.replicas.
     pub under_min_isr: usize,
+    /// Led by a broker that does not take part.
+    pub unreachable: usize,
     /// Without a leader.
     pub offline: usize,
 }
@@ -91,6 +98,8 @@ impl TopicHealth {
     pub fn worst(self) -> PartitionHealth {
         if self.offline > 0 {
             PartitionHealth::Offline
+        } else if self.unreachable > 0 {
+            PartitionHealth::LeaderUnreachable
         } else if self.under_min_isr > 0 {
             PartitionHealth::UnderMinIsr
         } else if self.under_replicated > 0 {
@@ -121,6 +130,8 @@ pub struct Model {
     pub generation: u64,
     /// The cluster in one word.
     pub health: Health,
+    /// Brokers that do not take part: not running, or fenced.
+    pub down: Vec<i32>,
     /// Per topic, in the order of the snapshot.
     pub topics: Vec<TopicHealth>,
     /// Partitions that are out of sync, the worst first.
@@ -183,6 +194,8 @@ impl Model {
 
     fn derive(&mut self) {
         let snapshot = self.view.snapshot.clone();
+        let down = snapshot.brokers.iter().filter(|broker| !is_up(broker));
+        self.down = down.map(|broker| broker.id).collect();
         self.topics.clear();
         self.troubled.clear();
         self.in_sync.clear();
@@ -190,11 +203,12 @@ impl Model {
         for (topic_index, topic) in snapshot.topics.iter().enumerate() {
             let mut counts = TopicHealth::default();
             for (partition_index, partition) in topic.partitions.iter().enumerate() {
-                let health = PartitionHealth::of(partition, topic.min_insync_replicas);
+                let health = PartitionHealth::of(partition, topic.min_insync_replicas, &self.down);
                 let row = MapRow { topic: topic_index as u32, partition: partition_index as u32, health };
                 counts.offline += usize::from(health == PartitionHealth::Offline);
-                counts.under_min_isr += usize::from(health >= PartitionHealth::UnderMinIsr);
-                counts.under_replicated += usize::from(health >= PartitionHealth::UnderReplicated);
+                counts.unreachable += usize::from(health == PartitionHealth::LeaderUnreachable);
+                counts.under_min_isr += usize::from((partition.isr.len() as i32) < topic.min_insync_replicas);
+                counts.under_replicated += usize::from(partition.is_under_replicated());
                 match (health, topic.internal) {
                     (PartitionHealth::InSync, true) => internal.push(row),
                     (PartitionHealth::InSync, false) => self.in_sync.push(row),
@@ -212,7 +226,8 @@ impl Model {
         self.topics_in_trouble = self.topics.iter().filter(|topic| topic.worst() != PartitionHealth::InSync).count();
         self.groups_in_trouble = snapshot.groups.iter().filter(|group| group_mood(group) >= Mood::Busy).count();
         self.bootstrap = bootstrap(&snapshot);
-        self.health = health(&snapshot);
+        let unreachable = self.topics.iter().any(|topic| topic.unreachable > 0);
+        self.health = health(&snapshot, unreachable);
     }
 }
 
@@ -221,12 +236,16 @@ fn bootstrap(snapshot: &Snapshot) -> String {
     listening.map(|broker| format!("{}:{}", broker.host, broker.port)).collect::<Vec<_>>().join(",")
 }
 
-fn health(snapshot: &Snapshot) -> Health {
+fn health(snapshot: &Snapshot, unreachable: bool) -> Health {
     let totals = &snapshot.totals;
     let all_starting = snapshot.brokers.iter().all(|broker| broker.state == NodeState::Starting);
     if snapshot.brokers.is_empty() || all_starting {
         Health::Starting
-    } else if totals.offline_partitions > 0 || snapshot.quorum.leader_id < 0 || !snapshot.brokers.iter().any(is_up) {
+    } else if unreachable
+        || totals.offline_partitions > 0
+        || snapshot.quorum.leader_id < 0
+        || !snapshot.brokers.iter().any(is_up)
+    {
         Health::Unavailable
     } else if totals.under_replicated_partitions > 0
         || snapshot.brokers.iter().any(|broker| !is_up(broker))
@@ -342,6 +361,19 @@ mod tests {
         assert_eq!(model.troubled.len() + model.in_sync.len(), all);
         let (topic, _) = model.partition(model.in_sync[0]).unwrap();
         assert!(!topic.internal);
+    }
+
+    #[test]
+    fn between_kill_and_election_the_leader_is_unreachable() {
+        let mut view = fixture::healthy();
+        Arc::make_mut(&mut view.snapshot).brokers[1].state = NodeState::Killed;
+        let mut model = Model::default();
+        model.update(view);
+        assert_eq!(model.health, Health::Unavailable);
+        assert!(model.troubled.iter().all(|row| row.health == PartitionHealth::LeaderUnreachable));
+        let led =
+            model.troubled.iter().filter_map(|row| model.partition(*row)).filter(|found| found.1.leader == 2).count();
+        assert_eq!((led, model.down.as_slice()), (model.troubled.len(), [2].as_slice()));
     }
 
     #[test]

@@ -183,11 +183,12 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>) {
     }
     let bootstrap = Fact::new(ui, "Bootstrap servers", &short_bootstrap(&model.bootstrap), true, 260.0);
     let quorum = &snapshot.quorum;
-    let active = match quorum.leader_id {
-        ..0 => "none".to_owned(),
-        id => format!("{id} · epoch {}", quorum.epoch),
+    let (id, with_epoch) = match quorum.leader_id {
+        ..0 => ("none".to_owned(), "none".to_owned()),
+        id => (id.to_string(), format!("{id} · epoch {}", quorum.epoch)),
     };
-    let active = Fact::new(ui, "Active controller", &active, false, 140.0);
+    let active = Fact::new(ui, "Active controller", &with_epoch, false, 140.0);
+    let brief = Fact::new(ui, "Controller", &id, false, 140.0);
     let cluster = Fact::new(ui, "Cluster", &snapshot.cluster_id, true, 180.0);
     let profile = Fact::new(ui, "Profile", &snapshot.profile, false, 80.0);
     let gap = 2.0 * space::M + size::LINE;
@@ -199,7 +200,7 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>) {
         room -= if fits { width } else { 0.0 };
         fits
     };
-    let with_active = fits(active.width + gap);
+    let active = if fits(active.width + gap) { Some(active) } else { fits(brief.width + gap).then_some(brief) };
     let with_profile = fits(profile.width + gap);
     let with_cluster = fits(cluster.width + gap + copy);
     if with_cluster {
@@ -216,7 +217,7 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>) {
         bootstrap.show(ui);
         button::copy(ui, &model.bootstrap, "the bootstrap servers");
     }
-    if with_active {
+    if let Some(active) = active {
         separator(ui);
         active.show(ui);
     }

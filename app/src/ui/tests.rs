@@ -63,7 +63,7 @@ fn every_screen_shows_its_facts() {
                 "Controller 3001",
                 "Active",
                 "Out of sync: 99",
-                "Partition map, under-replicated",
+                "Partition map, a replica is missing",
                 "884,213",
             ],
         ),

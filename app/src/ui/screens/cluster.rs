@@ -100,7 +100,11 @@ fn nodes(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], actions
 fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec<Action>) {
     let quorum = &scene.model.snapshot().quorum;
     ui.spacing_mut().item_spacing.y = space::S;
-    let title = format!("Controllers · metadata committed to {}", format::count(quorum.high_watermark));
+    let title = format!(
+        "Controllers · epoch {} · metadata committed to {}",
+        quorum.epoch,
+        format::count(quorum.high_watermark)
+    );
     text::label(ui, &title, font::small(), palette(ui).faint);
     let per_row = per_row.clamp(1, quorum.voters.len().max(1));
     let gap = space::M;

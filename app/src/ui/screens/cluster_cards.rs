@@ -87,6 +87,7 @@ pub fn controller(ui: &mut Ui, scene: &Scene<'_>, voter: &Voter, actions: &mut V
             });
         });
         ui.horizontal(|ui| {
+            ui.set_min_height(size::CONTROL_SMALL);
             let behind = quorum.high_watermark - voter.log_end_offset;
             let words = format!("log end {}", format::count(voter.log_end_offset));
             text::label(ui, &words, font::small(), style.muted);
@@ -127,12 +128,12 @@ fn facts_row(ui: &mut Ui, facts: &[(&str, String, Mood)]) {
     let width = ui.available_width();
     let height = font::tiny().size + font::body().size + space::S + 2.0;
     let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
-    // Long captions get more room than short ones.
-    let letters = |caption: &str| caption.len() as f32 + 3.0;
-    let all: f32 = facts.iter().map(|fact| letters(fact.0)).sum();
+    // Long words get more room than short ones.
+    let letters = |caption: &str, value: &str| caption.len().max(value.len()) as f32 + 3.0;
+    let all: f32 = facts.iter().map(|fact| letters(fact.0, &fact.1)).sum();
     let mut left = rect.left();
     for (caption, value, mood) in facts {
-        let column = width * letters(caption) / all;
+        let column = width * letters(caption, value) / all;
         let place = Rect::from_min_size(pos2(left, rect.top()), vec2(column - space::XS, height));
         left += column;
         let response = ui.interact(place, ui.scope_id().with(("fact", *caption)), Sense::hover());

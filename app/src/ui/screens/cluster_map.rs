@@ -72,9 +72,14 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             return;
         }
         let room = |rows: &[MapRow]| if rows.len() <= ROOMY_ROWS { Density::Roomy } else { Density::Compact };
-        let urgent = ("Not available, or falling behind", style.critical);
+        let broken = rows.urgent.iter().any(|row| row.health >= PartitionHealth::UnderMinIsr);
+        let urgent = if broken {
+            ("Not available, or falling behind", style.critical)
+        } else {
+            ("Falling behind", style.warning)
+        };
         section(ui, scene, urgent, &rows.urgent, room(&rows.urgent), actions);
-        section(ui, scene, ("Under-replicated", style.warning), &rows.degraded, Density::Compact, actions);
+        section(ui, scene, ("A replica is missing", style.warning), &rows.degraded, Density::Compact, actions);
         let density =
             if rows.urgent.is_empty() && rows.degraded.is_empty() { room(&rows.in_sync) } else { Density::Compact };
         section(ui, scene, ("In sync", style.faint), &rows.in_sync, density, actions);
@@ -91,15 +96,21 @@ fn filtered(scene: &Scene<'_>, filter: &str) -> Rows {
         rows.iter().filter(matches).copied().collect()
     };
     let brokers = &model.snapshot().brokers;
-    let falls_behind = |row: &MapRow| {
-        model.partition(*row).is_some_and(|(_, partition)| {
-            brokers.iter().any(|broker| matches!(map_cell(partition, broker), Cell::Behind(_)))
-        })
+    let some_cell = |row: &MapRow, wanted: fn(Cell) -> bool| {
+        let found = model.partition(*row);
+        found.is_some_and(|(_, partition)| brokers.iter().any(|broker| wanted(map_cell(partition, broker))))
     };
-    let (urgent, degraded) = keep(&model.troubled)
-        .into_iter()
-        .partition(|row| row.health >= PartitionHealth::UnderMinIsr || falls_behind(row));
-    Rows { urgent, degraded, in_sync: keep(&model.in_sync) }
+    let (urgent, mut degraded): (Vec<MapRow>, Vec<MapRow>) = keep(&model.troubled).into_iter().partition(|row| {
+        row.health >= PartitionHealth::UnderMinIsr || some_cell(row, |cell| matches!(cell, Cell::Behind(_)))
+    });
+    let mut in_sync = keep(&model.in_sync);
+    if !model.down.is_empty() {
+        // By the book still in sync, but a broker of theirs is gone.
+        let (missing, whole) = in_sync.into_iter().partition(|row| some_cell(row, |cell| cell == Cell::Offline));
+        degraded.extend::<Vec<MapRow>>(missing);
+        in_sync = whole;
+    }
+    Rows { urgent, degraded, in_sync }
 }
 
 fn name(scene: &Scene<'_>, row: MapRow) -> String {
@@ -118,6 +129,7 @@ fn section(
         return;
     }
     let brokers = &scene.model.snapshot().brokers;
+    ui.add_space(space::XS);
     text::label(ui, &format!("{title} · {}", format::count(rows.len() as i64)), font::small(), ink);
     let heads: Vec<Head> =
         brokers.iter().map(|broker| Head { text: broker.id.to_string(), down: !is_up(broker) }).collect();
@@ -129,7 +141,9 @@ fn section(
         let trouble = match rows[index].health {
             PartitionHealth::InSync => None,
             PartitionHealth::UnderReplicated => Some(Trouble::Degraded),
-            PartitionHealth::UnderMinIsr | PartitionHealth::Offline => Some(Trouble::Broken),
+            PartitionHealth::UnderMinIsr | PartitionHealth::LeaderUnreachable | PartitionHealth::Offline => {
+                Some(Trouble::Broken)
+            }
         };
         Label { text, suffix, trouble }
     };

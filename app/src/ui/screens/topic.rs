@@ -45,9 +45,9 @@ const COLUMNS: [Column; 12] = [
     Column::text("ISR", 44.0, 0.3).help("In-sync replicas"),
     Column::text("ELR", 26.0, 0.2).help("Eligible leader replicas (KIP-966): may lead although not in sync"),
     Column::number("Log start", 60.0, 0.5),
-    Column::number("High watermark", 76.0, 0.5).help("What consumers may read up to"),
-    Column::number("Log end", 74.0, 0.5).help("Of the leader"),
-    Column::number("Replica lag", 90.0, 1.0)
+    Column::number("High watermark", 78.0, 0.5).help("What consumers may read up to"),
+    Column::number("Log end", 78.0, 0.5).help("Of the leader"),
+    Column::number("Replica lag", 84.0, 1.0)
         .help("Offsets by which each replica's log is behind the leader's, by broker; blank when all are level")
         .unsorted(),
     Column::number("Size", 56.0, 0.5).help("Of the leader's log"),
@@ -106,7 +106,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     );
     ui.add_space(space::XS);
     let sort = state.table.sort;
-    let rows = state.rows.get((scene.model.generation, Arc::clone(&topic.name), sort), || rows(topic, sort));
+    let rows = state
+        .rows
+        .get((scene.model.generation, Arc::clone(&topic.name), sort), || rows(topic, &scene.model.down, sort));
     framed(ui, |ui| {
         let table = Table {
             id: "partitions",
@@ -119,7 +121,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         };
         table.show(ui, &mut state.table, |index, row| {
             let partition = &topic.partitions[rows[index]];
-            let health = PartitionHealth::of(partition, topic.min_insync_replicas);
+            let health = PartitionHealth::of(partition, topic.min_insync_replicas, &scene.model.down);
             row.strong(&partition.id.to_string());
             row.pill(health.pill().as_ref());
             if partition.is_offline() {
@@ -172,9 +174,9 @@ fn lags(partition: &Partition) -> String {
     behind.map(|(replica, gap)| format!("{replica}: −{}", format::count(gap))).collect::<Vec<_>>().join(" · ")
 }
 
-fn rows(topic: &Topic, sort: Option<Sort>) -> Vec<usize> {
+fn rows(topic: &Topic, down: &[i32], sort: Option<Sort>) -> Vec<usize> {
     let partitions = &topic.partitions;
-    let health = |index: usize| PartitionHealth::of(&partitions[index], topic.min_insync_replicas);
+    let health = |index: usize| PartitionHealth::of(&partitions[index], topic.min_insync_replicas, down);
     let mut rows: Vec<usize> = (0..partitions.len()).collect();
     rows.sort_by(|&a, &b| {
         let (one, other) = (&partitions[a], &partitions[b]);

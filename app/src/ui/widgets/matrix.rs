@@ -79,7 +79,7 @@ impl Density {
 
     const fn label_width(self) -> f32 {
         match self {
-            Density::Roomy => 180.0,
+            Density::Roomy => 168.0,
             Density::Compact => 140.0,
         }
     }
