@@ -228,7 +228,9 @@ impl Quorum {
             }
             State::Follower(_) => Ok(()),
             State::Resigned { until } if now.mono >= until => {
-                self.become_unattached(now, self.election.epoch, "resigned")
+                let unattached = self.become_unattached(now, self.election.epoch, "resigned");
+                self.stand_soon(now);
+                unattached
             }
             State::Resigned { .. } => Ok(()),
         };
@@ -450,6 +452,14 @@ impl Quorum {
         if told != self.told_leader {
             self.told_leader = told;
             self.outputs.push(Output::LeaderChanged { leader: told.0, epoch: told.1 });
+        }
+    }
+
+    /// It has waited already: a pre-vote does no harm.
+    fn stand_soon(&mut self, now: Now) {
+        let soon = now.mono + self.random_between(Duration::ZERO, self.config.election_timeout / 5);
+        if let State::Unattached { stand_at } = &mut self.state {
+            *stand_at = soon.min(*stand_at);
         }
     }
 

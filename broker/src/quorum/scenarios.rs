@@ -40,6 +40,23 @@ fn a_cold_start_elects_within_a_few_milliseconds() {
 }
 
 #[test]
+fn a_whole_cluster_that_starts_again_is_as_quick() {
+    for seed in 0..50 {
+        for voters in [1, 3] {
+            let (mut world, _) = settled(seed, voters, 1);
+            for id in world.ids() {
+                world.kill(id);
+            }
+            for id in world.ids() {
+                world.start(id);
+            }
+            let took = world.run_until("a leader", SECOND, |world| world.leader().is_some());
+            assert!(took < Duration::from_millis(250), "{voters} voters, seed {seed}: {took:?}");
+        }
+    }
+}
+
+#[test]
 fn a_killed_leader_is_replaced_in_time() {
     let mut times: Vec<Duration> = (0..200)
         .map(|seed| {
