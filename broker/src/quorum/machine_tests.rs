@@ -162,6 +162,54 @@ fn a_follower_that_hears_from_its_leader_grants_no_pre_vote() {
 }
 
 #[test]
+fn a_candidates_vote_for_itself_outlives_a_power_loss() {
+    let mut member = Member::voter();
+    member.tick_until(Role::Prospective);
+    member.receive(2, vote_response(0, true, true));
+    assert_eq!((member.quorum.role(), member.quorum.epoch()), (Role::Candidate, 1));
+    let mut member = member.restart_after_power_loss();
+    assert_eq!(granted(&member.receive(3, vote_request(1, false, 9, 9))), Some(false));
+}
+
+#[test]
+fn votes_of_an_election_that_is_over_do_not_count() {
+    let config = QuorumConfig::lab(1, vec![1, 2, 3]);
+    let election = ElectionState { epoch: 4, leader: None, voted: None };
+    let mut member = Member::new(config, MemoryMetadataLog::default(), election);
+    member.tick_until(Role::Prospective);
+    member.receive(2, vote_response(3, true, true));
+    member.receive(2, vote_response(4, false, true));
+    assert_eq!(member.quorum.role(), Role::Prospective);
+    member.receive(2, vote_response(4, true, true));
+    assert_eq!((member.quorum.role(), member.quorum.epoch()), (Role::Candidate, 5));
+    member.receive(2, vote_response(4, false, true));
+    member.receive(3, vote_response(4, true, true));
+    member.receive(3, vote_response(5, true, true));
+    let late = VoteResponse { epoch: 5, leader: None, request_epoch: 4, pre_vote: false, granted: true };
+    member.receive(3, Message::VoteResponse(late));
+    assert_eq!(member.quorum.role(), Role::Candidate);
+}
+
+#[test]
+fn a_fetch_of_another_epoch_is_refused() {
+    let mut member = Member::voter();
+    member.elect();
+    member.tick(Duration::ZERO);
+    let fetch = |epoch| {
+        let request = FetchRequest { correlation: 9, epoch, fetch_offset: 1, last_fetched_epoch: 1, high_watermark: 0 };
+        Message::FetchRequest(request)
+    };
+    let refusal = |epoch, leader| {
+        let outcome = FetchOutcome::NotLeader;
+        (2, Message::FetchResponse(FetchResponse { correlation: 9, epoch, leader, outcome }))
+    };
+    assert_eq!(member.receive(2, fetch(0)), [refusal(1, Some(1))]);
+    assert_eq!(member.quorum.high_watermark(), 0);
+    assert!(member.receive(2, fetch(3)).contains(&refusal(3, None)));
+    assert_eq!((member.quorum.role(), member.quorum.epoch()), (Role::Unattached, 3));
+}
+
+#[test]
 fn strangers_have_no_vote() {
     let mut member = Member::voter();
     assert_eq!(granted(&member.receive(101, vote_request(5, false, 9, 9))), None);

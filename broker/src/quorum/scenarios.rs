@@ -263,11 +263,28 @@ fn a_server_that_was_cut_off_does_not_disturb_when_it_returns() {
             }
             world.run_for(5 * SECOND);
             assert_eq!(world.quorum(outsider).epoch(), epoch, "a pre-vote raises no epoch");
-            world.append(leader).expect("it still leads");
             world.heal();
+            world.settle_down(SECOND);
+            world.append(leader).expect("it still leads");
             world.settle_down(SECOND);
             assert_eq!((world.leader(), world.quorum(leader).epoch()), (Some(leader), epoch));
         }
+    }
+}
+
+#[test]
+fn a_follower_that_alone_lost_the_leader_does_not_unseat_it() {
+    for seed in 0..10 {
+        let (mut world, leader) = settled(seed, 3, 1);
+        let epoch = world.quorum(leader).epoch();
+        let outsider = others(&world, leader)[0];
+        world.cut(leader, outsider);
+        world.cut(outsider, leader);
+        world.run_for(5 * SECOND);
+        assert_eq!((world.leader(), world.quorum(leader).epoch()), (Some(leader), epoch), "the third hears from it");
+        world.append(leader).expect("it leads");
+        world.heal();
+        world.settle_down(SECOND);
     }
 }
 
@@ -379,11 +396,13 @@ fn an_observer_that_heard_of_a_later_epoch_is_not_left_behind() {
     let election = ElectionState { epoch: epoch + 3, leader: None, voted: Some(outsider) };
     world.nodes.get_mut(&outsider).expect("a node").store.store(&election).expect("memory");
     world.isolate(outsider);
+    world.isolate(101);
     world.start(outsider);
     world.cuts.remove(&(outsider, 101));
     world.cuts.remove(&(101, outsider));
-    world.kill(101);
-    world.start(101);
+    world.run_until("the observer hears of it", 2 * SECOND, |world| world.quorum(101).epoch() >= epoch + 3);
+    world.cuts.clear();
+    world.isolate(outsider);
     world.run_for(2 * SECOND);
     let leader = world.leader().expect("a leader");
     let offset = world.append(leader).expect("it leads");

@@ -84,7 +84,7 @@ fn fault(world: &mut World) {
         _ if world.rng.random_bool(0.7) => voter,
         _ => any,
     };
-    match world.rng.random_range(0..20) {
+    match world.rng.random_range(0..24) {
         0..=2 => world.kill(node),
         3..=5 => world.power_loss(node),
         6 => {
@@ -98,6 +98,11 @@ fn fault(world: &mut World) {
         12 => world.cuts.clear(),
         13 => world.network = some_network(world),
         14 => world.resign(node),
+        15..=18 => {
+            // Back before anybody noticed.
+            world.power_loss(node);
+            world.start(node);
+        }
         _ => mend(world),
     }
 }
@@ -114,7 +119,7 @@ fn some_cut(world: &mut World, node: NodeId) {
 }
 
 fn some_network(world: &mut World) -> Network {
-    let slowest = *[1_u64, 5, 30, 120].choose(&mut world.rng).expect("delays");
+    let slowest = *[1_u64, 5, 30, 120, 400].choose(&mut world.rng).expect("delays");
     Network {
         delay: (Duration::from_micros(50), Duration::from_millis(slowest)),
         loss: if world.rng.random_bool(0.5) { world.rng.random_range(0.0..0.3) } else { 0.0 },

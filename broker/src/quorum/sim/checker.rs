@@ -128,6 +128,10 @@ impl Checker {
                 let voted = *self.votes.entry((id, response.request_epoch)).or_insert(to);
                 assert_eq!(voted, to, "seed {seed}: {id} voted twice in epoch {}", response.request_epoch);
             }
+            Message::VoteRequest(request) if !request.pre_vote => {
+                let voted = *self.votes.entry((id, request.epoch)).or_insert(id);
+                assert_eq!(voted, id, "seed {seed}: {id} voted twice in epoch {}", request.epoch);
+            }
             Message::FetchRequest(request) if self.voters.contains(&id) => {
                 let synced = nodes[&id].log().map_or(0, |log| log.synced_offset());
                 assert!(request.fetch_offset <= synced, "seed {seed}: {id} acknowledged what it had not synced");
@@ -218,8 +222,8 @@ impl Checker {
     /// What is committed is on the disks of a majority, whatever happens to their power.
     pub fn check_durability(&self, nodes: &BTreeMap<NodeId, Node>) {
         let Some(last) = self.committed.last() else { return };
-        if self.voters.iter().any(|id| nodes[id].log().is_none()) {
-            return; // One cannot look at the files of one that is down.
+        if self.voters.iter().any(|id| nodes[id].disk.is_some()) {
+            return; // What a restarted member finds in its files is durable, but it does not know that before its next sync.
         }
         let has = |id: &&NodeId| {
             let Some(log) = nodes[id].log() else { return false };
