@@ -1,7 +1,7 @@
 //! Brokerscope: the window, the headless mode and the HTTP API on a cluster that runs inside (crate `broker`).
 //!
 //! Imports run one way: `monitor` knows no other room; `ui` knows `monitor` only; `source`, `workload` and `http` know `monitor`;
-//! `cli` and `main` put them together.
+//! `cli` and `program` put them together.
 
 pub mod monitor;
 
@@ -12,3 +12,7 @@ pub mod workload;
 pub mod http;
 
 pub mod ui;
+
+pub mod cli;
+
+pub mod program;

@@ -188,7 +188,9 @@ impl<'s> Exporter<'s> {
         for (broker, label) in &brokers {
             for request in &broker.counters.requests {
                 let ms = |us: u64| us as f64 / 1000.0;
-                let quantiles = [(0.5, ms(request.p50_us)), (0.99, ms(request.p99_us))];
+                // Without a request in the last seconds there is no quantile; a summary says so by NaN.
+                let quantile = |us: u64| if request.max_us == 0 { f64::NAN } else { ms(us) };
+                let quantiles = [(0.5, quantile(request.p50_us)), (0.99, quantile(request.p99_us))];
                 let labels = [("request", request.api)];
                 family.add_summary(&label.with(&labels), &quantiles, ms(request.total_time_us), request.count);
             }
@@ -196,7 +198,7 @@ impl<'s> Exporter<'s> {
         drop(family);
         let listener = [("listener", "PLAINTEXT")];
         let help = "Open client connections.";
-        let mut family = self.families.gauge("kafka_server_socket_server_metrics_connection_count", help);
+        let mut family = self.families.untyped("kafka_server_socket_server_metrics_connection_count", help);
         for (broker, label) in &brokers {
             family.add(&label.with(&listener), broker.counters.connections as f64);
         }

@@ -80,7 +80,7 @@ fn say(event: &NodeEvent) -> Said {
             Said::new("broker_fenced", severity, node(*broker_id), text).because(fence_reason(*reason))
         }
         Event::BrokerUnfenced { broker_id } => {
-            let text = format!("{} takes part again: it was unfenced.", node(*broker_id));
+            let text = format!("{} takes part: it was unfenced.", node(*broker_id));
             Said::new("broker_unfenced", Info, node(*broker_id), text)
         }
         Event::LeaderElected { partition, from, to, leader_epoch, unclean, cause } => {

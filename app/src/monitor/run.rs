@@ -165,7 +165,8 @@ impl Worker {
             self.join.tick(self.now());
         }
         let due = began >= self.next_snapshot;
-        if !second_over && !(due && self.has_news()) {
+        let wanted = second_over || (due && self.has_news());
+        if !wanted {
             return;
         }
         if self.join.is_dirty() {

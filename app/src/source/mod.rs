@@ -4,6 +4,7 @@
 
 pub mod control;
 pub mod desk;
+pub mod embedded;
 pub mod faults;
 pub mod topics;
 

@@ -89,7 +89,8 @@ mod tests {
             change(&mut spec);
             check(&spec)
         };
-        let refused: &[(fn(&mut WorkloadSpec), &str)] = &[
+        type Change = fn(&mut WorkloadSpec);
+        let refused: &[(Change, &str)] = &[
             (|spec| spec.topic = String::new(), "topic name"),
             (|spec| spec.topic = "..".into(), "topic name"),
             (|spec| spec.topic = "a/b".into(), "topic name"),

@@ -1,0 +1,64 @@
+//! Puts the rooms together: a cluster, the monitor, HTTP, workloads, and the window or nothing.
+
+mod data_dir;
+mod display;
+mod failure;
+mod ready_file;
+mod screenshot;
+mod session;
+mod signals;
+mod window;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, ClusterArgs, Subcommands};
+use failure::Failure;
+use session::Session;
+
+/// Runs the program; its exit code: 0 asked to stop, 1 failed, 2 bad usage.
+pub fn main() -> ExitCode {
+    // Bad usage ends here, with clap's own words and code 2.
+    let Cli { command, cluster } = Cli::parse();
+    let outcome = match command {
+        None => window(&cluster),
+        Some(Subcommands::Serve(cluster)) => serve(&cluster),
+        Some(Subcommands::Screenshot(args)) => screenshot::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("brokerscope: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn serve(args: &ClusterArgs) -> Result<(), Failure> {
+    let session = Session::start(args)?;
+    session.stop_on_signal()?;
+    let stopped = session.wait();
+    session.end();
+    stopped
+}
+
+fn window(args: &ClusterArgs) -> Result<(), Failure> {
+    let obstacle = display::obstacle();
+    if let Some(why) = obstacle {
+        eprintln!("brokerscope: {why}; running as `brokerscope serve`");
+        return serve(args);
+    }
+    let session = Session::start(args)?;
+    session.stop_on_signal()?;
+    let outcome = match window::run(&session) {
+        // Closed by the user or by a signal; or the cluster failed meanwhile.
+        Ok(()) => session.outcome(),
+        Err(why) => {
+            eprintln!("brokerscope: the window could not open ({why}); running as `brokerscope serve`");
+            session.wait()
+        }
+    };
+    session.end();
+    outcome
+}

@@ -1,0 +1,144 @@
+//! `brokerscope screenshot`: a real cluster under load, and a picture of the real screens, drawn without a display.
+
+mod canvas;
+mod painter;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::failure::Failure;
+use super::session::Session;
+use super::window::{SessionBackend, utc_offset_minutes};
+use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
+use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
+use crate::monitor::view::View;
+use crate::ui::{BrokerscopeApp, Options, Screen, ThemeChoice};
+use painter::Studio;
+
+/// A cluster that shows no life after this long beyond what was asked for is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long before the picture a broker is killed.
+const KILL_BEFORE: Duration = Duration::from_secs(5);
+
+/// Takes the pictures.
+///
+/// # Errors
+/// No such screen, the cluster does not come to life, a file cannot be written.
+pub fn run(args: &ScreenshotArgs) -> Result<(), Failure> {
+    let pictures = pictures(args)?;
+    let session = Session::start(&ClusterArgs::throwaway())?;
+    session.stop_on_signal()?;
+    let outcome = live(&session, args)
+        .and_then(|()| pictures.iter().try_for_each(|(screen, path)| take(&session, *screen, path, args)));
+    session.end();
+    outcome
+}
+
+/// Which screens go to which files.
+fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Screen, PathBuf)>, Failure> {
+    if let Some(dir) = &args.all {
+        std::fs::create_dir_all(dir)
+            .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", dir.display())))?;
+        return Ok(Screen::ALL.into_iter().map(|screen| (screen, dir.join(format!("{screen}.png")))).collect());
+    }
+    // clap lets nothing else pass.
+    let (Some(name), Some(path)) = (&args.screen, &args.out) else { return Ok(Vec::new()) };
+    let screen = name.parse::<Screen>().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(vec![(screen, path.clone())])
+}
+
+/// Topics and traffic as a small shop might have them.
+fn workloads() -> Vec<WorkloadSpec> {
+    let spec = |topic: &str, partitions, consumers, rate_per_s, record_bytes| WorkloadSpec {
+        topic: topic.into(),
+        partitions,
+        consumers,
+        rate_per_s,
+        record_bytes,
+        ..WorkloadSpec::default()
+    };
+    vec![spec("orders", 12, 3, 800, 400), spec("payments", 6, 2, 250, 250), spec("page-views", 24, 2, 3000, 160)]
+}
+
+/// Lets the cluster live for as long as asked.
+fn live(session: &Session, args: &ScreenshotArgs) -> Result<(), Failure> {
+    let (news, woken) = bounded(1);
+    session.slot().on_change(move || {
+        // One piece of news in waiting is enough.
+        let _ = news.try_send(());
+    });
+    wait_until(session, &woken, PATIENCE, "the cluster took no writes", |_| session.is_ready())?;
+    for spec in workloads() {
+        session.orders().send(Command::StartWorkload(spec));
+    }
+    let load = Duration::from_secs(args.after);
+    let flowing = |view: &View| {
+        let workloads = &view.snapshot.workloads;
+        workloads.len() == 3 && workloads.iter().all(|workload| workload.acked > 0 && workload.read > 0)
+    };
+    wait_until(session, &woken, PATIENCE, "no record went through", flowing)?;
+    let until = Instant::now() + load;
+    let mut to_kill = args.kill;
+    let lived = |_: &View| {
+        if let Some(broker) = to_kill.filter(|_| Instant::now() + KILL_BEFORE >= until) {
+            to_kill = None;
+            let fault =
+                FaultRequest { kind: FaultKind::Kill, broker: Some(broker), controller: None, duration_ms: None };
+            session.orders().send(Command::InjectFault(fault));
+        }
+        Instant::now() >= until
+    };
+    wait_until(session, &woken, load + PATIENCE, "the monitor fell silent", lived)
+}
+
+fn wait_until(
+    session: &Session,
+    woken: &Receiver<()>,
+    patience: Duration,
+    otherwise: &str,
+    mut is_so: impl FnMut(&View) -> bool,
+) -> Result<(), Failure> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if is_so(&session.slot().latest()) {
+            return Ok(());
+        }
+        let (_, ended) = session.endings();
+        crossbeam_channel::select! {
+            recv(woken) -> _ => {}
+            recv(ended) -> ending => return ending.unwrap_or(Ok(())).and(Err(Failure::failed("stopped before the picture was taken"))),
+            default(Duration::from_millis(200)) => {}
+        }
+        if Instant::now() > deadline {
+            return Err(Failure::failed(format!(
+                "no picture could be taken: {otherwise} within {} s",
+                patience.as_secs()
+            )));
+        }
+    }
+}
+
+fn take(session: &Session, screen: Screen, path: &Path, args: &ScreenshotArgs) -> Result<(), Failure> {
+    let options = Options {
+        theme: match args.theme {
+            ThemeArg::Dark => ThemeChoice::Dark,
+            ThemeArg::Light => ThemeChoice::Light,
+        },
+        screen,
+        http: Some(session.http_url()),
+        utc_offset_minutes: utc_offset_minutes(),
+        ..Options::default()
+    };
+    let mut studio = Studio::new(args.size, args.scale);
+    let mut app = BrokerscopeApp::new(studio.context(), Box::new(SessionBackend::new(session)), options);
+    let image = studio.picture(|ui| {
+        app.logic(ui.ctx());
+        app.show(ui);
+    });
+    image.save(path).map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))?;
+    println!("{}", path.display());
+    Ok(())
+}

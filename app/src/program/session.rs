@@ -1,0 +1,254 @@
+//! A running cluster with all that belongs to it, from start to controlled stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use broker::cluster::{Cluster, ClusterConfig, Profile};
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::data_dir::DataDir;
+use super::failure::Failure;
+use super::ready_file::ReadyFile;
+use super::signals;
+use crate::cli::{ClusterArgs, ProfileArg};
+use crate::http::{HttpServer, Sources};
+use crate::monitor::command::WorkloadSpec;
+use crate::monitor::order::Orders;
+use crate::monitor::run::{Monitor, REPORTS_WAITING, Word};
+use crate::monitor::slot::ViewSlot;
+use crate::monitor::snapshot::WorkloadStatus;
+use crate::source::desk::{Desk, Tools, WorkloadRunner};
+use crate::source::embedded::{self, Embedded};
+use crate::source::topics::{self, TopicWish};
+use crate::workload::Workloads;
+
+/// A cluster that takes no writes after this long is broken.
+const READY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a controlled stop waits for commands that are under way.
+const COMMANDS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the run is to end.
+type Ending = Result<(), Failure>;
+
+/// A running cluster, its monitor, its HTTP side.
+pub struct Session {
+    cluster: Arc<Cluster>,
+    monitor: Monitor,
+    orders: Orders,
+    desk: Desk,
+    http: HttpServer,
+    ready: Arc<AtomicBool>,
+    ready_file: Receiver<ReadyFile>,
+    endings: (Sender<Ending>, Receiver<Ending>),
+    /// Given back last.
+    _data_dir: DataDir,
+}
+
+impl WorkloadRunner for Workloads {
+    fn start(&mut self, spec: WorkloadSpec) -> Result<u64, String> {
+        Workloads::start(self, spec)
+    }
+
+    fn stop(&mut self, id: u64) -> bool {
+        Workloads::stop(self, id)
+    }
+
+    fn statuses(&mut self) -> Vec<WorkloadStatus> {
+        Workloads::statuses(self)
+    }
+
+    fn stop_all(&mut self, patience: Duration) {
+        Workloads::stop_all(self, patience);
+    }
+}
+
+fn profile(arg: ProfileArg) -> Profile {
+    match arg {
+        ProfileArg::Lab => Profile::Lab,
+        ProfileArg::Kafka => Profile::Kafka,
+        ProfileArg::Msk => Profile::Msk,
+    }
+}
+
+fn no_thread(error: std::io::Error) -> Failure {
+    Failure::failed(format!("a thread could not be started: {error}"))
+}
+
+impl Session {
+    /// Starts everything. Clients may connect when this returns; writes are taken a moment later.
+    ///
+    /// # Errors
+    /// Bad usage, a directory or a port in use, no threads.
+    pub fn start(args: &ClusterArgs) -> Result<Session, Failure> {
+        let overrides = args.overrides().map_err(Failure::usage)?;
+        let ready_file = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
+        let http = listen_http(SocketAddr::new(args.bind, args.http_port))?;
+        let data_dir = if args.ephemeral { DataDir::ephemeral()? } else { DataDir::lasting(args.data_dir.as_deref())? };
+        let config = ClusterConfig {
+            brokers: args.brokers,
+            controllers: args.controllers,
+            zones: args.zones,
+            data_dir: data_dir.path().to_path_buf(),
+            kafka_port: args.kafka_port,
+            bind: args.bind,
+            profile: profile(args.profile),
+            overrides,
+        };
+        let (reports, reports_in) = bounded(REPORTS_WAITING);
+        let monitor = Monitor::start(embedded::facts(&config, ""), reports_in).map_err(no_thread)?;
+        let cluster = Arc::new(Cluster::start(config.clone(), reports)?);
+        let facts = embedded::facts(&config, cluster.cluster_id());
+        // The monitor takes words as long as it lives, and it lives in this session.
+        let _ = monitor.words().send(Word::Facts(facts));
+        let (orders, orders_in) = Orders::new();
+        let desk = Desk::open(tools(&cluster, &monitor), orders_in).map_err(no_thread)?;
+        let ready = Arc::new(AtomicBool::new(false));
+        let sources = Sources { slot: monitor.slot(), orders: orders.clone(), ready: ready.clone() };
+        let http = HttpServer::start(http, sources).map_err(no_thread)?;
+        let (written, written_in) = bounded(1);
+        let session = Session {
+            cluster,
+            monitor,
+            orders,
+            desk,
+            http,
+            ready,
+            ready_file: written_in,
+            endings: bounded(4),
+            _data_dir: data_dir,
+        };
+        session.tell_when_ready(ready_file, written)?;
+        Ok(session)
+    }
+
+    /// Waits aside for the cluster, then says so.
+    fn tell_when_ready(&self, ready_file: Option<ReadyFile>, written: Sender<ReadyFile>) -> Result<(), Failure> {
+        let (cluster, ready, endings) = (Arc::downgrade(&self.cluster), self.ready.clone(), self.endings.0.clone());
+        let http = self.http_url();
+        let wait = move || {
+            // Held only for a moment at a time, so that a stop in between finds nobody in its way.
+            let deadline = std::time::Instant::now() + READY_PATIENCE;
+            let bootstrap_servers = loop {
+                let Some(cluster) = cluster.upgrade() else { return };
+                match cluster.wait_ready(Duration::from_millis(200)) {
+                    Ok(()) => break cluster.bootstrap_servers(),
+                    Err(error) if std::time::Instant::now() > deadline => {
+                        let why = format!("{error}; look at {http}/api/events for the reason");
+                        let _ = endings.try_send(Err(Failure::failed(why)));
+                        return;
+                    }
+                    Err(_) => {}
+                }
+            };
+            ready.store(true, Ordering::Release);
+            println!("Brokerscope takes writes: bootstrap servers {bootstrap_servers}, HTTP {http}");
+            if let Some(mut file) = ready_file {
+                match file.write(&bootstrap_servers, &http) {
+                    // The session removes it at its end.
+                    Ok(()) => drop(written.send(file)),
+                    Err(failure) => drop(endings.try_send(Err(failure))),
+                }
+            }
+        };
+        std::thread::Builder::new().name("ready".into()).spawn(wait).map(drop).map_err(no_thread)
+    }
+
+    /// Ends the run on SIGINT or SIGTERM.
+    ///
+    /// # Errors
+    /// No thread could be had.
+    pub fn stop_on_signal(&self) -> Result<(), Failure> {
+        let endings = self.endings.0.clone();
+        let stop = move || {
+            // A full channel means that an end was asked for already.
+            let _ = endings.try_send(Ok(()));
+        };
+        signals::on_stop(stop).map_err(|error| Failure::failed(format!("signals cannot be caught: {error}")))
+    }
+
+    /// Waits until the run is to end, and says how.
+    ///
+    /// # Errors
+    /// Something failed that the program cannot go on without.
+    pub fn wait(&self) -> Ending {
+        // The session holds a sender itself.
+        self.endings.1.recv().unwrap_or(Ok(()))
+    }
+
+    /// How the run ended, if something ended it.
+    ///
+    /// # Errors
+    /// As [`Session::wait`].
+    pub fn outcome(&self) -> Ending {
+        self.endings.1.try_recv().unwrap_or(Ok(()))
+    }
+
+    /// Tells when the run is to end. For the window, which cannot wait.
+    pub fn endings(&self) -> (Sender<Ending>, Receiver<Ending>) {
+        self.endings.clone()
+    }
+
+    /// Where views appear.
+    pub fn slot(&self) -> ViewSlot {
+        self.monitor.slot()
+    }
+
+    /// Where commands go.
+    pub fn orders(&self) -> Orders {
+        self.orders.clone()
+    }
+
+    /// `http://127.0.0.1:11001`.
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.http.address())
+    }
+
+    /// Whether the cluster took writes already.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Controlled stop of everything, clients first.
+    pub fn end(self) {
+        drop(self.ready_file.try_recv());
+        self.desk.close();
+        drop(self.http);
+        embedded::shut_down(self.cluster, COMMANDS_PATIENCE);
+    }
+}
+
+fn tools(cluster: &Arc<Cluster>, monitor: &Monitor) -> Tools {
+    let bootstrap_servers = cluster.bootstrap_servers();
+    let servers = bootstrap_servers.clone();
+    let make_topic = move |spec: &WorkloadSpec, stop: &AtomicBool| {
+        let wish = TopicWish {
+            name: spec.topic.clone(),
+            partitions: spec.partitions,
+            replication_factor: spec.replication_factor,
+            configs: Vec::new(),
+        };
+        topics::ensure(&servers, &wish, stop)
+    };
+    Tools {
+        nodes: Arc::new(Embedded::new(cluster.clone())),
+        workloads: Box::new(Workloads::new(bootstrap_servers.clone(), Arc::new(make_topic))),
+        bootstrap_servers,
+        words: monitor.words(),
+        slot: monitor.slot(),
+    }
+}
+
+fn listen_http(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there".to_string(),
+            _ => error.to_string(),
+        };
+        Failure::failed(format!(
+            "HTTP cannot listen on {address}: {why}; choose another --http-port, or 0 for a free one"
+        ))
+    })
+}

@@ -1,0 +1,155 @@
+//! The window, by eframe.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command as Process;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use eframe::{NativeOptions, Renderer};
+use egui::{ViewportBuilder, ViewportCommand};
+
+use super::session::Session;
+use crate::monitor::command::{Command, Notice};
+use crate::monitor::order::Orders;
+use crate::monitor::slot::ViewSlot;
+use crate::monitor::view::View;
+use crate::ui::{Backend, BrokerscopeApp, Options};
+
+/// News is painted at most this often.
+const FRAME_EVERY: Duration = Duration::from_millis(100);
+
+/// What stands behind the window: the monitor's views and the command desk.
+pub struct SessionBackend {
+    slot: ViewSlot,
+    orders: Orders,
+}
+
+impl SessionBackend {
+    /// Of this session.
+    pub fn new(session: &Session) -> SessionBackend {
+        SessionBackend { slot: session.slot(), orders: session.orders() }
+    }
+}
+
+impl Backend for SessionBackend {
+    fn view(&mut self) -> View {
+        self.slot.take()
+    }
+
+    fn send(&mut self, command: Command) {
+        if !self.orders.send(command) {
+            self.slot.notify(Notice { ok: false, text: "Too many commands are waiting; try again.".into() });
+        }
+    }
+}
+
+/// Opens the window and returns when it is closed, or when the session is to end.
+///
+/// # Errors
+/// No window can open; one sentence says why.
+pub fn run(session: &Session) -> Result<(), String> {
+    let ctx = egui::Context::default();
+    wake_on_news(session, &ctx);
+    close_at_the_end(session, &ctx)?;
+    let backend = SessionBackend::new(session);
+    let options =
+        Options { http: Some(session.http_url()), utc_offset_minutes: utc_offset_minutes(), ..Options::default() };
+    let native = NativeOptions {
+        viewport: ViewportBuilder::default()
+            .with_title("Brokerscope")
+            .with_app_id("brokerscope")
+            .with_inner_size([1440.0, 900.0])
+            .with_min_inner_size([960.0, 600.0]),
+        renderer: Renderer::Glow,
+        ..NativeOptions::default()
+    };
+    let open = || {
+        eframe::run_native_ext(
+            "Brokerscope",
+            native,
+            Some(ctx),
+            Box::new(move |cc| Ok(Box::new(BrokerscopeApp::new(&cc.egui_ctx, Box::new(backend), options)))),
+        )
+    };
+    // Libraries that are missing at run time make the windowing crates panic. The session is not touched by what runs inside.
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the window system could not be used".into()),
+    }
+}
+
+/// Paints when there is news, soon but not for every piece of it.
+fn wake_on_news(session: &Session, ctx: &egui::Context) {
+    let ctx = ctx.clone();
+    let last = Mutex::new(Instant::now());
+    session.slot().on_change(move || {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = last.elapsed();
+        if passed >= FRAME_EVERY {
+            *last = Instant::now();
+            ctx.request_repaint();
+        } else {
+            ctx.request_repaint_after(FRAME_EVERY - passed);
+        }
+    });
+}
+
+/// A signal, or a cluster that fails, closes the window.
+fn close_at_the_end(session: &Session, ctx: &egui::Context) -> Result<(), String> {
+    let (endings, ended) = session.endings();
+    let ctx = ctx.clone();
+    std::thread::Builder::new()
+        .name("ending".into())
+        .spawn(move || {
+            if let Ok(ending) = ended.recv() {
+                // Whoever closes the window wants to know how it ended.
+                let _ = endings.try_send(ending);
+                ctx.send_viewport_cmd(ViewportCommand::Close);
+                ctx.request_repaint();
+            }
+        })
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+/// Minutes east of UTC, as the system's own `date` says; UTC where there is none.
+pub fn utc_offset_minutes() -> i32 {
+    let output = Process::new("date").arg("+%z").output().ok();
+    output.and_then(|output| parse_offset(&String::from_utf8_lossy(&output.stdout))).unwrap_or(0)
+}
+
+/// `+0530` is 330.
+fn parse_offset(text: &str) -> Option<i32> {
+    let text = text.trim();
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    if digits.len() != 4 {
+        return None;
+    }
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    Some(sign * (hours.parse::<i32>().ok()? * 60 + minutes.parse::<i32>().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_offset;
+
+    #[test]
+    fn offsets() {
+        for (text, expected) in [
+            ("+0000\n", Some(0)),
+            ("+0530", Some(330)),
+            ("-0800\n", Some(-480)),
+            ("UTC", None),
+            ("", None),
+            ("+00:00", None),
+            ("é1234", None),
+        ] {
+            assert_eq!(parse_offset(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The embedded cluster: nodes as threads of this process (crate `broker`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::cluster::{Cluster, ClusterConfig, ClusterError};
+use broker::metadata::config::{NodeConfig, cap_replication, profile_overrides};
+use broker::metadata::report::NodeState;
+use broker::types::NodeId;
+
+use super::control::NodeControl;
+use crate::monitor::join::Facts;
+use crate::monitor::order::Refusal;
+
+/// What the monitor should know before the nodes tell anything.
+pub fn facts(config: &ClusterConfig, cluster_id: &str) -> Facts {
+    let brokers = 1..=config.brokers as NodeId;
+    let controllers = (0..config.controllers as NodeId).map(|index| crate::monitor::names::FIRST_CONTROLLER_ID + index);
+    Facts {
+        cluster_id: cluster_id.into(),
+        profile: config.profile.name().into(),
+        node_ids: brokers.chain(controllers).collect(),
+        default_min_insync_replicas: min_insync_replicas(config),
+    }
+}
+
+fn min_insync_replicas(config: &ClusterConfig) -> i32 {
+    let mut overrides: BTreeMap<String, String> = profile_overrides(config.profile.name()).unwrap_or_default();
+    cap_replication(&mut overrides, config.brokers);
+    overrides.extend(config.overrides.clone());
+    // Overrides that make no configuration are refused when the cluster starts.
+    NodeConfig::new(1, "facts", overrides).map_or(1, |config| config.i32("min.insync.replicas"))
+}
+
+/// The cluster as the command desk sees it.
+pub struct Embedded {
+    cluster: Arc<Cluster>,
+}
+
+impl Embedded {
+    /// Takes a running cluster.
+    pub fn new(cluster: Arc<Cluster>) -> Embedded {
+        Embedded { cluster }
+    }
+}
+
+fn refusal(error: &ClusterError) -> Refusal {
+    let text = format!("{error}.");
+    let mut chars = text.chars();
+    let text = chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or(text);
+    match error {
+        ClusterError::UnknownNode(_) => Refusal::not_found(text),
+        ClusterError::WrongState { .. } => Refusal::conflict(text),
+        ClusterError::OutOfRange { .. } | ClusterError::Config(_) => Refusal::invalid(text),
+        _ => Refusal::failed(text),
+    }
+}
+
+impl NodeControl for Embedded {
+    fn node_ids(&self) -> Vec<NodeId> {
+        let mut ids = self.cluster.broker_ids();
+        ids.extend(self.cluster.controller_ids());
+        ids
+    }
+
+    fn node_state(&self, id: NodeId) -> Option<NodeState> {
+        self.cluster.node_state(id).ok()
+    }
+
+    fn stop(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
+        self.cluster.stop_node(id, cause).map_err(|error| refusal(&error))
+    }
+
+    fn kill(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
+        self.cluster.kill_node(id, cause).map_err(|error| refusal(&error))
+    }
+
+    fn pause(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
+        self.cluster.pause_node(id, cause).map_err(|error| refusal(&error))
+    }
+
+    fn start(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
+        self.cluster.start_node(id, cause).map_err(|error| refusal(&error))
+    }
+}
+
+/// Ends a cluster whose users have let go of it; waits for them for a while, as a controlled stop of one node may be under way.
+pub fn shut_down(mut cluster: Arc<Cluster>, patience: Duration) {
+    let deadline = std::time::Instant::now() + patience;
+    loop {
+        match Arc::try_unwrap(cluster) {
+            Ok(cluster) => return cluster.shutdown(),
+            // Dropping the last share kills what is left.
+            Err(_) if std::time::Instant::now() > deadline => return,
+            Err(shared) => cluster = shared,
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
