@@ -241,6 +241,19 @@ fn notices_are_told_and_can_be_dismissed() {
     assert!(window.shows("Topic t was not created"));
 }
 
+#[test]
+fn one_hover_line_crosses_all_charts_and_then_all_is_still() {
+    let mut window = Window::on(fixture::incident(), Screen::Metrics);
+    assert!(!window.shows("ago:"));
+    window.harness.hover_at(egui::pos2(600.0, 300.0));
+    // `run` fails when the window does not come to rest.
+    window.harness.run();
+    assert!(window.harness.query_all_by_label_contains("ago:").count() > 2);
+    window.harness.hover_at(egui::pos2(20.0, 800.0));
+    window.harness.run();
+    assert!(!window.shows("ago:"));
+}
+
 /// Prints what a frame costs at 10,000 partitions; asserts that it works and, in part by not timing out, that it is not absurd.
 #[test]
 fn ten_thousand_partitions_paint() {
@@ -261,6 +274,7 @@ fn ten_thousand_partitions_paint() {
     }
 }
 
+/// Compares with the pictures in tests/snapshots; `UPDATE_SNAPSHOTS=1` writes them.
 #[cfg(feature = "snapshots")]
 #[test]
 fn pictures() {

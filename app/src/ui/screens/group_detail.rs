@@ -85,6 +85,7 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
         whole: true,
     };
     chart.show(ui, &mut state.crosshair, &[trace]);
+    state.crosshair.settle(ui.ctx());
 }
 
 fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {

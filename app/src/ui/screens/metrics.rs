@@ -126,6 +126,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             });
         }
     });
+    state.crosshair.settle(ui.ctx());
 }
 
 fn tiles(ui: &mut Ui, scene: &Scene<'_>) {

@@ -35,6 +35,13 @@ impl Crosshair {
     pub fn turn(&mut self) {
         self.at_ms = self.next.take();
     }
+
+    /// To be called after the charts: where the pointer is now is drawn in one more frame, and then no more.
+    pub fn settle(&self, ctx: &egui::Context) {
+        if self.next != self.at_ms {
+            ctx.request_repaint();
+        }
+    }
 }
 
 /// A chart being described.
