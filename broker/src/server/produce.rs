@@ -66,12 +66,13 @@ pub struct DelayedProduce {
 pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: ProduceRequestData) -> Handled {
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
     let topics = append_all(broker, context, now, request);
-    count_failures(broker, &topics);
     if acks == 0 {
+        count_failures(broker, &topics);
         return close_if_failed(broker, context, &topics);
     }
     let mut delayed = DelayedProduce { topics };
     if acks != -1 || !settle(broker, &mut delayed, None) {
+        count_failures(broker, &delayed.topics);
         return Handled::Reply(Response::Produce(response(broker, context, &delayed.topics)));
     }
     let deadline = now.mono + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
