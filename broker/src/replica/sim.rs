@@ -57,6 +57,8 @@ struct Broker {
     /// How much of the controller's history it has applied; 0 is nothing.
     applied: usize,
     paused_until: Duration,
+    /// No metadata until then: it comes another way than answers of the controller do.
+    uninformed_until: Duration,
     restart_at: Option<Duration>,
     next_heartbeat: Duration,
     /// It lost records that the controller may still believe it to have.
@@ -131,6 +133,7 @@ impl Sim {
                 epoch: None,
                 applied: 0,
                 paused_until: Duration::ZERO,
+                uninformed_until: Duration::ZERO,
                 restart_at: Some(Duration::ZERO),
                 next_heartbeat: Duration::ZERO,
                 lost_records: false,
@@ -163,6 +166,12 @@ impl Sim {
 
     fn send(&mut self, from: NodeId, to: NodeId, for_generation: Option<u64>, message: Message) {
         if self.is_cut(from, to) {
+            return;
+        }
+        // A connection breaks after the request was carried out: nobody knows whether it was.
+        let answer = matches!(message, Message::AlterReply(..) | Message::FetchReply(..) | Message::Registered(_));
+        let lost = if matches!(message, Message::AlterReply(..)) { 0.1 } else { 0.005 };
+        if answer && !self.calm && self.rng.random_bool(lost) {
             return;
         }
         let usual = Duration::from_micros(self.rng.random_range(50..3000));
@@ -393,7 +402,7 @@ impl Sim {
         if broker.paused_until > now.mono {
             return;
         }
-        if chance && !cut {
+        if chance && !cut && broker.uninformed_until <= now.mono {
             for _ in 0..batch {
                 let Some((image, delta)) = self.controller.history.get(broker.applied) else { break };
                 manager.apply_image(now, image, delta);
@@ -489,12 +498,12 @@ impl Sim {
     }
 
     fn maybe_break(&mut self) {
-        if !self.rng.random_bool(0.012) {
+        if !self.rng.random_bool(0.016) {
             return;
         }
         let node = BROKERS[self.rng.random_range(0..3)];
         let alive = self.brokers[&node].manager.is_some();
-        match self.rng.random_range(0..6) {
+        match self.rng.random_range(0..8) {
             // A kill makes the controller distrust a broker as a power cut does; the last one trusted must not be the one that lost.
             0 if alive && !self.brokers.values().any(|broker| broker.lost_records) => {
                 self.stats.kills += 1;
@@ -524,6 +533,15 @@ impl Sim {
                     self.cuts.insert((CONTROLLER, node), until);
                 }
             }
+            5 => {
+                let until = self.now.mono + Duration::from_millis(self.rng.random_range(50..3000));
+                self.brokers.get_mut(&node).unwrap().uninformed_until = until;
+            }
+            6 => {
+                let delay = Duration::from_millis(self.rng.random_range(0..1500));
+                self.slow.insert((CONTROLLER, node), delay);
+                self.slow.insert((node, CONTROLLER), delay / 2);
+            }
             _ => {
                 let other = BROKERS[self.rng.random_range(0..3)];
                 let delay = Duration::from_millis(self.rng.random_range(0..400));
@@ -538,6 +556,7 @@ impl Sim {
         self.slow.clear();
         for broker in self.brokers.values_mut() {
             broker.paused_until = Duration::ZERO;
+            broker.uninformed_until = Duration::ZERO;
             if broker.manager.is_none() {
                 broker.restart_at = Some(self.now.mono);
             }

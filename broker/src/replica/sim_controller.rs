@@ -101,6 +101,9 @@ impl SimController {
 
     /// A broker started (uncleanly, as all do here): what it had may be lost, so it leaves every ISR and ELR in which others remain.
     pub fn register(&mut self, now: Duration, id: NodeId, incarnation: Id) -> i64 {
+        if let Some(broker) = self.image.brokers.get(&id).filter(|broker| broker.incarnation == incarnation) {
+            return broker.epoch;
+        }
         let epoch = self.image.offset + 1;
         let broker = BrokerImage {
             id,
