@@ -10,6 +10,8 @@ pub mod context;
 pub mod create_partitions;
 pub mod create_topics;
 mod current_leader;
+#[cfg(test)]
+mod data_tests;
 pub mod delete_groups;
 pub mod delete_topics;
 pub mod describe_cluster;
