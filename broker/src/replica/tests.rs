@@ -372,7 +372,7 @@ fn logs_that_were_deleted_while_a_broker_was_away_are_strays() {
 
 #[test]
 fn an_older_image_gives_no_role() {
-    let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);
+    let trio = Trio::with_topic(&[vec![1, 2, 3]]);
     let old = trio.controller.image.clone();
     let disk = Arc::new(trio.disks[&1].clone());
     let mut manager = ReplicaManager::open(&config(1), disk, trio.now).unwrap();
