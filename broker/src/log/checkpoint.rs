@@ -27,6 +27,9 @@ pub(super) fn encode(lines: impl Iterator<Item = String>) -> String {
 
 pub(super) fn decode(text: &[u8]) -> Result<Vec<&str>, String> {
     let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
+    if !text.ends_with('\n') {
+        return Err("the last line is torn".to_owned());
+    }
     let mut lines = text.lines();
     match lines.next() {
         Some("0") => {}

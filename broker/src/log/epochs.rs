@@ -166,7 +166,7 @@ mod tests {
             "0\n1\n0 0",
             "0\n1\n0 0\nmore\n",
         ] {
-            assert!(LeaderEpochs::decode(text.as_bytes()).is_err() || text == "0\n1\n0 0", "{text:?}");
+            assert!(LeaderEpochs::decode(text.as_bytes()).is_err(), "{text:?}");
         }
     }
 

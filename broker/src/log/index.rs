@@ -24,13 +24,15 @@ pub(super) struct EntryFile<const N: usize> {
     written: u32,
     pending: Vec<[u8; N]>,
     last: Option<[u8; N]>,
+    /// The file is not there yet, or holds entries that no longer count.
     changed: bool,
+    unsynced: bool,
 }
 
 impl<const N: usize> EntryFile<N> {
     /// No entries; the file is made (or emptied) with the first ones.
     pub(super) fn empty() -> EntryFile<N> {
-        EntryFile { file: OnceCell::new(), written: 0, pending: Vec::new(), last: None, changed: true }
+        EntryFile { file: OnceCell::new(), written: 0, pending: Vec::new(), last: None, changed: true, unsynced: false }
     }
 
     /// No entries and no file until there is one.
@@ -51,7 +53,14 @@ impl<const N: usize> EntryFile<N> {
             file.read_exact_at(&mut entry, len - N as u64)?;
             last = Some(entry);
         }
-        Ok(Some(EntryFile { file: OnceCell::new(), written, pending: Vec::new(), last, changed: false }))
+        Ok(Some(EntryFile {
+            file: OnceCell::new(),
+            written,
+            pending: Vec::new(),
+            last,
+            changed: false,
+            unsynced: false,
+        }))
     }
 
     pub(super) fn len(&self) -> u32 {
@@ -96,14 +105,21 @@ impl<const N: usize> EntryFile<N> {
         }
         self.written += self.pending.len() as u32;
         self.pending.clear();
-        self.changed = false;
+        (self.changed, self.unsynced) = (false, true);
         Ok(())
     }
 
-    /// Writes what waits and makes it durable.
-    pub(super) fn sync(&mut self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
-        self.write_pending(disk, path)?;
-        self.file_mut(disk, path)?.sync()
+    /// Writes what waits and makes it durable. False if there was nothing to do.
+    pub(super) fn sync(&mut self, disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+        if !self.pending.is_empty() {
+            self.write_pending(disk, path)?;
+        }
+        if !self.unsynced {
+            return Ok(false);
+        }
+        self.file_mut(disk, path)?.sync()?;
+        self.unsynced = false;
+        Ok(true)
     }
 
     /// Closes the file until it is needed again.
@@ -121,6 +137,7 @@ impl<const N: usize> EntryFile<N> {
             self.pending.clear();
             self.file_mut(disk, path)?.truncate(u64::from(len) * N as u64)?;
             self.written = len;
+            self.unsynced = true;
         } else {
             self.pending.truncate((len - self.written) as usize);
         }

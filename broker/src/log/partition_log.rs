@@ -254,13 +254,20 @@ impl Log {
         if self.active()?.base_offset == base_offset {
             return Ok(()); // It is empty: there is nothing to end.
         }
-        if base_offset <= self.max_recovery_point && self.recovery_point < base_offset {
+        if self.cut_unflushed || (base_offset <= self.max_recovery_point && self.recovery_point < base_offset) {
             self.flush_now(now)?;
         }
         self.write_snapshot()?;
         if let Some(active) = self.segments.last_mut() {
             active.complete(&self.store)?;
+            if self.recovery_point >= base_offset {
+                // No later flush would come back to it.
+                active.flush_indexes(&self.store)?;
+            }
             active.release();
+        }
+        if self.recovery_point >= base_offset {
+            self.sync_snapshot(base_offset)?;
         }
         let segment = Segment::create(&self.store, base_offset, now.wall_ms)?;
         self.segments.push(segment);
@@ -293,10 +300,14 @@ impl Log {
         let first =
             self.segments.partition_point(|segment| segment.base_offset <= self.recovery_point).saturating_sub(1);
         let last = self.segments.len() - 1;
+        for segment in &self.segments[(first + 1).min(self.segments.len())..] {
+            self.sync_snapshot(segment.base_offset)?;
+        }
         for (index, segment) in self.segments.iter_mut().enumerate().skip(first) {
             // The active segment's indexes are built anew after a crash.
-            segment.flush(&self.store, index < last)?;
+            segment.flush(&self.store)?;
             if index < last {
+                segment.flush_indexes(&self.store)?;
                 segment.release();
             }
         }
@@ -335,29 +346,34 @@ impl Log {
 
     pub(super) fn close_now(&mut self, now: Now) -> Result<(), LogError> {
         self.change(|log| {
+            let snapshot = log.last_snapshot_offset;
             log.write_snapshot()?;
             if let Some(active) = log.segments.last_mut() {
                 active.complete(&log.store)?;
             }
             if log.has_unflushed() {
                 log.flush_now(now)?;
-                let (store, active) = (&log.store, log.segments.last_mut());
-                active.map_or(Ok(()), |active| active.flush(store, true))?;
-                log.sync_snapshot()?;
+            }
+            let mut synced = match log.segments.last_mut() {
+                Some(active) => active.flush_indexes(&log.store)?,
+                None => false,
+            };
+            if log.last_snapshot_offset != snapshot {
+                log.sync_snapshot(log.last_snapshot_offset)?;
+                synced = true;
+            }
+            if synced {
+                log.store.disk.sync_dir(&log.store.dir).map_err(LogError::io(&log.store.dir))?;
             }
             Ok(())
         })
     }
 
-    fn sync_snapshot(&self) -> Result<(), LogError> {
-        if self.last_snapshot_offset < 0 {
-            return Ok(());
+    fn sync_snapshot(&self, offset: i64) -> Result<(), LogError> {
+        let path = self.store.path(offset, SNAPSHOT);
+        match self.store.disk.open(&path, false).and_then(|mut file| file.sync()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LogError::io(&path)(error)),
+            _ => Ok(()),
         }
-        let path = self.store.path(self.last_snapshot_offset, SNAPSHOT);
-        let sync = || {
-            self.store.disk.open(&path, false)?.sync()?;
-            self.store.disk.sync_dir(&self.store.dir)
-        };
-        sync().map_err(LogError::io(&path))
     }
 }

@@ -102,7 +102,10 @@ impl Log {
         let unflushed = bases.partition_point(|&base| base <= recovery.recovery_point).saturating_sub(1);
         let mut cut = false;
         for (index, &base) in bases.iter().enumerate() {
-            let follows = self.segments.last().is_none_or(|last| last.next_offset <= base);
+            // Only compaction leaves gaps, and only below the recovery point; elsewhere the end of the one before was lost.
+            let gaps = recovery.clean_shutdown || index <= unflushed;
+            let follows =
+                self.segments.last().is_none_or(|last| last.next_offset == base || (gaps && last.next_offset < base));
             if cut || !follows {
                 // Behind a torn batch nothing counts.
                 cut = true;
@@ -118,6 +121,10 @@ impl Log {
                 }
                 rebuilt_from.get_or_insert(base);
                 cut = self.recover_segment(&mut segment, unclean)? > 0;
+                if index + 1 < bases.len() {
+                    segment.complete(&self.store)?;
+                }
+                self.new_names = true;
             }
             segment.release_indexes();
             if index + 1 < bases.len() {
@@ -224,6 +231,7 @@ impl Log {
     /// The newest snapshot that is sound and not past the end (nor past the first segment that was rebuilt, since its batches tell
     /// anew which transactions were aborted), then the batches after it.
     fn load_producers(&mut self, found: &Found, rebuilt_from: Option<i64>) -> Result<(), LogError> {
+        let first = self.segments.first().map_or(0, |segment| segment.base_offset);
         let limit = rebuilt_from.unwrap_or(i64::MAX).min(self.log_end_offset);
         for &offset in found.snapshots.iter().rev() {
             if self.last_snapshot_offset >= 0 {
@@ -231,7 +239,7 @@ impl Log {
                 if !self.segments.iter().any(|segment| segment.base_offset == offset) {
                     self.store.remove_if_there(offset, SNAPSHOT)?;
                 }
-            } else if offset > limit || !self.load_snapshot(offset)? {
+            } else if offset > limit || offset < first || !self.load_snapshot(offset)? {
                 self.store.remove_if_there(offset, SNAPSHOT)?;
             }
         }

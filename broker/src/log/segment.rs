@@ -165,7 +165,9 @@ impl Segment {
     ) -> Result<u64, LogError> {
         let base = self.base_offset;
         (self.offsets, self.times, self.txns) = (EntryFile::empty(), EntryFile::empty(), EntryFile::absent());
-        store.remove_if_there(base, TXN_INDEX)?;
+        for suffix in [OFFSET_INDEX, TIME_INDEX, TXN_INDEX] {
+            store.remove_if_there(base, suffix)?;
+        }
         (self.next_offset, self.max_timestamp_ms, self.max_timestamp_offset) = (base, -1, base);
         (self.first_timestamp_ms, self.bytes_since_index) = (None, 0);
         let mut next = base;
@@ -419,9 +421,12 @@ impl Segment {
         self.offsets.len() >= segment_index_bytes / 8 || self.times.len() + 1 >= segment_index_bytes / 12
     }
 
-    /// Completes the index files: the segment is closed, or no longer the active one.
+    /// Completes the index files: the segment is closed, or no longer the active one. An empty segment needs none.
     pub(super) fn complete(&mut self, store: &Store) -> Result<(), LogError> {
-        if self.max_timestamp_ms >= 0 && self.size_bytes > 0 {
+        if self.size_bytes == 0 {
+            return Ok(());
+        }
+        if self.max_timestamp_ms >= 0 {
             let relative_offset = (self.max_timestamp_offset - self.base_offset) as u32;
             self.push_time(store, TimeEntry { timestamp_ms: self.max_timestamp_ms, relative_offset })?;
         }
@@ -431,22 +436,21 @@ impl Segment {
         self.times.write_pending(&*store.disk, &path).map_err(LogError::io(&path))
     }
 
-    /// Makes the batches durable, and with `indexes` these too.
-    pub(super) fn flush(&mut self, store: &Store, indexes: bool) -> Result<(), LogError> {
+    /// Makes the batches durable.
+    pub(super) fn flush(&mut self, store: &Store) -> Result<(), LogError> {
         let path = self.path(store);
-        self.file_mut(store)?.sync().map_err(LogError::io(&path))?;
-        if !indexes {
-            return Ok(());
-        }
+        self.file_mut(store)?.sync().map_err(LogError::io(&path))
+    }
+
+    /// Makes the indexes durable. False if they were.
+    pub(super) fn flush_indexes(&mut self, store: &Store) -> Result<bool, LogError> {
         let path = store.path(self.base_offset, OFFSET_INDEX);
-        self.offsets.sync(&*store.disk, &path).map_err(LogError::io(&path))?;
+        let offsets = self.offsets.sync(&*store.disk, &path).map_err(LogError::io(&path))?;
         let path = store.path(self.base_offset, TIME_INDEX);
-        self.times.sync(&*store.disk, &path).map_err(LogError::io(&path))?;
-        if self.txns.len() > 0 {
-            let path = store.path(self.base_offset, TXN_INDEX);
-            self.txns.sync(&*store.disk, &path).map_err(LogError::io(&path))?;
-        }
-        Ok(())
+        let times = self.times.sync(&*store.disk, &path).map_err(LogError::io(&path))?;
+        let path = store.path(self.base_offset, TXN_INDEX);
+        let txns = self.txns.sync(&*store.disk, &path).map_err(LogError::io(&path))?;
+        Ok(offsets || times || txns)
     }
 
     /// Closes the files until they are needed again.

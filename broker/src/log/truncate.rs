@@ -98,7 +98,8 @@ impl Log {
         self.last_snapshot_offset = -1;
         for offset in self.snapshot_offsets()?.into_iter().rev() {
             let is_past = offset > self.log_end_offset;
-            if is_past || (self.last_snapshot_offset < 0 && !self.load_snapshot(offset)?) {
+            let first = self.segments.first().map_or(0, |segment| segment.base_offset);
+            if is_past || offset < first || (self.last_snapshot_offset < 0 && !self.load_snapshot(offset)?) {
                 self.store.remove_if_there(offset, SNAPSHOT)?;
             }
         }
