@@ -18,6 +18,8 @@ mod serve;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]
+mod sim_checks;
+#[cfg(test)]
 mod sim_controller;
 #[cfg(test)]
 mod tests;
