@@ -67,6 +67,9 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         }
         let now = clock.now();
         flush(&mut controller, now);
+        if let Some(error) = controller.failure() {
+            return Exit::Failed(format!("controller {node_id} cannot go on: {error}"));
+        }
         if stop_by.is_some_and(|by| controller.has_handed_over() || by <= now.mono) {
             return match controller.shutdown(now) {
                 Ok(()) => Exit::Stopped,

@@ -1,0 +1,148 @@
+//! A whole cluster on threads and sockets: it gets ready, answers, survives what is done to its nodes, and ends.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use broker::cluster::{Cluster, ClusterConfig, ClusterError, Profile};
+use broker::metadata::report::{NodeState, Report};
+use broker::protocol::messages::{ApiVersionsRequestData, KafkaString, MetadataRequestData, MetadataResponseData};
+use broker::protocol::{Api, Request, RequestHeader, Response, decode_response, encode_request};
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn config(dir: &std::path::Path) -> ClusterConfig {
+    ClusterConfig {
+        brokers: 3,
+        controllers: 3,
+        zones: 3,
+        data_dir: dir.to_path_buf(),
+        kafka_port: 0,
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        profile: Profile::Lab,
+        overrides: BTreeMap::new(),
+    }
+}
+
+fn start(dir: &std::path::Path) -> (Cluster, Receiver<Report>) {
+    // Nobody reads most reports: a full channel must hold nobody up.
+    let (sender, reports) = crossbeam_channel::bounded(1024);
+    let cluster = Cluster::start(config(dir), sender).unwrap();
+    cluster.wait_ready(PATIENCE).unwrap();
+    (cluster, reports)
+}
+
+fn ask(address: &str, request: Request, api_version: i16) -> Response {
+    let header = RequestHeader { api_key: request.api(), api_version, correlation_id: 7, client_id: None };
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&encode_request(&header, &request).unwrap()).unwrap();
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).unwrap();
+    let mut frame = vec![0; i32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut frame).unwrap();
+    decode_response(&header, Bytes::from(frame)).unwrap()
+}
+
+fn metadata(address: &str) -> MetadataResponseData {
+    match ask(address, Request::Metadata(MetadataRequestData::default()), 12) {
+        Response::Metadata(response) => response,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_cluster_gets_ready_answers_and_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cluster, _reports) = start(dir.path());
+    let bootstrap = cluster.bootstrap_servers();
+    let addresses: Vec<&str> = bootstrap.split(',').collect();
+    assert_eq!(addresses.len(), 3);
+    for address in &addresses {
+        let request = ApiVersionsRequestData::default()
+            .with_client_software_name(KafkaString::from_static("test"))
+            .with_client_software_version(KafkaString::from_static("1"));
+        let Response::ApiVersions(versions) = ask(address, Request::ApiVersions(request), 3) else {
+            panic!("another answer")
+        };
+        assert_eq!(versions.api_keys.len(), Api::ALL.len());
+        assert_eq!(metadata(address).brokers.len(), 3);
+    }
+    let first_id = cluster.cluster_id().to_string();
+    cluster.shutdown();
+
+    let (again, _reports) = start(dir.path());
+    assert_eq!(again.cluster_id(), first_id);
+    again.shutdown();
+}
+
+#[test]
+fn nodes_are_stopped_killed_paused_and_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cluster, _reports) = start(dir.path());
+    let bootstrap = cluster.bootstrap_servers();
+    let addresses: Vec<&str> = bootstrap.split(',').collect();
+
+    cluster.kill_node(2, "test").unwrap();
+    assert_eq!(cluster.node_state(2).unwrap(), NodeState::Killed);
+    assert!(TcpStream::connect(addresses[1]).is_err(), "nobody listens on a killed broker's port");
+    assert!(matches!(cluster.kill_node(2, "test"), Err(ClusterError::WrongState { .. })));
+    cluster.start_node(2, "test").unwrap();
+    cluster.wait_ready(PATIENCE).unwrap();
+    assert_eq!(cluster.bootstrap_servers(), bootstrap, "it keeps its port");
+
+    cluster.stop_node(3, "test").unwrap();
+    assert_eq!(cluster.node_state(3).unwrap(), NodeState::Stopped);
+    cluster.start_node(3, "test").unwrap();
+    cluster.wait_ready(PATIENCE).unwrap();
+
+    cluster.pause_node(1, "test").unwrap();
+    assert!(TcpStream::connect(addresses[0]).is_ok(), "a paused broker's port accepts");
+    cluster.start_node(1, "test").unwrap();
+    assert_eq!(cluster.node_state(1).unwrap(), NodeState::Running);
+    assert!(metadata(addresses[0]).brokers.len() >= 2);
+
+    for controller in cluster.controller_ids() {
+        cluster.kill_node(controller, "test").unwrap();
+        cluster.start_node(controller, "test").unwrap();
+    }
+    cluster.wait_ready(PATIENCE).unwrap();
+    assert!(matches!(cluster.kill_node(99, "test"), Err(ClusterError::UnknownNode(99))));
+    cluster.shutdown();
+}
+
+#[test]
+fn two_clusters_live_in_one_process() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (one, _reports_one) = start(dirs[0].path());
+    let (two, _reports_two) = start(dirs[1].path());
+    assert_ne!(one.cluster_id(), two.cluster_id());
+    let first_of_two = two.bootstrap_servers().split(',').next().unwrap().to_string();
+    drop(one);
+    assert_eq!(metadata(&first_of_two).cluster_id.unwrap().as_str(), two.cluster_id());
+    two.shutdown();
+}
+
+#[test]
+fn what_cannot_be_built_is_refused_in_a_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let refuse = |change: &dyn Fn(&mut ClusterConfig)| {
+        let mut config = config(dir.path());
+        change(&mut config);
+        let (sender, _reports) = crossbeam_channel::bounded(16);
+        Cluster::start(config, sender).err().expect("it is refused").to_string()
+    };
+    assert!(refuse(&|config| config.brokers = 0).contains("--brokers"));
+    assert!(refuse(&|config| config.controllers = 99).contains("--controllers"));
+    assert!(refuse(&|config| config.kafka_port = 65535).contains("65535"));
+    let typo = refuse(&|config| {
+        config.overrides.insert("log.retention.huors".into(), "1".into());
+    });
+    assert!(typo.contains("log.retention.huors"), "{typo}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    assert!(refuse(&|config| config.kafka_port = port).contains(&port.to_string()));
+}
