@@ -3,6 +3,7 @@
 mod behaviour;
 mod damage;
 mod directory;
+mod kafkas_tools;
 mod model;
 mod transactions;
 
