@@ -261,7 +261,9 @@ mod tests {
             prop_assert_eq!(index.len(), left);
             prop_assert_eq!(index.last(), (left > 0).then(|| entry(left - 1).to_bytes()));
             prop_assert_eq!(find(&index), (left > 0).then(|| entry((sought / 2).min(left - 1)).to_bytes()));
+            index.write_pending(&disk, path).unwrap();
             index.sync(&disk, path).unwrap();
+            prop_assert!(!index.sync(&disk, path).unwrap());
             prop_assert_eq!(disk.read(path, 1 << 20).unwrap().len(), left as usize * 8);
         }
     }

@@ -30,6 +30,7 @@ pub struct LogDir {
     root: PathBuf,
     properties: MetaProperties,
     logs: BTreeMap<TopicPartition, Log>,
+    unreadable: BTreeMap<TopicPartition, LogError>,
     high_watermarks: Offsets,
     written: BTreeMap<&'static str, Offsets>,
     clean_broker_epoch: Option<i64>,
@@ -62,6 +63,7 @@ impl LogDir {
             root,
             properties,
             logs: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             high_watermarks,
             written: BTreeMap::new(),
             clean_broker_epoch: marker.flatten(),
@@ -94,9 +96,15 @@ impl LogDir {
                 recovery_point: recovery_points.get(&partition).copied().unwrap_or(0),
                 log_start_offset: log_starts.get(&partition).copied().unwrap_or(-1),
             };
-            let log =
-                Log::open(Arc::clone(&self.disk), path, partition.clone(), None, LogConfig::default(), recovery, now)?;
-            self.logs.insert(partition, log);
+            let disk = Arc::clone(&self.disk);
+            match Log::open(disk, path, partition.clone(), None, LogConfig::default(), recovery, now) {
+                Ok(log) => drop(self.logs.insert(partition, log)),
+                // One rotten partition does not take the others with it.
+                Err(error @ (LogError::Corrupt { .. } | LogError::Batch(_))) => {
+                    drop(self.unreadable.insert(partition, error));
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -131,6 +139,11 @@ impl LogDir {
         self.logs.values_mut()
     }
 
+    /// Logs whose bytes make no sense, and why. They are left as they are: neither opened nor begun anew.
+    pub fn unreadable(&self) -> &BTreeMap<TopicPartition, LogError> {
+        &self.unreadable
+    }
+
     /// A partition's log.
     pub fn log(&self, name: &TopicPartition) -> Option<&Log> {
         self.logs.get(name)
@@ -156,6 +169,8 @@ impl LogDir {
     ) -> Result<&mut Log, LogError> {
         if let Some(log) = self.logs.get_mut(&name) {
             log.assign_topic_id(topic_id)?;
+        } else if let Some(error) = self.unreadable.get(&name) {
+            return Err(error.clone());
         } else {
             let dir = self.root.join(name.to_string());
             let log = Log::open(

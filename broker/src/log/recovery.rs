@@ -181,16 +181,16 @@ impl Log {
     fn recover_segment(&mut self, segment: &mut Segment, with_epochs: bool) -> Result<u64, LogError> {
         let epochs = &mut self.epochs;
         let mut last_epoch = -1;
-        segment.recover(&self.store, self.config.index_interval_bytes, &mut |header, _| {
+        segment.recover(&self.store, self.config.index_interval_bytes, &mut |header| {
             let epoch = header.partition_leader_epoch;
             if epoch >= 0 && epoch < last_epoch {
-                return Ok(false); // What an older leader wrote, laid bare again by a truncation that did not survive.
+                return false; // What an older leader wrote, laid bare again by a truncation that did not survive.
             }
             last_epoch = last_epoch.max(epoch);
             if with_epochs {
                 epochs.assign(epoch, header.base_offset);
             }
-            Ok(true)
+            true
         })
     }
 

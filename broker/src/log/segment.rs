@@ -157,11 +157,12 @@ impl Segment {
     }
 
     /// Checks every batch, cuts the file at the first that is unsound, and builds the indexes anew. Gives the bytes cut off.
+    /// `is_next` is asked about each sound batch.
     pub(super) fn recover(
         &mut self,
         store: &Store,
         index_interval_bytes: u32,
-        each: &mut dyn FnMut(&BatchHeader, &[u8]) -> Result<bool, LogError>,
+        is_next: &mut dyn FnMut(&BatchHeader) -> bool,
     ) -> Result<u64, LogError> {
         let base = self.base_offset;
         (self.offsets, self.times, self.txns) = (EntryFile::empty(), EntryFile::empty(), EntryFile::absent());
@@ -175,7 +176,7 @@ impl Segment {
         let mut entries = Vec::new();
         let scanned = self.scan(store, 0, true, &mut |position, header, bytes| {
             let in_place = header.base_offset >= next && header.last_offset() - base <= i64::from(i32::MAX);
-            if !in_place || validate(bytes).is_err() || !each(header, bytes)? {
+            if !in_place || validate(bytes).is_err() || !is_next(header) {
                 return Ok(false);
             }
             next = header.next_offset();

@@ -15,7 +15,7 @@ pub struct SimDisk {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     root: DirRef,
     /// Handles of earlier generations are dead.
@@ -47,12 +47,6 @@ struct FileData {
     durable_len: usize,
     /// Durable bytes that were overwritten or cut off since the last sync, in order: position, what stood there.
     undo: Vec<(usize, Vec<u8>)>,
-}
-
-impl Default for State {
-    fn default() -> State {
-        State { root: DirRef::default(), generation: 0, failure: None, failing_reads: false, writes: 0, syncs: 0 }
-    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

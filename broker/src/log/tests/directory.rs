@@ -122,6 +122,30 @@ fn the_same_topic_name_with_another_id_is_another_topic() {
 }
 
 #[test]
+fn one_rotten_log_does_not_take_the_others_with_it() {
+    let disk = SimDisk::new();
+    filled(&disk).shutdown_clean(now(1), 5).unwrap();
+    let rotten = Path::new(ROOT).join("my-topic.x-1");
+    disk.remove_file(&rotten.join("leader-epoch-checkpoint")).unwrap();
+    // The tail is sound, so that only the search for epochs meets the rot.
+    let log = rotten.join("00000000000000000000.log");
+    let whole = disk.read(&log, 1 << 20).unwrap();
+    let mut dir = open_dir(&disk);
+    let big = LogConfig { index_interval_bytes: 1, ..LogConfig::default() };
+    dir.log_mut(&name(1)).unwrap().set_config(big);
+    for _ in 0..4 {
+        append(dir.log_mut(&name(1)).unwrap(), 1, 1, 0);
+    }
+    dir.shutdown_clean(now(1), 5).unwrap();
+    disk.remove_file(&rotten.join("leader-epoch-checkpoint")).unwrap();
+    flip(&disk, &log, whole.len() as u64 + 16);
+    let mut dir = open_dir(&disk);
+    assert_eq!(dir.unreadable().keys().collect::<Vec<_>>(), [&name(1)]);
+    assert_eq!(dir.logs().count(), 2);
+    assert!(matches!(dir.create_log(name(1), TOPIC_ID, small(), now(1)), Err(LogError::Corrupt { .. })));
+}
+
+#[test]
 fn a_failing_log_leaves_no_clean_marker() {
     let disk = SimDisk::new();
     let mut dir = filled(&disk);

@@ -230,7 +230,7 @@ fn run(steps: Vec<Step>, config: LogConfig) {
             Step::Damage(kind) => {
                 disk.kill();
                 let suffix = ["index", "timeindex", "snapshot", "leader-epoch-checkpoint"][usize::from(kind)];
-                let found = disk.list(&dir()).unwrap().into_iter().filter(|name| name.ends_with(suffix)).next_back();
+                let found = disk.list(&dir()).unwrap().into_iter().rfind(|name| name.ends_with(suffix));
                 if let Some(name) = found {
                     disk.remove_file(&file(&name)).unwrap();
                 }
