@@ -1,6 +1,36 @@
-// kafkajs: admin, the codecs it has built in, from the beginning, and a group with committed offsets.
-const { Kafka, CompressionTypes, logLevel } = require("kafkajs");
+// kafkajs: admin, every codec (snappy, lz4 and zstd by packages, as kafkajs wants it), from the beginning, and a group with committed
+// offsets.
+const { Kafka, CompressionTypes, CompressionCodecs, logLevel } = require("kafkajs");
 const assert = require("node:assert");
+const snappy = require("snappyjs");
+const lz4 = require("lz4js");
+const { ZstdCodec } = require("zstd-codec");
+
+CompressionCodecs[CompressionTypes.Snappy] = () => ({
+  compress: async (encoder) => Buffer.from(snappy.compress(encoder.buffer)),
+  decompress: async (buffer) => unxerial(buffer),
+});
+CompressionCodecs[CompressionTypes.LZ4] = () => ({
+  compress: async (encoder) => Buffer.from(lz4.compress(encoder.buffer)),
+  decompress: async (buffer) => Buffer.from(lz4.decompress(buffer)),
+});
+CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+  compress: async (encoder) => Buffer.from((await zstd).compress(new Uint8Array(encoder.buffer))),
+  decompress: async (buffer) => Buffer.from((await zstd).decompress(new Uint8Array(buffer))),
+});
+const zstd = new Promise((resolve) => ZstdCodec.run((codec) => resolve(new codec.Simple())));
+
+// What Java writes is framed in blocks; what kafkajs wrote is one raw block.
+function unxerial(buffer) {
+  if (buffer.subarray(0, 8).toString("latin1") !== "\x82SNAPPY\0") return Buffer.from(snappy.uncompress(buffer));
+  const blocks = [];
+  for (let at = 16; at < buffer.length; ) {
+    const length = buffer.readInt32BE(at);
+    blocks.push(Buffer.from(snappy.uncompress(buffer.subarray(at + 4, at + 4 + length))));
+    at += 4 + length;
+  }
+  return Buffer.concat(blocks);
+}
 
 const kafka = new Kafka({ clientId: "kafkajs", brokers: process.argv[2].split(","), logLevel: logLevel.ERROR });
 
@@ -29,7 +59,7 @@ function consume(groupId, topic, count) {
 (async () => {
   const admin = kafka.admin();
   await admin.connect();
-  for (const codec of ["None", "GZIP"]) {
+  for (const codec of ["None", "GZIP", "Snappy", "LZ4", "ZSTD"]) {
     const topic = `kafkajs-${codec}`;
     await admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor: 3 }], waitForLeaders: true });
     const producer = kafka.producer({ idempotent: true });

@@ -22,14 +22,15 @@ const BROKER: [&str; 14] = [
 ];
 
 /// Rooms of the app, and what each may import.
-const APP: [(&str, &[&str]); 7] = [
+const APP: [(&str, &[&str]); 8] = [
     ("monitor", &["monitor"]),
     ("ui", &["ui", "monitor"]),
     ("source", &["source", "monitor", "workload"]),
     ("workload", &["workload", "monitor"]),
     ("http", &["http", "monitor"]),
     ("cli", &["cli", "monitor"]),
-    ("main", &["monitor", "ui", "source", "workload", "http", "cli", "main"]),
+    ("program", &["program", "monitor", "ui", "source", "workload", "http", "cli"]),
+    ("main", &["program", "cli", "main"]),
 ];
 
 fn root() -> PathBuf {

@@ -248,11 +248,17 @@ pub enum Event {
     },
     /// A partition got another leader (-1: none).
     LeaderElected {
+        /// Partition.
         partition: TopicPartition,
+        /// Leader before.
         from: NodeId,
+        /// Leader after.
         to: NodeId,
+        /// Its epoch.
         leader_epoch: i32,
+        /// Whether it came from outside of the ISR, so that records may be lost.
         unclean: bool,
+        /// Why, in words.
         cause: String,
     },
     /// A partition's ISR changed.

@@ -6,7 +6,7 @@ use broker::metadata::image::Image;
 use broker::protocol::messages::create_topics_request::CreatableTopic;
 use broker::protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use broker::protocol::messages::{CreateTopicsRequestData, InitProducerIdRequestData, KafkaString, ProduceRequestData};
-use broker::protocol::{Api, ErrorCode, Request, RequestHeader, Response, decode_response, encode_request};
+use broker::protocol::{ErrorCode, Request, RequestHeader, Response, decode_response, encode_request};
 use broker::records::{BatchBuilder, Compression};
 use broker::types::{NodeId, Now};
 use bytes::{Bytes, BytesMut};
