@@ -74,9 +74,14 @@ pub fn run(session: &Session) -> Result<(), String> {
     // Libraries that are missing at run time make the windowing crates panic. The session is not touched by what runs inside.
     match catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(reason(&error.to_string())),
         Err(_) => Err("the window system could not be used".into()),
     }
+}
+
+/// The windowing crates put places in their source code before what happened.
+fn reason(error: &str) -> String {
+    error.rsplit(": ").next().unwrap_or(error).to_string()
 }
 
 /// Paints when there is news, soon but not for every piece of it.
@@ -136,7 +141,14 @@ fn parse_offset(text: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_offset;
+    use super::{parse_offset, reason};
+
+    #[test]
+    fn reasons_are_for_people() {
+        let error = "winit EventLoopError: os error at /a/b/mod.rs:788: Failed to open connection to X server";
+        assert_eq!(reason(error), "Failed to open connection to X server");
+        assert_eq!(reason("no OpenGL"), "no OpenGL");
+    }
 
     #[test]
     fn offsets() {

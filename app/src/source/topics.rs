@@ -8,13 +8,16 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use crate::monitor::order::{Done, Refusal};
+use crate::monitor::order::{Done, Refusal, RefusalKind};
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// How long the topic of a workload is tried for: brokers may be down.
+/// How long the topic of a workload is tried for while nobody answers.
 const WORKLOAD_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long while too few brokers are up for its replicas.
+const BROKERS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A new topic.
 #[derive(Clone, Debug)]
@@ -91,7 +94,7 @@ pub fn delete(bootstrap_servers: &str, name: &str) -> Result<Done, Refusal> {
 }
 
 fn refused(code: RDKafkaErrorCode, what: &str, name: &str) -> Refusal {
-    let text = format!("Topic {name} was not {what}: {code}.");
+    let text = format!("Topic {name} was not {what}: {}.", reason(code));
     match code {
         RDKafkaErrorCode::InvalidTopic
         | RDKafkaErrorCode::InvalidPartitions
@@ -104,24 +107,46 @@ fn refused(code: RDKafkaErrorCode, what: &str, name: &str) -> Refusal {
     }
 }
 
+/// `InvalidTopic (Broker: Invalid topic)` → `invalid topic`.
+fn reason(code: RDKafkaErrorCode) -> String {
+    let text = code.to_string();
+    let inside = text.split_once('(').map_or(&*text, |(_, inside)| inside.trim_end_matches(')'));
+    let words = inside.trim_start_matches("Broker: ").trim_start_matches("Local: ");
+    words[..1].to_lowercase() + &words[1..]
+}
+
 /// Makes a topic unless it is there; tries again while the cluster is in trouble, until `stop` is set.
 pub fn ensure(bootstrap_servers: &str, wish: &TopicWish, stop: &AtomicBool) -> Result<(), String> {
-    let deadline = Instant::now() + WORKLOAD_PATIENCE;
+    let began = Instant::now();
     loop {
-        let refusal = match attempt_create(bootstrap_servers, wish) {
+        let (refusal, patience) = match attempt_create(bootstrap_servers, wish) {
             Ok(Ok(()) | Err(RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(()),
-            Ok(Err(code)) => refused(code, "created", &wish.name),
-            Err(refusal) => refusal,
+            // Brokers that are down may come back.
+            Ok(Err(code @ RDKafkaErrorCode::InvalidReplicationFactor)) => {
+                (refused(code, "created", &wish.name), BROKERS_PATIENCE)
+            }
+            Ok(Err(code)) => {
+                let refusal = refused(code, "created", &wish.name);
+                let hopeless = refusal.kind == RefusalKind::Invalid;
+                (refusal, if hopeless { Duration::ZERO } else { WORKLOAD_PATIENCE })
+            }
+            Err(refusal) => (refusal, WORKLOAD_PATIENCE),
         };
-        let hopeless = refusal.kind == crate::monitor::order::RefusalKind::Invalid && !is_short_of_brokers(&refusal);
-        if hopeless || Instant::now() > deadline || stop.load(Ordering::Relaxed) {
+        if began.elapsed() >= patience || stop.load(Ordering::Relaxed) {
             return Err(refusal.text);
         }
         std::thread::park_timeout(Duration::from_millis(250));
     }
 }
 
-/// Too few brokers are up for the replication factor; that may change.
-fn is_short_of_brokers(refusal: &Refusal) -> bool {
-    refusal.text.contains(&RDKafkaErrorCode::InvalidReplicationFactor.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_for_people() {
+        assert_eq!(reason(RDKafkaErrorCode::InvalidTopic), "invalid topic");
+        assert_eq!(reason(RDKafkaErrorCode::InvalidReplicationFactor), "invalid replication factor");
+        assert_eq!(reason(RDKafkaErrorCode::OperationTimedOut), "timed out");
+    }
 }

@@ -132,6 +132,8 @@ fn take(session: &Session, screen: Screen, path: &Path, args: &ScreenshotArgs) -
         utc_offset_minutes: utc_offset_minutes(),
         ..Options::default()
     };
+    // The answers to our own commands are no part of the picture.
+    session.slot().take();
     let mut studio = Studio::new(args.size, args.scale);
     let mut app = BrokerscopeApp::new(studio.context(), Box::new(SessionBackend::new(session)), options);
     let image = studio.picture(|ui| {
