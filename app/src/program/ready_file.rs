@@ -11,7 +11,8 @@ use super::failure::Failure;
 #[derive(Debug)]
 pub struct ReadyFile {
     path: PathBuf,
-    written: bool,
+    /// What was written, once it was.
+    written: Option<String>,
 }
 
 impl ReadyFile {
@@ -19,29 +20,32 @@ impl ReadyFile {
     pub fn prepare(path: &Path) -> Result<ReadyFile, Failure> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(path, &error)),
-            _ => Ok(ReadyFile { path: path.to_path_buf(), written: false }),
+            _ => Ok(ReadyFile { path: path.to_path_buf(), written: None }),
         }
     }
 
     /// Writes it.
     pub fn write(&mut self, bootstrap_servers: &str, http: &str) -> Result<(), Failure> {
         let content = json!({ "bootstrap_servers": bootstrap_servers, "http": http, "pid": std::process::id() });
+        let content = format!("{content}\n");
         let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(dir)?;
-            writeln!(file, "{content}")?;
+            file.write_all(content.as_bytes())?;
             file.persist(&self.path)?;
             Ok(())
         };
         write().map_err(|error| unwritable(&self.path, &error))?;
-        self.written = true;
+        self.written = Some(content);
         Ok(())
     }
 }
 
 impl Drop for ReadyFile {
     fn drop(&mut self) {
-        if self.written {
+        let is_ours = |content: &String| std::fs::read_to_string(&self.path).is_ok_and(|found| found == *content);
+        // The next run may have written its own already.
+        if self.written.as_ref().is_some_and(is_ours) {
             // It may have been removed by whoever waited for it.
             let _ = std::fs::remove_file(&self.path);
         }
@@ -69,6 +73,11 @@ mod tests {
         assert_eq!(content, expected);
         drop(file);
         assert!(!path.exists());
+        let mut file = ReadyFile::prepare(&path).unwrap();
+        file.write("a", "b").unwrap();
+        std::fs::write(&path, "of the next run").unwrap();
+        drop(file);
+        assert!(path.exists());
     }
 
     #[test]
