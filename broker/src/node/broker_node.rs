@@ -186,7 +186,9 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         rearm: Notify::new(),
     });
     shell.flush();
-    tokio::task::spawn_local(shell.clone().accept(listener));
+    // As Kafka, which enables request processing only when the broker has caught up: until then the image is old or empty, and a Metadata
+    // answer without brokers makes clients forget the whole cluster. Connections wait in the backlog meanwhile.
+    let mut listener = Some(listener);
     let mut report_timer = tokio::time::interval(REPORT_INTERVAL);
     report_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -209,6 +211,11 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
             }
         }
         shell.flush();
+        if shell.ready.get()
+            && let Some(listener) = listener.take()
+        {
+            tokio::task::spawn_local(shell.clone().accept(listener));
+        }
         if shell.broker.borrow().may_stop() {
             let closed = shell.broker.borrow_mut().shutdown(clock.now());
             shell.report();
