@@ -1,5 +1,7 @@
 //! A whole cluster on threads and sockets: it gets ready, answers, survives what is done to its nodes, and ends.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};

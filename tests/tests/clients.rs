@@ -1,6 +1,8 @@
 //! librdkafka against `brokerscope serve`: create, produce with every codec, consume from the beginning, consume in a group with committed
 //! offsets.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
+
 use std::collections::BTreeSet;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};

@@ -1,5 +1,7 @@
 //! Nodes die in mid-stream: nothing acknowledged is lost, nothing is doubled, and there is a new leader in time.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! Whatever arrives on a port that is no Kafka closes that connection and nothing else.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

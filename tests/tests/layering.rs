@@ -1,5 +1,7 @@
 //! Imports run one way (design.md, section 2), and nobody but `protocol` names the codec.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,8 @@
 //! The whole cluster, simulated: kills, pauses, cuts and power losses, and not one acknowledged record lost. More seeds:
 //! `cargo run --release -p tests --bin storm -- --seeds 0..1000`.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
+
 use std::time::Duration;
 
 use tests::sim::{self, Plan};
