@@ -103,13 +103,19 @@ impl Shell {
             }
         }
         self.outlet.events(now, events);
-        if self.ready.replace(broker.takes_part()) != broker.takes_part() {
-            self.readiness.tell(self.node_id, broker.takes_part());
-        }
+        self.tell_readiness(&broker);
         let deadline = broker.next_deadline();
         if deadline != self.armed.get() {
             self.armed.set(deadline);
             self.rearm.notify_one();
+        }
+    }
+
+    /// A broker that was ready stays so until it is fenced: an election on its way does not make a cluster unready.
+    fn tell_readiness(&self, broker: &Broker) {
+        let ready = if self.ready.get() { broker.takes_part() } else { broker.is_ready() };
+        if self.ready.replace(ready) != ready {
+            self.readiness.tell(self.node_id, ready);
         }
     }
 
@@ -211,7 +217,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
             }
         }
         shell.flush();
-        if shell.ready.get()
+        if shell.broker.borrow().takes_part()
             && let Some(listener) = listener.take()
         {
             tokio::task::spawn_local(shell.clone().accept(listener));

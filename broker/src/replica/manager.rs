@@ -188,6 +188,14 @@ impl ReplicaManager {
         self.partitions.values()
     }
 
+    /// Whether the high watermark of every partition led here has reached the start of this leader's epoch, so that clients are told
+    /// where the log ends.
+    pub fn is_settled(&self) -> bool {
+        self.partitions.values().all(|partition| {
+            partition.as_leader().is_none_or(|leader| leader.epoch_start_offset <= partition.high_watermark())
+        })
+    }
+
     /// The log of a replica, unless it failed.
     pub fn log(&self, id: &TopicIdPartition) -> Option<&Log> {
         let partition = self.partitions.get(id).filter(|partition| !partition.is_offline())?;

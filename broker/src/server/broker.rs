@@ -217,6 +217,11 @@ impl Broker {
             && self.lifecycle.standing() == Standing::Active
     }
 
+    /// Whether it takes writes and can tell where its partitions end.
+    pub fn is_ready(&self) -> bool {
+        self.takes_part() && self.replicas.is_settled()
+    }
+
     /// Begins a controlled shutdown: leadership is moved away first.
     pub fn begin_shutdown(&mut self, now: Now, patience: Duration) {
         self.lifecycle.begin_shutdown(now, patience);
