@@ -245,6 +245,11 @@ impl Join {
         let endpoint = registered.and_then(|broker| broker.endpoints.first());
         let seen = self.brokers.get(&id);
         let sums = sums.brokers.get(&id).copied().unwrap_or_default();
+        let mut counters = seen.map(|seen| seen.counters.clone()).unwrap_or_default();
+        if matches!(self.state(id), NodeState::Stopped | NodeState::Killed) {
+            // Its last report counted connections that ended with it.
+            counters.connections = 0;
+        }
         Broker {
             id,
             rack: registered.and_then(|broker| broker.rack.clone()),
@@ -264,7 +269,7 @@ impl Join {
             replicas: sums.replicas,
             out_of_sync_replicas: sums.out_of_sync,
             log_size_bytes: sums.size_bytes,
-            counters: seen.map(|seen| seen.counters.clone()).unwrap_or_default(),
+            counters,
             rates: seen.map(|seen| seen.meter.rates).unwrap_or_default(),
         }
     }
@@ -365,7 +370,7 @@ fn build_group(seen: &GroupSeen, topics: &Topics, now: Now) -> Group {
             let lag_ms = match known {
                 None => None,
                 Some(_) if lag == 0 => Some(0),
-                Some(_) => topics.age_ms(now.wall_ms, &partition.topic, partition.partition, *committed_offset),
+                Some(known) => topics.age_ms(now.wall_ms, &partition.topic, known, *committed_offset),
             };
             GroupOffset {
                 topic: partition.topic.clone(),

@@ -39,14 +39,16 @@ impl History {
         }
     }
 
-    /// How long ago the high watermark left `offset`; `None`: that was before this history began.
-    pub fn age_ms(&self, now_ms: i64, offset: i64) -> Option<i64> {
-        let later = self.points.partition_point(|point| point.offset <= offset);
-        if later == self.points.len() {
+    /// How long ago the high watermark, which is at `high_watermark` now, left `offset`; `None`: that was before this history began.
+    pub fn age_ms(&self, now_ms: i64, offset: i64, high_watermark: i64) -> Option<i64> {
+        if offset >= high_watermark {
             return Some(0);
         }
+        let later = self.points.partition_point(|point| point.offset <= offset);
         let before = self.points.get(later.checked_sub(1)?)?;
-        let after = self.points.get(later)?;
+        // What came since the last point is in no point yet.
+        let newest = Point { offset: high_watermark, first_ms: now_ms.max(before.last_ms), last_ms: now_ms };
+        let after = self.points.get(later).unwrap_or(&newest);
         let part = (offset - before.offset) as f64 / (after.offset - before.offset) as f64;
         let left_ms = before.last_ms + (part * (after.first_ms - before.last_ms) as f64) as i64;
         Some((now_ms - left_ms).max(0))
@@ -89,15 +91,25 @@ mod tests {
             (idle_then_burst, 61_000, 99, None),
             (&[], 1000, 5, Some(0)),
         ] {
-            assert_eq!(history(points).age_ms(now_ms, offset), expected, "{points:?} {offset}");
+            let end = points.last().map_or(5, |(_, end)| *end);
+            assert_eq!(history(points).age_ms(now_ms, offset, end), expected, "{points:?} {offset}");
         }
+    }
+
+    #[test]
+    fn what_came_since_the_last_point_counts_too() {
+        let steady = history(&[(1000, 0), (2000, 100)]);
+        assert_eq!(steady.age_ms(2500, 100, 150), Some(500));
+        assert_eq!(steady.age_ms(2500, 125, 150), Some(250));
+        assert_eq!(steady.age_ms(2500, 150, 150), Some(0));
+        assert_eq!(history(&[]).age_ms(2500, 1, 150), None);
     }
 
     #[test]
     fn a_log_cut_back_starts_anew() {
         let cut = history(&[(1000, 0), (2000, 100), (3000, 50), (4000, 60)]);
-        assert_eq!(cut.age_ms(4000, 50), Some(1000));
-        assert_eq!(cut.age_ms(4000, 10), None);
+        assert_eq!(cut.age_ms(4000, 50, 60), Some(1000));
+        assert_eq!(cut.age_ms(4000, 10, 60), None);
     }
 
     #[test]
@@ -107,8 +119,8 @@ mod tests {
             history.note(second * 1000, second * 10);
         }
         assert!(history.points.len() <= POINTS_KEPT);
-        let age_ms = history.age_ms(9_999_000, 99_000).unwrap();
+        let age_ms = history.age_ms(9_999_000, 99_000, 99_990).unwrap();
         assert!((age_ms - 99_000).abs() < 2000, "{age_ms}");
-        assert!(history.age_ms(9_999_000, 0).is_some());
+        assert!(history.age_ms(9_999_000, 0, 99_990).is_some());
     }
 }

@@ -205,8 +205,9 @@ impl Topics {
     }
 
     /// How long ago the log end stood at `offset`.
-    pub fn age_ms(&self, now_ms: i64, topic: &str, partition: i32, offset: i64) -> Option<i64> {
-        self.by_name.get(topic)?.histories.get(&partition)?.age_ms(now_ms, offset)
+    pub fn age_ms(&self, now_ms: i64, topic: &str, partition: &Partition, offset: i64) -> Option<i64> {
+        let history = self.by_name.get(topic)?.histories.get(&partition.id)?;
+        history.age_ms(now_ms, offset, partition.high_watermark)
     }
 }
 

@@ -77,7 +77,7 @@ fn every_screen_shows_its_facts() {
             Screen::Metrics,
             &[
                 "Messages in",
-                "kafka_server_BrokerTopicMetrics_Count",
+                "kafka_server_brokertopicmetrics_messagesin_total",
                 "BytesInPerSec",
                 "Under-replicated: 99",
                 "Broker 1 p99",

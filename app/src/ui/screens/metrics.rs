@@ -46,7 +46,7 @@ enum Lines {
     Partitions,
 }
 
-/// Names: AWS documentation of Amazon MSK's metrics, and the JMX exporter's names as MSK's open monitoring gives them.
+/// Names: AWS documentation of Amazon MSK's metrics, and the names that our own `/metrics` gives.
 const PANELS: [Panel; 6] = [
     Panel {
         title: "Messages in",
@@ -54,7 +54,7 @@ const PANELS: [Panel; 6] = [
         unit_name: "records per second, by broker",
         lines: Lines::ByBroker(Metric::MessagesInPerS),
         cloudwatch: "MessagesInPerSec",
-        prometheus: "kafka_server_BrokerTopicMetrics_Count{name=\"MessagesInPerSec\"}",
+        prometheus: "rate of kafka_server_brokertopicmetrics_messagesin_total",
     },
     Panel {
         title: "Partitions out of sync",
@@ -62,7 +62,7 @@ const PANELS: [Panel; 6] = [
         unit_name: "partitions, cluster",
         lines: Lines::Partitions,
         cloudwatch: "UnderReplicatedPartitions, UnderMinIsrPartitionCount, OfflinePartitionsCount",
-        prometheus: "kafka_server_ReplicaManager_Value{name=\"UnderReplicatedPartitions\"}",
+        prometheus: "kafka_server_replicamanager_underreplicatedpartitions, …_underminisrpartitioncount",
     },
     Panel {
         title: "Bytes in",
@@ -70,7 +70,7 @@ const PANELS: [Panel; 6] = [
         unit_name: "bytes per second, by broker",
         lines: Lines::ByBroker(Metric::BytesInPerS),
         cloudwatch: "BytesInPerSec",
-        prometheus: "kafka_server_BrokerTopicMetrics_Count{name=\"BytesInPerSec\"}",
+        prometheus: "rate of kafka_server_brokertopicmetrics_bytesin_total",
     },
     Panel {
         title: "Bytes out",
@@ -78,23 +78,23 @@ const PANELS: [Panel; 6] = [
         unit_name: "bytes per second, by broker",
         lines: Lines::ByBroker(Metric::BytesOutPerS),
         cloudwatch: "BytesOutPerSec",
-        prometheus: "kafka_server_BrokerTopicMetrics_Count{name=\"BytesOutPerSec\"}",
+        prometheus: "rate of kafka_server_brokertopicmetrics_bytesout_total",
     },
     Panel {
         title: "Produce latency",
         unit: Unit::Millis,
         unit_name: "from arrival to answer, by broker",
         lines: Lines::Percentiles { p50: Metric::ProduceP50Ms, p99: Metric::ProduceP99Ms },
-        cloudwatch: "ProduceTotalTimeMsMean",
-        prometheus: "kafka_network_RequestMetrics_99thPercentile{name=\"TotalTimeMs\",request=\"Produce\"}",
+        cloudwatch: "ProduceTotalTimeMsMean (its mean)",
+        prometheus: "kafka_network_requestmetrics_totaltimems{request=\"Produce\"}",
     },
     Panel {
         title: "Fetch latency",
         unit: Unit::Millis,
         unit_name: "consumers, long polls included, by broker",
         lines: Lines::Percentiles { p50: Metric::FetchP50Ms, p99: Metric::FetchP99Ms },
-        cloudwatch: "FetchConsumerTotalTimeMsMean",
-        prometheus: "kafka_network_RequestMetrics_99thPercentile{name=\"TotalTimeMs\",request=\"FetchConsumer\"}",
+        cloudwatch: "FetchConsumerTotalTimeMsMean (its mean)",
+        prometheus: "kafka_network_requestmetrics_totaltimems{request=\"FetchConsumer\"}",
     },
 ];
 
