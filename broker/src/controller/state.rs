@@ -9,9 +9,9 @@ use rand::rngs::StdRng;
 use super::features::ELR_FEATURE;
 use super::liveness::Liveness;
 use super::placement::UsableBroker;
-use crate::metadata::config::{NodeConfig, TopicConfig};
+use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, TopicConfig};
 use crate::metadata::image::{BrokerImage, Image, PartitionImage};
-use crate::metadata::record::DIRECTORY_UNASSIGNED;
+use crate::metadata::record::{ConfigRecord, DIRECTORY_UNASSIGNED};
 use crate::metadata::report::Event;
 use crate::metadata::{ApplyError, ImageDelta, MetadataRecord};
 use crate::protocol::ErrorCode;
@@ -19,6 +19,8 @@ use crate::types::{Id, NodeId, Now};
 
 /// Kafka's `DirectoryId.LOST`: the replica's directory is offline, and which one is not known.
 const DIRECTORY_LOST: Id = Id([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+
+const UNCLEAN_LEADER_ELECTION: &str = "unclean.leader.election.enable";
 
 /// What was decided: records to append as one batch, the answer once they are committed, and what they mean.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +86,7 @@ impl ControllerState {
         seed: u64,
         now: Now,
     ) -> ControllerState {
+        let config = config.effective(&image);
         let mut liveness = Liveness::new(config.millis("broker.session.timeout.ms"));
         for id in image.brokers.keys() {
             liveness.register(*id, now.mono);
@@ -123,13 +126,27 @@ impl ControllerState {
             _ => false,
         };
         self.image.apply(offset, epoch, record, delta)?;
-        if let MetadataRecord::RegisterBroker(r) = record {
-            self.registered_at.insert(r.broker_id, offset);
-            if new_incarnation {
-                self.liveness.register(r.broker_id, now.mono);
+        match record {
+            MetadataRecord::RegisterBroker(r) => {
+                self.registered_at.insert(r.broker_id, offset);
+                if new_incarnation {
+                    self.liveness.register(r.broker_id, now.mono);
+                }
             }
+            MetadataRecord::Config(r) => self.on_config(now, r),
+            _ => {}
         }
         Ok(())
+    }
+
+    /// This node's own configs act at once; so does the leave to elect uncleanly, for which partitions may be waiting.
+    fn on_config(&mut self, now: Now, record: &ConfigRecord) {
+        if record.resource_type == RESOURCE_BROKER {
+            self.config = self.config.effective(&self.image);
+        }
+        if record.name == UNCLEAN_LEADER_ELECTION {
+            self.next_unclean_check = now.mono;
+        }
     }
 
     /// Registered, unfenced, and not on its way out: may lead and be in an ISR.

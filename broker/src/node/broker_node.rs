@@ -38,7 +38,6 @@ pub(super) struct Shell {
     node_id: NodeId,
     broker: RefCell<Broker>,
     connections: RefCell<HashMap<ConnId, Rc<Outgoing>>>,
-    connections_max: usize,
     pub(super) request_max_bytes: usize,
     network: Arc<dyn Network>,
     outlet: Outlet,
@@ -124,8 +123,9 @@ impl Shell {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    if self.connections.borrow().len() >= self.connections_max {
-                        self.rejected(peer.to_string(), format!("all {} connections are taken", self.connections_max));
+                    let connections_max = self.broker.borrow().config.usize("max.connections");
+                    if self.connections.borrow().len() >= connections_max {
+                        self.rejected(peer.to_string(), format!("all {connections_max} connections are taken"));
                         continue;
                     }
                     next_conn += 1;
@@ -172,7 +172,6 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         Err(error) => return failed(&error),
     };
     let request_max_bytes = usize::try_from(config.i32("socket.request.max.bytes")).unwrap_or(0);
-    let connections_max = usize::try_from(config.i32("max.connections")).unwrap_or(usize::MAX);
     let broker = match Broker::open(config, Arc::new(disk), seed, clock.now()) {
         Ok(broker) => broker,
         Err(error) => return failed(&error),
@@ -181,7 +180,6 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         node_id,
         broker: RefCell::new(broker),
         connections: RefCell::default(),
-        connections_max,
         request_max_bytes,
         network,
         outlet: Outlet::new(node_id, reports),

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::sim_controller::SimController;
 use super::{Isolation, OffsetFound, OffsetView, Output, ReadRequest, ReplicaManager, Role, timestamps};
 use crate::log::SimDisk;
-use crate::metadata::config::NodeConfig;
+use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC};
 use crate::metadata::delta::ImageDelta;
+use crate::metadata::image::Image;
 use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchRequestData, FetchTopic};
@@ -495,4 +496,36 @@ fn replicas_survive_a_clean_stop_and_tell_the_epoch_they_stopped_in() {
     let manager = ReplicaManager::open(&config(2), disk, now).unwrap();
     assert_eq!(manager.previous_broker_epoch(), epoch);
     assert_eq!(manager.log_dir().logs().next().unwrap().log_end_offset(), 3);
+}
+
+#[test]
+fn open_replicas_obey_dynamic_configs() {
+    let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);
+    let mut image = Image::clone(&trio.controller.history.last().unwrap().0);
+    let set = |image: &mut Image, kind: i8, name: &str, entries: &[(&str, &str)]| {
+        let entries = entries.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        image.configs.insert((kind, name.into()), Arc::new(entries));
+        ImageDelta { configs_changed: [(kind, name.into())].into(), ..ImageDelta::default() }
+    };
+    let now = trio.now;
+    let manager = trio.managers.get_mut(&1).unwrap();
+    let seen = |manager: &ReplicaManager| {
+        let config = manager.log(&id(1)).unwrap().config().clone();
+        let min_isr = manager.partition(&id(1)).unwrap().min_insync_replicas;
+        (config.retention_ms, config.max_message_bytes, config.producer_id_expiration_ms, min_isr)
+    };
+    assert_eq!(seen(manager), (604_800_000, 1_048_588, 86_400_000, 2));
+    let of_all: &[_] = &[("log.retention.ms", "7"), ("message.max.bytes", "8"), ("min.insync.replicas", "1")];
+    let delta = set(&mut image, RESOURCE_BROKER, "", of_all);
+    manager.apply_image(now, &image, &delta);
+    assert_eq!(seen(manager), (7, 8, 86_400_000, 1));
+    let delta = set(&mut image, RESOURCE_BROKER, "1", &[("producer.id.expiration.ms", "9")]);
+    manager.apply_image(now, &image, &delta);
+    let delta = set(&mut image, RESOURCE_TOPIC, "t", &[("retention.ms", "10"), ("min.insync.replicas", "3")]);
+    manager.apply_image(now, &image, &delta);
+    assert_eq!(seen(manager), (10, 8, 9, 3));
+    let removed = [(RESOURCE_TOPIC, "t".into()), (RESOURCE_BROKER, "".into()), (RESOURCE_BROKER, "1".into())];
+    image.configs.clear();
+    manager.apply_image(now, &image, &ImageDelta { configs_changed: removed.into(), ..ImageDelta::default() });
+    assert_eq!(seen(manager), (604_800_000, 1_048_588, 86_400_000, 2));
 }

@@ -2,7 +2,8 @@
 //!
 //! Source: `kafka.server.ReplicaManager.applyDelta`, `kafka.cluster.Partition.makeLeader` and `makeFollower`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::fetcher::Fetcher;
 use super::isr::Brokers;
@@ -26,6 +27,9 @@ impl ReplicaManager {
 
     /// The image changed.
     pub fn apply_image(&mut self, now: Now, image: &Image, delta: &ImageDelta) {
+        if delta.configs_changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER) {
+            self.config = self.config.effective(image);
+        }
         if !self.loaded {
             self.load_if_current(now, image);
             return;
@@ -177,18 +181,24 @@ impl ReplicaManager {
     }
 
     /// Topic configs, and the brokers' defaults under them, act at once.
-    fn apply_configs(&mut self, image: &Image, changed: &BTreeSet<(i8, std::sync::Arc<str>)>) {
-        let all = changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER);
+    fn apply_configs(&mut self, image: &Image, changed: &BTreeSet<(i8, Arc<str>)>) {
+        let own = self.me.to_string();
+        let concerns = |name: &str| name.is_empty() || name == own;
+        let all = changed.iter().any(|(kind, name)| *kind == RESOURCE_BROKER && concerns(name));
         let touched = |name: &TopicPartition| all || changed.contains(&(RESOURCE_TOPIC, name.topic.clone()));
         if changed.is_empty() {
             return;
         }
+        let mut resolved: BTreeMap<Arc<str>, TopicConfig> = BTreeMap::new();
         for partition in self.partitions.values_mut().filter(|partition| touched(partition.name())) {
-            let config = TopicConfig::resolve_in(image, &partition.name().topic, &self.config);
-            partition.min_insync_replicas = usize::try_from(config.min_insync_replicas).unwrap_or(1);
+            let topic = &partition.name().topic;
+            let config =
+                resolved.entry(topic.clone()).or_insert_with(|| TopicConfig::resolve_in(image, topic, &self.config));
+            let min_isr = usize::try_from(config.min_insync_replicas).unwrap_or(1);
             if let Some(log) = self.dir.log_mut(partition.name()) {
-                log.set_config(log_config(&config, &self.config));
+                log.set_config(log_config(config, &self.config));
             }
+            partition.min_insync_replicas = min_isr;
         }
     }
 

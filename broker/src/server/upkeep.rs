@@ -9,6 +9,7 @@ use super::lifecycle::Ask;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
 use crate::controller::supported_features;
+use crate::metadata::config::RESOURCE_BROKER;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::record::{FeatureRange, MetadataRecord};
 use crate::metadata::report::{BrokerReport, Event};
@@ -73,6 +74,9 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
         if let Err(reason) = applied {
             return give_up_metadata(broker, format!("record {}: {reason}", record.offset));
         }
+    }
+    if delta.configs_changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER) {
+        broker.config = broker.config.effective(&broker.image);
     }
     let was_caught_up = is_caught_up(broker);
     broker.replicas.apply_image(now, &broker.image, &delta);

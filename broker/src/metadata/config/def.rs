@@ -184,6 +184,15 @@ impl ConfigDef {
         self.kind == Kind::Password
     }
 
+    /// Whether this broker config can be set while the cluster runs: for one broker, or for all at once.
+    pub fn is_dynamic(&self, for_one_broker: bool) -> bool {
+        match self.update {
+            Update::ClusterWide | Update::DynamicOnly => true,
+            Update::PerBroker => for_one_broker,
+            _ => false,
+        }
+    }
+
     /// The default as a value.
     pub fn default_value(&self) -> Value {
         self.default.and_then(|text| self.parse(text).ok()).unwrap_or(Value::Null)

@@ -1,6 +1,7 @@
 //! Every config key of Kafka 4.3: what it is, which value it takes, and what a node and a topic make of it. Pure: reads no file and
 //! knows no other room; the image it resolves dynamic configs from is data.
 
+mod alter;
 mod def;
 mod node;
 mod profile;
@@ -8,6 +9,7 @@ mod properties;
 mod table;
 mod topic;
 
+pub use alter::{append, def_of, is_list, subtract, validate_broker_configs, validate_group_configs};
 pub use def::{Check, ConfigDef, Importance, Kind, Update, Value};
 pub use node::{NodeConfig, RESERVED_KEYS};
 pub use profile::{PROFILES, cap_replication, profile_overrides};

@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::ConfigError;
 use super::def::{ConfigDef, Update, Value};
 use super::table::{broker_defs, broker_index, topic_def};
+use super::{ConfigError, RESOURCE_BROKER};
+use crate::metadata::image::Image;
 use crate::types::NodeId;
+
+type Overrides = BTreeMap<String, String>;
 
 const BY_NUMBER: &str = "nodes are numbered from --brokers and --controllers";
 const BY_PORT: &str = "use --kafka-port and --bind";
@@ -52,6 +55,9 @@ pub struct NodeConfig {
     /// Controllers that vote.
     pub voters: Vec<NodeId>,
     overrides: Arc<BTreeMap<String, String>>,
+    /// What its file and Kafka's defaults come to.
+    file_values: Arc<Vec<Value>>,
+    /// What applies: dynamic configs over those.
     values: Arc<Vec<Value>>,
 }
 
@@ -82,10 +88,36 @@ impl NodeConfig {
             log_dirs: Vec::new(),
             voters: Vec::new(),
             overrides: Arc::new(overrides),
+            file_values: Arc::new(values.clone()),
             values: Arc::new(values),
         };
         config.check_together()?;
         Ok(config)
+    }
+
+    /// This node as `image` has it: its own dynamic configs, over those of all brokers, over its file, over Kafka's defaults. To be asked for
+    /// anew whenever a config of a broker changes; what was dynamic before is forgotten.
+    #[must_use]
+    pub fn effective(&self, image: &Image) -> NodeConfig {
+        let layer = |name: &str| image.configs.get(&(RESOURCE_BROKER, name.into())).map(AsRef::as_ref);
+        self.overlaid(layer(""), layer(&self.node_id.to_string()))
+    }
+
+    /// With these dynamic configs: of all brokers, and its own. What cannot be set at that level, or does not parse, is passed over.
+    pub(super) fn overlaid(&self, of_all: Option<&Overrides>, own: Option<&Overrides>) -> NodeConfig {
+        let mut values = (*self.file_values).clone();
+        for (layer, is_own) in [(of_all, false), (own, true)] {
+            for (key, text) in layer.into_iter().flatten() {
+                let Some(index) = broker_index(key) else { continue };
+                let def = &broker_defs()[index];
+                if def.is_dynamic(is_own)
+                    && let Ok(value) = def.parse(text)
+                {
+                    values[index] = value;
+                }
+            }
+        }
+        NodeConfig { values: Arc::new(values), ..self.clone() }
     }
 
     /// In this zone.
@@ -136,6 +168,11 @@ impl NodeConfig {
                 &Value::Null
             }
         }
+    }
+
+    /// A config's value without what is dynamic.
+    pub(super) fn file_value(&self, key: &str) -> &Value {
+        broker_index(key).map_or(&Value::Null, |index| &self.file_values[index])
     }
 
     /// A short, int or long; 0 where it is not set.
@@ -244,7 +281,7 @@ impl NodeConfig {
     }
 
     /// What Kafka requires of configs taken together.
-    fn check_together(&self) -> Result<(), ConfigError> {
+    pub(super) fn check_together(&self) -> Result<(), ConfigError> {
         let require = |holds: bool, why: &str| {
             if holds { Ok(()) } else { Err(ConfigError::Conflict(why.to_owned())) }
         };
@@ -372,6 +409,26 @@ mod tests {
         for (overrides, expected) in cases {
             assert_eq!(config(overrides).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn dynamic_configs_lie_over_the_file() {
+        let mut image = Image::default();
+        let mut set = |name: &str, entries: &[(&str, &str)]| {
+            let entries = entries.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            image.configs.insert((RESOURCE_BROKER, name.into()), Arc::new(entries));
+        };
+        set("", &[("message.max.bytes", "7"), ("max.connections", "8"), ("num.partitions", "9"), ("no.such", "1")]);
+        set("1", &[("message.max.bytes", "11"), ("leader.replication.throttled.rate", "12")]);
+        set("2", &[("message.max.bytes", "13")]);
+        let file = config(&[("max.connections", "5"), ("num.partitions", "4")]).unwrap();
+        let dynamic = file.effective(&image);
+        assert_eq!((dynamic.i64("message.max.bytes"), dynamic.i64("max.connections")), (11, 8));
+        assert_eq!(dynamic.i64("leader.replication.throttled.rate"), 12);
+        assert_eq!(dynamic.i64("num.partitions"), 4, "read-only");
+        assert_eq!(dynamic.overrides()["max.connections"], "5");
+        let back = dynamic.effective(&Image::default());
+        assert_eq!((back.i64("message.max.bytes"), back.i64("max.connections")), (1_048_588, 5));
     }
 
     #[test]

@@ -79,12 +79,14 @@ struct Layers<'a> {
     broker: Option<&'a Overrides>,
     cluster: Option<&'a Overrides>,
     node: &'a NodeConfig,
+    /// The node's dynamic configs count as it knows them, not as the layers say.
+    as_the_node: bool,
 }
 
 impl TopicConfig {
-    /// The config of a topic with these overrides, without dynamic broker configs.
+    /// The config of a topic with these overrides, on a node that knows its dynamic configs ([`NodeConfig::effective`]).
     pub fn resolve(topic_overrides: Option<&BTreeMap<String, String>>, node: &NodeConfig) -> TopicConfig {
-        Layers { topic: topic_overrides, broker: None, cluster: None, node }.resolve()
+        Layers { topic: topic_overrides, broker: None, cluster: None, node, as_the_node: true }.resolve()
     }
 
     /// The config of `topic` on `node` as `image` has it.
@@ -112,6 +114,7 @@ impl<'a> Layers<'a> {
             broker: configs(RESOURCE_BROKER, &node.node_id.to_string()),
             cluster: configs(RESOURCE_BROKER, ""),
             node,
+            as_the_node: false,
         }
     }
 
@@ -134,9 +137,12 @@ impl<'a> Layers<'a> {
     }
 
     fn broker_value(&self, key: &str) -> Value {
+        if self.as_the_node {
+            return self.node.value(key).clone();
+        }
         let dynamic = [self.broker, self.cluster].into_iter().flatten().find_map(|layer| layer.get(key));
-        let parsed = dynamic.and_then(|text| broker_def(key)?.parse(text).ok());
-        parsed.unwrap_or_else(|| self.node.value(key).clone())
+        let parsed = dynamic.and_then(|text| broker_def(key).filter(|def| def.is_dynamic(true))?.parse(text).ok());
+        parsed.unwrap_or_else(|| self.node.file_value(key).clone())
     }
 
     fn i64(&self, key: &str) -> i64 {
@@ -229,6 +235,11 @@ pub fn validate_topic_configs<'a>(
             "conflict topic config setting min.compaction.lag.ms ({}) > max.compaction.lag.ms ({})",
             config.min_compaction_lag_ms, config.max_compaction_lag_ms
         )));
+    }
+    let remote = |key: &str| overrides.get(key).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+    if remote("remote.storage.enable") {
+        let why = "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.";
+        return Err(ConfigError::Conflict(why.to_owned()));
     }
     Ok(())
 }
