@@ -5,8 +5,9 @@
 //! committed.
 //!
 //! Source: `org.apache.kafka.controller.QuorumController` and the managers under it (`ClusterControlManager`, `BrokerHeartbeatManager`,
-//! `ReplicationControlManager`, `ProducerIdControlManager`); KIP-500, KIP-631, KIP-841, KIP-903, KIP-966.
+//! `ReplicationControlManager`, `ConfigurationControlManager`, `FeatureControlManager`, `ProducerIdControlManager`); KIP-500, KIP-631, KIP-841, KIP-903, KIP-966.
 
+mod alter_configs;
 mod alter_partition;
 mod balance;
 mod bootstrap;
@@ -14,6 +15,7 @@ mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod describe_quorum;
+mod elect_leaders;
 mod features;
 mod heartbeat;
 mod leadership;
@@ -23,7 +25,10 @@ mod partition_change;
 mod placement;
 mod registration;
 mod state;
+mod update_features;
 
+#[cfg(test)]
+mod admin_tests;
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
@@ -33,6 +38,7 @@ mod tests;
 #[cfg(test)]
 mod topic_tests;
 
+pub use alter_configs::AlterOp;
 pub use describe_quorum::{QuorumView, describe_quorum};
 pub use features::{FEATURES, Feature, supported_features};
 pub use names::{check_topic_name, collides, is_internal};

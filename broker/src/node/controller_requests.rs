@@ -37,6 +37,16 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
         Ask::CreatePartitions(request) => {
             state.create_partitions(request).map(|data| Answer::CreatePartitions(Box::new(data)))
         }
+        Ask::IncrementalAlterConfigs(request) => {
+            state.incremental_alter_configs(request).map(|data| Answer::IncrementalAlterConfigs(Box::new(data)))
+        }
+        Ask::AlterConfigs(request) => {
+            state.legacy_alter_configs(request).map(|data| Answer::AlterConfigs(Box::new(data)))
+        }
+        Ask::ElectLeaders(request) => state.elect_leaders(request).map(|data| Answer::ElectLeaders(Box::new(data))),
+        Ask::UpdateFeatures(request) => {
+            state.update_features(request).map(|data| Answer::UpdateFeatures(Box::new(data)))
+        }
         Ask::ControllerRegistration(request) => {
             let decision = state.register_controller(request.controller_id, Id::from(request.incarnation_id));
             decision.map(|()| Answer::ControllerRegistration(Box::default()))

@@ -143,10 +143,15 @@ apis! {
     InitProducerId = 22, 0..=6, flexible 2, InitProducerIdRequestData, InitProducerIdResponseData;
     OffsetForLeaderEpoch = 23, 2..=4, flexible 4, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData;
     DescribeConfigs = 32, 1..=4, flexible 4, DescribeConfigsRequestData, DescribeConfigsResponseData;
+    AlterConfigs = 33, 0..=2, flexible 2, AlterConfigsRequestData, AlterConfigsResponseData;
     CreatePartitions = 37, 0..=3, flexible 2, CreatePartitionsRequestData, CreatePartitionsResponseData;
     DeleteGroups = 42, 0..=2, flexible 2, DeleteGroupsRequestData, DeleteGroupsResponseData;
+    ElectLeaders = 43, 0..=2, flexible 2, ElectLeadersRequestData, ElectLeadersResponseData;
+    IncrementalAlterConfigs = 44, 0..=1, flexible 1, IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData;
     DescribeQuorum = 55, 0..=2, flexible 0, DescribeQuorumRequestData, DescribeQuorumResponseData;
+    UpdateFeatures = 57, 0..=2, flexible 0, UpdateFeaturesRequestData, UpdateFeaturesResponseData;
     DescribeCluster = 60, 0..=2, flexible 0, DescribeClusterRequestData, DescribeClusterResponseData;
+    ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequestData, ListConfigResourcesResponseData;
     DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequestData, DescribeTopicPartitionsResponseData;
 }
 
@@ -233,10 +238,15 @@ mod tests {
             (22, 0, 6),
             (23, 2, 4),
             (32, 1, 4),
+            (33, 0, 2),
             (37, 0, 3),
             (42, 0, 2),
+            (43, 0, 2),
+            (44, 0, 1),
             (55, 0, 2),
+            (57, 0, 2),
             (60, 0, 2),
+            (74, 0, 1),
             (75, 0, 0),
         ];
         let ours: Vec<_> = Api::ALL.iter().map(|api| (api.key(), api.min_version(), api.max_version())).collect();

@@ -169,16 +169,35 @@ impl<'a> Described<'a> {
             |def: &ConfigDef| [self.dynamic, self.dynamic_default].iter().flatten().any(|l| l.contains_key(def.name));
         let shown =
             broker_defs().iter().filter(|def| !def.internal && (def.update != Update::DynamicOnly || is_set(def)));
-        Ok(shown.map(|def| self.broker_entry(def, &self.broker_value(def), self.synonyms(def.name))).collect())
+        let known = shown.map(|def| self.broker_entry(def, &self.broker_value(def), self.synonyms(def.name)));
+        let layers = [(self.dynamic, Source::DynamicBroker), (self.dynamic_default, Source::DynamicDefaultBroker)];
+        let mut custom: BTreeMap<&str, Vec<Source>> = BTreeMap::new();
+        for (layer, source) in layers {
+            for key in layer.into_iter().flat_map(BTreeMap::keys).filter(|key| broker_def(key).is_none()) {
+                custom.entry(key).or_default().push(source);
+            }
+        }
+        Ok(known.chain(custom.into_iter().map(|(key, sources)| self.custom_entry(key, &sources))).collect())
+    }
+
+    /// A config of a plugin's, of which nothing is known: Kafka takes it for a secret.
+    fn custom_entry(&self, key: &str, sources: &[Source]) -> DescribeConfigsResourceResult {
+        let synonyms = sources.iter().map(|source| synonym(key, None, true, *source));
+        DescribeConfigsResourceResult::default()
+            .with_name(text(key))
+            .with_read_only(true)
+            .with_is_sensitive(true)
+            .with_config_source(sources.first().map_or(Source::Default, |source| *source) as i8)
+            .with_synonyms(if self.include_synonyms { synonyms.collect() } else { Vec::new() })
     }
 
     /// The configs that were set for all brokers at once.
     fn dynamic_defaults(&self) -> Vec<DescribeConfigsResourceResult> {
-        let entries = self.dynamic_default.into_iter().flatten().filter_map(|(key, value)| {
-            let def = broker_def(key)?;
+        let entries = self.dynamic_default.into_iter().flatten().map(|(key, value)| {
+            let Some(def) = broker_def(key) else { return self.custom_entry(key, &[Source::DynamicDefaultBroker]) };
             let mut synonyms = self.synonyms(key);
             synonyms.retain(|synonym| synonym.source == Source::DynamicDefaultBroker as i8);
-            Some(self.broker_entry(def, &Value::Text(value.clone()), synonyms))
+            self.broker_entry(def, &Value::Text(value.clone()), synonyms)
         });
         entries.collect()
     }

@@ -168,6 +168,25 @@ fn the_empty_broker_is_what_is_set_for_all() {
 }
 
 #[test]
+fn what_nobody_knows_is_taken_for_a_secret() {
+    let mut image = image();
+    set(&mut image, RESOURCE_BROKER, "", &[("plugin.token", "hunter2")]);
+    set(&mut image, RESOURCE_BROKER, "1", &[("plugin.token", "hunter3"), ("ssl.key.password", "hunter4")]);
+    for (name, sources) in [
+        ("", "plugin.token:DYNAMIC_DEFAULT_BROKER_CONFIG"),
+        ("1", "plugin.token:DYNAMIC_BROKER_CONFIG|plugin.token:DYNAMIC_DEFAULT_BROKER_CONFIG"),
+    ] {
+        let result = ask(&image, &node(&[]), RESOURCE_BROKER, name, &[]);
+        assert!(!format!("{result:?}").contains("hunter"));
+        let entry = result.configs.iter().find(|entry| entry.name.as_str() == "plugin.token").unwrap();
+        let synonyms: Vec<_> = entry.synonyms.iter().map(|s| (s.name.as_str(), source_name(s.source))).collect();
+        let expected: Vec<_> = sources.split('|').map(|source| source.split_once(':').unwrap()).collect();
+        assert_eq!(synonyms, expected);
+        assert!(entry.is_sensitive && entry.read_only && entry.value.is_none() && entry.config_type == 0);
+    }
+}
+
+#[test]
 fn what_is_refused_and_how() {
     let image = image();
     let rows = [

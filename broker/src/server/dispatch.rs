@@ -4,16 +4,19 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
-    api_versions, create_partitions, create_topics, delete_groups, delete_topics, describe_cluster, describe_configs,
-    describe_groups, describe_quorum, describe_topic_partitions, fetch, find_coordinator, heartbeat, init_producer_id,
-    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_fetch, offset_for_leader_epoch,
-    produce, sync_group,
+    alter_configs, api_versions, create_partitions, create_topics, delete_groups, delete_topics, describe_cluster,
+    describe_configs, describe_groups, describe_quorum, describe_topic_partitions, elect_leaders, fetch,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    list_config_resources, list_groups, list_offsets, metadata, offset_commit, offset_fetch, offset_for_leader_epoch,
+    produce, sync_group, update_features,
 };
 use crate::protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use crate::protocol::messages::create_topics_response::CreatableTopicResult;
 use crate::protocol::messages::delete_topics_response::DeletableTopicResult;
+use crate::protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use crate::protocol::messages::{
     CreatePartitionsResponseData, CreateTopicsResponseData, DeleteTopicsResponseData, DescribeQuorumResponseData,
+    ElectLeadersResponseData, UpdateFeaturesResponseData,
 };
 use crate::protocol::{ErrorCode, Request, Response};
 use crate::types::Now;
@@ -40,6 +43,11 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::InitProducerId(r) => init_producer_id::handle(broker, context, now, r),
         Request::OffsetForLeaderEpoch(r) => offset_for_leader_epoch::handle(broker, context, now, r),
         Request::DescribeConfigs(r) => describe_configs::handle(broker, context, now, r),
+        Request::AlterConfigs(r) => alter_configs::handle(broker, context, now, r),
+        Request::IncrementalAlterConfigs(r) => incremental_alter_configs::handle(broker, context, now, r),
+        Request::ListConfigResources(r) => list_config_resources::handle(broker, context, now, r),
+        Request::ElectLeaders(r) => elect_leaders::handle(broker, context, now, r),
+        Request::UpdateFeatures(r) => update_features::handle(broker, context, now, r),
         Request::CreatePartitions(r) => create_partitions::handle(broker, context, now, r),
         Request::DeleteGroups(r) => delete_groups::handle(broker, context, now, r),
         Request::DescribeQuorum(r) => describe_quorum::handle(broker, context, now, r),
@@ -54,9 +62,21 @@ pub(super) fn forwarded(answer: PeerResponse) -> Option<Response> {
         PeerResponse::CreateTopics(response) => Some(Response::CreateTopics(*response)),
         PeerResponse::DeleteTopics(response) => Some(Response::DeleteTopics(*response)),
         PeerResponse::CreatePartitions(response) => Some(Response::CreatePartitions(*response)),
+        PeerResponse::ElectLeaders(response) => Some(Response::ElectLeaders(*response)),
+        PeerResponse::UpdateFeatures(response) => Some(Response::UpdateFeatures(*response)),
         PeerResponse::DescribeQuorum(response) => Some(Response::DescribeQuorum(*response)),
         _ => None,
     }
+}
+
+/// An answer without what its version has no room for: ElectLeaders has a top-level error from version 1 on.
+pub(super) fn fit(mut response: Response, version: i16) -> Response {
+    if let Response::ElectLeaders(answer) = &mut response
+        && version == 0
+    {
+        answer.error_code = ErrorCode::None.code();
+    }
+    response
 }
 
 /// The answer to a client's request that no controller answered: each item carries the error. `None`: it is not forwarded for clients.
@@ -80,6 +100,19 @@ pub(super) fn refusal(request: &PeerRequest, error: ErrorCode) -> Option<Respons
             let result = |name| CreatePartitionsTopicResult::default().with_name(name).with_error_code(code);
             let results = request.topics.iter().map(|topic| result(topic.name.clone())).collect();
             Some(Response::CreatePartitions(CreatePartitionsResponseData::default().with_results(results)))
+        }
+        PeerRequest::ElectLeaders(request) => {
+            let result = |index: &i32| PartitionResult::default().with_partition_id(*index).with_error_code(code);
+            let topics = request.topic_partitions.iter().flatten().map(|topic| {
+                ReplicaElectionResult::default()
+                    .with_topic(topic.topic.clone())
+                    .with_partition_result(topic.partitions.iter().map(result).collect())
+            });
+            let response = ElectLeadersResponseData::default().with_error_code(code);
+            Some(Response::ElectLeaders(response.with_replica_election_results(topics.collect())))
+        }
+        PeerRequest::UpdateFeatures(_) => {
+            Some(Response::UpdateFeatures(UpdateFeaturesResponseData::default().with_error_code(code)))
         }
         PeerRequest::DescribeQuorum(_) => {
             Some(Response::DescribeQuorum(DescribeQuorumResponseData::default().with_error_code(code)))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::broker::Broker;
+use super::config_changes::AlteringConfigs;
 use super::context::{Handled, RequestContext};
 use super::metadata_follower::FollowerOutput;
 use super::peer::{PeerMessage, PeerRequest, PeerResponse};
@@ -25,10 +26,26 @@ impl Broker {
         if self.requests.forwarded() >= FORWARDED_MAX
             && let Some(response) = dispatch::refusal(&request, ErrorCode::RequestTimedOut)
         {
-            return Handled::Reply(response);
+            return Handled::Reply(dispatch::fit(response, context.header.api_version));
         }
         let patience = self.config.millis("request.timeout.ms");
         self.send_to_controller(Purpose::Client(Box::new(context.clone())), now, request, patience);
+        Handled::Later
+    }
+
+    /// Forwards what is left of a change of configs; where nothing is, answers at once.
+    pub(super) fn alter_configs(
+        &mut self,
+        now: Now,
+        altering: AlteringConfigs,
+        request: Option<PeerRequest>,
+    ) -> Handled {
+        let Some(request) = request else { return Handled::Reply(altering.refusal(ErrorCode::None)) };
+        if self.requests.forwarded() >= FORWARDED_MAX {
+            return Handled::Reply(altering.refusal(ErrorCode::RequestTimedOut));
+        }
+        let patience = self.config.millis("request.timeout.ms");
+        self.send_to_controller(Purpose::AlterConfigs(Box::new(altering)), now, request, patience);
         Handled::Later
     }
 
@@ -164,9 +181,11 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
         }
         (Purpose::Client(context), body) => {
             if let Some(response) = dispatch::forwarded(body) {
+                let response = dispatch::fit(response, context.header.api_version);
                 broker.reply(now, &context, response);
             }
         }
+        (Purpose::AlterConfigs(altering), body) => broker.reply(now, &altering.context, altering.answer(&body)),
         // An auto-created topic shows in the image; an answer of another kind than the question is nobody's.
         _ => {}
     }
@@ -180,7 +199,7 @@ fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pend
             broker.replicas.on_alter_partition_response(now, id, Err(()));
         }
         Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
-        Purpose::Client(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
+        Purpose::Client(_) | Purpose::AlterConfigs(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
             pending.retry_at = Some(now.mono + RETRY);
             broker.requests.put_back(correlation, pending);
         }
@@ -195,8 +214,13 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
                 let refusal =
                     pending.repeat.and_then(|request| dispatch::refusal(&request, ErrorCode::RequestTimedOut));
                 if let Some(response) = refusal {
+                    let response = dispatch::fit(response, context.header.api_version);
                     broker.reply(now, &context, response);
                 }
+            }
+            Purpose::AlterConfigs(altering) => {
+                let response = altering.refusal(ErrorCode::RequestTimedOut);
+                broker.reply(now, &altering.context, response);
             }
             Purpose::ProducerIds => init_producer_id::on_block(broker, now, Err(ErrorCode::RequestTimedOut)),
             Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),

@@ -3,9 +3,11 @@
 //! May know everything below it (protocol, metadata, quorum, replica, group). Knows no socket, no thread, no clock and no other broker:
 //! what it wants sent lies in an [`context::Outbox`], and time is told to it.
 
+pub mod alter_configs;
 pub mod api_versions;
 pub mod auto_create;
 mod broker;
+pub mod config_changes;
 pub mod context;
 pub mod create_partitions;
 pub mod create_topics;
@@ -20,6 +22,7 @@ pub mod describe_groups;
 pub mod describe_quorum;
 pub mod describe_topic_partitions;
 mod dispatch;
+pub mod elect_leaders;
 mod endpoints;
 pub mod fetch;
 pub mod fetch_session;
@@ -27,10 +30,12 @@ pub mod find_coordinator;
 mod forward;
 pub mod group_bridge;
 pub mod heartbeat;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
 pub mod lifecycle;
+pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
 pub mod metadata;
@@ -44,6 +49,7 @@ pub mod peer_requests;
 pub mod produce;
 pub mod purgatory;
 pub mod sync_group;
+pub mod update_features;
 mod upkeep;
 
 pub use broker::{Broker, BrokerError};

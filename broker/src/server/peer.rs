@@ -2,12 +2,15 @@
 //! client port, so nothing a client sends can act as a replica or a controller.
 
 use crate::protocol::messages::{
-    AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterPartitionRequestData,
-    AlterPartitionResponseData, BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, BrokerRegistrationRequestData,
-    BrokerRegistrationResponseData, ControllerRegistrationRequestData, ControllerRegistrationResponseData,
-    CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData,
-    DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData,
-    FetchRequestData, FetchResponseData, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData,
+    AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterConfigsRequestData, AlterConfigsResponseData,
+    AlterPartitionRequestData, AlterPartitionResponseData, BrokerHeartbeatRequestData, BrokerHeartbeatResponseData,
+    BrokerRegistrationRequestData, BrokerRegistrationResponseData, ControllerRegistrationRequestData,
+    ControllerRegistrationResponseData, CreatePartitionsRequestData, CreatePartitionsResponseData,
+    CreateTopicsRequestData, CreateTopicsResponseData, DeleteTopicsRequestData, DeleteTopicsResponseData,
+    DescribeQuorumRequestData, DescribeQuorumResponseData, ElectLeadersRequestData, ElectLeadersResponseData,
+    FetchRequestData, FetchResponseData, IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData,
+    OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData, UpdateFeaturesRequestData,
+    UpdateFeaturesResponseData,
 };
 use crate::quorum;
 
@@ -61,6 +64,14 @@ pub enum PeerRequest {
     /// Forwarded for a client.
     CreatePartitions(Box<CreatePartitionsRequestData>),
     /// Forwarded for a client.
+    IncrementalAlterConfigs(Box<IncrementalAlterConfigsRequestData>),
+    /// Forwarded for a client.
+    AlterConfigs(Box<AlterConfigsRequestData>),
+    /// Forwarded for a client.
+    ElectLeaders(Box<ElectLeadersRequestData>),
+    /// Forwarded for a client.
+    UpdateFeatures(Box<UpdateFeaturesRequestData>),
+    /// Forwarded for a client.
     DescribeQuorum(Box<DescribeQuorumRequestData>),
 }
 
@@ -87,6 +98,14 @@ pub enum PeerResponse {
     DeleteTopics(Box<DeleteTopicsResponseData>),
     /// To [`PeerRequest::CreatePartitions`].
     CreatePartitions(Box<CreatePartitionsResponseData>),
+    /// To [`PeerRequest::IncrementalAlterConfigs`].
+    IncrementalAlterConfigs(Box<IncrementalAlterConfigsResponseData>),
+    /// To [`PeerRequest::AlterConfigs`].
+    AlterConfigs(Box<AlterConfigsResponseData>),
+    /// To [`PeerRequest::ElectLeaders`].
+    ElectLeaders(Box<ElectLeadersResponseData>),
+    /// To [`PeerRequest::UpdateFeatures`].
+    UpdateFeatures(Box<UpdateFeaturesResponseData>),
     /// To [`PeerRequest::DescribeQuorum`].
     DescribeQuorum(Box<DescribeQuorumResponseData>),
     /// The node asked is a controller but not the active one: ask `leader_id` (-1: not known).

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::config_changes::AlteringConfigs;
 use super::context::RequestContext;
 use super::peer::PeerRequest;
 use crate::types::NodeId;
@@ -15,6 +16,8 @@ pub const FORWARDED_MAX: usize = 1_000;
 pub enum Purpose {
     /// A client's request, forwarded to the active controller.
     Client(Box<RequestContext>),
+    /// A client's change of configs, of which the active controller has a part.
+    AlterConfigs(Box<AlteringConfigs>),
     /// `__consumer_offsets` is to be created, or a topic that a client's Metadata asked for; nobody waits for the answer.
     AutoCreateTopic,
     /// KRaft broker lifecycle.
@@ -71,7 +74,8 @@ impl PeerRequests {
 
     /// How many client requests wait.
     pub fn forwarded(&self) -> usize {
-        self.pending.values().filter(|pending| matches!(pending.purpose, Purpose::Client(_))).count()
+        let waits = |purpose: &Purpose| matches!(purpose, Purpose::Client(_) | Purpose::AlterConfigs(_));
+        self.pending.values().filter(|pending| waits(&pending.purpose)).count()
     }
 
     /// Requests whose time is over, taken out.
