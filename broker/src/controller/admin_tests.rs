@@ -14,6 +14,7 @@ use crate::protocol::messages::{
 };
 
 type Op<'a> = (AlterOp, &'a str, &'a str);
+type Entries = &'static [(&'static str, &'static str)];
 type Told = (ErrorCode, Option<String>);
 
 fn resource(kind: i8, name: &str, ops: &[Op<'_>]) -> AlterConfigsResource {
@@ -113,7 +114,7 @@ fn a_topics_configs_are_set_appended_to_and_deleted() {
     use AlterOp::*;
     let mut harness = Harness::with_brokers(&[], 3);
     harness.create_at("t", &[1, 2, 3], &[]);
-    let steps: [(&[Op<'_>], &[(&str, &str)]); 5] = [
+    let steps: [(&[Op<'_>], Entries); 5] = [
         (
             &[(Set, "retention.ms", "60000"), (Append, "cleanup.policy", "compact")],
             &[("cleanup.policy", "delete,compact"), ("retention.ms", "60000")],

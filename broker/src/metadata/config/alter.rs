@@ -260,6 +260,8 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    type Entries = &'static [(&'static str, &'static str)];
+
     fn map(entries: &[(&str, &str)]) -> Configs {
         entries.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
@@ -294,7 +296,7 @@ mod tests {
     fn broker_configs_in_kafkas_words() {
         let before = "Invalid value org.apache.kafka.common.config.ConfigException: ";
         let behind = " for configuration Invalid dynamic configuration";
-        let rows: [(&[(&str, &str)], bool, &str); 9] = [
+        let rows: [(Entries, bool, &str); 9] = [
             (&[("num.partitions", "3")], true, "Cannot update these configs dynamically: [num.partitions]"),
             (
                 &[("ssl.keystore.type", "PEM")],
@@ -360,7 +362,7 @@ mod tests {
 
     #[test]
     fn group_configs_in_kafkas_words() {
-        let rows: [(&[(&str, &str)], &str); 4] = [
+        let rows: [(Entries, &str); 4] = [
             (&[("no.such", "1")], "Unknown group config name: no.such"),
             (
                 &[("consumer.session.timeout.ms", "1")],
