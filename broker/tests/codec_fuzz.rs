@@ -279,7 +279,8 @@ fn kafkas_own_frames_come_out_as_they_went_in() {
     let mut seen = std::collections::BTreeSet::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split(' ').collect();
-        let api = Api::from_key(words[0].parse().unwrap()).unwrap();
+        // The file knows APIs that are not offered yet.
+        let Some(api) = Api::from_key(words[0].parse().unwrap()) else { continue };
         let version: i16 = words[1].parse().unwrap();
         let body = unhex(words[3]);
         let header = header(api, version);

@@ -146,20 +146,16 @@ impl PartitionChange<'_> {
         }
     }
 
-    /// The field for the last known ELR holds the last leader, from when the ISR empties until somebody leads again.
+    /// The field for the last known ELR holds the last leader, from when nobody leads until somebody does again.
     fn remember_last_leader(&self, record: &mut PartitionChangeRecord) {
         let before = self.partition;
         if !self.elr_enabled {
             if !before.last_known_elr.is_empty() {
                 record.last_known_elr = Some(Vec::new());
             }
-            return;
-        }
-        let emptied = record.isr.as_ref().is_some_and(Vec::is_empty);
-        let leads = record.leader >= 0 || (before.leader != NO_NODE && record.leader != NO_NODE);
-        if emptied && before.leader >= 0 && before.last_known_elr != [before.leader] {
+        } else if record.leader == NO_NODE && before.last_known_elr.is_empty() {
             record.last_known_elr = Some(vec![before.leader]);
-        } else if !emptied && leads && !before.last_known_elr.is_empty() {
+        } else if record.leader >= 0 && !before.last_known_elr.is_empty() {
             record.last_known_elr = Some(Vec::new());
         }
     }
@@ -262,6 +258,14 @@ mod tests {
         case.partition.elr = vec![2];
         let (after, _) = case.after();
         assert_eq!((after.leader, after.isr, after.elr, after.last_known_elr), (-1, vec![], vec![1, 2], vec![1]));
+    }
+
+    #[test]
+    fn the_last_leader_is_remembered_from_when_nobody_leads() {
+        let (after, _) = Case { alive: &[], target_isr: vec![2], ..case(1, &[1, 2]) }.after();
+        assert_eq!((after.leader, after.isr.clone(), after.last_known_elr.clone()), (-1, vec![2], vec![1]));
+        let (after, _) = Case { alive: &[], target_isr: vec![], partition: after, ..case(-1, &[]) }.after();
+        assert_eq!((after.isr, after.last_known_elr), (vec![], vec![1]));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! BrokerRegistration versions 0-4; KIP-631, KIP-858 (directories), KIP-919, KIP-966 (previous broker epoch).
 //! Source: `ClusterControlManager.registerBroker`. One difference: Kafka refuses a new incarnation while the last one's session lasts
 //! (DUPLICATE_BROKER_REGISTRATION), so that a restart waits for it; here the cluster itself starts its nodes and no two share an id, so that
-//! the new incarnation takes over at once, and the old one leaves every ISR in the same batch.
+//! the new incarnation takes over at once, and the old one leaves every ISR in the same batch. That is as safe (no incarnation inherits a
+//! seat in an ISR), and the partitions that a killed broker led are led again sooner than Kafka would see to it.
 
 use std::collections::BTreeSet;
 
