@@ -2,9 +2,9 @@
 //!
 //! It is as pessimistic as POSIX allows: bytes need `sync`, names need `sync_dir` of their directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, DiskFile};
@@ -20,8 +20,10 @@ struct State {
     root: DirRef,
     /// Handles of earlier generations are dead.
     generation: u64,
-    failure: Option<io::ErrorKind>,
-    failing_reads: bool,
+    /// Changes at or below these fail.
+    failures: BTreeMap<PathBuf, io::ErrorKind>,
+    /// Reads of files at or below these fail.
+    failing_reads: BTreeSet<PathBuf>,
     writes: u64,
     syncs: u64,
 }
@@ -118,12 +120,31 @@ impl SimDisk {
 
     /// From now on every change fails with this error (`StorageFull`, `Other`, …); `None` heals.
     pub fn fail_writes(&self, failure: Option<io::ErrorKind>) {
-        locked(&self.state).failure = failure;
+        self.fail_writes_under(Path::new("/"), failure);
+    }
+
+    /// The same for `path` and all below it only: one log directory of several.
+    pub fn fail_writes_under(&self, path: &Path, failure: Option<io::ErrorKind>) {
+        let failures = &mut locked(&self.state).failures;
+        match failure {
+            Some(kind) => failures.insert(path.to_owned(), kind),
+            None => failures.remove(path),
+        };
     }
 
     /// From now on every read of a file fails, or no longer.
     pub fn fail_reads(&self, failing: bool) {
-        locked(&self.state).failing_reads = failing;
+        self.fail_reads_under(Path::new("/"), failing);
+    }
+
+    /// The same for `path` and all below it only.
+    pub fn fail_reads_under(&self, path: &Path, failing: bool) {
+        let paths = &mut locked(&self.state).failing_reads;
+        if failing {
+            paths.insert(path.to_owned())
+        } else {
+            paths.remove(path)
+        };
     }
 
     /// Changes made so far.
@@ -141,19 +162,30 @@ impl SimDisk {
         size_bytes(&locked(&self.state).root)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&State) -> io::Result<T>) -> io::Result<T> {
+    fn change<T>(&self, path: &Path, change: impl FnOnce(&State) -> io::Result<T>) -> io::Result<T> {
         let mut state = locked(&self.state);
-        state.check_change()?;
+        state.check_change(path)?;
         change(&state)
     }
 }
 
 impl State {
-    fn check_change(&mut self) -> io::Result<()> {
+    fn check_change(&mut self, path: &Path) -> io::Result<()> {
         self.writes += 1;
-        match self.failure {
-            Some(kind) => Err(io::Error::new(kind, "the disk fails, as the simulation asked")),
+        self.check_failing(path)
+    }
+
+    fn check_failing(&self, path: &Path) -> io::Result<()> {
+        match self.failures.iter().find(|(failing, _)| path.starts_with(failing)) {
+            Some((_, kind)) => Err(io::Error::new(*kind, "the disk fails, as the simulation asked")),
             None => Ok(()),
+        }
+    }
+
+    fn check_read(&self, path: &Path) -> io::Result<()> {
+        match self.failing_reads.iter().any(|failing| path.starts_with(failing)) {
+            true => Err(io::Error::other("the disk fails, as the simulation asked")),
+            false => Ok(()),
         }
     }
 
@@ -236,7 +268,7 @@ impl Disk for SimDisk {
             Ok(Node::File(file)) => file,
             Ok(Node::Dir(_)) => return Err(io::ErrorKind::IsADirectory.into()),
             Err(error) if create && error.kind() == io::ErrorKind::NotFound => {
-                state.check_change()?;
+                state.check_change(path)?;
                 let (dir, name) = state.parent(path)?;
                 let file = FileRef::default();
                 locked(&dir).entries.insert(name.to_owned(), Node::File(Arc::clone(&file)));
@@ -244,7 +276,7 @@ impl Disk for SimDisk {
             }
             Err(error) => return Err(error),
         };
-        Ok(Box::new(SimFile { disk: self.clone(), file, generation: state.generation }))
+        Ok(Box::new(SimFile { disk: self.clone(), file, path: path.into(), generation: state.generation }))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -254,7 +286,7 @@ impl Disk for SimDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.change(|state| {
+        self.change(path, |state| {
             let mut dir = Arc::clone(&state.root);
             for name in names(path)? {
                 let next =
@@ -277,7 +309,8 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(|state| {
+        self.change(to, |state| {
+            state.check_failing(from)?;
             let node = state.node(from)?;
             let (to_dir, to_name) = state.parent(to)?;
             let (from_dir, from_name) = state.parent(from)?;
@@ -288,7 +321,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.change(|state| match state.node(path)? {
+        self.change(path, |state| match state.node(path)? {
             Node::Dir(_) => Err(io::ErrorKind::IsADirectory.into()),
             Node::File(_) => {
                 let (dir, name) = state.parent(path)?;
@@ -299,7 +332,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.change(|state| {
+        self.change(path, |state| {
             state.dir(path)?;
             let (dir, name) = state.parent(path)?;
             locked(&dir).entries.remove(name);
@@ -309,7 +342,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = locked(&self.state);
-        state.check_change()?;
+        state.check_change(path)?;
         state.syncs += 1;
         // A directory whose own name is not durable yet cannot be of use after a loss of power: real file systems write the
         // path to it as well.
@@ -332,6 +365,7 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     file: FileRef,
+    path: Box<Path>,
     generation: u64,
 }
 
@@ -342,12 +376,9 @@ impl SimFile {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the node that held this file was killed"));
         }
         if change {
-            return state.check_change();
+            return state.check_change(&self.path);
         }
-        if state.failing_reads {
-            return Err(io::Error::other("the disk fails, as the simulation asked"));
-        }
-        Ok(())
+        state.check_read(&self.path)
     }
 }
 
@@ -446,6 +477,26 @@ mod tests {
         assert!(disk.write_atomically(path, b"third").is_err());
         disk.fail_writes(None);
         assert_eq!(content(&disk, "/file"), b"second");
+    }
+
+    #[test]
+    fn one_directory_can_fail_alone() {
+        let disk = SimDisk::new();
+        for dir in ["/d1", "/d2"] {
+            disk.create_dir_all(Path::new(dir)).unwrap();
+            disk.write_atomically(&Path::new(dir).join("f"), b"one").unwrap();
+        }
+        disk.fail_writes_under(Path::new("/d1"), Some(io::ErrorKind::StorageFull));
+        disk.fail_reads_under(Path::new("/d1"), true);
+        assert!(disk.write_atomically(Path::new("/d1/f"), b"two").is_err());
+        assert!(disk.read(Path::new("/d1/f"), 9).is_err());
+        assert!(disk.rename(Path::new("/d1/f"), Path::new("/d2/g")).is_err());
+        disk.write_atomically(Path::new("/d2/f"), b"two").unwrap();
+        assert_eq!(content(&disk, "/d2/f"), b"two");
+        disk.fail_writes_under(Path::new("/d1"), None);
+        disk.fail_reads_under(Path::new("/d1"), false);
+        assert_eq!(content(&disk, "/d1/f"), b"one");
+        disk.write_atomically(Path::new("/d1/f"), b"two").unwrap();
     }
 
     proptest! {
