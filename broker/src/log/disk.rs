@@ -3,6 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Room on a file system, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Of the whole file system.
+    pub total_bytes: u64,
+    /// What may still be written by this process's user.
+    pub usable_bytes: u64,
+}
+
 /// A directory tree. All paths are absolute. Shared by the threads of a process, so every method takes `&self`.
 ///
 /// Errors are the operating system's (`io::ErrorKind` as std gives it): a missing file is `NotFound`, a full disk `StorageFull`.
@@ -25,6 +34,11 @@ pub trait Disk: Send + Sync {
     fn remove_dir_all(&self, dir: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable (fsync of the directory).
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// How much room the file system of a directory has. [`io::ErrorKind::Unsupported`] where that cannot be told.
+    fn space(&self, _dir: &Path) -> io::Result<Space> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// A whole small file (a checkpoint, a properties file). Refuses more than `limit` bytes.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {

@@ -12,6 +12,7 @@ use super::checkpoint::{
     MetaProperties, Offsets, encode_clean_shutdown, encode_offsets, read_clean_shutdown, read_offsets,
 };
 use super::disk::Disk;
+use super::future::{FUTURE, future_of};
 use super::{Log, LogConfig, LogError, Recovery};
 use crate::types::{Id, NodeId, Now, TopicPartition};
 
@@ -26,12 +27,13 @@ const MAX_NAME_BYTES: usize = 255;
 
 /// A log directory and the logs in it.
 pub struct LogDir {
-    disk: Arc<dyn Disk>,
+    pub(super) disk: Arc<dyn Disk>,
     root: PathBuf,
     properties: MetaProperties,
-    logs: BTreeMap<TopicPartition, Log>,
+    pub(super) logs: BTreeMap<TopicPartition, Log>,
+    pub(super) futures: BTreeMap<TopicPartition, Log>,
     unreadable: BTreeMap<TopicPartition, LogError>,
-    high_watermarks: Offsets,
+    pub(super) high_watermarks: Offsets,
     written: BTreeMap<&'static str, Offsets>,
     clean_broker_epoch: Option<i64>,
     doomed: Vec<(Duration, PathBuf)>,
@@ -63,6 +65,7 @@ impl LogDir {
             root,
             properties,
             logs: BTreeMap::new(),
+            futures: BTreeMap::new(),
             unreadable: BTreeMap::new(),
             high_watermarks,
             written: BTreeMap::new(),
@@ -90,6 +93,10 @@ impl LogDir {
                 self.disk.remove_dir_all(&path).map_err(LogError::io(&path))?;
                 continue;
             }
+            if name.ends_with(FUTURE) {
+                self.load_future(&name, clean_shutdown, now)?;
+                continue;
+            }
             let Some(partition) = partition_of(&name) else { continue };
             let recovery = Recovery {
                 clean_shutdown,
@@ -105,6 +112,22 @@ impl LogDir {
                 }
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    /// A copy that was under way. One that makes no sense is begun anew.
+    fn load_future(&mut self, name: &str, clean_shutdown: bool, now: Now) -> Result<(), LogError> {
+        let Some(partition) = future_of(name) else { return Ok(()) };
+        let path = self.root.join(name);
+        let recovery = Recovery { clean_shutdown, ..Recovery::UNKNOWN };
+        let disk = Arc::clone(&self.disk);
+        match Log::open(disk, path.clone(), partition.clone(), None, LogConfig::default(), recovery, now) {
+            Ok(log) => drop(self.futures.insert(partition, log)),
+            Err(LogError::Corrupt { .. } | LogError::Batch(_)) => {
+                self.disk.remove_dir_all(&path).map_err(LogError::io(&path))?;
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -195,17 +218,28 @@ impl LogDir {
     pub fn delete_log(&mut self, name: &TopicPartition, now: Now) -> Result<bool, LogError> {
         let Some(log) = self.logs.remove(name) else { return Ok(false) };
         self.high_watermarks.remove(name);
+        self.doom(log, now)?;
+        Ok(true)
+    }
+
+    /// 32 hexadecimal digits that no directory here has.
+    pub(super) fn unique(&mut self, name: &TopicPartition, now: Now) -> String {
+        self.deletions += 1;
+        let source = (&self.properties.directory_id.0, name.to_string(), self.deletions, now.wall_ms, now.mono);
+        id_from(&source).0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Renames a log's directory, to be removed later.
+    pub(super) fn doom(&mut self, log: Log, now: Now) -> Result<(), LogError> {
+        let name = log.topic_partition().clone();
         let (from, delay) = (log.dir().to_owned(), log.config().file_delete_delay());
         drop(log);
-        self.deletions += 1;
-        let unique = id_from(&(&self.properties.directory_id.0, &from, self.deletions, now.wall_ms, now.mono));
-        let hex: String = unique.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        let suffix = format!("-{}.{hex}-delete", name.partition);
+        let suffix = format!("-{}.{}-delete", name.partition, self.unique(&name, now));
         let topic: &str = &name.topic[..name.topic.floor_char_boundary(MAX_NAME_BYTES - suffix.len())];
         let to = self.root.join(format!("{topic}{suffix}"));
         self.disk.rename(&from, &to).and_then(|()| self.disk.sync_dir(&self.root)).map_err(LogError::io(&from))?;
         self.doomed.push((now.mono + delay, to));
-        Ok(true)
+        Ok(())
     }
 
     /// Removes what was given up `file.delete.delay.ms` ago.
@@ -247,13 +281,14 @@ impl LogDir {
     /// If a log cannot be closed there is no marker, so that the next start recovers.
     pub fn shutdown_clean(&mut self, now: Now, broker_epoch: i64) -> Result<(), LogError> {
         let mut failure = None;
-        for log in self.logs.values_mut() {
+        for log in self.logs.values_mut().chain(self.futures.values_mut()) {
             if let Err(error) = log.close_now(now) {
                 failure.get_or_insert(error);
             }
         }
         self.write_checkpoints(&BTreeMap::new())?;
         self.logs.clear();
+        self.futures.clear();
         if let Some(error) = failure {
             return Err(error);
         }
@@ -263,7 +298,7 @@ impl LogDir {
 }
 
 /// `orders-3`; not `orders-3.<id>-delete`, `-future` or `-stray`, and not the metadata log.
-fn partition_of(name: &str) -> Option<TopicPartition> {
+pub(super) fn partition_of(name: &str) -> Option<TopicPartition> {
     let (topic, partition) = name.rsplit_once('-')?;
     let digits = !partition.is_empty() && partition.bytes().all(|byte| byte.is_ascii_digit());
     let partition = partition.parse().ok().filter(|_| digits)?;

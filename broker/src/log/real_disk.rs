@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, Space};
 
 /// File descriptors that one disk keeps open at most, unless told otherwise. Six nodes stay below the usual limit of 1024.
 const DEFAULT_MAX_OPEN_FILES: usize = 96;
@@ -159,6 +159,22 @@ impl Disk for RealDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.shared.change(|| sync_dir(dir))
     }
+
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        space(dir)
+    }
+}
+
+#[cfg(unix)]
+fn space(dir: &Path) -> io::Result<Space> {
+    let volume = rustix::fs::statvfs(dir)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+    Ok(Space { total_bytes: bytes(volume.f_blocks), usable_bytes: bytes(volume.f_bavail) })
+}
+
+#[cfg(not(unix))]
+fn space(_dir: &Path) -> io::Result<Space> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(unix)]
