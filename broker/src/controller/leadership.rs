@@ -46,33 +46,46 @@ impl Standing {
 impl ControllerState {
     /// Adds what becomes of all partitions that `standing` concerns.
     pub(super) fn update_partitions(&self, standing: Standing, cause: &str, changes: &mut Changes) {
-        let leaver = standing.leaver();
         for topic in self.image.topics.values() {
             let mut config = None;
             for (index, partition) in topic.partitions.iter().enumerate() {
-                if !standing.concerns(partition) {
-                    continue;
-                }
-                let acceptable = |id: NodeId| {
-                    Some(id) != leaver
-                        && (standing == Standing::Returns(id) || self.is_active(id))
-                        && self.has_online_directory(id, partition)
-                };
-                let config = config.get_or_insert_with(|| self.topic_config(&topic.name));
-                let change = PartitionChange {
-                    acceptable: &acceptable,
-                    target_isr: without(&partition.isr, leaver),
-                    unclean_shutdown: match standing {
-                        Standing::LeavesUncleanly(id) => Some(id),
-                        _ => None,
-                    },
-                    ..self.change_of(topic, index, partition, config, &acceptable)
-                };
-                if let Some(changed) = change.build() {
-                    tell(topic, index, partition, &changed, cause, &mut changes.events);
-                    changes.push(changed.record);
+                if standing.concerns(partition) {
+                    let config = config.get_or_insert_with(|| self.topic_config(&topic.name));
+                    self.update_partition(standing, topic, index, config, cause, changes);
                 }
             }
+        }
+    }
+
+    /// Adds what becomes of one partition.
+    pub(super) fn update_partition(
+        &self,
+        standing: Standing,
+        topic: &TopicImage,
+        index: usize,
+        config: &TopicConfig,
+        cause: &str,
+        changes: &mut Changes,
+    ) {
+        let Some(partition) = topic.partitions.get(index) else { return };
+        let leaver = standing.leaver();
+        let acceptable = |id: NodeId| {
+            Some(id) != leaver
+                && (standing == Standing::Returns(id) || self.is_active(id))
+                && self.has_online_directory(id, partition)
+        };
+        let change = PartitionChange {
+            acceptable: &acceptable,
+            target_isr: without(&partition.isr, leaver),
+            unclean_shutdown: match standing {
+                Standing::LeavesUncleanly(id) => Some(id),
+                _ => None,
+            },
+            ..self.change_of(topic, index, partition, config, &acceptable)
+        };
+        if let Some(changed) = change.build() {
+            tell(topic, index, partition, &changed, cause, &mut changes.events);
+            changes.push(changed.record);
         }
     }
 

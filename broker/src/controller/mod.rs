@@ -9,6 +9,7 @@
 
 mod alter_configs;
 mod alter_partition;
+mod assign_directories;
 mod balance;
 mod bootstrap;
 mod create_partitions;

@@ -92,6 +92,8 @@ pub struct ReplicaReport {
     pub last_stable_offset: i64,
     /// Bytes of its segments.
     pub size_bytes: u64,
+    /// Log directory that holds it.
+    pub log_dir: Arc<str>,
 }
 
 /// Traffic of one broker since it started.

@@ -215,6 +215,9 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
             }
         }
         shell.flush();
+        if let Some(reason) = shell.broker.borrow().failure() {
+            return Exit::Failed(format!("broker {node_id} halts: {reason}"));
+        }
         if shell.broker.borrow().takes_part()
             && let Some(listener) = listener.take()
         {

@@ -29,6 +29,9 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
         Ask::AlterPartition(request) => {
             state.alter_partition(request).map(|data| Answer::AlterPartition(Box::new(data)))
         }
+        Ask::AssignReplicasToDirs(request) => {
+            state.assign_directories(request).map(|data| Answer::AssignReplicasToDirs(Box::new(data)))
+        }
         Ask::AllocateProducerIds(request) => {
             state.allocate_producer_ids(request).map(|data| Answer::AllocateProducerIds(Box::new(data)))
         }

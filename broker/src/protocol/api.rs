@@ -140,10 +140,13 @@ apis! {
     ApiVersions = 18, 0..=4, flexible 3, ApiVersionsRequestData, ApiVersionsResponseData;
     CreateTopics = 19, 2..=7, flexible 5, CreateTopicsRequestData, CreateTopicsResponseData;
     DeleteTopics = 20, 1..=6, flexible 4, DeleteTopicsRequestData, DeleteTopicsResponseData;
+    DeleteRecords = 21, 0..=2, flexible 2, DeleteRecordsRequestData, DeleteRecordsResponseData;
     InitProducerId = 22, 0..=6, flexible 2, InitProducerIdRequestData, InitProducerIdResponseData;
     OffsetForLeaderEpoch = 23, 2..=4, flexible 4, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData;
     DescribeConfigs = 32, 1..=4, flexible 4, DescribeConfigsRequestData, DescribeConfigsResponseData;
     AlterConfigs = 33, 0..=2, flexible 2, AlterConfigsRequestData, AlterConfigsResponseData;
+    AlterReplicaLogDirs = 34, 1..=2, flexible 2, AlterReplicaLogDirsRequestData, AlterReplicaLogDirsResponseData;
+    DescribeLogDirs = 35, 1..=5, flexible 2, DescribeLogDirsRequestData, DescribeLogDirsResponseData;
     CreatePartitions = 37, 0..=3, flexible 2, CreatePartitionsRequestData, CreatePartitionsResponseData;
     DeleteGroups = 42, 0..=2, flexible 2, DeleteGroupsRequestData, DeleteGroupsResponseData;
     ElectLeaders = 43, 0..=2, flexible 2, ElectLeadersRequestData, ElectLeadersResponseData;
@@ -235,10 +238,13 @@ mod tests {
             (18, 0, 4),
             (19, 2, 7),
             (20, 1, 6),
+            (21, 0, 2),
             (22, 0, 6),
             (23, 2, 4),
             (32, 1, 4),
             (33, 0, 2),
+            (34, 1, 2),
+            (35, 1, 5),
             (37, 0, 3),
             (42, 0, 2),
             (43, 0, 2),

@@ -29,7 +29,7 @@ fn truncation_offset(log: &Log, leader_epoch: i32, leader_end: i64) -> i64 {
 }
 
 /// Appends what the leader sent. An empty log may have been told to begin in the middle of a batch: then it begins with that batch.
-fn append(log: &mut Log, now: Now, records: &[u8]) -> Result<(), LogError> {
+pub(super) fn append(log: &mut Log, now: Now, records: &[u8]) -> Result<(), LogError> {
     let result = log.append_as_follower(now, records).map(|_| ());
     let Err(LogError::UnexpectedAppendOffset { first_offset, last_offset, log_end_offset }) = result else {
         return result;
@@ -114,14 +114,16 @@ impl ReplicaManager {
         let mut changed = new_end != log_end;
         changed |= partition.learn_high_watermark(data.high_watermark, new_end);
         let start = data.log_start_offset;
-        if start > log.log_start_offset() && start <= partition.high_watermark() {
+        let start_moved = start > log.log_start_offset() && start <= partition.high_watermark();
+        if start_moved {
             if let Err(error) = log.set_log_start_offset(start) {
-                self.fail_log(&id, error.to_string());
+                self.fail_log(&id, &error);
                 return;
             }
             changed = true;
         }
-        if new_end != log_end {
+        // Who deletes records waits to hear that this log begins later too.
+        if new_end != log_end || start_moved {
             self.moved(leader, id);
         }
         if changed {
@@ -138,7 +140,7 @@ impl ReplicaManager {
     /// A disk error takes the partition offline; records that do not fit are fetched again.
     fn follow_failed(&mut self, now: Now, leader: NodeId, id: TopicIdPartition, error: &LogError) {
         if error.is_storage_failure() {
-            self.fail_log(&id, error.to_string());
+            self.fail_log(&id, error);
             return;
         }
         let name = self.partitions.get(&id).map(|partition| partition.name().to_string()).unwrap_or_default();
@@ -156,9 +158,11 @@ impl ReplicaManager {
         let from_offset = log.log_end_offset();
         let to_offset = truncation_offset(log, epoch, end);
         if let Err(error) = log.truncate_to(to_offset) {
-            self.fail_log(&id, error.to_string());
+            self.fail_log(&id, &error);
             return;
         }
+        self.cut_copy(&id, |future| future.truncate_to(to_offset).map(|_| ()));
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.high_watermark = partition.high_watermark.min(to_offset);
         if to_offset < from_offset {
             let cause = format!("broker {leader} ends epoch {epoch} at offset {end}");
@@ -182,9 +186,11 @@ impl ReplicaManager {
             return;
         }
         if let Err(error) = log.truncate_fully_and_start_at(leader_start) {
-            self.fail_log(&id, error.to_string());
+            self.fail_log(&id, &error);
             return;
         }
+        self.cut_copy(&id, |future| future.truncate_fully_and_start_at(leader_start));
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.high_watermark = leader_start;
         let cause = format!("broker {leader} has nothing before offset {leader_start}");
         let name = partition.name().clone();

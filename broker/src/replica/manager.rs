@@ -4,31 +4,60 @@
 //! Source: `kafka.server.ReplicaManager`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::alter::AlterQueue;
+use super::assign::Assignments;
+use super::dirs::LogDirs;
+use super::failure::told_offline;
 use super::fetcher::{FetchLimits, FetchPosition, Fetcher};
 use super::isr::Brokers;
 use super::leader::LeaderView;
-use super::partition::{Partition, Role};
+use super::partition::Partition;
 use super::peer::PeerSession;
+use super::relocate::Moves;
 use crate::log::disk::Disk;
-use crate::log::{Log, LogDir, LogError};
+use crate::log::{Log, LogError};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, ReplicaReport};
-use crate::protocol::messages::{AlterPartitionRequestData, FetchRequestData, FetchResponseData};
-use crate::types::{NodeId, Now, TopicIdPartition, TopicPartition};
+use crate::protocol::messages::{
+    AlterPartitionRequestData, AssignReplicasToDirsRequestData, FetchRequestData, FetchResponseData,
+};
+use crate::types::{Id, NodeId, Now, TopicIdPartition, TopicPartition};
 
-/// The log directory could not be opened.
+/// The log directories could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaManagerError {
     /// None is configured.
     #[error("broker {0} has no log directory")]
     NoLogDir(NodeId),
-    /// The directory does not open.
+    /// A directory does not open.
     #[error("the log directory does not open: {0}")]
     Log(#[from] LogError),
+    /// The first directory, which has the metadata log, failed.
+    #[error("the metadata log directory {path} failed; mend it and start the broker again: {cause}", path = path.display())]
+    MetadataDir {
+        /// Which.
+        path: PathBuf,
+        /// What the disk said.
+        cause: String,
+    },
+    /// A replica lies in two directories.
+    #[error(
+        "duplicate log directories for {partition} are found in both {first} and {second}; a log directory may have failed while the \
+         replica moved: delete one of the two by hand",
+        first = first.display(), second = second.display()
+    )]
+    DuplicateLog {
+        /// Whose.
+        partition: TopicPartition,
+        /// One.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
 }
 
 /// What a broker's replicas want sent to other nodes.
@@ -49,6 +78,14 @@ pub enum Output {
         id: u64,
         /// The request.
         request: Box<AlterPartitionRequestData>,
+    },
+    /// Tell the active controller which directories hold replicas. The answer goes to [`ReplicaManager::on_assign_response`] with the same
+    /// `id`.
+    AssignReplicasToDirs {
+        /// Names the request.
+        id: u64,
+        /// The request.
+        request: Box<AssignReplicasToDirsRequestData>,
     },
     /// Answer a follower's request that came by [`ReplicaManager::on_peer_fetch`].
     FetchReply {
@@ -86,6 +123,8 @@ pub(super) struct Settings {
     pub checkpoint_interval: Duration,
     pub retention_interval: Duration,
     pub isr_check_interval: Duration,
+    /// `replica.alter.log.dirs.io.max.bytes.per.second`, set while the cluster runs only.
+    pub move_bytes_per_s: u64,
 }
 
 impl Settings {
@@ -111,6 +150,7 @@ impl Settings {
             checkpoint_interval: ms("replica.high.watermark.checkpoint.interval.ms").max(Duration::from_millis(1)),
             retention_interval: ms("log.retention.check.interval.ms").max(Duration::from_millis(1)),
             isr_check_interval: (lag_time_max / 2).clamp(Duration::from_millis(1), Duration::from_millis(500)),
+            move_bytes_per_s: u64::MAX,
         }
     }
 }
@@ -120,12 +160,18 @@ pub struct ReplicaManager {
     pub(super) me: NodeId,
     pub(super) config: NodeConfig,
     pub(super) settings: Settings,
-    pub(super) dir: LogDir,
+    pub(super) dir: LogDirs,
     pub(super) brokers: Brokers,
     pub(super) broker_epoch: i64,
     pub(super) loaded: bool,
     pub(super) partitions: BTreeMap<TopicIdPartition, Partition>,
     pub(super) alter: AlterQueue,
+    pub(super) assignments: Assignments,
+    pub(super) moves: Moves,
+    /// When each directory failed, on the monotonic clock.
+    pub(super) failed_at: BTreeMap<Id, Duration>,
+    pub(super) halted: Option<String>,
+    pub(super) last_tick: Duration,
     pub(super) fetchers: BTreeMap<NodeId, Fetcher>,
     pub(super) peers: BTreeMap<NodeId, PeerSession>,
     pub(super) replies: Vec<Output>,
@@ -142,11 +188,13 @@ pub struct ReplicaManager {
 }
 
 impl ReplicaManager {
-    /// Opens the log directory and recovers what is in it. No replica has a role until the image is known.
+    /// Opens the log directories and recovers what is in them. No replica has a role until the image is known.
     pub fn open(config: &NodeConfig, disk: Arc<dyn Disk>, now: Now) -> Result<ReplicaManager, ReplicaManagerError> {
-        let root = config.log_dirs.first().ok_or(ReplicaManagerError::NoLogDir(config.node_id))?;
-        let dir = LogDir::open(disk, root.clone(), config.node_id, &config.cluster_id, now)?;
+        let dir = LogDirs::open(disk, config, now)?;
         let settings = Settings::of(config);
+        let offline = dir.all().filter_map(|(path, state)| Some((path, state.err()?)));
+        let told = offline.map(|(path, cause)| Event::Error { message: told_offline(path, cause) });
+        let events = told.collect();
         Ok(ReplicaManager {
             me: config.node_id,
             config: config.clone(),
@@ -157,11 +205,16 @@ impl ReplicaManager {
             loaded: false,
             partitions: BTreeMap::new(),
             alter: AlterQueue::default(),
+            assignments: Assignments::default(),
+            moves: Moves::default(),
+            failed_at: BTreeMap::new(),
+            halted: None,
+            last_tick: now.mono,
             fetchers: BTreeMap::new(),
             peers: BTreeMap::new(),
             replies: Vec::new(),
             counters: ReplicationCounters::default(),
-            events: Vec::new(),
+            events,
             last_id: 0,
             changes: BTreeSet::new(),
             peer_changes: BTreeSet::new(),
@@ -173,8 +226,8 @@ impl ReplicaManager {
         })
     }
 
-    /// The log directory.
-    pub fn log_dir(&self) -> &LogDir {
+    /// The log directories.
+    pub fn log_dirs(&self) -> &LogDirs {
         &self.dir
     }
 
@@ -229,20 +282,6 @@ impl ReplicaManager {
         }
     }
 
-    /// The disk failed under a partition: it goes offline, the broker goes on.
-    pub(super) fn fail_log(&mut self, id: &TopicIdPartition, cause: String) {
-        let Some(partition) = self.partitions.get_mut(id) else { return };
-        if partition.is_offline() {
-            return;
-        }
-        let message = format!("the log of {} failed and the partition is offline: {cause}", partition.name());
-        partition.role = Role::Offline { cause };
-        self.events.push(Event::Error { message });
-        self.stop_fetching(id);
-        self.alter.cancel(id);
-        self.touch(*id);
-    }
-
     pub(super) fn stop_fetching(&mut self, id: &TopicIdPartition) {
         for fetcher in self.fetchers.values_mut() {
             fetcher.remove(id);
@@ -251,6 +290,7 @@ impl ReplicaManager {
 
     /// Timers: lost requests, back-offs, long polls, ISR by lag, checkpoints, retention.
     pub fn on_tick(&mut self, now: Now) {
+        self.last_tick = now.mono;
         self.alter.on_tick(now.mono);
         for fetcher in self.fetchers.values_mut() {
             fetcher.on_tick(now.mono, self.settings.back_off);
@@ -268,6 +308,8 @@ impl ReplicaManager {
             self.next_retention = now.mono + self.settings.retention_interval;
             self.apply_retention(now);
         }
+        self.assignments.on_tick(now.mono);
+        self.copy_slice(now);
         self.answer_peers(now);
     }
 
@@ -276,7 +318,8 @@ impl ReplicaManager {
         let fixed = [self.next_isr_check, self.next_checkpoint, self.next_retention];
         let fetchers = self.fetchers.values().filter_map(Fetcher::next_deadline);
         let polls = self.peers.values().filter_map(|session| session.waiting.map(|waiting| waiting.deadline));
-        let soonest = fixed.into_iter().chain(fetchers).chain(polls).chain(self.alter.next_deadline()).min();
+        let queues = [self.alter.next_deadline(), self.assignments.next_deadline(), self.moves.next_deadline()];
+        let soonest = fixed.into_iter().chain(fetchers).chain(polls).chain(queues.into_iter().flatten()).min();
         soonest.unwrap_or(self.next_isr_check)
     }
 
@@ -307,6 +350,11 @@ impl ReplicaManager {
         if let Some(request) = self.alter.take_request(now.mono, id, timeout, self.me, self.broker_epoch) {
             self.last_id = id;
             outputs.push(Output::AlterPartition { id, request: Box::new(request) });
+        }
+        let id = self.last_id + 1;
+        if let Some(request) = self.assignments.take_request(now.mono, id, timeout, self.me, self.broker_epoch) {
+            self.last_id = id;
+            outputs.push(Output::AssignReplicasToDirs { id, request: Box::new(request) });
         }
         outputs
     }
@@ -344,6 +392,7 @@ impl ReplicaManager {
             high_watermark: partition.high_watermark(),
             last_stable_offset: log.last_stable_offset(partition.high_watermark()),
             size_bytes: log.size_bytes(),
+            log_dir: log.dir().parent().map(|root| root.to_string_lossy().into()).unwrap_or_default(),
         })
     }
 
@@ -352,13 +401,13 @@ impl ReplicaManager {
         let failed = self.dir.logs_mut().filter(|log| log.offline().is_none()).filter_map(|log| {
             let error = log.flush_if_due(now).err()?;
             let id = TopicIdPartition { topic_id: log.topic_id()?, partition: log.topic_partition().partition };
-            Some((id, error.to_string()))
+            Some((id, error))
         });
-        for (id, cause) in failed.collect::<Vec<_>>() {
-            self.fail_log(&id, cause);
+        for (id, error) in failed.collect::<Vec<_>>() {
+            self.fail_log(&id, &error);
         }
         if let Err(error) = self.dir.delete_due(now) {
-            self.events.push(Event::Error { message: format!("a deleted log could not be removed: {error}") });
+            self.disk_failed(&error);
         }
     }
 
@@ -372,7 +421,7 @@ impl ReplicaManager {
             match log.apply_retention(now, partition.high_watermark()) {
                 Ok(0) => {}
                 Ok(_) => self.touch(id),
-                Err(error) => self.fail_log(&id, error.to_string()),
+                Err(error) => self.fail_log(&id, &error),
             }
         }
     }
@@ -382,7 +431,7 @@ impl ReplicaManager {
         self.next_checkpoint = now.mono + self.settings.checkpoint_interval;
         let high_watermarks = self.high_watermarks();
         if let Err(error) = self.dir.write_checkpoints(&high_watermarks) {
-            self.events.push(Event::Error { message: format!("the checkpoints could not be written: {error}") });
+            self.disk_failed(&error);
         }
     }
 

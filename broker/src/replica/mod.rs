@@ -5,6 +5,12 @@
 //! Kafka's own Fetch and AlterPartition messages.
 
 mod alter;
+mod assign;
+mod delete_records;
+mod dirs;
+#[cfg(test)]
+mod dirs_tests;
+mod failure;
 mod fetcher;
 mod follow;
 mod isr;
@@ -14,6 +20,7 @@ mod partition;
 mod peer;
 mod propose;
 mod read;
+mod relocate;
 mod serve;
 #[cfg(test)]
 mod sim;
@@ -25,6 +32,7 @@ mod sim_controller;
 mod tests;
 mod transition;
 
+pub use dirs::LogDirs;
 pub use isr::{BrokerStanding, Brokers};
 pub use manager::{Output, ReplicaManager, ReplicaManagerError, ReplicationCounters};
 pub use partition::{Partition, Role};

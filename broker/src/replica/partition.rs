@@ -9,7 +9,7 @@ use super::isr::{Isr, Proposal};
 use super::leader::{Leader, LeaderView};
 use crate::metadata::image::PartitionImage;
 use crate::protocol::ErrorCode;
-use crate::types::{NO_NODE, NodeId, TopicIdPartition, TopicPartition};
+use crate::types::{Id, NO_NODE, NodeId, TopicIdPartition, TopicPartition};
 
 /// What this broker is for a partition.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub enum Role {
     Leader(Leader),
     /// It follows, or waits for a leader to follow.
     Follower,
-    /// Its log failed; the partition answers KAFKA_STORAGE_ERROR until the broker is restarted.
+    /// Its log, or the directory of its log, failed; the partition answers KAFKA_STORAGE_ERROR until the broker is restarted.
     Offline {
         /// What the disk said.
         cause: String,
@@ -36,6 +36,8 @@ pub struct Partition {
     pub(super) partition_epoch: i32,
     pub(super) replicas: Vec<NodeId>,
     pub(super) high_watermark: i64,
+    /// Id of the log directory that holds it, or held it until it failed.
+    pub(super) directory: Option<Id>,
     pub(super) min_insync_replicas: usize,
 }
 
@@ -56,6 +58,7 @@ impl Partition {
             partition_epoch: -1,
             replicas: Vec::new(),
             high_watermark,
+            directory: None,
             min_insync_replicas,
         }
     }

@@ -196,7 +196,7 @@ impl ReplicaManager {
 
     fn append_failed(&mut self, id: &TopicIdPartition, error: &LogError) -> AppendError {
         if error.is_storage_failure() {
-            self.fail_log(id, error.to_string());
+            self.fail_log(id, error);
             return ErrorCode::KafkaStorageError.into();
         }
         let code = ErrorCode::from(error);
@@ -240,7 +240,7 @@ impl ReplicaManager {
             Ok(read) => result.records = read.records,
             Err(LogError::OffsetOutOfRange { .. }) => return Err(ErrorCode::OffsetOutOfRange),
             Err(error) => {
-                self.fail_log(id, error.to_string());
+                self.fail_log(id, &error);
                 return Err(ErrorCode::KafkaStorageError);
             }
         }
@@ -306,7 +306,7 @@ impl ReplicaManager {
             Ok(_) if unsettled => Err(ErrorCode::OffsetNotAvailable),
             Ok(_) => Ok(OffsetFound::NONE),
             Err(error) => {
-                self.fail_log(id, error.to_string());
+                self.fail_log(id, &error);
                 Err(ErrorCode::KafkaStorageError)
             }
         }

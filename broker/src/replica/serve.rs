@@ -116,9 +116,14 @@ impl ReplicaManager {
             return;
         };
         let moved = follower.log_end_offset != offset;
+        let start_moved = follower.log_start_offset != log_start;
         follower.fetched(now.mono, offset, log_start, log_end, broker_epoch);
         follower.in_session = true;
         self.maybe_expand(id, from);
+        if start_moved {
+            // Who deletes records waits for the low watermark.
+            self.touch(*id);
+        }
         if moved {
             self.advance(id, now.mono);
         }
@@ -240,7 +245,7 @@ impl ReplicaManager {
             Ok(read) => data.records = Some(read.records),
             Err(error) => {
                 data.error_code = ErrorCode::KafkaStorageError.code();
-                self.fail_log(id, error.to_string());
+                self.fail_log(id, &error);
             }
         }
         data

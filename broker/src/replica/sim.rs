@@ -273,6 +273,8 @@ impl Sim {
                 Output::AlterPartition { id, request } => {
                     self.send(node, CONTROLLER, None, Message::Alter(id, request))
                 }
+                // The small controller names no directories.
+                Output::AssignReplicasToDirs { .. } => {}
                 Output::FetchReply { to, correlation, response } => {
                     let generation = correlation & 0xffff;
                     self.send(node, to, Some(generation), Message::FetchReply(correlation >> 16, response));

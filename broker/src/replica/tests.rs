@@ -140,6 +140,8 @@ impl Trio {
                     follower.on_fetch_response(now, node, correlation, Ok(*response));
                 }
             }
+            // The small controller names no directories.
+            Output::AssignReplicasToDirs { .. } => {}
             Output::AlterPartition { id, request } => {
                 let response = self.controller.alter_partition(&request);
                 self.managers.get_mut(&node).unwrap().on_alter_partition_response(now, id, Ok(response));
@@ -330,7 +332,7 @@ fn a_follower_behind_the_leaders_start_begins_anew() {
 }
 
 #[test]
-fn a_failed_disk_takes_the_partition_offline_and_not_the_broker() {
+fn a_failed_disk_takes_the_only_directory_offline_and_the_broker_halts() {
     let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);
     trio.append(1, 1, -1).unwrap();
     trio.settle();
@@ -338,6 +340,7 @@ fn a_failed_disk_takes_the_partition_offline_and_not_the_broker() {
     assert_eq!(trio.append(1, 1, 1), Err(ErrorCode::KafkaStorageError));
     assert!(matches!(trio.at(1).partition(&id(1)).unwrap().role(), Role::Offline { .. }));
     assert_eq!(trio.at(1).offline().count(), 1);
+    assert!(trio.at(1).halted().is_some_and(|reason| reason.starts_with("the metadata log directory /data failed")));
     assert_eq!(trio.append(1, 1, -1), Err(ErrorCode::KafkaStorageError));
     trio.pass(ms(500));
     assert_eq!(trio.log_end(2), 1);
@@ -368,7 +371,7 @@ fn logs_that_were_deleted_while_a_broker_was_away_are_strays() {
     trio.controller.create_topic("t", topic(2), &[vec![3, 1]]);
     trio.start(3);
     assert_eq!(trio.at(3).log(&id(2)).unwrap().log_end_offset(), 0);
-    assert_eq!(trio.at(3).log_dir().logs().count(), 1);
+    assert_eq!(trio.at(3).log_dirs().logs().count(), 1);
 }
 
 #[test]
@@ -495,7 +498,7 @@ fn replicas_survive_a_clean_stop_and_tell_the_epoch_they_stopped_in() {
     let disk = Arc::new(trio.disks[&2].clone());
     let manager = ReplicaManager::open(&config(2), disk, now).unwrap();
     assert_eq!(manager.previous_broker_epoch(), epoch);
-    assert_eq!(manager.log_dir().logs().next().unwrap().log_end_offset(), 3);
+    assert_eq!(manager.log_dirs().logs().next().unwrap().log_end_offset(), 3);
 }
 
 #[test]

@@ -9,13 +9,14 @@ use super::fetcher::Fetcher;
 use super::isr::Brokers;
 use super::manager::ReplicaManager;
 use super::partition::{Partition, Role};
-use crate::log::{LogConfig, LogError};
+use super::relocate::Move;
+use crate::log::{Log, LogConfig, LogError};
 use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC, TopicConfig};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{Image, PartitionImage};
-use crate::metadata::report::Event;
+use crate::metadata::record::DIRECTORY_UNASSIGNED;
 use crate::records::TimestampType;
-use crate::types::{Id, NO_NODE, Now, TopicIdPartition, TopicPartition};
+use crate::types::{Id, NO_NODE, NodeId, Now, TopicIdPartition, TopicPartition};
 
 impl ReplicaManager {
     /// The controller gave this broker an epoch. Replicas take up their roles once the image holds this registration: what an older image
@@ -56,6 +57,7 @@ impl ReplicaManager {
             return;
         }
         self.loaded = true;
+        self.set_move_rate(image);
         self.delete_strays(now, image);
         for (topic_id, topic) in &image.topics {
             for partition in 0..topic.partitions.len() {
@@ -84,7 +86,7 @@ impl ReplicaManager {
 
     fn delete_log(&mut self, now: Now, name: &TopicPartition) {
         if let Err(error) = self.dir.delete_log(name, now) {
-            self.events.push(Event::Error { message: format!("the log of {name} could not be deleted: {error}") });
+            self.disk_failed(&error);
         }
     }
 
@@ -93,6 +95,8 @@ impl ReplicaManager {
         let Some(partition) = self.partitions.remove(id) else { return };
         self.stop_fetching(id);
         self.alter.cancel(id);
+        self.assignments.forget(id);
+        self.moves.end(id);
         self.delete_log(now, partition.name());
         self.removed.push(partition.name().clone());
         self.touch(*id);
@@ -107,17 +111,38 @@ impl ReplicaManager {
             return;
         };
         let name = TopicPartition { topic: topic.name.clone(), partition: id.partition };
-        if let Err(error) = self.host(now, image, id, name) {
-            self.fail_log(&id, error.to_string());
+        let assigned = assigned_directory(self.me, state);
+        if let Err(error) = self.host(now, image, id, name, assigned.unwrap_or(DIRECTORY_UNASSIGNED)) {
+            self.fail_log(&id, &error);
         }
+        self.settle_directory(id, assigned);
         let news = self.partitions.get(&id).is_some_and(|here| !here.is_offline() && here.is_news(state));
         if news {
             self.assume_role(now, id, state);
         }
     }
 
+    /// Tells the controller where the replica lies, if it believes otherwise. While the replica moves, the move does.
+    fn settle_directory(&mut self, id: TopicIdPartition, assigned: Option<Id>) {
+        let Some(here) = self.partitions.get(&id).and_then(|partition| partition.directory) else { return };
+        if self.moves.get(&id).is_some_and(|state| state != Move::Copying) {
+            return;
+        }
+        match assigned {
+            Some(assigned) if assigned != here => self.assignments.want(id, here),
+            _ => self.assignments.forget(&id),
+        }
+    }
+
     /// Sees to it that the replica is known and has a log.
-    fn host(&mut self, now: Now, image: &Image, id: TopicIdPartition, name: TopicPartition) -> Result<(), LogError> {
+    fn host(
+        &mut self,
+        now: Now,
+        image: &Image,
+        id: TopicIdPartition,
+        name: TopicPartition,
+        assigned: Id,
+    ) -> Result<(), LogError> {
         if self.partitions.contains_key(&id) {
             return Ok(());
         }
@@ -125,19 +150,40 @@ impl ReplicaManager {
         let min_isr = usize::try_from(config.min_insync_replicas).unwrap_or(1);
         self.partitions.insert(id, Partition::new(id, name.clone(), 0, min_isr));
         let log_config = log_config(&config, &self.config);
-        let created = self.dir.create_log(name.clone(), id.topic_id, log_config.clone(), now).map(|_| ());
+        self.recover_abandoned(now, &name, assigned)?;
+        if self.dir.log(&name).is_none() && !self.dir.may_create(assigned) {
+            return Err(LogError::Offline("its log directory is offline".into()));
+        }
+        let created = self.dir.create_log(name.clone(), id.topic_id, log_config.clone(), assigned, now).map(|_| ());
         if let Err(LogError::InconsistentTopicId { .. }) = created {
             // The log of a topic of that name that was deleted while this broker was away.
             self.dir.delete_log(&name, now)?;
-            self.dir.create_log(name.clone(), id.topic_id, log_config, now)?;
+            self.dir.create_log(name.clone(), id.topic_id, log_config, assigned, now)?;
         } else {
             created?;
+        }
+        let directory = self.dir.index_of(&name).and_then(|index| self.dir.id_of(index));
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.directory = directory;
+        }
+        if self.dir.future(&name).is_some() {
+            self.moves.begin(id, now.mono);
         }
         let checkpointed = self.dir.high_watermark(&name).unwrap_or(0);
         if let (Some(partition), Some(log)) = (self.partitions.get_mut(&id), self.dir.log(&name)) {
             partition.high_watermark = checkpointed.max(log.log_start_offset()).min(log.log_end_offset());
         }
         Ok(())
+    }
+
+    /// A copy whose directory the controller was told of already, and whose original is gone with its directory, is the replica.
+    fn recover_abandoned(&mut self, now: Now, name: &TopicPartition, assigned: Id) -> Result<(), LogError> {
+        let Some(future) = self.dir.future_index(name) else { return Ok(()) };
+        if self.dir.log(name).is_some() || self.dir.id_of(future) != Some(assigned) {
+            return Ok(());
+        }
+        let start = self.dir.future(name).map_or(0, Log::log_start_offset);
+        self.dir.promote_future(name, start, now)
     }
 
     fn assume_role(&mut self, now: Now, id: TopicIdPartition, state: &PartitionImage) {
@@ -155,7 +201,7 @@ impl ReplicaManager {
         let Some(log) = self.dir.log_mut(partition.name()) else { return };
         let log_end = log.log_end_offset();
         if let Err(error) = log.assign_epoch_start(state.leader_epoch, log_end) {
-            self.fail_log(&id, error.to_string());
+            self.fail_log(&id, &error);
             return;
         }
         partition.lead(self.me, state, log_end, now.mono);
@@ -190,6 +236,7 @@ impl ReplicaManager {
             return;
         }
         let mut resolved: BTreeMap<Arc<str>, TopicConfig> = BTreeMap::new();
+        self.set_move_rate(image);
         for partition in self.partitions.values_mut().filter(|partition| touched(partition.name())) {
             let topic = &partition.name().topic;
             let config =
@@ -206,6 +253,12 @@ impl ReplicaManager {
     pub fn offline(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values().filter(|partition| matches!(partition.role, Role::Offline { .. }))
     }
+}
+
+/// The directory in which the controller believes this broker's replica; `None` where it says nothing.
+fn assigned_directory(me: NodeId, state: &PartitionImage) -> Option<Id> {
+    let index = state.replicas.iter().position(|replica| *replica == me)?;
+    state.directories.get(index).copied()
 }
 
 /// What the log reads of a topic's config.

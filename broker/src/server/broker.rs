@@ -31,7 +31,7 @@ use crate::types::{Id, NodeId, Now};
 /// A broker that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// Its log directory does not open.
+    /// Its log directories do not open.
     #[error(transparent)]
     Replicas(#[from] ReplicaManagerError),
     /// Its copy of the metadata log does not open.
@@ -74,13 +74,14 @@ pub struct Broker {
     /// What is to be sent since the node last looked.
     pub out: Outbox,
     pub(super) upkeep: upkeep::Upkeep,
+    failure: Option<String>,
 }
 
 impl Broker {
-    /// Opens the log directory and starts to register.
+    /// Opens the log directories and starts to register.
     ///
     /// # Errors
-    /// The log directory, or the metadata log in it, does not open.
+    /// The log directories, or the metadata log in the first, do not open.
     pub fn open(config: NodeConfig, disk: Arc<dyn Disk>, seed: u64, now: Now) -> Result<Broker, BrokerError> {
         let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
         let incarnation = Id::random(&mut rng);
@@ -105,6 +106,7 @@ impl Broker {
             events,
             out: Outbox::default(),
             upkeep: upkeep::Upkeep::new(now),
+            failure: None,
             config,
         };
         broker.pump(now);
@@ -208,6 +210,16 @@ impl Broker {
         upkeep::poll_lifecycle(self, now);
         forward::send_outputs(self, now);
         self.events.extend(self.replicas.take_events());
+    }
+
+    /// Why it cannot go on, if so: it should halt where it stands, as a process that was killed.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref().or(self.replicas.halted())
+    }
+
+    /// It cannot go on.
+    pub(super) fn fail(&mut self, reason: String) {
+        self.failure.get_or_insert(reason);
     }
 
     /// Whether it is registered, unfenced, and knows so.

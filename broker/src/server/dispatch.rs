@@ -4,11 +4,11 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
-    alter_configs, api_versions, create_partitions, create_topics, delete_groups, delete_topics, describe_cluster,
-    describe_configs, describe_groups, describe_quorum, describe_topic_partitions, elect_leaders, fetch,
-    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
-    list_config_resources, list_groups, list_offsets, metadata, offset_commit, offset_fetch, offset_for_leader_epoch,
-    produce, sync_group, update_features,
+    alter_configs, alter_replica_log_dirs, api_versions, create_partitions, create_topics, delete_groups,
+    delete_records, delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
+    describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources, list_groups,
+    list_offsets, metadata, offset_commit, offset_fetch, offset_for_leader_epoch, produce, sync_group, update_features,
 };
 use crate::protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use crate::protocol::messages::create_topics_response::CreatableTopicResult;
@@ -40,6 +40,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::ApiVersions(r) => api_versions::handle(broker, context, now, r),
         Request::CreateTopics(r) => create_topics::handle(broker, context, now, r),
         Request::DeleteTopics(r) => delete_topics::handle(broker, context, now, r),
+        Request::DeleteRecords(r) => delete_records::handle(broker, context, now, r),
         Request::InitProducerId(r) => init_producer_id::handle(broker, context, now, r),
         Request::OffsetForLeaderEpoch(r) => offset_for_leader_epoch::handle(broker, context, now, r),
         Request::DescribeConfigs(r) => describe_configs::handle(broker, context, now, r),
@@ -48,6 +49,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::ListConfigResources(r) => list_config_resources::handle(broker, context, now, r),
         Request::ElectLeaders(r) => elect_leaders::handle(broker, context, now, r),
         Request::UpdateFeatures(r) => update_features::handle(broker, context, now, r),
+        Request::AlterReplicaLogDirs(r) => alter_replica_log_dirs::handle(broker, context, now, r),
+        Request::DescribeLogDirs(r) => describe_log_dirs::handle(broker, context, now, r),
         Request::CreatePartitions(r) => create_partitions::handle(broker, context, now, r),
         Request::DeleteGroups(r) => delete_groups::handle(broker, context, now, r),
         Request::DescribeQuorum(r) => describe_quorum::handle(broker, context, now, r),

@@ -8,8 +8,7 @@ use super::context::{Handled, RequestContext};
 use super::metadata_follower::FollowerOutput;
 use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
-use super::{dispatch, init_producer_id, offset_for_leader_epoch};
-use crate::metadata::report::Event;
+use super::{dispatch, init_producer_id, offset_for_leader_epoch, upkeep};
 use crate::protocol::ErrorCode;
 use crate::replica;
 use crate::types::{NO_NODE, NodeId, Now};
@@ -88,7 +87,8 @@ pub(super) fn send_outputs(broker: &mut Broker, now: Now) {
                 }
             }
             FollowerOutput::Failed(reason) => {
-                broker.events.push(Event::Error { message: format!("the metadata log failed: {reason}") });
+                // As Kafka: a broker that can no longer keep its metadata halts.
+                broker.fail(format!("the metadata log failed: {reason}"));
             }
         }
     }
@@ -104,6 +104,13 @@ pub(super) fn send_outputs(broker: &mut Broker, now: Now) {
                     send(broker, leader, pending, PeerRequest::AlterPartition(request));
                 }
                 None => broker.replicas.on_alter_partition_response(now, id, Err(())),
+            },
+            replica::Output::AssignReplicasToDirs { id, request } => match broker.active_controller {
+                Some(leader) => {
+                    let pending = forgettable(Purpose::AssignDirectories(id), leader, now);
+                    send(broker, leader, pending, PeerRequest::AssignReplicasToDirs(request));
+                }
+                None => broker.replicas.on_assign_response(now, id, Err(())),
             },
             replica::Output::FetchReply { to, correlation, response } => {
                 let body = PeerResponse::Fetch(response);
@@ -160,6 +167,9 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
         (Purpose::AlterPartition(id), PeerResponse::AlterPartition(response)) => {
             broker.replicas.on_alter_partition_response(now, id, Ok(*response));
         }
+        (Purpose::AssignDirectories(id), PeerResponse::AssignReplicasToDirs(response)) => {
+            broker.replicas.on_assign_response(now, id, Ok(*response));
+        }
         (Purpose::Registration, PeerResponse::BrokerRegistration(response)) => {
             match ErrorCode::from(response.error_code) {
                 ErrorCode::None => {
@@ -170,7 +180,10 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
             }
         }
         (Purpose::Heartbeat, PeerResponse::BrokerHeartbeat(response)) => match ErrorCode::from(response.error_code) {
-            ErrorCode::None => broker.lifecycle.heard(now, response.is_fenced, response.should_shut_down),
+            ErrorCode::None => {
+                broker.lifecycle.heard(now, response.is_fenced, response.should_shut_down);
+                upkeep::heard(broker, now);
+            }
             ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered => {
                 broker.lifecycle.unknown_to_controller(now);
             }
@@ -198,6 +211,7 @@ fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pend
         Purpose::AlterPartition(id) => {
             broker.replicas.on_alter_partition_response(now, id, Err(()));
         }
+        Purpose::AssignDirectories(id) => broker.replicas.on_assign_response(now, id, Err(())),
         Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
         Purpose::Client(_) | Purpose::AlterConfigs(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
             pending.retry_at = Some(now.mono + RETRY);
@@ -224,7 +238,10 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
             }
             Purpose::ProducerIds => init_producer_id::on_block(broker, now, Err(ErrorCode::RequestTimedOut)),
             Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
-            Purpose::ReplicaFetch(_) | Purpose::AlterPartition(_) | Purpose::AutoCreateTopic => {}
+            Purpose::ReplicaFetch(_)
+            | Purpose::AlterPartition(_)
+            | Purpose::AssignDirectories(_)
+            | Purpose::AutoCreateTopic => {}
         }
     }
     for (correlation, mut pending) in broker.requests.take_retries(now.mono) {

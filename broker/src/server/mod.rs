@@ -4,6 +4,7 @@
 //! what it wants sent lies in an [`context::Outbox`], and time is told to it.
 
 pub mod alter_configs;
+pub mod alter_replica_log_dirs;
 pub mod api_versions;
 pub mod auto_create;
 mod broker;
@@ -15,10 +16,12 @@ mod current_leader;
 #[cfg(test)]
 mod data_tests;
 pub mod delete_groups;
+pub mod delete_records;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_log_dirs;
 pub mod describe_quorum;
 pub mod describe_topic_partitions;
 mod dispatch;

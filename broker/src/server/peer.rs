@@ -3,7 +3,8 @@
 
 use crate::protocol::messages::{
     AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterConfigsRequestData, AlterConfigsResponseData,
-    AlterPartitionRequestData, AlterPartitionResponseData, BrokerHeartbeatRequestData, BrokerHeartbeatResponseData,
+    AlterPartitionRequestData, AlterPartitionResponseData, AssignReplicasToDirsRequestData,
+    AssignReplicasToDirsResponseData, BrokerHeartbeatRequestData, BrokerHeartbeatResponseData,
     BrokerRegistrationRequestData, BrokerRegistrationResponseData, ControllerRegistrationRequestData,
     ControllerRegistrationResponseData, CreatePartitionsRequestData, CreatePartitionsResponseData,
     CreateTopicsRequestData, CreateTopicsResponseData, DeleteTopicsRequestData, DeleteTopicsResponseData,
@@ -53,6 +54,8 @@ pub enum PeerRequest {
     BrokerHeartbeat(Box<BrokerHeartbeatRequestData>),
     /// A leader proposes an ISR.
     AlterPartition(Box<AlterPartitionRequestData>),
+    /// A broker tells which directories hold its replicas (KIP-858).
+    AssignReplicasToDirs(Box<AssignReplicasToDirsRequestData>),
     /// KIP-730.
     AllocateProducerIds(Box<AllocateProducerIdsRequestData>),
     /// A standby controller makes itself known (KIP-919).
@@ -88,6 +91,8 @@ pub enum PeerResponse {
     BrokerHeartbeat(Box<BrokerHeartbeatResponseData>),
     /// To [`PeerRequest::AlterPartition`].
     AlterPartition(Box<AlterPartitionResponseData>),
+    /// To [`PeerRequest::AssignReplicasToDirs`].
+    AssignReplicasToDirs(Box<AssignReplicasToDirsResponseData>),
     /// To [`PeerRequest::AllocateProducerIds`].
     AllocateProducerIds(Box<AllocateProducerIdsResponseData>),
     /// To [`PeerRequest::ControllerRegistration`].

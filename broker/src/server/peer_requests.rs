@@ -26,6 +26,8 @@ pub enum Purpose {
     Heartbeat,
     /// An ISR proposal of the replica manager's, under its own number.
     AlterPartition(u64),
+    /// Directories of replicas, told by the replica manager under its own number.
+    AssignDirectories(u64),
     /// A fetch of the replica manager's, as a follower, under its own number.
     ReplicaFetch(u64),
     /// A block of producer ids.

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::broker::Broker;
 use super::context::{ConnId, RequestContext};
+use super::delete_records::DelayedDeleteRecords;
 use super::fetch::DelayedFetch;
 use super::produce::DelayedProduce;
-use super::{fetch, produce};
+use super::{delete_records, fetch, produce};
 use crate::protocol::Response;
 use crate::types::{Now, TopicIdPartition};
 
@@ -25,6 +26,8 @@ pub enum Delayed {
     Produce(DelayedProduce),
     /// A long poll.
     Fetch(DelayedFetch),
+    /// Records that are deleted here, and not on all replicas yet.
+    DeleteRecords(DelayedDeleteRecords),
 }
 
 /// Why a request is looked at again.
@@ -162,6 +165,9 @@ fn look_again(broker: &mut Broker, now: Now, number: u64, wake: Wake<'_>) {
         }
         Delayed::Fetch(delayed) => {
             fetch::try_complete(broker, now, &waiting.context, delayed, wake).map(Response::Fetch)
+        }
+        Delayed::DeleteRecords(delayed) => {
+            delete_records::try_complete(broker, delayed, wake).map(Response::DeleteRecords)
         }
     };
     let context = answer.is_some().then(|| waiting.context.clone());

@@ -1,5 +1,6 @@
 //! What a broker does besides serving: following the metadata, registering and heart-beating, reporting.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::metadata::record::{FeatureRange, MetadataRecord};
 use crate::metadata::report::{BrokerReport, Event};
 use crate::protocol::messages::broker_registration_request::{Feature, Listener};
 use crate::protocol::messages::{BrokerHeartbeatRequestData, BrokerRegistrationRequestData, KafkaString};
-use crate::types::Now;
+use crate::types::{Id, Now};
 
 /// Percentiles are taken over intervals of this length.
 const PERCENTILE_INTERVAL: Duration = Duration::from_secs(1);
@@ -27,6 +28,11 @@ pub(super) struct Upkeep {
     reported_offset: i64,
     last_counters: crate::metadata::report::BrokerCounters,
     last_standing: (i64, bool),
+    /// Failed log directories that the controller was told of, and those that the heartbeat under way tells it of.
+    told_offline: BTreeSet<Id>,
+    telling_offline: Vec<Id>,
+    /// How many failed log directories are known here.
+    known_offline: usize,
     /// The copy of the metadata log cannot be read on: told once.
     metadata_broken: bool,
 }
@@ -38,6 +44,9 @@ impl Upkeep {
             reported_offset: i64::MIN,
             last_counters: Default::default(),
             last_standing: (i64::MIN, true),
+            told_offline: BTreeSet::new(),
+            telling_offline: Vec::new(),
+            known_offline: 0,
             metadata_broken: false,
         }
     }
@@ -52,6 +61,30 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     if broker.upkeep.next_roll <= now.mono {
         broker.upkeep.next_roll = now.mono + PERCENTILE_INTERVAL;
         broker.metrics.roll_interval();
+    }
+    check_directories(broker, now);
+}
+
+/// Once a directory has failed the controller must hear of it in time, or it leaves leaders where nobody can lead.
+fn check_directories(broker: &mut Broker, now: Now) {
+    let patience = broker.config.millis("log.dir.failure.timeout.ms");
+    let told = &broker.upkeep.told_offline;
+    let late = |(id, at): &(Id, Duration)| !told.contains(id) && *at + patience <= now.mono;
+    let late = broker.replicas.failed_directories().find(late);
+    if let Some((id, _)) = late {
+        broker.fail(format!(
+            "the controller could not be told within {} ms that log directory {id} failed",
+            patience.as_millis()
+        ));
+    }
+}
+
+/// The controller took a heartbeat.
+pub(super) fn heard(broker: &mut Broker, now: Now) {
+    let telling = std::mem::take(&mut broker.upkeep.telling_offline);
+    broker.upkeep.told_offline.extend(telling);
+    if broker.replicas.failed_directories().any(|(id, _)| !broker.upkeep.told_offline.contains(&id)) {
+        broker.lifecycle.hurry(now);
     }
 }
 
@@ -107,6 +140,11 @@ fn is_caught_up(broker: &Broker) -> bool {
 pub(super) fn poll_lifecycle(broker: &mut Broker, now: Now) {
     let Some(leader) = broker.active_controller else { return };
     let caught_up = is_caught_up(broker);
+    let offline = broker.replicas.failed_directories().count();
+    if offline > broker.upkeep.known_offline {
+        broker.upkeep.known_offline = offline;
+        broker.lifecycle.hurry(now);
+    }
     let Some(ask) = broker.lifecycle.poll(now, caught_up) else { return };
     let (purpose, request) = match ask {
         Ask::Register => (Purpose::Registration, registration(broker)),
@@ -131,7 +169,7 @@ fn registration(broker: &Broker) -> PeerRequest {
             .with_min_supported_version(range.min_supported_version)
             .with_max_supported_version(range.max_supported_version)
     };
-    let directory = broker.replicas.log_dir().directory_id();
+    let directories = broker.replicas.log_dirs().online_ids();
     let request = BrokerRegistrationRequestData::default()
         .with_broker_id(config.node_id)
         .with_cluster_id(KafkaString::from(config.cluster_id.clone()))
@@ -139,18 +177,21 @@ fn registration(broker: &Broker) -> PeerRequest {
         .with_listeners(vec![listener])
         .with_features(supported_features().into_iter().map(feature).collect())
         .with_rack(config.rack.clone().map(KafkaString::from))
-        .with_log_dirs(vec![directory.into()])
+        .with_log_dirs(directories.into_iter().map(Into::into).collect())
         .with_previous_broker_epoch(broker.replicas.previous_broker_epoch());
     PeerRequest::BrokerRegistration(Box::new(request))
 }
 
-fn heartbeat(broker: &Broker, want_fence: bool, want_shut_down: bool) -> PeerRequest {
+fn heartbeat(broker: &mut Broker, want_fence: bool, want_shut_down: bool) -> PeerRequest {
+    let offline = broker.replicas.log_dirs().failed_ids();
+    broker.upkeep.telling_offline.clone_from(&offline);
     let request = BrokerHeartbeatRequestData::default()
         .with_broker_id(broker.config.node_id)
         .with_broker_epoch(broker.lifecycle.broker_epoch())
         .with_current_metadata_offset(broker.image.offset)
         .with_want_fence(want_fence)
-        .with_want_shut_down(want_shut_down);
+        .with_want_shut_down(want_shut_down)
+        .with_offline_log_dirs(offline.into_iter().map(Into::into).collect());
     PeerRequest::BrokerHeartbeat(Box::new(request))
 }
 

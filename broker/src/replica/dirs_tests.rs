@@ -1,0 +1,410 @@
+//! One broker with several log directories: where replicas go, what a failing directory takes with it, how replicas move.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Output, ReplicaManager, ReplicaManagerError};
+use crate::log::SimDisk;
+use crate::log::disk::Disk;
+use crate::metadata::config::{NodeConfig, RESOURCE_BROKER};
+use crate::metadata::delta::ImageDelta;
+use crate::metadata::image::{BrokerImage, Image, PartitionImage, TopicImage};
+use crate::metadata::record::DIRECTORY_UNASSIGNED;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::{
+    AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData, assign_replicas_to_dirs_response as wire,
+};
+use crate::records::{BatchBuilder, Compression};
+use crate::types::{Id, Now, TopicIdPartition, TopicPartition};
+
+const TOPIC: Id = Id([7; 16]);
+
+fn id(partition: i32) -> TopicIdPartition {
+    TopicIdPartition { topic_id: TOPIC, partition }
+}
+
+fn name(partition: i32) -> TopicPartition {
+    TopicPartition::new("t", partition)
+}
+
+/// A broker that leads all partitions of a topic alone, and a controller that agrees to every directory.
+struct Site {
+    disk: SimDisk,
+    now: Now,
+    manager: ReplicaManager,
+    image: Image,
+    roots: Vec<PathBuf>,
+    /// Requests to the controller that are not answered yet.
+    held: Vec<(u64, AssignReplicasToDirsRequestData)>,
+    hold: bool,
+}
+
+fn open(disk: &SimDisk, roots: &[PathBuf], now: Now) -> Result<ReplicaManager, ReplicaManagerError> {
+    let config =
+        NodeConfig::new(1, "a-cluster-of-one-broker", Default::default()).unwrap().with_log_dirs(roots.to_vec());
+    ReplicaManager::open(&config, Arc::new(disk.clone()), now)
+}
+
+impl Site {
+    fn new(partitions: usize) -> Site {
+        let (disk, roots) = (SimDisk::new(), vec![PathBuf::from("/d1"), PathBuf::from("/d2")]);
+        let now = Now { mono: Duration::from_secs(1), wall_ms: 1_700_000_000_000 };
+        let manager = open(&disk, &roots, now).unwrap();
+        let partition = PartitionImage {
+            leader: 1,
+            replicas: vec![1],
+            isr: vec![1],
+            directories: vec![DIRECTORY_UNASSIGNED],
+            ..PartitionImage::default()
+        };
+        let mut image = Image { offset: 10, ..Image::default() };
+        let topic = TopicImage { name: "t".into(), id: TOPIC, partitions: vec![partition; partitions] };
+        image.topic_ids.insert("t".into(), TOPIC);
+        image.topics.insert(TOPIC, Arc::new(topic));
+        let broker = BrokerImage {
+            id: 1,
+            epoch: 5,
+            incarnation: Id::ZERO,
+            endpoints: Vec::new(),
+            rack: None,
+            fenced: false,
+            in_controlled_shutdown: false,
+            log_dirs: manager.log_dirs().online_ids(),
+        };
+        image.brokers.insert(1, Arc::new(broker));
+        let mut site = Site { disk, now, manager, image, roots, held: Vec::new(), hold: false };
+        site.manager.registered(now, 5, &site.image);
+        site.settle();
+        site
+    }
+
+    fn answer(&mut self, id: u64, request: &AssignReplicasToDirsRequestData) {
+        let mut directories = Vec::new();
+        let mut changed = BTreeSet::new();
+        for directory in &request.directories {
+            let mut answer = wire::DirectoryData { id: directory.id, ..Default::default() };
+            for topic in &directory.topics {
+                let mut topic_answer = wire::TopicData { topic_id: topic.topic_id, ..Default::default() };
+                for partition in &topic.partitions {
+                    let index = partition.partition_index;
+                    let topic = Arc::make_mut(self.image.topics.get_mut(&TOPIC).unwrap());
+                    let state = &mut topic.partitions[index as usize];
+                    state.directories = vec![directory.id.into()];
+                    state.partition_epoch += 1;
+                    changed.insert(TopicIdPartition { topic_id: TOPIC, partition: index });
+                    let part = wire::PartitionData { partition_index: index, ..Default::default() };
+                    topic_answer.partitions.push(part);
+                }
+                answer.topics.push(topic_answer);
+            }
+            directories.push(answer);
+        }
+        let response = AssignReplicasToDirsResponseData { directories, ..Default::default() };
+        self.manager.on_assign_response(self.now, id, Ok(response));
+        let delta = ImageDelta { partitions_changed: changed, ..ImageDelta::default() };
+        self.manager.apply_image(self.now, &self.image, &delta);
+    }
+
+    fn settle(&mut self) {
+        for output in self.manager.take_outputs(self.now) {
+            if let Output::AssignReplicasToDirs { id, request } = output {
+                self.held.push((id, *request));
+            }
+        }
+        if !self.hold {
+            for (id, request) in std::mem::take(&mut self.held) {
+                self.answer(id, &request);
+            }
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        for _ in 0..ms {
+            self.now = self.now.plus(Duration::from_millis(1));
+            self.manager.on_tick(self.now);
+            self.settle();
+        }
+    }
+
+    fn append(&mut self, partition: i32, bytes: usize) -> Result<i64, ErrorCode> {
+        let mut batch = BatchBuilder::new(0, Compression::None);
+        batch.push(self.now.wall_ms, None, Some(&vec![7; bytes]), &[]);
+        let appended = self.manager.append(self.now, &id(partition), batch.build_mut(), -1);
+        appended.map(|appended| appended.first_offset).map_err(|error| error.code)
+    }
+
+    fn root(&self, partition: i32) -> PathBuf {
+        self.manager.log(&id(partition)).unwrap().dir().parent().unwrap().to_owned()
+    }
+
+    fn believed(&self, partition: i32) -> Id {
+        self.image.partition("t", partition).unwrap().directories[0]
+    }
+
+    fn restart(&mut self, clean: bool) {
+        if clean {
+            self.manager.shutdown(self.now).unwrap();
+        }
+        self.disk.kill();
+        self.held.clear();
+        self.manager = open(&self.disk, &self.roots, self.now).unwrap();
+        let online = self.manager.log_dirs().online_ids();
+        Arc::make_mut(self.image.brokers.get_mut(&1).unwrap()).log_dirs = online;
+        self.manager.registered(self.now, 5, &self.image);
+        self.settle();
+    }
+
+    fn move_to(&mut self, partition: i32, root: &str) -> Result<(), ErrorCode> {
+        self.manager.move_replica(self.now, &name(partition), Some(id(partition)), root)
+    }
+}
+
+#[test]
+fn replicas_are_spread_over_the_directories_and_the_controller_is_told() {
+    let mut site = Site::new(4);
+    let ids = site.manager.log_dirs().online_ids();
+    assert_eq!(ids.len(), 2);
+    let roots: Vec<PathBuf> = (0..4).map(|partition| site.root(partition)).collect();
+    assert_eq!(roots.iter().filter(|root| root.as_path() == Path::new("/d1")).count(), 2);
+    for partition in 0..4 {
+        let expected = if site.root(partition) == Path::new("/d1") { ids[0] } else { ids[1] };
+        assert_eq!(site.believed(partition), expected);
+    }
+    for dir in ["/d1", "/d2"] {
+        assert!(site.disk.list(Path::new(dir)).unwrap().contains(&"meta.properties".to_owned()));
+    }
+    site.append(3, 10).unwrap();
+    let before: Vec<PathBuf> = (0..4).map(|partition| site.root(partition)).collect();
+    site.pass(6_000);
+    site.restart(true);
+    assert_eq!(site.manager.log_dirs().online_ids(), ids);
+    assert_eq!(site.manager.previous_broker_epoch(), 5);
+    assert_eq!((0..4).map(|partition| site.root(partition)).collect::<Vec<_>>(), before);
+    assert_eq!(site.manager.log(&id(3)).unwrap().log_end_offset(), 1);
+    assert_eq!(site.manager.partition(&id(3)).unwrap().high_watermark(), 1);
+}
+
+#[test]
+fn a_failing_directory_goes_offline_whole_and_the_rest_goes_on() {
+    let mut site = Site::new(4);
+    let ids = site.manager.log_dirs().online_ids();
+    let there: Vec<i32> = (0..4).filter(|partition| site.root(*partition) == Path::new("/d2")).collect();
+    let here: Vec<i32> = (0..4).filter(|partition| !there.contains(partition)).collect();
+    for partition in 0..4 {
+        site.append(partition, 10).unwrap();
+    }
+    site.disk.fail_writes_under(Path::new("/d2"), Some(ErrorKind::StorageFull));
+    assert_eq!(site.append(there[0], 10), Err(ErrorCode::KafkaStorageError));
+    assert!(there.iter().all(|partition| site.manager.partition(&id(*partition)).unwrap().is_offline()));
+    assert_eq!(site.append(here[0], 10), Ok(1));
+    assert_eq!(site.manager.log_dirs().failed_ids(), [ids[1]]);
+    assert_eq!(site.manager.failed_directories().map(|(id, _)| id).collect::<Vec<_>>(), [ids[1]]);
+    assert_eq!(site.manager.halted(), None);
+    assert_eq!(site.append(there[1], 10), Err(ErrorCode::KafkaStorageError));
+    site.pass(6_000);
+    assert_eq!(site.manager.halted(), None, "checkpoints of the others are written");
+    // Mended: the next start has it all again.
+    site.disk.fail_writes_under(Path::new("/d2"), None);
+    site.restart(false);
+    for partition in there {
+        let log = site.manager.log(&id(partition)).unwrap();
+        assert_eq!((log.log_end_offset(), log.dir().parent().unwrap()), (1, Path::new("/d2")));
+        assert_eq!(site.append(partition, 10), Ok(1));
+    }
+    assert_eq!(site.manager.previous_broker_epoch(), -1);
+}
+
+#[test]
+fn a_failed_checkpoint_fails_the_directory_and_the_first_directory_the_broker() {
+    let mut site = Site::new(2);
+    site.append(0, 1).unwrap();
+    site.append(1, 1).unwrap();
+    site.disk.fail_writes_under(Path::new("/d2"), Some(ErrorKind::Other));
+    site.pass(6_000);
+    assert_eq!(site.manager.offline().count(), 1);
+    assert_eq!(site.manager.halted(), None);
+    let mut site = Site::new(2);
+    site.disk.fail_writes_under(Path::new("/d1"), Some(ErrorKind::Other));
+    let first = (0..2).find(|partition| site.root(*partition) == Path::new("/d1")).unwrap();
+    assert_eq!(site.append(first, 1), Err(ErrorCode::KafkaStorageError));
+    assert!(site.manager.halted().unwrap().starts_with("the metadata log directory /d1 failed: /d1/t-"));
+}
+
+#[test]
+fn a_directory_that_is_offline_at_the_start_is_gone_without() {
+    let mut site = Site::new(2);
+    let ids = site.manager.log_dirs().online_ids();
+    let gone = (0..2).find(|partition| site.root(*partition) == Path::new("/d2")).unwrap();
+    site.append(gone, 1).unwrap();
+    site.disk.fail_reads_under(Path::new("/d2"), true);
+    site.restart(false);
+    assert_eq!(site.manager.log_dirs().online_ids(), [ids[0]]);
+    assert!(site.manager.partition(&id(gone)).unwrap().is_offline(), "it must not be begun anew in the other one");
+    assert!(site.manager.log(&id(1 - gone)).is_some());
+    assert!(
+        site.manager.take_events().iter().any(|event| format!("{event:?}").contains("log directory /d2 is offline"))
+    );
+    site.disk.fail_reads_under(Path::new("/d2"), false);
+    site.disk.fail_reads_under(Path::new("/d1"), true);
+    assert!(matches!(
+        open(&site.disk, &site.roots, site.now),
+        Err(ReplicaManagerError::MetadataDir { path, .. }) if path == Path::new("/d1")
+    ));
+}
+
+#[test]
+fn a_replica_in_two_directories_is_nobodys_guess() {
+    let site = Site::new(1);
+    let here = site.root(0);
+    let other = if here == Path::new("/d1") { "/d2" } else { "/d1" };
+    site.disk.create_dir_all(&Path::new(other).join("t-0")).unwrap();
+    let refused = open(&site.disk, &site.roots, site.now).err().unwrap().to_string();
+    assert!(
+        refused.starts_with("duplicate log directories for t-0 are found in both /d1/t-0 and /d2/t-0"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_replica_moves_while_it_is_written_to() {
+    let mut site = Site::new(2);
+    let (from, to) = (site.root(0), if site.root(0) == Path::new("/d1") { "/d2" } else { "/d1" });
+    for _ in 0..40 {
+        site.append(0, 100_000).unwrap();
+    }
+    site.manager.delete_records(site.now, &id(0), 3).unwrap();
+    assert_eq!(site.move_to(0, to), Ok(()));
+    assert_eq!(site.move_to(0, to), Ok(()), "asked twice");
+    assert_eq!(site.root(0), from);
+    site.pass(3);
+    let future = site.manager.log_dirs().future(&name(0)).unwrap();
+    assert!((4..40).contains(&future.log_end_offset()), "in slices: {}", future.log_end_offset());
+    for _ in 0..20 {
+        site.append(0, 1_000).unwrap();
+        site.pass(5);
+    }
+    site.pass(50);
+    assert_eq!(site.root(0), Path::new(to));
+    assert!(site.manager.log_dirs().future(&name(0)).is_none());
+    let log = site.manager.log(&id(0)).unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (3, 60));
+    assert_eq!(site.manager.partition(&id(0)).unwrap().high_watermark(), 60);
+    assert_eq!(site.append(0, 10), Ok(60));
+    let ids = site.manager.log_dirs().online_ids();
+    assert_eq!(site.believed(0), if to == "/d1" { ids[0] } else { ids[1] });
+    let read = site.manager.log(&id(0)).unwrap().read(3, 1 << 30, 61, true).unwrap();
+    assert_eq!(crate::records::batches(&read.records).count(), 58);
+    site.pass(61_000);
+    let left: Vec<String> = site.disk.list(&from).unwrap().into_iter().filter(|name| name.starts_with("t-0")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    site.restart(true);
+    assert_eq!(site.manager.log(&id(0)).unwrap().log_end_offset(), 61);
+}
+
+#[test]
+fn a_move_survives_a_kill_and_honours_its_throttle() {
+    let mut site = Site::new(2);
+    let key = (RESOURCE_BROKER, "".into());
+    let rate = ("replica.alter.log.dirs.io.max.bytes.per.second".to_owned(), "1000000".to_owned());
+    site.image.configs.insert(key.clone(), Arc::new([rate].into()));
+    let delta = ImageDelta { configs_changed: [key].into(), ..ImageDelta::default() };
+    site.manager.apply_image(site.now, &site.image, &delta);
+    let to = if site.root(0) == Path::new("/d1") { "/d2" } else { "/d1" };
+    for _ in 0..40 {
+        site.append(0, 100_000).unwrap();
+    }
+    assert_eq!(site.move_to(0, to), Ok(()));
+    site.pass(2_000);
+    let copied = site.manager.log_dirs().future(&name(0)).unwrap().size_bytes();
+    assert!((1_500_000..=3_100_000).contains(&copied), "{copied} bytes in 2 s at 1 MB/s");
+    site.restart(false);
+    assert!(site.manager.log_dirs().future(&name(0)).unwrap().size_bytes() >= copied);
+    assert_ne!(site.root(0), Path::new(to));
+    site.pass(3_500);
+    assert_eq!(site.root(0), Path::new(to));
+}
+
+#[test]
+fn a_move_waits_for_the_controller_and_can_be_taken_back() {
+    let mut site = Site::new(2);
+    let (from, to) = (site.root(0), if site.root(0) == Path::new("/d1") { "/d2" } else { "/d1" });
+    site.append(0, 10).unwrap();
+    site.hold = true;
+    site.move_to(0, to).unwrap();
+    site.pass(100);
+    assert_eq!(site.root(0), from, "the controller has not agreed");
+    assert_eq!(site.held.len(), 1);
+    let (request_id, request) = site.held.remove(0);
+    site.answer(request_id, &request);
+    assert_eq!(site.move_to(0, from.to_str().unwrap()), Ok(()));
+    assert!(site.manager.log_dirs().future(&name(0)).is_none());
+    site.hold = false;
+    site.pass(500);
+    assert_eq!(site.root(0), from);
+    let ids = site.manager.log_dirs().online_ids();
+    assert_eq!(site.believed(0), if from == Path::new("/d1") { ids[0] } else { ids[1] }, "told again");
+}
+
+#[test]
+fn a_promised_copy_takes_over_when_its_original_is_lost() {
+    let mut site = Site::new(3);
+    // Something that lies in the second directory moves to the first.
+    let moved = (0..3).find(|partition| site.root(*partition) == Path::new("/d2")).unwrap();
+    site.append(moved, 10).unwrap();
+    site.hold = true;
+    site.move_to(moved, "/d1").unwrap();
+    site.pass(50);
+    let (request_id, request) = site.held.remove(0);
+    site.answer(request_id, &request);
+    site.disk.fail_reads_under(Path::new("/d2"), true);
+    site.restart(false);
+    site.hold = false;
+    assert_eq!(site.root(moved), Path::new("/d1"));
+    assert_eq!(site.manager.log(&id(moved)).unwrap().log_end_offset(), 1);
+}
+
+#[test]
+fn what_a_move_refuses() {
+    let mut site = Site::new(2);
+    let known = |site: &mut Site, partition, root: &str| {
+        let known = (partition < 2).then(|| id(partition));
+        site.manager.move_replica(site.now, &name(partition), known, root)
+    };
+    assert_eq!(known(&mut site, 0, "/d3"), Err(ErrorCode::LogDirNotFound));
+    assert_eq!(known(&mut site, 9, "/d2"), Err(ErrorCode::UnknownTopicOrPartition));
+    let long = TopicPartition::new("x".repeat(230), 0);
+    let refused = site.manager.move_replica(site.now, &long, None, "/d2");
+    assert_eq!(refused, Err(ErrorCode::InvalidTopicException));
+    let there = (0..2).find(|partition| site.root(*partition) == Path::new("/d2")).unwrap();
+    site.move_to(1 - there, "/d2").unwrap();
+    site.disk.fail_writes_under(Path::new("/d2"), Some(ErrorKind::Other));
+    site.append(there, 1).unwrap_err();
+    assert_eq!(known(&mut site, there, "/d1"), Err(ErrorCode::KafkaStorageError));
+    assert_eq!(known(&mut site, 1 - there, "/d2"), Err(ErrorCode::KafkaStorageError));
+    site.pass(1_000);
+    assert_eq!(site.root(1 - there), Path::new("/d1"), "its move ended with the directory");
+    assert_eq!(site.append(1 - there, 1), Ok(0));
+}
+
+#[test]
+fn a_replica_that_comes_later_goes_where_it_was_wished() {
+    let mut site = Site::new(0);
+    for partition in 0..3 {
+        let refused = site.manager.move_replica(site.now, &name(partition), Some(id(partition)), "/d2");
+        assert_eq!(refused, Err(ErrorCode::NotLeaderOrFollower));
+    }
+    let partition = PartitionImage {
+        leader: 1,
+        replicas: vec![1],
+        isr: vec![1],
+        directories: vec![DIRECTORY_UNASSIGNED],
+        ..PartitionImage::default()
+    };
+    Arc::make_mut(site.image.topics.get_mut(&TOPIC).unwrap()).partitions = vec![partition; 3];
+    let delta = ImageDelta { partitions_changed: (0..3).map(id).collect(), ..ImageDelta::default() };
+    site.manager.apply_image(site.now, &site.image, &delta);
+    assert!((0..3).all(|partition| site.root(partition) == Path::new("/d2")));
+}
