@@ -65,6 +65,9 @@ pub struct ClusterArgs {
     /// Availability zones that the brokers are spread over.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub zones: u32,
+    /// Log directories (disks) of each broker.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub log_dirs: u32,
     /// Where the data lives; what is there is used. [default: the platform's data directory]
     #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
     pub data_dir: Option<PathBuf>,
@@ -101,6 +104,7 @@ impl ClusterArgs {
             brokers: 3,
             controllers: 3,
             zones: 3,
+            log_dirs: 1,
             data_dir: None,
             ephemeral: true,
             kafka_port: 0,
@@ -232,7 +236,7 @@ mod tests {
         assert!(command.is_none());
         for args in [cluster, serve("")] {
             assert_eq!((args.brokers, args.controllers, args.zones), (3, 3, 3));
-            assert_eq!((args.kafka_port, args.http_port), (9092, 11001));
+            assert_eq!((args.kafka_port, args.http_port, args.log_dirs), (9092, 11001, 1));
             assert_eq!(
                 (args.bind.to_string().as_str(), args.profile, args.ephemeral),
                 ("127.0.0.1", ProfileArg::Lab, false)

@@ -21,6 +21,7 @@ fn config(dir: &std::path::Path) -> ClusterConfig {
         brokers: 3,
         controllers: 3,
         zones: 3,
+        log_dirs: 1,
         data_dir: dir.to_path_buf(),
         kafka_port: 0,
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),

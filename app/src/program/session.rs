@@ -91,6 +91,7 @@ impl Session {
             brokers: args.brokers,
             controllers: args.controllers,
             zones: args.zones,
+            log_dirs: args.log_dirs,
             data_dir: data_dir.path().to_path_buf(),
             kafka_port: args.kafka_port,
             bind: args.bind,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::ClusterError;
@@ -16,6 +16,8 @@ pub const FIRST_CONTROLLER_ID: NodeId = 3000;
 const BROKERS_MAX: u32 = 30;
 /// Most controllers.
 const CONTROLLERS_MAX: u32 = 7;
+/// Most log directories of a broker.
+const LOG_DIRS_MAX: u32 = 16;
 /// Most zones: one letter each.
 const ZONES_MAX: u32 = 26;
 
@@ -62,6 +64,8 @@ pub struct ClusterConfig {
     pub controllers: u32,
     /// Zones a, b, c, …; broker i stands in zone (i-1) mod zones.
     pub zones: u32,
+    /// Log directories of each broker (JBOD): `broker-1` itself if it is one, else `broker-1/disk-1` and so on.
+    pub log_dirs: u32,
     /// Where the data lives; what is there is used.
     pub data_dir: PathBuf,
     /// Broker i listens on `kafka_port`+i-1; 0: any free ports.
@@ -81,6 +85,7 @@ impl ClusterConfig {
             ("--brokers", self.brokers, BROKERS_MAX),
             ("--controllers", self.controllers, CONTROLLERS_MAX),
             ("--zones", self.zones, ZONES_MAX),
+            ("--log-dirs", self.log_dirs, LOG_DIRS_MAX),
         ];
         for (what, given, max) in ranges {
             if given < 1 || given > max {
@@ -127,7 +132,15 @@ impl ClusterConfig {
         Ok(config
             .with_rack(is_broker.then(|| self.zone(node_id)))
             .with_endpoint(self.bind.to_string(), port)
-            .with_log_dirs(vec![self.data_dir.join(dir)])
+            .with_log_dirs(self.log_dirs_in(&self.data_dir.join(dir), is_broker))
             .with_voters(self.voters()))
+    }
+
+    /// Controllers have one.
+    fn log_dirs_in(&self, dir: &Path, is_broker: bool) -> Vec<PathBuf> {
+        match self.log_dirs {
+            disks @ 2.. if is_broker => (1..=disks).map(|disk| dir.join(format!("disk-{disk}"))).collect(),
+            _ => vec![dir.to_owned()],
+        }
     }
 }

@@ -179,15 +179,17 @@ fn settle_cluster_id(config: &ClusterConfig) -> Result<String, ClusterError> {
     disk.create_dir_all(&config.data_dir).map_err(|error| fail(error.to_string()))?;
     if disk.exists(&path) {
         let bytes = disk.read(&path, CLUSTER_FILE_MAX_BYTES).map_err(|error| fail(error.to_string()))?;
-        return check_cluster_file(&String::from_utf8_lossy(&bytes), config.controllers, &path).map_err(fail);
+        let content = String::from_utf8_lossy(&bytes);
+        return check_cluster_file(&content, config.controllers, config.log_dirs, &path).map_err(fail);
     }
     let cluster_id = Id::random(&mut rand::rng()).to_string();
-    let content = format!("cluster.id={cluster_id}\ncontrollers={}\n", config.controllers);
+    let content =
+        format!("cluster.id={cluster_id}\ncontrollers={}\nlog.dirs={}\n", config.controllers, config.log_dirs);
     disk.write_atomically(&path, content.as_bytes()).map_err(|error| fail(error.to_string()))?;
     Ok(cluster_id)
 }
 
-fn check_cluster_file(content: &str, controllers: u32, path: &Path) -> Result<String, String> {
+fn check_cluster_file(content: &str, controllers: u32, log_dirs: u32, path: &Path) -> Result<String, String> {
     let value = |key: &str| {
         content.lines().find_map(|line| line.split_once('=').filter(|(name, _)| *name == key).map(|(_, v)| v.trim()))
     };
@@ -198,6 +200,13 @@ fn check_cluster_file(content: &str, controllers: u32, path: &Path) -> Result<St
     match kept {
         Some(kept) if kept != controllers => Err(format!(
             "its quorum has {kept} controllers, not {controllers}; start it with --controllers {kept}, or choose another --data-dir"
+        )),
+        _ => Ok(()),
+    }?;
+    // Files from before there could be several say nothing.
+    match value("log.dirs").and_then(|count| count.parse().ok()).unwrap_or(1) {
+        kept if kept != log_dirs => Err(format!(
+            "its brokers have {kept} log directories each, not {log_dirs}; start it with --log-dirs {kept}, or choose another --data-dir"
         )),
         _ => Ok(cluster_id.to_string()),
     }
@@ -211,9 +220,12 @@ mod tests {
     fn a_data_dir_remembers_its_cluster() {
         let path = Path::new("/data/cluster.properties");
         let good = "cluster.id=AAAAAAAAAAAAAAAAAAAAAQ\ncontrollers=3\n";
-        assert_eq!(check_cluster_file(good, 3, path), Ok("AAAAAAAAAAAAAAAAAAAAAQ".to_string()));
-        assert!(check_cluster_file(good, 1, path).is_err_and(|reason| reason.contains("--controllers 3")));
-        assert!(check_cluster_file("cluster.id=../..\n", 3, path).is_err());
-        assert!(check_cluster_file("", 3, path).is_err());
+        assert_eq!(check_cluster_file(good, 3, 1, path), Ok("AAAAAAAAAAAAAAAAAAAAAQ".to_string()));
+        assert!(check_cluster_file(good, 1, 1, path).is_err_and(|reason| reason.contains("--controllers 3")));
+        assert!(check_cluster_file(good, 3, 2, path).is_err_and(|reason| reason.contains("--log-dirs 1")));
+        let two = format!("{good}log.dirs=2\n");
+        assert!(check_cluster_file(&two, 3, 2, path).is_ok() && check_cluster_file(&two, 3, 1, path).is_err());
+        assert!(check_cluster_file("cluster.id=../..\n", 3, 1, path).is_err());
+        assert!(check_cluster_file("", 3, 1, path).is_err());
     }
 }
