@@ -11,7 +11,7 @@ use super::peer::PeerResponse;
 use crate::controller::AlterOp;
 use crate::metadata::config::{
     ConfigError, NodeConfig, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP,
-    RESOURCE_TOPIC, append, is_list, subtract, validate_broker_configs,
+    RESOURCE_TOPIC, append, def_of, is_list, subtract, validate_broker_configs,
 };
 use crate::metadata::image::Image;
 use crate::protocol::messages::alter_configs_response::AlterConfigsResourceResponse as LegacyOutcome;
@@ -189,7 +189,11 @@ fn apply(after: &mut BTreeMap<String, String>, change: &Change<'_>) -> Result<()
         Err((ErrorCode::InvalidConfig, format!("Config value {what} is not allowed for config key: {key}")))
     };
     let before = after.get(key).map(String::as_str);
+    let is_known = def_of(RESOURCE_BROKER, key).is_some();
     let value = match op {
+        AlterOp::Append | AlterOp::Subtract if !is_known => {
+            return Err((ErrorCode::InvalidConfig, format!("Unknown config name: {key}")));
+        }
         AlterOp::Set => value.to_owned(),
         AlterOp::Delete => {
             after.remove(key);

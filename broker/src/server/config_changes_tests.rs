@@ -104,6 +104,11 @@ fn what_the_broker_refuses_itself() {
             "Config value append is not allowed for config key: log.retention.ms",
         ),
         (
+            asked(RESOURCE_BROKER, "", &[("no.such", Some(3), Some("1"))]),
+            E::InvalidConfig,
+            "Unknown config name: no.such",
+        ),
+        (
             asked(RESOURCE_BROKER_LOGGER, "1", &[("kafka", Some(0), Some("INFO"))]),
             E::InvalidConfig,
             "Logger kafka does not exist!",

@@ -287,7 +287,9 @@ impl<'a> Described<'a> {
             let set = names.iter().filter_map(|name| Some((*name, layer?.get(*name)?.as_str())));
             found.extend(set.map(|(name, value)| (name, value, source)));
         }
-        let defaults = names.iter().filter_map(|name| Some((*name, broker_def(name)?.default?)));
+        // Those that no file can hold are no part of Kafka's defaults.
+        let in_file = |def: &&ConfigDef| def.update != Update::DynamicOnly;
+        let defaults = names.iter().filter_map(|name| Some((*name, broker_def(name).filter(in_file)?.default?)));
         found.extend(defaults.map(|(name, value)| (name, value, Source::Default)));
         let own = found.into_iter().skip_while(|(name, ..)| *name != key);
         let sensitive = |name: &str| broker_def(name).is_none_or(ConfigDef::sensitive);

@@ -353,11 +353,14 @@ mod tests {
     #[test]
     fn broker_configs_are_checked_with_what_is_set_already() {
         let mut image = Image::default();
-        let own = map(&[("log.cleaner.max.compaction.lag.ms", "10")]);
-        image.configs.insert((RESOURCE_BROKER, "1".into()), Arc::new(own));
-        let min = map(&[("log.cleaner.min.compaction.lag.ms", "11")]);
-        assert!(validate_broker_configs(&min, false, &node(&[]), &image).is_err());
-        assert!(validate_broker_configs(&min, true, &node(&[]), &image).is_ok(), "replaces its own");
+        image.configs.insert((RESOURCE_BROKER, "1".into()), Arc::new(map(&[("num.io.threads", "16")])));
+        let node = node(&[]).effective(&image);
+        let more = map(&[("num.io.threads", "32")]);
+        validate_broker_configs(&more, true, &node, &image).unwrap();
+        validate_broker_configs(&more, false, &node, &image).unwrap();
+        let too_many = map(&[("num.io.threads", "33")]);
+        assert!(validate_broker_configs(&too_many, true, &node, &image).is_err());
+        assert!(validate_broker_configs(&too_many, false, &node, &image).is_ok(), "the broker's own still counts");
     }
 
     #[test]

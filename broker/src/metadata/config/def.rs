@@ -259,8 +259,12 @@ impl ConfigDef {
                 return Err(self.invalid(v, "String must be non-empty".to_owned()));
             }
             (Check::OffsetReset, Value::Text(v)) if !is_offset_reset(v) => {
-                let why = "must be 'latest', 'earliest' or 'by_duration:' and an ISO-8601 duration";
-                return Err(self.invalid(v, why.to_owned()));
+                let why = format!(
+                    "Invalid value `{v}` for configuration {}. The value must be either 'earliest', 'latest' or of the \
+                     format 'by_duration:<PnDTnHnMn.nS>'.",
+                    self.name
+                );
+                return Err(self.invalid(v, why));
             }
             (Check::ThrottledReplicas, Value::List(list)) if !is_throttled_replicas(list) => {
                 let why = format!(

@@ -92,6 +92,7 @@ impl NodeConfig {
             values: Arc::new(values),
         };
         config.check_together()?;
+        config.check_cleaner()?;
         Ok(config)
     }
 
@@ -318,8 +319,17 @@ impl NodeConfig {
         )?;
         le("group.min.session.timeout.ms", "group.max.session.timeout.ms", "")?;
         le("group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms", "")?;
-        le("group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms", "")?;
-        le("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", "")
+        le("group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms", "")
+    }
+
+    /// Checked at the start only: Kafka takes a dynamic change that breaks it.
+    fn check_cleaner(&self) -> Result<(), ConfigError> {
+        let (least, most) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
+        if self.i64(least) <= self.i64(most) {
+            return Ok(());
+        }
+        let (low, high) = (self.i64(least), self.i64(most));
+        Err(ConfigError::Conflict(format!("{least} ({low}) must be at most {most} ({high})")))
     }
 }
 
