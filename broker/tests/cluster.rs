@@ -5,12 +5,18 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker::cluster::{Cluster, ClusterConfig, ClusterError, Profile};
 use broker::metadata::report::{NodeState, Report};
-use broker::protocol::messages::{ApiVersionsRequestData, KafkaString, MetadataRequestData, MetadataResponseData};
+use broker::protocol::messages::create_topics_request::CreatableTopic;
+use broker::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use broker::protocol::messages::{
+    ApiVersionsRequestData, CreateTopicsRequestData, IncrementalAlterConfigsRequestData, KafkaString,
+    MetadataRequestData, MetadataResponseData, PartitionProduceData, ProduceRequestData, TopicProduceData,
+};
 use broker::protocol::{Api, Request, RequestHeader, Response, decode_response, encode_request};
+use broker::records::{BatchBuilder, Compression};
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
 
@@ -148,4 +154,78 @@ fn what_cannot_be_built_is_refused_in_a_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     assert!(refuse(&|config| config.kafka_port = port).contains(&port.to_string()));
+}
+
+/// Sets (or with no value removes) a config of a topic.
+fn alter(address: &str, topic: &str, key: &str, value: Option<&str>) {
+    let text = |text: &str| KafkaString::from(text.to_owned());
+    let config = AlterableConfig::default()
+        .with_name(text(key))
+        .with_config_operation(if value.is_some() { 0 } else { 1 })
+        .with_value(value.map(text));
+    let resource = AlterConfigsResource::default()
+        .with_resource_type(2)
+        .with_resource_name(text(topic))
+        .with_configs(vec![config]);
+    let request = IncrementalAlterConfigsRequestData::default().with_resources(vec![resource]);
+    let Response::IncrementalAlterConfigs(response) = ask(address, request.into(), 1) else { panic!("another answer") };
+    let outcome = &response.responses[0];
+    assert_eq!((outcome.error_code, &outcome.error_message), (0, &None));
+}
+
+/// Writes one record of so many bytes to partition 0 with acks=all; the error code.
+fn produce(address: &str, topic: &str, size_bytes: usize) -> i16 {
+    let mut batch = BatchBuilder::new(0, Compression::None);
+    batch.push(1_700_000_000_000, None, Some(&vec![0; size_bytes]), &[]);
+    let partition = PartitionProduceData::default().with_records(Some(batch.build()));
+    let topic =
+        TopicProduceData::default().with_name(KafkaString::from(topic.to_owned())).with_partition_data(vec![partition]);
+    let request = ProduceRequestData::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(vec![topic]);
+    let Response::Produce(response) = ask(address, request.into(), 9) else { panic!("another answer") };
+    response.responses[0].partition_responses[0].error_code
+}
+
+#[test]
+fn a_topics_configs_act_while_the_cluster_runs_and_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cluster, _reports) = start(dir.path());
+    let bootstrap = cluster.bootstrap_servers();
+    let first = bootstrap.split(',').next().unwrap();
+    let topic = CreatableTopic::default()
+        .with_name(KafkaString::from_static("t"))
+        .with_num_partitions(1)
+        .with_replication_factor(3);
+    let request = CreateTopicsRequestData::default().with_topics(vec![topic]).with_timeout_ms(10_000);
+    assert!(matches!(ask(first, request.into(), 7), Response::CreateTopics(r) if r.topics[0].error_code == 0));
+    let leader_of = |cluster: &Cluster| -> Option<String> {
+        let bootstrap = cluster.bootstrap_servers();
+        let response = metadata(bootstrap.split(',').next()?);
+        let topic =
+            response.topics.iter().find(|topic| topic.name.as_ref().is_some_and(|name| name.as_str() == "t"))?;
+        let leader = topic.partitions.first()?.leader_id;
+        let broker = response.brokers.iter().find(|broker| broker.node_id == leader)?;
+        Some(format!("{}:{}", broker.host.as_str(), broker.port))
+    };
+    // The image of one broker may be older than that of another: what was altered here acts there a moment later.
+    let until = |cluster: &Cluster, size_bytes: usize, error: i16| {
+        let deadline = Instant::now() + PATIENCE;
+        let mut last = None;
+        while last != Some(error) {
+            assert!(Instant::now() < deadline, "still {last:?}");
+            last = leader_of(cluster).map(|leader| produce(&leader, "t", size_bytes));
+        }
+    };
+    const TOO_LARGE: i16 = 10;
+    until(&cluster, 2_000, 0);
+    alter(first, "t", "max.message.bytes", Some("1000"));
+    until(&cluster, 2_000, TOO_LARGE);
+    until(&cluster, 500, 0);
+    cluster.shutdown();
+
+    let (cluster, _reports) = start(dir.path());
+    until(&cluster, 2_000, TOO_LARGE);
+    let bootstrap = cluster.bootstrap_servers();
+    alter(bootstrap.split(',').next().unwrap(), "t", "max.message.bytes", None);
+    until(&cluster, 2_000, 0);
+    cluster.shutdown();
 }
