@@ -289,6 +289,20 @@ fn a_resource_changes_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn more_than_can_be_appended_at_once_is_refused() {
+    use AlterOp::Set;
+    let mut harness = Harness::with_brokers(&[], 1);
+    let groups = (0..=10_000)
+        .map(|group| resource(RESOURCE_GROUP, &format!("g{group}"), &[(Set, "consumer.session.timeout.ms", "50000")]));
+    let offset = harness.next_offset();
+    let outcomes = harness.alter_all(groups.collect(), false);
+    assert_eq!(outcomes.len(), 10_001);
+    let message = "Unable to perform excessively large batch operation.".to_owned();
+    assert!(outcomes.iter().all(|outcome| *outcome == (ErrorCode::PolicyViolation, Some(message.clone()))));
+    assert_eq!(harness.next_offset(), offset);
+}
+
+#[test]
 fn another_minimum_clears_the_elr() {
     use AlterOp::Set;
     for (kind, name) in [(RESOURCE_TOPIC, "t"), (RESOURCE_BROKER, "")] {

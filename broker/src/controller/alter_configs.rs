@@ -17,6 +17,7 @@ use crate::metadata::config::{
 };
 use crate::metadata::record::{ClearElrRecord, ConfigRecord};
 use crate::protocol::ErrorCode;
+use crate::protocol::messages::alter_configs_request::AlterConfigsResource as LegacyResource;
 use crate::protocol::messages::alter_configs_response::AlterConfigsResourceResponse as LegacyOutcome;
 use crate::protocol::messages::incremental_alter_configs_request::AlterConfigsResource as IncrementalResource;
 use crate::protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as Outcome;
@@ -73,24 +74,16 @@ impl ControllerState {
         request: &IncrementalAlterConfigsRequestData,
     ) -> Decision<IncrementalAlterConfigsResponseData> {
         let mut changes = Changes::default();
-        let respond = |resource: &IncrementalResource, (code, message): ApiError| Outcome {
-            error_code: code.code(),
-            error_message: message.map(KafkaString::from),
-            resource_type: resource.resource_type,
-            resource_name: resource.resource_name.clone(),
-            ..Default::default()
-        };
         let mut response = IncrementalAlterConfigsResponseData::default();
         for resource in &request.resources {
             let outcome = self.incremental(resource).and_then(|alteration| {
                 self.alter(resource.resource_type, resource.resource_name.as_str(), alteration, &mut changes)
             });
-            response.responses.push(respond(resource, outcome.err().unwrap_or((ErrorCode::None, None))));
+            response.responses.push(incremental_outcome(resource, outcome.err().unwrap_or((ErrorCode::None, None))));
         }
         self.clear_elrs(&mut changes);
         if changes.records.len() > MAX_RECORDS_PER_REQUEST {
-            let responses = request.resources.iter().map(|resource| respond(resource, too_large())).collect();
-            return Decision::only(IncrementalAlterConfigsResponseData { responses, ..Default::default() });
+            return Decision::only(incremental_too_large(request));
         }
         if request.validate_only { Decision::only(response) } else { changes.with(response) }
     }
@@ -113,19 +106,12 @@ impl ControllerState {
             outcomes.push(outcome.err().unwrap_or((ErrorCode::None, None)));
         }
         self.clear_elrs(&mut changes);
-        let too_many = changes.records.len() > MAX_RECORDS_PER_REQUEST;
-        let responses = request.resources.iter().zip(outcomes).map(|(resource, outcome)| {
-            let (code, message) = if too_many { too_large() } else { outcome };
-            LegacyOutcome {
-                error_code: code.code(),
-                error_message: message.map(KafkaString::from),
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name.clone(),
-                ..Default::default()
-            }
-        });
-        let response = AlterConfigsResponseData { responses: responses.collect(), ..Default::default() };
-        if request.validate_only || too_many { Decision::only(response) } else { changes.with(response) }
+        if changes.records.len() > MAX_RECORDS_PER_REQUEST {
+            return Decision::only(legacy_too_large(request));
+        }
+        let told = request.resources.iter().zip(outcomes).map(|(resource, outcome)| legacy_outcome(resource, outcome));
+        let response = AlterConfigsResponseData { responses: told.collect(), ..Default::default() };
+        if request.validate_only { Decision::only(response) } else { changes.with(response) }
     }
 
     fn present(&self, kind: i8, name: &str) -> Option<&Values> {
@@ -275,6 +261,38 @@ impl ControllerState {
             changes.push(record);
         }
     }
+}
+
+fn incremental_outcome(resource: &IncrementalResource, (code, message): ApiError) -> Outcome {
+    Outcome {
+        error_code: code.code(),
+        error_message: message.map(KafkaString::from),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..Default::default()
+    }
+}
+
+fn legacy_outcome(resource: &LegacyResource, (code, message): ApiError) -> LegacyOutcome {
+    LegacyOutcome {
+        error_code: code.code(),
+        error_message: message.map(KafkaString::from),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..Default::default()
+    }
+}
+
+/// The answer to a request that asks for more than can be appended at once.
+pub fn incremental_too_large(request: &IncrementalAlterConfigsRequestData) -> IncrementalAlterConfigsResponseData {
+    let responses = request.resources.iter().map(|resource| incremental_outcome(resource, too_large()));
+    IncrementalAlterConfigsResponseData { responses: responses.collect(), ..Default::default() }
+}
+
+/// The answer to a request that asks for more than can be appended at once.
+pub fn legacy_too_large(request: &AlterConfigsRequestData) -> AlterConfigsResponseData {
+    let responses = request.resources.iter().map(|resource| legacy_outcome(resource, too_large()));
+    AlterConfigsResponseData { responses: responses.collect(), ..Default::default() }
 }
 
 /// Source: `org.apache.kafka.server.metrics.ClientMetricsConfigs.validate`. The patterns are regular expressions, which are not compiled here.

@@ -39,7 +39,7 @@ mod tests;
 #[cfg(test)]
 mod topic_tests;
 
-pub use alter_configs::AlterOp;
+pub use alter_configs::{AlterOp, incremental_too_large, legacy_too_large};
 pub use describe_quorum::{QuorumView, describe_quorum};
 pub use features::{FEATURES, Feature, supported_features};
 pub use names::{check_topic_name, collides, is_internal};

@@ -1,6 +1,6 @@
 //! Which decision each request asks for.
 
-use crate::controller::{ControllerState, Decision, supported_features};
+use crate::controller::{ControllerState, Decision, incremental_too_large, legacy_too_large, supported_features};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::controller_registration_request::Feature;
 use crate::protocol::messages::create_topics_response::CreatableTopicResult;
@@ -58,9 +58,18 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
     })
 }
 
-/// The answer to a request whose records do not fit into one batch; only topics with very long configs come to that.
+/// The answer to a request whose records do not fit into one batch; only very long configs come to that.
 pub(super) fn too_large(request: &PeerRequest) -> Option<PeerResponse> {
-    let PeerRequest::CreateTopics(request) = request else { return None };
+    let request = match request {
+        PeerRequest::IncrementalAlterConfigs(request) => {
+            return Some(PeerResponse::IncrementalAlterConfigs(Box::new(incremental_too_large(request))));
+        }
+        PeerRequest::AlterConfigs(request) => {
+            return Some(PeerResponse::AlterConfigs(Box::new(legacy_too_large(request))));
+        }
+        PeerRequest::CreateTopics(request) => request,
+        _ => return None,
+    };
     let message = "Unable to perform excessively large batch operation.";
     let topics = request
         .topics
