@@ -112,6 +112,17 @@ fn say(event: &NodeEvent) -> Said {
             Said::new("topic_created", Info, topic, text)
         }
         Event::TopicDeleted { topic } => Said::new("topic_deleted", Info, topic, format!("Topic {topic} was deleted.")),
+        Event::ConfigChanged { resource, key, value } => {
+            let text = match value {
+                Some(value) => format!("{key} of {resource} was set to {value}."),
+                None => format!("{key} of {resource} went back to its default."),
+            };
+            Said::new("config_changed", Info, resource, text)
+        }
+        Event::FeatureChanged { feature, from, to } => {
+            let text = format!("{feature} was finalized at level {to} (was {from}).");
+            Said::new("feature_changed", Info, feature, text)
+        }
         Event::PartitionsAdded { topic, partitions } => {
             let text = format!("Topic {topic} grew to {}.", count(*partitions, "partition", "partitions"));
             Said::new("partitions_added", Info, topic, text)
@@ -182,6 +193,11 @@ mod tests {
             unclean,
             cause: "broker 1 was fenced".into(),
         };
+        let config = |value: Option<&str>| Event::ConfigChanged {
+            resource: "topic t".into(),
+            key: "retention.ms".into(),
+            value: value.map(str::to_owned),
+        };
         let isr = |from: &[i32], to: &[i32]| Event::IsrChanged {
             partition: partition.clone(),
             from: from.to_vec(),
@@ -215,6 +231,14 @@ mod tests {
                 Event::TopicCreated { topic: "t".into(), partitions: 1, replication_factor: 3 },
                 Info,
                 "Topic t was created with 1 partition and replication factor 3.",
+            ),
+            (3000, config(Some("7")), Info, "retention.ms of topic t was set to 7."),
+            (3000, config(None), Info, "retention.ms of topic t went back to its default."),
+            (
+                3000,
+                Event::FeatureChanged { feature: "group.version".into(), from: 0, to: 1 },
+                Info,
+                "group.version was finalized at level 1 (was 0).",
             ),
         ] {
             let entry = said(node_id, event);

@@ -4,6 +4,7 @@ use super::alter_configs::AlterOp;
 use super::testing::{Harness, text};
 use crate::metadata::MetadataRecord;
 use crate::metadata::config::{RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC};
+use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_configs_request as legacy;
 use crate::protocol::messages::elect_leaders_request::TopicPartitions;
@@ -132,6 +133,33 @@ fn a_topics_configs_are_set_appended_to_and_deleted() {
     let offset = harness.next_offset();
     assert_eq!(harness.alter_config(RESOURCE_TOPIC, "t", &[(Delete, "segment.ms", "")]), OK);
     assert_eq!(harness.next_offset(), offset, "nothing changes, nothing is written");
+}
+
+#[test]
+fn changes_are_told_and_secrets_are_not() {
+    use AlterOp::{Delete, Set};
+    let mut harness = Harness::with_brokers(&[], 1);
+    harness.create_at("t", &[1], &[]);
+    harness.events.clear();
+    harness.alter_config(RESOURCE_TOPIC, "t", &[(Set, "retention.ms", "7")]);
+    harness.alter_config(RESOURCE_TOPIC, "t", &[(Delete, "retention.ms", "")]);
+    harness.alter_config(RESOURCE_BROKER, "", &[(Set, "plugin.token", "hunter2")]);
+    harness.alter_config(RESOURCE_BROKER, "1", &[(Set, "log.retention.ms", "8")]);
+    harness.alter_config(RESOURCE_BROKER, "1", &[(Set, "log.retention.ms", "8")]);
+    harness.update_feature("group.version", 0, 2).unwrap();
+    let config = |resource: &str, key: &str, value: Option<&str>| Event::ConfigChanged {
+        resource: resource.to_owned(),
+        key: key.to_owned(),
+        value: value.map(str::to_owned),
+    };
+    let expected = [
+        config("topic t", "retention.ms", Some("7")),
+        config("topic t", "retention.ms", None),
+        config("all brokers", "plugin.token", Some("[hidden]")),
+        config("broker 1", "log.retention.ms", Some("8")),
+        Event::FeatureChanged { feature: "group.version".to_owned(), from: 1, to: 0 },
+    ];
+    assert_eq!(harness.events, expected);
 }
 
 #[test]

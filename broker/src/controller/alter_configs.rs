@@ -12,10 +12,11 @@ use super::names::check_topic_name;
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::MetadataRecord;
 use crate::metadata::config::{
-    ConfigError, RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC, append, def_of, is_list,
-    subtract, validate_group_configs, validate_topic_configs,
+    ConfigDef, ConfigError, RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC, append, def_of,
+    is_list, subtract, validate_group_configs, validate_topic_configs,
 };
 use crate::metadata::record::{ClearElrRecord, ConfigRecord};
+use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_configs_request::AlterConfigsResource as LegacyResource;
 use crate::protocol::messages::alter_configs_response::AlterConfigsResourceResponse as LegacyOutcome;
@@ -170,7 +171,11 @@ impl ControllerState {
         self.check_exists(kind, name)?;
         let present = self.present(kind, name);
         for (key, value) in alteration {
-            if kind == RESOURCE_BROKER || present.and_then(|values| values.get(&key)) != value.as_ref() {
+            let before = present.and_then(|values| values.get(&key));
+            if before != value.as_ref() {
+                changes.events.push(told(kind, name, &key, value.as_deref()));
+            }
+            if kind == RESOURCE_BROKER || before != value.as_ref() {
                 changes.push(ConfigRecord { resource_type: kind, resource_name: name.to_owned(), name: key, value });
             }
         }
@@ -261,6 +266,19 @@ impl ControllerState {
             changes.push(record);
         }
     }
+}
+
+fn told(kind: i8, name: &str, key: &str, value: Option<&str>) -> Event {
+    let resource = match kind {
+        RESOURCE_TOPIC => format!("topic {name}"),
+        RESOURCE_BROKER if name.is_empty() => "all brokers".to_owned(),
+        RESOURCE_BROKER => format!("broker {name}"),
+        RESOURCE_GROUP => format!("group {name}"),
+        _ => format!("client metrics subscription {name}"),
+    };
+    let is_secret = def_of(kind, key).is_none_or(ConfigDef::sensitive);
+    let shown = |value: &str| if is_secret { "[hidden]".to_owned() } else { value.chars().take(200).collect() };
+    Event::ConfigChanged { resource, key: key.to_owned(), value: value.map(shown) }
 }
 
 fn incremental_outcome(resource: &IncrementalResource, (code, message): ApiError) -> Outcome {

@@ -10,6 +10,7 @@ use super::features::{ELR_FEATURE, FEATURES};
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::config::RESOURCE_BROKER;
 use crate::metadata::record::{ClearElrRecord, ConfigRecord, FeatureLevelRecord};
+use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::update_features_response::UpdatableFeatureResult;
 use crate::protocol::messages::{KafkaString, UpdateFeaturesRequestData, UpdateFeaturesResponseData};
@@ -55,6 +56,10 @@ impl ControllerState {
                 self.prepare_elr(*level, &mut changes);
             }
             if *name != KRAFT_VERSION {
+                if *level != self.level(name) {
+                    let (feature, from) = ((*name).to_owned(), self.level(name));
+                    changes.events.push(Event::FeatureChanged { feature, from, to: *level });
+                }
                 changes.push(FeatureLevelRecord { name: (*name).to_owned(), feature_level: *level });
             }
         }

@@ -283,6 +283,24 @@ pub enum Event {
         /// Replicas of each.
         replication_factor: i16,
     },
+    /// A dynamic config was set, or went back to its default.
+    ConfigChanged {
+        /// Of what, in words: `topic t`, `broker 1`, `all brokers`, `group g`.
+        resource: String,
+        /// Key.
+        key: String,
+        /// The new value, `[hidden]` where it may be a secret; none: back to the default.
+        value: Option<String>,
+    },
+    /// A feature was finalized at another level.
+    FeatureChanged {
+        /// Name.
+        feature: String,
+        /// Level before.
+        from: i16,
+        /// Level now; 0 is off.
+        to: i16,
+    },
     /// A topic was deleted.
     TopicDeleted {
         /// Topic.
