@@ -44,16 +44,20 @@ fn start(dir: &std::path::Path) -> (Cluster, Receiver<Report>) {
     (cluster, reports)
 }
 
-fn ask(address: &str, request: Request, api_version: i16) -> Response {
+/// Asks over a connection of its own; an error where the broker sends it away.
+fn try_ask(stream: &mut TcpStream, request: Request, api_version: i16) -> std::io::Result<Response> {
     let header = RequestHeader { api_key: request.api(), api_version, correlation_id: 7, client_id: None };
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(&encode_request(&header, &request).unwrap()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&encode_request(&header, &request).unwrap())?;
     let mut length = [0; 4];
-    stream.read_exact(&mut length).unwrap();
+    stream.read_exact(&mut length)?;
     let mut frame = vec![0; i32::from_be_bytes(length) as usize];
-    stream.read_exact(&mut frame).unwrap();
-    decode_response(&header, Bytes::from(frame)).unwrap()
+    stream.read_exact(&mut frame)?;
+    Ok(decode_response(&header, Bytes::from(frame)).unwrap())
+}
+
+fn ask(address: &str, request: Request, api_version: i16) -> Response {
+    try_ask(&mut TcpStream::connect(address).unwrap(), request, api_version).unwrap()
 }
 
 fn metadata(address: &str) -> MetadataResponseData {
@@ -156,19 +160,21 @@ fn what_cannot_be_built_is_refused_in_a_sentence() {
     assert!(refuse(&|config| config.kafka_port = port).contains(&port.to_string()));
 }
 
-/// Sets (or with no value removes) a config of a topic.
-fn alter(address: &str, topic: &str, key: &str, value: Option<&str>) {
+/// Sets (or with no value removes) a config of a resource of this type.
+fn alter(stream: &mut TcpStream, kind: i8, name: &str, key: &str, value: Option<&str>) {
     let text = |text: &str| KafkaString::from(text.to_owned());
     let config = AlterableConfig::default()
         .with_name(text(key))
         .with_config_operation(if value.is_some() { 0 } else { 1 })
         .with_value(value.map(text));
     let resource = AlterConfigsResource::default()
-        .with_resource_type(2)
-        .with_resource_name(text(topic))
+        .with_resource_type(kind)
+        .with_resource_name(text(name))
         .with_configs(vec![config]);
     let request = IncrementalAlterConfigsRequestData::default().with_resources(vec![resource]);
-    let Response::IncrementalAlterConfigs(response) = ask(address, request.into(), 1) else { panic!("another answer") };
+    let Response::IncrementalAlterConfigs(response) = try_ask(stream, request.into(), 1).unwrap() else {
+        panic!("another answer")
+    };
     let outcome = &response.responses[0];
     assert_eq!((outcome.error_code, &outcome.error_message), (0, &None));
 }
@@ -217,7 +223,9 @@ fn a_topics_configs_act_while_the_cluster_runs_and_survive_a_restart() {
     };
     const TOO_LARGE: i16 = 10;
     until(&cluster, 2_000, 0);
-    alter(first, "t", "max.message.bytes", Some("1000"));
+    let mut stream = TcpStream::connect(first).unwrap();
+    alter(&mut stream, 2, "t", "max.message.bytes", Some("1000"));
+    drop(stream);
     until(&cluster, 2_000, TOO_LARGE);
     until(&cluster, 500, 0);
     cluster.shutdown();
@@ -225,7 +233,33 @@ fn a_topics_configs_act_while_the_cluster_runs_and_survive_a_restart() {
     let (cluster, _reports) = start(dir.path());
     until(&cluster, 2_000, TOO_LARGE);
     let bootstrap = cluster.bootstrap_servers();
-    alter(bootstrap.split(',').next().unwrap(), "t", "max.message.bytes", None);
+    let mut stream = TcpStream::connect(bootstrap.split(',').next().unwrap()).unwrap();
+    alter(&mut stream, 2, "t", "max.message.bytes", None);
     until(&cluster, 2_000, 0);
+    cluster.shutdown();
+}
+
+#[test]
+fn a_brokers_own_limits_act_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cluster, _reports) = start(dir.path());
+    let bootstrap = cluster.bootstrap_servers();
+    let first = bootstrap.split(',').next().unwrap();
+    let mut held = TcpStream::connect(first).unwrap();
+    let is_let_in = || {
+        let request = Request::Metadata(MetadataRequestData::default());
+        TcpStream::connect(first).and_then(|mut stream| try_ask(&mut stream, request, 12)).is_ok()
+    };
+    let until = |wanted: bool| {
+        let deadline = Instant::now() + PATIENCE;
+        while is_let_in() != wanted {
+            assert!(Instant::now() < deadline, "still {}", !wanted);
+        }
+    };
+    until(true);
+    alter(&mut held, 4, "1", "max.connections.per.ip", Some("1"));
+    until(false);
+    alter(&mut held, 4, "1", "max.connections.per.ip", None);
+    until(true);
     cluster.shutdown();
 }

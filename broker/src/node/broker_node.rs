@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use super::admission::Admission;
 use super::connection::{self, Outgoing};
 use super::controller_node::wait_for;
 use super::handle::{Control, Wish};
@@ -38,6 +39,7 @@ pub(super) struct Shell {
     node_id: NodeId,
     broker: RefCell<Broker>,
     connections: RefCell<HashMap<ConnId, Rc<Outgoing>>>,
+    admission: RefCell<Admission>,
     pub(super) request_max_bytes: usize,
     network: Arc<dyn Network>,
     outlet: Outlet,
@@ -59,6 +61,7 @@ impl Shell {
     /// A client is gone, or was sent away for `fault`.
     pub(super) fn closed(&self, conn: ConnId, peer: SocketAddr, fault: Option<String>) {
         self.connections.borrow_mut().remove(&conn);
+        self.admission.borrow_mut().leave(peer.ip());
         let mut broker = self.broker.borrow_mut();
         broker.metrics.disconnected();
         broker.on_disconnect(self.clock.now(), conn);
@@ -123,9 +126,9 @@ impl Shell {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let connections_max = self.broker.borrow().config.usize("max.connections");
-                    if self.connections.borrow().len() >= connections_max {
-                        self.rejected(peer.to_string(), format!("all {connections_max} connections are taken"));
+                    let admitted = self.admission.borrow_mut().admit(&self.broker.borrow().config, peer.ip());
+                    if let Err(reason) = admitted {
+                        self.rejected(peer.to_string(), reason);
                         continue;
                     }
                     next_conn += 1;
@@ -180,6 +183,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         node_id,
         broker: RefCell::new(broker),
         connections: RefCell::default(),
+        admission: RefCell::default(),
         request_max_bytes,
         network,
         outlet: Outlet::new(node_id, reports),

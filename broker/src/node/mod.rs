@@ -2,6 +2,7 @@
 //! it. All decisions are made by the synchronous cores (`server::Broker`, [`controller::Controller`]); this room moves bytes and tells
 //! the time. It knows no fault and no other node: the network and the disk are handed in.
 
+mod admission;
 mod broker_node;
 mod connection;
 pub mod controller;
