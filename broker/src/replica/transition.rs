@@ -235,10 +235,14 @@ impl ReplicaManager {
         if changed.is_empty() {
             return;
         }
+        // Topics without configs of their own, which are most, share one: no topic has an empty name.
         let mut resolved: BTreeMap<Arc<str>, TopicConfig> = BTreeMap::new();
+        let shared: Arc<str> = Arc::from("");
         self.set_move_rate(image);
         for partition in self.partitions.values_mut().filter(|partition| touched(partition.name())) {
             let topic = &partition.name().topic;
+            let has_own = image.configs.contains_key(&(RESOURCE_TOPIC, topic.clone()));
+            let topic = if has_own { topic } else { &shared };
             let config =
                 resolved.entry(topic.clone()).or_insert_with(|| TopicConfig::resolve_in(image, topic, &self.config));
             let min_isr = usize::try_from(config.min_insync_replicas).unwrap_or(1);
