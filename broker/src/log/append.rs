@@ -8,13 +8,14 @@ use super::producers::{CompletedTxn, EndTxnMarker, Staged};
 use super::transactions::AbortedTxn;
 use super::{Log, LogError};
 use crate::records::control::{ControlType, control_type, decode_end_txn_marker};
+use crate::records::rewrite::unpack;
 use crate::records::{
     BatchHeader, TimestampType, batches, records, set_base_offset, set_leader_epoch, set_log_append_time, validate_all,
 };
 use crate::types::Now;
 
 /// A control batch is a handful of bytes.
-const MAX_CONTROL_BYTES: usize = 64 << 10;
+pub(super) const MAX_CONTROL_BYTES: usize = 64 << 10;
 /// What a batch may unpack to when its timestamps must be looked at one by one.
 const MAX_DECOMPRESSED_BYTES: usize = 256 << 20;
 
@@ -91,9 +92,8 @@ impl Log {
             let headers = log.check_batches(records)?;
             let mut next = log.log_end_offset;
             for header in &headers {
-                // Compaction leaves gaps between batches, but never goes back.
-                let continues = header.base_offset == next || (header.base_offset > next && log.config.cleanup_compact);
-                if !continues {
+                // Compaction leaves gaps between batches, also in a topic that is no longer compacted; but it never goes back.
+                if header.base_offset < next {
                     let last = headers.last().map_or(next, BatchHeader::last_offset);
                     let first_offset = headers.first().map_or(next, |first| first.base_offset);
                     return Err(LogError::UnexpectedAppendOffset {
@@ -141,6 +141,9 @@ impl Log {
         if header.record_count == 0 || header.record_count != header.last_offset_delta.saturating_add(1) {
             return Err(LogError::InvalidRecord("a batch's record count and offsets do not fit together"));
         }
+        if self.config.cleanup_compact {
+            self.check_keys(all, header)?;
+        }
         if origin != AppendOrigin::Client {
             return Ok(());
         }
@@ -154,6 +157,21 @@ impl Log {
             return Err(LogError::InvalidRecord("a transactional batch has no producer id"));
         }
         if self.stamps() { Ok(()) } else { self.check_timestamps(now, all, header) }
+    }
+
+    /// Compaction knows records by their keys, so that one without would be lost.
+    fn check_keys(&self, all: &[u8], header: &BatchHeader) -> Result<(), LogError> {
+        for (own, batch) in batches(all).flatten() {
+            if own != *header {
+                continue;
+            }
+            for record in unpack(batch, MAX_DECOMPRESSED_BYTES)?.records() {
+                if record?.key.is_none() {
+                    return Err(LogError::MissingKey(self.topic_partition.clone()));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check_timestamps(&self, now: Now, all: &[u8], header: &BatchHeader) -> Result<(), LogError> {
@@ -283,7 +301,7 @@ impl Log {
 
     fn must_roll(&mut self, now: Now, bytes: u64, last: &BatchHeader) -> Result<bool, LogError> {
         let (segment_bytes, index_bytes) = (self.config.segment_bytes, self.config.segment_index_bytes);
-        let max_age_ms = self.config.segment_ms.saturating_sub(self.roll_jitter_ms());
+        let max_age_ms = self.config.max_segment_ms().saturating_sub(self.roll_jitter_ms());
         let Some(active) = self.segments.last_mut() else { return Ok(false) };
         if active.size_bytes == 0 {
             return Ok(false);

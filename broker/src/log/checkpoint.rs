@@ -70,6 +70,8 @@ pub(super) fn decode_offsets(text: &[u8]) -> Result<Offsets, String> {
 /// Reads a checkpoint. Missing or unreadable content gives `None`: the caller then knows nothing, and recovers from the start.
 pub(super) fn read_offsets(disk: &dyn Disk, path: &Path) -> Result<Option<Offsets>, LogError> {
     match disk.read(path, MAX_CHECKPOINT_BYTES) {
+        // As Kafka makes the file before there is anything to write.
+        Ok(text) if text.is_empty() => Ok(Some(Offsets::new())),
         Ok(text) => Ok(decode_offsets(&text).ok()),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(LogError::io(path)(error)),

@@ -27,6 +27,14 @@ pub struct LogConfig {
     pub cleanup_delete: bool,
     /// `cleanup.policy` has `compact`.
     pub cleanup_compact: bool,
+    /// `min.cleanable.dirty.ratio`: compaction begins when more than this part of the log is dirty.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `min.compaction.lag.ms`: younger records are left alone.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`: older ones are compacted whatever the ratio.
+    pub max_compaction_lag_ms: i64,
+    /// `delete.retention.ms`: how long a tombstone stays after the round of compaction that first met it.
+    pub delete_retention_ms: i64,
     /// `flush.messages`
     pub flush_messages: i64,
     /// `flush.ms`
@@ -58,6 +66,10 @@ impl Default for LogConfig {
             retention_bytes: -1,
             cleanup_delete: true,
             cleanup_compact: false,
+            min_cleanable_dirty_ratio: 0.5,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            delete_retention_ms: 86_400_000,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             message_timestamp_type: TimestampType::CreateTime,
@@ -71,6 +83,14 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
+    /// How long a segment stays active at most: a compacted log must roll in time for `max.compaction.lag.ms`.
+    pub(super) fn max_segment_ms(&self) -> i64 {
+        match self.cleanup_compact && self.max_compaction_lag_ms > 0 {
+            true => self.max_compaction_lag_ms.min(self.segment_ms),
+            false => self.segment_ms,
+        }
+    }
+
     /// `file.delete.delay.ms`
     pub fn file_delete_delay(&self) -> Duration {
         Duration::from_millis(self.file_delete_delay_ms)

@@ -86,6 +86,7 @@ impl LogDir {
             clean_shutdown: true,
             recovery_point: log.log_end_offset(),
             log_start_offset: log.log_start_offset(),
+            ..Recovery::UNKNOWN
         };
         let (topic_id, config) = (log.topic_id(), log.config().clone());
         drop(log);

@@ -157,6 +157,17 @@ impl<const N: usize> EntryFile<N> {
         Ok(entry)
     }
 
+    /// Up to `count` entries from `first` on.
+    pub(super) fn block(&self, disk: &dyn Disk, path: &Path, first: u32, count: u32) -> io::Result<Vec<[u8; N]>> {
+        let in_file = self.written.saturating_sub(first).min(count);
+        let mut bytes = vec![0; in_file as usize * N];
+        if in_file > 0 {
+            self.file(disk, path, false)?.read_exact_at(&mut bytes, u64::from(first) * N as u64)?;
+        }
+        let pending = self.pending.iter().skip(first.saturating_sub(self.written) as usize);
+        Ok(bytes.as_chunks::<N>().0.iter().chain(pending).take(count as usize).copied().collect())
+    }
+
     /// How many entries satisfy `test`, which must hold for a prefix of them.
     pub(super) fn partition_point(
         &self,

@@ -13,6 +13,7 @@ use super::checkpoint::{
 };
 use super::disk::Disk;
 use super::future::{FUTURE, future_of};
+use super::log_cleaner::{CLEANER_OFFSETS, LogCleaner};
 use super::{Log, LogConfig, LogError, Recovery};
 use crate::types::{Id, NodeId, Now, TopicPartition};
 
@@ -32,6 +33,7 @@ pub struct LogDir {
     properties: MetaProperties,
     pub(super) logs: BTreeMap<TopicPartition, Log>,
     pub(super) futures: BTreeMap<TopicPartition, Log>,
+    pub(super) cleaner: LogCleaner,
     unreadable: BTreeMap<TopicPartition, LogError>,
     pub(super) high_watermarks: Offsets,
     written: BTreeMap<&'static str, Offsets>,
@@ -60,12 +62,17 @@ impl LogDir {
         let checkpoint = |name: &str| read_offsets(&*disk, &root.join(name)).map(Option::unwrap_or_default);
         let (recovery_points, log_starts) = (checkpoint(RECOVERY_POINTS)?, checkpoint(LOG_STARTS)?);
         let high_watermarks = checkpoint(HIGH_WATERMARKS)?;
+        let cleaned = match read_offsets(&*disk, &root.join(CLEANER_OFFSETS))? {
+            None if disk.exists(&root.join(CLEANER_OFFSETS)) => None,
+            found => Some(found.unwrap_or_default()),
+        };
         let mut dir = LogDir {
             disk,
             root,
             properties,
             logs: BTreeMap::new(),
             futures: BTreeMap::new(),
+            cleaner: LogCleaner::default(),
             unreadable: BTreeMap::new(),
             high_watermarks,
             written: BTreeMap::new(),
@@ -73,7 +80,7 @@ impl LogDir {
             doomed: Vec::new(),
             deletions: 0,
         };
-        dir.load(marker.is_some(), &recovery_points, &log_starts, now)?;
+        dir.load(marker.is_some(), &recovery_points, &log_starts, cleaned.as_ref(), now)?;
         Ok(dir)
     }
 
@@ -82,6 +89,7 @@ impl LogDir {
         clean_shutdown: bool,
         recovery_points: &Offsets,
         log_starts: &Offsets,
+        cleaned: Option<&Offsets>,
         now: Now,
     ) -> Result<(), LogError> {
         for name in self.disk.list(&self.root).map_err(LogError::io(&self.root))? {
@@ -102,6 +110,7 @@ impl LogDir {
                 clean_shutdown,
                 recovery_point: recovery_points.get(&partition).copied().unwrap_or(0),
                 log_start_offset: log_starts.get(&partition).copied().unwrap_or(-1),
+                cleaned_to: cleaned.map_or(i64::MAX, |cleaned| cleaned.get(&partition).copied().unwrap_or(-1)),
             };
             let disk = Arc::clone(&self.disk);
             match Log::open(disk, path, partition.clone(), None, LogConfig::default(), recovery, now) {
@@ -264,10 +273,11 @@ impl LogDir {
         let log_starts = starts.map(|(name, log)| (name.clone(), log.log_start_offset())).collect();
         self.write_checkpoint(RECOVERY_POINTS, recovery_points)?;
         self.write_checkpoint(LOG_STARTS, log_starts)?;
+        self.write_cleaner_checkpoint()?;
         self.write_checkpoint(HIGH_WATERMARKS, self.high_watermarks.clone())
     }
 
-    fn write_checkpoint(&mut self, name: &'static str, offsets: Offsets) -> Result<(), LogError> {
+    pub(super) fn write_checkpoint(&mut self, name: &'static str, offsets: Offsets) -> Result<(), LogError> {
         if self.written.get(name) == Some(&offsets) {
             return Ok(());
         }

@@ -50,6 +50,12 @@ pub struct Log {
     /// Offset of the newest snapshot file, or -1.
     pub(super) last_snapshot_offset: i64,
     pub(super) recent: Recent,
+    /// Below it the log was compacted; `None` if it never was.
+    pub(super) cleaned_to: Option<i64>,
+    /// A round of compaction is under way: segments are deleted after it.
+    pub(super) cleaning: bool,
+    /// Grows with each change to the list of segments but rolls.
+    pub(super) structure: u64,
     pub(super) offline: Option<Arc<str>>,
 }
 
@@ -104,6 +110,11 @@ impl Log {
     /// Everything below is durable.
     pub fn recovery_point(&self) -> i64 {
         self.recovery_point
+    }
+
+    /// Where the next round of compaction begins; `None` if there was none yet (`cleaner-offset-checkpoint`).
+    pub fn cleaned_to(&self) -> Option<i64> {
+        self.cleaned_to
     }
 
     /// How many segments there are.
@@ -216,6 +227,11 @@ impl Log {
         result
     }
 
+    /// Where the segment with that base offset stands.
+    pub(super) fn segment_index(&self, base_offset: i64) -> Option<usize> {
+        self.segments.binary_search_by_key(&base_offset, |segment| segment.base_offset).ok()
+    }
+
     pub(super) fn active(&mut self) -> Result<&mut Segment, LogError> {
         let missing = LogError::InvalidRecord("the log has no segment");
         self.segments.last_mut().ok_or(missing)
@@ -297,13 +313,39 @@ impl Log {
     }
 
     pub(super) fn flush_now(&mut self, now: Now) -> Result<(), LogError> {
+        self.flush_segments(self.segments.len())?;
+        self.cut_unflushed = false;
+        self.recovery_point = self.log_end_offset;
+        self.max_recovery_point = self.max_recovery_point.max(self.recovery_point);
+        self.last_flush = now.mono;
+        Ok(())
+    }
+
+    /// Makes everything but the active segment durable.
+    pub(super) fn flush_closed(&mut self, now: Now) -> Result<(), LogError> {
+        self.change(|log| {
+            let active = log.active_segment_base_offset();
+            if log.cut_unflushed {
+                return log.flush_now(now);
+            }
+            if log.recovery_point < active {
+                log.flush_segments(log.segments.len() - 1)?;
+                log.recovery_point = active;
+                log.max_recovery_point = log.max_recovery_point.max(active);
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes the first `count` segments durable, as far as they are not, and all that stands beside them.
+    fn flush_segments(&mut self, count: usize) -> Result<(), LogError> {
         let first =
             self.segments.partition_point(|segment| segment.base_offset <= self.recovery_point).saturating_sub(1);
         let last = self.segments.len() - 1;
         for segment in &self.segments[(first + 1).min(self.segments.len())..] {
             self.sync_snapshot(segment.base_offset)?;
         }
-        for (index, segment) in self.segments.iter_mut().enumerate().skip(first) {
+        for (index, segment) in self.segments[..count].iter_mut().enumerate().skip(first) {
             // The active segment's indexes are built anew after a crash.
             segment.flush(&self.store)?;
             if index < last {
@@ -331,10 +373,6 @@ impl Log {
             self.store.disk.sync_dir(&self.store.dir).map_err(LogError::io(&self.store.dir))?;
             self.new_names = false;
         }
-        self.cut_unflushed = false;
-        self.recovery_point = self.log_end_offset;
-        self.max_recovery_point = self.max_recovery_point.max(self.recovery_point);
-        self.last_flush = now.mono;
         Ok(())
     }
 

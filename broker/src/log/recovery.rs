@@ -16,12 +16,13 @@ use super::epochs::LeaderEpochs;
 use super::partition_log::{EPOCHS_FILE, METADATA_FILE, Recent, SNAPSHOT};
 use super::producers::{ProducerStates, Staged};
 use super::segment::{LOG, OFFSET_INDEX, Segment, Store, TIME_INDEX, TXN_INDEX};
+use super::swap::settle_swaps;
 use super::{Log, LogConfig, LogError, snapshot};
 use crate::records::BatchHeader;
 use crate::types::{Id, Now, TopicPartition};
 
-const MAX_EPOCHS_BYTES: u64 = 16 << 20;
-const MAX_SNAPSHOT_BYTES: u64 = 256 << 20;
+pub(super) const MAX_EPOCHS_BYTES: u64 = 16 << 20;
+pub(super) const MAX_SNAPSHOT_BYTES: u64 = 256 << 20;
 
 /// What the directory knows of a log before it is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,11 +33,15 @@ pub struct Recovery {
     pub recovery_point: i64,
     /// Where the log started; -1 if that is not known.
     pub log_start_offset: i64,
+    /// Compaction may have left gaps between segments up to here: the cleaner's checkpoint; -1 if it has none of this log,
+    /// [`i64::MAX`] if it cannot be read.
+    pub cleaned_to: i64,
 }
 
 impl Recovery {
     /// A log that is new, or of which nothing is known.
-    pub const UNKNOWN: Recovery = Recovery { clean_shutdown: false, recovery_point: 0, log_start_offset: -1 };
+    pub const UNKNOWN: Recovery =
+        Recovery { clean_shutdown: false, recovery_point: 0, log_start_offset: -1, cleaned_to: -1 };
 }
 
 /// What stands in a partition's directory.
@@ -62,7 +67,8 @@ impl Log {
         if is_new {
             disk.create_dir_all(&dir).map_err(LogError::io(&dir))?;
         }
-        let store = Store { disk, dir };
+        let store = Store { disk, dir, ending: "" };
+        settle_swaps(&store)?;
         let (topic_id, topic_id_dirty) = settle_topic_id(&store, topic_id)?;
         let found = look_around(&store)?;
         let max_producers = config.max_producer_ids;
@@ -88,6 +94,9 @@ impl Log {
             producers: ProducerStates::new(max_producers),
             last_snapshot_offset: -1,
             recent: Recent::default(),
+            cleaned_to: (0..i64::MAX).contains(&recovery.cleaned_to).then_some(recovery.cleaned_to),
+            cleaning: false,
+            structure: 0,
             offline: None,
         };
         log.last_flush = now.mono;
@@ -103,7 +112,7 @@ impl Log {
         let mut cut = false;
         for (index, &base) in bases.iter().enumerate() {
             // Only compaction leaves gaps, and only below the recovery point; elsewhere the end of the one before was lost.
-            let gaps = recovery.clean_shutdown || index <= unflushed;
+            let gaps = recovery.clean_shutdown || index <= unflushed || base <= recovery.cleaned_to;
             let follows =
                 self.segments.last().is_none_or(|last| last.next_offset == base || (gaps && last.next_offset < base));
             if cut || !follows {
@@ -327,12 +336,6 @@ fn look_around(store: &Store) -> Result<Found, LogError> {
     let mut found = Found::default();
     for name in store.disk.list(&store.dir).map_err(LogError::io(&store.dir))? {
         let Some((stem, suffix)) = name.split_once('.') else { continue };
-        let unfinished = [".tmp", ".cleaned", ".deleted"].iter().any(|end| name.ends_with(end));
-        if unfinished {
-            let path = store.dir.join(&name);
-            store.disk.remove_file(&path).map_err(LogError::io(&path))?;
-            continue;
-        }
         let Some(offset) = stem.parse::<i64>().ok().filter(|offset| *offset >= 0 && stem.len() == 20) else { continue };
         match suffix {
             LOG => drop(found.segments.insert(offset)),

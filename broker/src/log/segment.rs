@@ -21,16 +21,23 @@ pub(super) const OFFSET_INDEX: &str = "index";
 pub(super) const TIME_INDEX: &str = "timeindex";
 pub(super) const TXN_INDEX: &str = "txnindex";
 
+/// Ending of a segment's files while compaction makes it.
+pub(super) const CLEANED: &str = ".cleaned";
+/// And while it takes the place of others.
+pub(super) const SWAP: &str = ".swap";
+
 /// The directory of a partition.
 pub(super) struct Store {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
+    /// What the names of all files end with: nothing, but for segments in the making.
+    pub(super) ending: &'static str,
 }
 
 impl Store {
     /// `00000000000000000042.log` and the like.
     pub(super) fn path(&self, offset: i64, suffix: &str) -> PathBuf {
-        self.dir.join(format!("{offset:020}.{suffix}"))
+        self.dir.join(format!("{offset:020}.{suffix}{}", self.ending))
     }
 
     pub(super) fn remove_if_there(&self, offset: i64, suffix: &str) -> Result<(), LogError> {
@@ -57,8 +64,8 @@ pub(super) struct Segment {
     pub(super) created_ms: i64,
     bytes_since_index: u64,
     log: OnceCell<Box<dyn DiskFile>>,
-    offsets: EntryFile<8>,
-    times: EntryFile<12>,
+    pub(super) offsets: EntryFile<8>,
+    pub(super) times: EntryFile<12>,
     txns: EntryFile<{ transactions::ENTRY_BYTES }>,
 }
 
@@ -328,6 +335,58 @@ impl Segment {
         LogError::Corrupt { path: self.path(store), position, reason }
     }
 
+    /// Whole batches from `position` on, which must be the start of one: about `window_bytes`, but at least one. Empty at the end.
+    pub(super) fn read_batches(&self, store: &Store, position: u64, window_bytes: usize) -> Result<Vec<u8>, LogError> {
+        let left = usize::try_from(self.size_bytes - position).unwrap_or(usize::MAX);
+        let mut window = vec![0; window_bytes.max(HEADER_BYTES).min(left)];
+        self.read_exact(store, &mut window, position)?;
+        let mut end = 0;
+        while end < window.len() {
+            let size = match BatchHeader::parse(&window[end..]) {
+                Ok(header) => header.size_bytes(),
+                // Cut off by the window, not by the file.
+                Err(BatchError::Incomplete { .. }) if end > 0 && window.len() < left => break,
+                Err(reason) => return Err(self.corrupt(store, position + end as u64, reason)),
+            };
+            if size <= window.len() - end {
+                end += size;
+            } else if end > 0 && window.len() < left {
+                break;
+            } else if size > left {
+                let reason = BatchError::Incomplete { needed: size, have: left - end };
+                return Err(self.corrupt(store, position + end as u64, reason));
+            } else {
+                let have = window.len();
+                window.resize(size, 0);
+                self.read_exact(store, &mut window[have..], position + have as u64)?;
+            }
+        }
+        window.truncate(end);
+        Ok(window)
+    }
+
+    /// Offset after the last record of a segment file, told by its batches alone.
+    pub(super) fn end_of(store: &Store, base_offset: i64) -> Result<i64, LogError> {
+        let path = store.path(base_offset, LOG);
+        let file = store.disk.open(&path, false).map_err(LogError::io(&path))?;
+        let size_bytes = file.len().map_err(LogError::io(&path))?;
+        let segment = Segment::new(base_offset, file, size_bytes, 0);
+        let mut end = base_offset;
+        let scanned = segment.scan(store, 0, false, &mut |_, header, _| {
+            end = header.next_offset();
+            Ok(true)
+        })?;
+        match scanned.error {
+            Some(reason) => Err(segment.corrupt(store, scanned.position, reason)),
+            None => Ok(end),
+        }
+    }
+
+    /// Bytes of the offset index and of the time index.
+    pub(super) fn index_size_bytes(&self) -> (u64, u64) {
+        (u64::from(self.offsets.len()) * 8, u64::from(self.times.len()) * 12)
+    }
+
     /// Position and header of the first batch that ends at or after `offset`.
     pub(super) fn find(&self, store: &Store, offset: i64) -> Result<Option<(u64, BatchHeader)>, LogError> {
         if offset >= self.next_offset {
@@ -415,6 +474,11 @@ impl Segment {
             self.first_timestamp_ms = BatchHeader::parse(&header).ok().map(|header| header.max_timestamp);
         }
         Ok(self.first_timestamp_ms.filter(|&timestamp| timestamp >= 0))
+    }
+
+    /// When the segment's last record was written, as far as its records tell.
+    pub(super) fn last_written_ms(&self) -> i64 {
+        if self.max_timestamp_ms >= 0 { self.max_timestamp_ms } else { self.created_ms }
     }
 
     /// Whether an index has no room for another entry.

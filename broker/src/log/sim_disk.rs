@@ -24,6 +24,8 @@ struct State {
     failures: BTreeMap<PathBuf, io::ErrorKind>,
     /// Reads of files at or below these fail.
     failing_reads: BTreeSet<PathBuf>,
+    /// Changes that still succeed before `failures` set in.
+    grace: u64,
     writes: u64,
     syncs: u64,
 }
@@ -123,9 +125,17 @@ impl SimDisk {
         self.fail_writes_under(Path::new("/"), failure);
     }
 
+    /// The same, once `changes` more changes have succeeded: a test can so stop at every step of what it looks at.
+    pub fn fail_writes_after(&self, changes: u64, failure: io::ErrorKind) {
+        self.fail_writes(Some(failure));
+        locked(&self.state).grace = changes;
+    }
+
     /// The same for `path` and all below it only: one log directory of several.
     pub fn fail_writes_under(&self, path: &Path, failure: Option<io::ErrorKind>) {
-        let failures = &mut locked(&self.state).failures;
+        let mut state = locked(&self.state);
+        state.grace = 0;
+        let failures = &mut state.failures;
         match failure {
             Some(kind) => failures.insert(path.to_owned(), kind),
             None => failures.remove(path),
@@ -162,17 +172,22 @@ impl SimDisk {
         size_bytes(&locked(&self.state).root)
     }
 
-    fn change<T>(&self, path: &Path, change: impl FnOnce(&State) -> io::Result<T>) -> io::Result<T> {
+    /// Makes a change to what stands at these paths, unless one of them fails.
+    fn change<T>(&self, paths: &[&Path], change: impl FnOnce(&State) -> io::Result<T>) -> io::Result<T> {
         let mut state = locked(&self.state);
-        state.check_change(path)?;
+        state.check_change(paths)?;
         change(&state)
     }
 }
 
 impl State {
-    fn check_change(&mut self, path: &Path) -> io::Result<()> {
+    fn check_change(&mut self, paths: &[&Path]) -> io::Result<()> {
         self.writes += 1;
-        self.check_failing(path)
+        if self.grace > 0 {
+            self.grace -= 1;
+            return Ok(());
+        }
+        paths.iter().try_for_each(|path| self.check_failing(path))
     }
 
     fn check_failing(&self, path: &Path) -> io::Result<()> {
@@ -268,7 +283,7 @@ impl Disk for SimDisk {
             Ok(Node::File(file)) => file,
             Ok(Node::Dir(_)) => return Err(io::ErrorKind::IsADirectory.into()),
             Err(error) if create && error.kind() == io::ErrorKind::NotFound => {
-                state.check_change(path)?;
+                state.check_change(&[path])?;
                 let (dir, name) = state.parent(path)?;
                 let file = FileRef::default();
                 locked(&dir).entries.insert(name.to_owned(), Node::File(Arc::clone(&file)));
@@ -286,7 +301,7 @@ impl Disk for SimDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.change(path, |state| {
+        self.change(&[path], |state| {
             let mut dir = Arc::clone(&state.root);
             for name in names(path)? {
                 let next =
@@ -309,8 +324,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(to, |state| {
-            state.check_failing(from)?;
+        self.change(&[to, from], |state| {
             let node = state.node(from)?;
             let (to_dir, to_name) = state.parent(to)?;
             let (from_dir, from_name) = state.parent(from)?;
@@ -321,7 +335,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.change(path, |state| match state.node(path)? {
+        self.change(&[path], |state| match state.node(path)? {
             Node::Dir(_) => Err(io::ErrorKind::IsADirectory.into()),
             Node::File(_) => {
                 let (dir, name) = state.parent(path)?;
@@ -332,7 +346,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.change(path, |state| {
+        self.change(&[path], |state| {
             state.dir(path)?;
             let (dir, name) = state.parent(path)?;
             locked(&dir).entries.remove(name);
@@ -342,7 +356,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = locked(&self.state);
-        state.check_change(path)?;
+        state.check_change(&[path])?;
         state.syncs += 1;
         // A directory whose own name is not durable yet cannot be of use after a loss of power: real file systems write the
         // path to it as well.
@@ -376,7 +390,7 @@ impl SimFile {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the node that held this file was killed"));
         }
         if change {
-            return state.check_change(&self.path);
+            return state.check_change(&[&self.path]);
         }
         state.check_read(&self.path)
     }

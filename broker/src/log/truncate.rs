@@ -46,6 +46,8 @@ impl Log {
         self.size_bytes = self.segments.iter().map(|segment| segment.size_bytes).sum();
         self.recovery_point = self.recovery_point.min(self.log_end_offset);
         self.cut_unflushed = true;
+        self.structure += 1;
+        self.cleaned_to = self.cleaned_to.map(|offset| offset.min(self.log_end_offset));
         if self.epochs.truncate_from_end(self.log_end_offset) {
             self.write_epochs()?;
         }
@@ -73,6 +75,8 @@ impl Log {
         self.new_names = true;
         (self.log_start_offset, self.log_end_offset, self.size_bytes) = (offset, offset, 0);
         self.recovery_point = self.recovery_point.min(offset);
+        self.structure += 1;
+        self.cleaned_to = None;
         self.epochs.clear();
         self.write_epochs()?;
         for snapshot in self.snapshot_offsets()? {
@@ -128,12 +132,13 @@ impl Log {
     }
 
     /// Deletes the segments that age, size and the log start offset no longer keep; never what is not below the high
-    /// watermark. Also forgets producers that were silent for too long. Gives the number of segments deleted.
+    /// watermark, nor while the log is being compacted. Also forgets producers that were silent for too long. Gives the number of
+    /// segments deleted.
     pub fn apply_retention(&mut self, now: Now, high_watermark: i64) -> Result<usize, LogError> {
         self.producers.on_high_watermark(high_watermark);
         self.producers.expire(now.wall_ms, self.config.producer_id_expiration_ms);
         let (mut expired, roll) = self.expired_segments(now, high_watermark);
-        if expired == 0 {
+        if expired == 0 || self.cleaning {
             return Ok(0);
         }
         self.change(|log| {
@@ -164,7 +169,7 @@ impl Log {
                 return (index, false);
             }
             by_start &= !is_active && end <= self.log_start_offset;
-            by_time &= now.wall_ms.saturating_sub(age_of(segment)) > self.config.retention_ms;
+            by_time &= now.wall_ms.saturating_sub(segment.last_written_ms()) > self.config.retention_ms;
             by_size &= excess >= segment.size_bytes;
             if !by_start && !by_time && !by_size {
                 return (index, false);
@@ -180,6 +185,7 @@ impl Log {
             self.store.remove_if_there(segment.base_offset, SNAPSHOT)?;
             segment.delete(&self.store)?;
         }
+        self.structure += 1;
         let first = self.segments.first().map_or(self.log_end_offset, |segment| segment.base_offset);
         self.log_start_offset = self.log_start_offset.max(first);
         if self.epochs.truncate_from_start(self.log_start_offset) {
@@ -187,9 +193,4 @@ impl Log {
         }
         Ok(())
     }
-}
-
-/// When the segment's last record was written, as far as its records tell.
-fn age_of(segment: &Segment) -> i64 {
-    if segment.max_timestamp_ms >= 0 { segment.max_timestamp_ms } else { segment.created_ms }
 }

@@ -94,7 +94,7 @@ impl From<&LogError> for ErrorCode {
             }
             LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             LogError::Batch(error) => ErrorCode::from(error),
-            LogError::InvalidRecord(_) => ErrorCode::InvalidRecord,
+            LogError::InvalidRecord(_) | LogError::MissingKey(_) => ErrorCode::InvalidRecord,
             LogError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,
             LogError::RecordListTooLarge { .. } => ErrorCode::RecordListTooLarge,
             LogError::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,

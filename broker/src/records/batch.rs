@@ -21,10 +21,11 @@ const MAX_TIMESTAMP_AT: usize = 35;
 /// Length, attributes, two deltas, two lengths and a count: no record is shorter.
 const MIN_RECORD_BYTES: usize = 7;
 
-const COMPRESSION_MASK: i16 = 0x07;
+pub(super) const COMPRESSION_MASK: i16 = 0x07;
 pub(super) const LOG_APPEND_TIME_FLAG: i16 = 0x08;
 pub(super) const TRANSACTIONAL_FLAG: i16 = 0x10;
 pub(super) const CONTROL_FLAG: i16 = 0x20;
+pub(super) const DELETE_HORIZON_FLAG: i16 = 0x40;
 
 /// Whose clock stamped the records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -137,6 +138,11 @@ impl BatchHeader {
     /// Belongs to a transaction.
     pub fn is_transactional(&self) -> bool {
         self.attributes & TRANSACTIONAL_FLAG != 0
+    }
+
+    /// When its tombstones, or the transaction marker that it is, may go (KIP-534); `None` if compaction has not said so yet.
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON_FLAG != 0).then_some(self.base_timestamp)
     }
 
     /// Was written by an idempotent or transactional producer.

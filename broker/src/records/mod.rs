@@ -12,6 +12,7 @@ mod compress;
 pub mod control;
 mod error;
 mod record;
+pub mod rewrite;
 pub mod varint;
 
 #[cfg(test)]

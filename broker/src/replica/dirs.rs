@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::manager::ReplicaManagerError;
 use crate::log::disk::{Disk, Space};
-use crate::log::{Log, LogConfig, LogDir, LogError};
+use crate::log::{CleanerConfig, CleaningOutcome, Log, LogConfig, LogDir, LogError};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::record::DIRECTORY_UNASSIGNED;
 use crate::types::{Id, Now, TopicPartition};
@@ -230,6 +231,23 @@ impl LogDirs {
     /// Removes what was given up long enough ago.
     pub fn delete_due(&mut self, now: Now) -> Result<(), LogError> {
         self.each(|dir| dir.delete_due(now))
+    }
+
+    /// Does a step of compaction in each directory where one is due: see [`LogDir::clean`]. They share the buffer.
+    pub(super) fn clean(
+        &mut self,
+        now: Now,
+        config: &CleanerConfig,
+        high_watermark: &dyn Fn(&Log) -> Option<i64>,
+    ) -> Vec<CleaningOutcome> {
+        let dedupe_buffer_bytes = config.dedupe_buffer_bytes / self.online().count().max(1) as u64;
+        let config = CleanerConfig { dedupe_buffer_bytes, ..*config };
+        self.online_mut().filter_map(|dir| dir.clean(now, &config, high_watermark)).collect()
+    }
+
+    /// When [`LogDirs::clean`] has something to do next, on the monotonic clock.
+    pub(super) fn next_cleaning(&self) -> Duration {
+        self.online().map(LogDir::next_cleaning).min().unwrap_or(Duration::MAX)
     }
 
     /// Writes the checkpoints that have changed, each directory its own.

@@ -310,6 +310,7 @@ impl ReplicaManager {
         }
         self.assignments.on_tick(now.mono);
         self.copy_slice(now);
+        self.clean(now);
         self.answer_peers(now);
     }
 
@@ -319,7 +320,8 @@ impl ReplicaManager {
         let fetchers = self.fetchers.values().filter_map(Fetcher::next_deadline);
         let polls = self.peers.values().filter_map(|session| session.waiting.map(|waiting| waiting.deadline));
         let queues = [self.alter.next_deadline(), self.assignments.next_deadline(), self.moves.next_deadline()];
-        let soonest = fixed.into_iter().chain(fetchers).chain(polls).chain(queues.into_iter().flatten()).min();
+        let queues = queues.into_iter().chain([self.next_cleaning()]).flatten();
+        let soonest = fixed.into_iter().chain(fetchers).chain(polls).chain(queues).min();
         soonest.unwrap_or(self.next_isr_check)
     }
 

@@ -6,6 +6,7 @@
 
 mod alter;
 mod assign;
+mod cleaning;
 mod delete_records;
 mod dirs;
 #[cfg(test)]

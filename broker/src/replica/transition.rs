@@ -279,6 +279,10 @@ fn log_config(config: &TopicConfig, node: &NodeConfig) -> LogConfig {
         retention_bytes: config.retention_bytes,
         cleanup_delete: config.cleanup_policy.delete,
         cleanup_compact: config.cleanup_policy.compact,
+        min_cleanable_dirty_ratio: config.min_cleanable_dirty_ratio,
+        min_compaction_lag_ms: config.min_compaction_lag_ms,
+        max_compaction_lag_ms: config.max_compaction_lag_ms,
+        delete_retention_ms: config.delete_retention_ms,
         flush_messages: config.flush_messages,
         flush_ms: config.flush_ms,
         message_timestamp_type: match config.log_append_time {

@@ -188,6 +188,10 @@ fn has_enough(broker: &mut Broker, delayed: &mut DelayedFetch, changes: &BTreeSe
         if !broker.replicas.is_readable(&id, look.counted_to, look.params.current_leader_epoch, isolation) {
             continue;
         }
+        // Any record is enough: nothing need be read only to be counted.
+        if delayed.min_bytes <= 1 {
+            return true;
+        }
         let limit = usize::try_from(look.params.max_bytes).unwrap_or(0);
         let mut request = read_request(look, isolation, look.counted_to, limit, true);
         request.last_fetched_epoch = -1;

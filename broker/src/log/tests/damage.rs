@@ -51,7 +51,7 @@ fn a_kill_loses_nothing() {
         let log = filled(&disk);
         disk.kill();
         drop(log);
-        let recovery = Recovery { clean_shutdown: false, recovery_point, log_start_offset: -1 };
+        let recovery = Recovery { clean_shutdown: false, recovery_point, log_start_offset: -1, ..Recovery::UNKNOWN };
         check_whole(&open_with(&disk, small(), recovery).unwrap());
     }
 }
@@ -61,7 +61,12 @@ fn a_loss_of_power_keeps_what_was_flushed() {
     let disk = SimDisk::new();
     let mut log = filled(&disk);
     log.flush(now(1)).unwrap();
-    let recovery = Recovery { clean_shutdown: false, recovery_point: log.recovery_point(), log_start_offset: -1 };
+    let recovery = Recovery {
+        clean_shutdown: false,
+        recovery_point: log.recovery_point(),
+        log_start_offset: -1,
+        ..Recovery::UNKNOWN
+    };
     append(&mut log, 1, 5, 7);
     disk.power_loss();
     check_whole(&open_with(&disk, small(), recovery).unwrap());

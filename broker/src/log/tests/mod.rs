@@ -1,6 +1,9 @@
 //! The log as a whole.
 
 mod behaviour;
+mod compaction;
+mod compaction_crashes;
+mod compaction_model;
 mod damage;
 mod directory;
 mod kafkas_tools;
@@ -41,7 +44,7 @@ fn open(disk: &SimDisk, config: LogConfig) -> Log {
 }
 
 fn clean(log_start_offset: i64) -> Recovery {
-    Recovery { clean_shutdown: true, recovery_point: 0, log_start_offset }
+    Recovery { clean_shutdown: true, recovery_point: 0, log_start_offset, ..Recovery::UNKNOWN }
 }
 
 /// A batch of `count` records, all with that timestamp.

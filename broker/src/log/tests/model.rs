@@ -143,7 +143,7 @@ fn run(steps: Vec<Step>, config: LogConfig) {
         let recovery = if is_clean {
             clean(model.start)
         } else {
-            Recovery { clean_shutdown: false, recovery_point, log_start_offset: start }
+            Recovery { clean_shutdown: false, recovery_point, log_start_offset: start, ..Recovery::UNKNOWN }
         };
         open_with(disk, config.clone(), recovery).unwrap()
     };

@@ -70,7 +70,7 @@ fn transactions_survive_stops_and_crashes() {
             _ => {
                 log.flush(now(1)).unwrap();
                 disk.power_loss();
-                Recovery { clean_shutdown: false, recovery_point: 12, log_start_offset: -1 }
+                Recovery { clean_shutdown: false, recovery_point: 12, log_start_offset: -1, ..Recovery::UNKNOWN }
             }
         };
         disk.kill();
