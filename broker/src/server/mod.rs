@@ -31,6 +31,8 @@ pub mod fetch;
 pub mod fetch_session;
 pub mod find_coordinator;
 mod forward;
+#[cfg(test)]
+mod forward_tests;
 pub mod group_bridge;
 pub mod heartbeat;
 pub mod incremental_alter_configs;
