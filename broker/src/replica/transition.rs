@@ -57,6 +57,7 @@ impl ReplicaManager {
             return;
         }
         self.loaded = true;
+        self.config = self.config.effective(image);
         self.set_move_rate(image);
         self.delete_strays(now, image);
         for (topic_id, topic) in &image.topics {
