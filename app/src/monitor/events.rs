@@ -127,6 +127,15 @@ fn say(event: &NodeEvent) -> Said {
             let text = format!("Topic {topic} grew to {}.", count(*partitions, "partition", "partitions"));
             Said::new("partitions_added", Info, topic, text)
         }
+        Event::ReplicasChanged { partition, from, to, adding, removing } => {
+            let text = if adding.is_empty() && removing.is_empty() {
+                format!("{partition} has its replicas on {} (was {}).", nodes(to), nodes(from))
+            } else {
+                let staying: Vec<i32> = to.iter().copied().filter(|id| !removing.contains(id)).collect();
+                format!("The replicas of {partition} are moving from {} to {}.", nodes(from), nodes(&staying))
+            };
+            Said::new("replicas_changed", Info, partition, text)
+        }
         Event::GroupRebalance { group_id, generation, state, reason } => {
             let text = format!("Group {group_id} is {state} in generation {generation}.");
             Said::new("group_rebalance", Info, group_id, text).because(reason)
@@ -159,6 +168,7 @@ fn fence_reason(reason: FenceReason) -> String {
         FenceReason::SessionExpired { missed_ms } => format!("No heartbeat for {missed_ms} ms: its session expired."),
         FenceReason::ControlledShutdown => "Its controlled shutdown is complete.".into(),
         FenceReason::Reregistered => "It registered anew: a new incarnation starts fenced.".into(),
+        FenceReason::Unregistered => "It was unregistered.".into(),
     }
 }
 

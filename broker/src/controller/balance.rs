@@ -62,6 +62,11 @@ impl ControllerState {
         if !self.config.bool("auto.leader.rebalance.enable") {
             return Decision::only(());
         }
+        self.prefer_leaders()
+    }
+
+    /// Every leadership back to its preferred replica, where that is in sync.
+    pub(super) fn prefer_leaders(&self) -> Decision<()> {
         self.elect_where("back to its preferred leader", Election::Preferred, |_, partition| {
             partition.replicas.first() != Some(&partition.leader)
         })

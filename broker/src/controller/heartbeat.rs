@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::leadership::{Standing, thousands};
 use super::state::{Changes, ControllerState, Decision};
-use crate::metadata::record::BrokerRegistrationChangeRecord;
+use crate::metadata::record::{BrokerRegistrationChangeRecord, UnregisterBrokerRecord};
 use crate::metadata::report::{Event, FenceReason};
 use crate::protocol::ErrorCode;
-use crate::protocol::messages::{BrokerHeartbeatRequestData, BrokerHeartbeatResponseData};
+use crate::protocol::messages::{
+    BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, UnregisterBrokerRequestData, UnregisterBrokerResponseData,
+};
 use crate::types::{Id, NodeId, Now};
 
 /// Where a broker stands with the controller.
@@ -106,6 +108,25 @@ impl ControllerState {
             }
             Control::ShutdownNow => Control::ShutdownNow,
         }
+    }
+
+    /// UnregisterBroker: a broker that is gone for good leaves every ISR, and is known no more.
+    ///
+    /// Source: `ReplicationControlManager.unregisterBroker`, `handleBrokerUnregistered`. As there, whoever is alive may be removed too; it
+    /// comes back with its next registration.
+    pub fn unregister_broker(&self, request: &UnregisterBrokerRequestData) -> Decision<UnregisterBrokerResponseData> {
+        let id = request.broker_id;
+        let Some(broker) = self.image.brokers.get(&id) else {
+            let error_code = ErrorCode::BrokerIdNotRegistered.code();
+            return Decision::only(UnregisterBrokerResponseData { error_code, ..Default::default() });
+        };
+        let mut changes = Changes::default();
+        if !broker.fenced {
+            changes.events.push(Event::BrokerFenced { broker_id: id, reason: FenceReason::Unregistered });
+        }
+        self.update_partitions(Standing::Leaves(id), &format!("broker {id} was unregistered"), &mut changes);
+        changes.push(UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch });
+        changes.with(UnregisterBrokerResponseData::default())
     }
 
     fn change(&self, id: NodeId) -> BrokerRegistrationChangeRecord {

@@ -15,6 +15,10 @@ enum Step {
     Propose { topic: usize, isr: u8, stale: bool },
     Create { partitions: i32, factor: i16, unclean: bool },
     Delete { topic: usize },
+    Reassign { topic: usize, order: u64, factor: usize },
+    Cancel { topic: usize },
+    Rebalance { leaving: Option<NodeId> },
+    Unregister { broker: NodeId },
     Failover,
 }
 
@@ -22,13 +26,17 @@ fn step() -> impl Strategy<Value = Step> {
     let broker = 1..=4i32;
     prop_oneof![
         3 => (broker.clone(), any::<bool>()).prop_map(|(broker, clean)| Step::Start { broker, clean }),
-        8 => (broker, 0..8u8, 0..6u8).prop_map(|(broker, fence, stop)| Step::Heartbeat {
+        8 => (broker.clone(), 0..8u8, 0..6u8).prop_map(|(broker, fence, stop)| Step::Heartbeat {
             broker, want_fence: fence == 0, want_shut_down: stop == 0
         }),
         4 => (0..6_000u64).prop_map(|ms| Step::Wait { ms }),
         5 => (any::<usize>(), any::<u8>(), any::<bool>()).prop_map(|(topic, isr, stale)| Step::Propose { topic, isr, stale }),
         2 => (1..3i32, 1..5i16, any::<bool>()).prop_map(|(partitions, factor, unclean)| Step::Create { partitions, factor, unclean }),
         1 => any::<usize>().prop_map(|topic| Step::Delete { topic }),
+        3 => (any::<usize>(), any::<u64>(), 1..5usize).prop_map(|(topic, order, factor)| Step::Reassign { topic, order, factor }),
+        1 => any::<usize>().prop_map(|topic| Step::Cancel { topic }),
+        1 => prop::option::of(1..=4i32).prop_map(|leaving| Step::Rebalance { leaving }),
+        1 => (1..=4i32).prop_map(|broker| Step::Unregister { broker }),
         1 => Just(Step::Failover),
     ]
 }
@@ -98,6 +106,26 @@ impl World {
                 let decision = self.harness.state.delete_topics(&request);
                 self.harness.commit(decision);
             }
+            Step::Reassign { topic, order, factor } => {
+                let Some(name) = self.topic(topic) else { return };
+                let harness = &mut self.harness;
+                let mut brokers: Vec<NodeId> = harness.state.image().brokers.keys().copied().collect();
+                brokers.sort_by_key(|id| order.rotate_left(*id as u32 * 13) ^ u64::from(id.unsigned_abs()));
+                brokers.truncate(factor);
+                harness.reassign(&name, Some(&brokers));
+            }
+            Step::Cancel { topic } => {
+                let Some(name) = self.topic(topic) else { return };
+                self.harness.reassign(&name, None);
+            }
+            Step::Rebalance { leaving } => {
+                let wish = leaving.map_or(super::Rebalance::Spread, super::Rebalance::Evacuate);
+                let decision = harness.state.rebalance(&wish);
+                harness.commit(decision);
+            }
+            Step::Unregister { broker } => {
+                harness.unregister(broker);
+            }
             // Another controller takes over with what the log says.
             Step::Failover => {
                 self.incarnations += 1;
@@ -131,6 +159,12 @@ fn check_partition(image: &Image, partition: &PartitionImage) {
     }
     assert!(p.elr.iter().all(|id| !p.isr.contains(id)), "ISR and ELR share nobody: {p:?}");
     assert_eq!(p.directories.len(), p.replicas.len());
+    assert!(p.adding.iter().chain(&p.removing).all(|id| p.replicas.contains(id)), "who comes or goes is here: {p:?}");
+    assert!(p.adding.iter().all(|id| !p.removing.contains(id)), "nobody comes and goes: {p:?}");
+    assert!(!p.target_replicas().is_empty(), "somebody stays: {p:?}");
+    // After an unclean election it is over with the next change of the ISR, which the leader asks for when it has recovered.
+    let done = !p.recovering && p.is_reassigning() && p.target_replicas().iter().all(|id| p.isr.contains(id));
+    assert!(!done, "a reassignment whose replicas are all in sync is over: {p:?}");
 }
 
 fn check(before: &Image, image: &Image) {
@@ -145,6 +179,20 @@ fn check(before: &Image, image: &Image) {
             assert!(
                 partition.leader == last.leader || partition.leader_epoch > last.leader_epoch,
                 "every leader has its epoch"
+            );
+            // What was acknowledged is on every member of the ISR: without an unclean election, one of them (or of the ELR) stays.
+            let had: Vec<NodeId> = last.isr.iter().chain(&last.elr).copied().collect();
+            let has = |id: &NodeId| partition.isr.contains(id) || partition.elr.contains(id);
+            let lost =
+                !had.is_empty() && !had.iter().any(has) && (!partition.isr.is_empty() || !partition.elr.is_empty());
+            // A reassignment that is done hands over to those whom the leader has just named in sync, and to all of them.
+            let target = last.target_replicas();
+            let handed_over = last.is_reassigning()
+                && partition.replicas == target
+                && target.iter().all(|id| partition.isr.contains(id));
+            assert!(
+                !lost || partition.recovering || handed_over,
+                "nobody who had everything is left: {last:?} -> {partition:?}"
             );
         }
     }

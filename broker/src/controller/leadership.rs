@@ -3,6 +3,7 @@
 //! Source: `ReplicationControlManager.generateLeaderAndIsrUpdates`.
 
 use super::partition_change::{Changed, Election, PartitionChange};
+use super::reassign::tell_move;
 use super::state::{Changes, ControllerState};
 use crate::metadata::config::TopicConfig;
 use crate::metadata::image::{PartitionImage, TopicImage};
@@ -105,12 +106,16 @@ impl ControllerState {
             partition_id: index as i32,
             partition,
             acceptable,
-            min_isr: min_isr.min(partition.replicas.len()),
+            min_isr,
             elr_enabled: self.elr_enabled(),
             election,
             target_isr: partition.isr.clone(),
             unclean_shutdown: None,
             target_recovering: None,
+            target_replicas: partition.replicas.clone(),
+            target_adding: partition.adding.clone(),
+            target_removing: partition.removing.clone(),
+            directories: Vec::new(),
         }
     }
 
@@ -135,6 +140,7 @@ pub(super) fn tell(
 ) {
     let after = before.after(&changed.record);
     let partition = TopicPartition::new(topic.name.clone(), index as i32);
+    events.extend(tell_move(topic, index, before, &after));
     if after.isr != before.isr {
         events.push(Event::IsrChanged {
             partition: partition.clone(),

@@ -33,6 +33,11 @@ impl Liveness {
         self.contacts.insert(id, Contact { at, metadata_offset: -1, shutdown_offset: None });
     }
 
+    /// A broker is registered no more.
+    pub(super) fn forget(&mut self, id: NodeId) {
+        self.contacts.remove(&id);
+    }
+
     /// A broker sent a heartbeat. A fenced one is out of its controlled shutdown.
     pub(super) fn touch(&mut self, id: NodeId, at: Duration, metadata_offset: i64, fenced: bool) {
         let contact = self.contacts.entry(id).or_insert(Contact { at, metadata_offset, shutdown_offset: None });

@@ -24,6 +24,8 @@ mod liveness;
 mod names;
 mod partition_change;
 mod placement;
+mod reassign;
+mod rebalance;
 mod registration;
 mod state;
 mod update_features;
@@ -32,6 +34,8 @@ mod update_features;
 mod admin_tests;
 #[cfg(test)]
 mod invariants;
+#[cfg(test)]
+mod reassign_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -45,6 +49,7 @@ pub use features::{FEATURES, Feature, supported_features};
 pub use names::{check_topic_name, collides, is_internal};
 pub use partition_change::{Election, PartitionChange};
 pub use placement::{PlacementError, UsableBroker, place};
+pub use rebalance::{Move, Rebalance, RebalanceProgress, Spread, evacuate, spread};
 pub use state::{ControllerState, Decision};
 
 /// What one request may append: more is refused (Kafka's `MAX_RECORDS_PER_USER_OP`).

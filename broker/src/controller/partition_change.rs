@@ -3,7 +3,7 @@
 //! Source: `org.apache.kafka.controller.PartitionChangeBuilder`.
 
 use crate::metadata::image::PartitionImage;
-use crate::metadata::record::{NO_LEADER_CHANGE, NO_RECOVERY_CHANGE, PartitionChangeRecord};
+use crate::metadata::record::{DIRECTORY_UNASSIGNED, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE, PartitionChangeRecord};
 use crate::types::{Id, NO_NODE, NodeId};
 
 /// Who may be elected.
@@ -27,7 +27,7 @@ pub struct PartitionChange<'a> {
     pub partition: &'a PartitionImage,
     /// Whether a replica may lead: it is registered, unfenced, not shutting down, and its directory is online.
     pub acceptable: &'a dyn Fn(NodeId) -> bool,
-    /// `min.insync.replicas`, and not more than there are replicas.
+    /// `min.insync.replicas`; more than there are replicas counts as all of them.
     pub min_isr: usize,
     /// `eligible.leader.replicas.version` is 1.
     pub elr_enabled: bool,
@@ -39,6 +39,14 @@ pub struct PartitionChange<'a> {
     pub unclean_shutdown: Option<NodeId>,
     /// Whether the leader still recovers, if that is to change.
     pub target_recovering: Option<bool>,
+    /// The replicas that it should have, those on their way out included.
+    pub target_replicas: Vec<NodeId>,
+    /// Replicas on their way in.
+    pub target_adding: Vec<NodeId>,
+    /// Replicas on their way out.
+    pub target_removing: Vec<NodeId>,
+    /// Directories of replicas that get another one; a replica that is new and not named here chooses its own.
+    pub directories: Vec<(NodeId, Id)>,
 }
 
 /// What becomes of it.
@@ -52,7 +60,8 @@ pub struct Changed {
 
 impl PartitionChange<'_> {
     /// The record that brings the change about; `None` if nothing changes.
-    pub fn build(self) -> Option<Changed> {
+    pub fn build(mut self) -> Option<Changed> {
+        self.complete_reassignment();
         let before = self.partition;
         let mut record = PartitionChangeRecord {
             topic_id: self.topic_id,
@@ -77,6 +86,17 @@ impl PartitionChange<'_> {
                 }
             }
         }
+        // The last eligible replica may be all that a reassignment asks for. (After an unclean election the new leader recovers first.)
+        if !unclean {
+            self.target_isr = isr;
+            self.complete_reassignment();
+            isr = self.target_isr.clone();
+            elr.retain(|replica| self.target_replicas.contains(replica));
+        }
+        // A replica that is taken away keeps following in its old epoch unless a new one begins.
+        if record.leader == NO_LEADER_CHANGE && !before.replicas.iter().all(|id| self.target_replicas.contains(id)) {
+            record.leader = before.leader;
+        }
         if forced_isr || !self.elr_enabled {
             elr.clear();
         }
@@ -88,19 +108,67 @@ impl PartitionChange<'_> {
             record.isr = Some(isr);
         }
         self.remember_last_leader(&mut record);
+        self.assign_replicas(&mut record);
         if let Some(recovering) = self.target_recovering.filter(|recovering| *recovering != before.recovering) {
             record.leader_recovery_state = i8::from(recovering);
         }
         (!is_empty(&record)).then_some(Changed { record, unclean: unclean && leader != before.leader })
     }
 
+    /// A reassignment is done when every replica that stays is in sync: those on their way out leave replicas and ISR.
+    ///
+    /// Source: `PartitionReassignmentReplicas.maybeCompleteReassignment`.
+    fn complete_reassignment(&mut self) {
+        if self.target_adding.is_empty() && self.target_removing.is_empty() {
+            return;
+        }
+        let stays = |id: &NodeId| !self.target_removing.contains(id);
+        let replicas: Vec<NodeId> = self.target_replicas.iter().copied().filter(stays).collect();
+        let isr: Vec<NodeId> = self.target_isr.iter().copied().filter(stays).collect();
+        if replicas.is_empty() || !replicas.iter().all(|id| isr.contains(id)) {
+            return;
+        }
+        self.target_replicas = replicas;
+        self.target_isr = isr;
+        self.target_adding.clear();
+        self.target_removing.clear();
+    }
+
+    /// What changes in the assignment.
+    fn assign_replicas(&self, record: &mut PartitionChangeRecord) {
+        fn changed<T: Clone + PartialEq>(before: &[T], after: &[T]) -> Option<Vec<T>> {
+            (before != after).then(|| after.to_vec())
+        }
+        let before = self.partition;
+        record.replicas = changed(&before.replicas, &self.target_replicas);
+        record.adding_replicas = changed(&before.adding, &self.target_adding);
+        record.removing_replicas = changed(&before.removing, &self.target_removing);
+        let directories: Vec<Id> = self.target_replicas.iter().map(|id| self.directory(*id)).collect();
+        record.directories = changed(&before.directories, &directories);
+        // Of those who are no replicas any more, nothing is remembered.
+        let remembered = record.last_known_elr.as_ref().unwrap_or(&before.last_known_elr);
+        if remembered.iter().any(|id| !self.target_replicas.contains(id)) {
+            let left = remembered.iter().copied().filter(|id| self.target_replicas.contains(id)).collect();
+            record.last_known_elr = Some(left);
+        }
+    }
+
+    fn directory(&self, id: NodeId) -> Id {
+        if let Some((_, new)) = self.directories.iter().find(|(of, _)| *of == id) {
+            return *new;
+        }
+        let index = self.partition.replicas.iter().position(|replica| *replica == id);
+        index.and_then(|index| self.partition.directories.get(index)).copied().unwrap_or(DIRECTORY_UNASSIGNED)
+    }
+
     /// Members of the ISR stay eligible when they leave it while it is below its minimum: nothing can have been acknowledged without them.
     fn target_elr(&self) -> Vec<NodeId> {
-        if !self.elr_enabled || self.target_isr.len() >= self.min_isr {
+        if !self.elr_enabled || self.target_isr.len() >= self.min_isr.min(self.target_replicas.len()) {
             return Vec::new();
         }
         let mut elr: Vec<NodeId> = self.partition.elr.iter().chain(&self.partition.isr).copied().collect();
         elr.retain(|replica| !self.target_isr.contains(replica) && Some(*replica) != self.unclean_shutdown);
+        elr.retain(|replica| self.target_replicas.contains(replica));
         elr.sort_unstable();
         elr.dedup();
         elr
@@ -112,7 +180,7 @@ impl PartitionChange<'_> {
             let eligible = isr.contains(&replica) || (isr.is_empty() && elr.contains(&replica));
             eligible && (self.acceptable)(replica)
         };
-        let replicas = &self.partition.replicas;
+        let replicas = &self.target_replicas;
         if self.election == Election::Preferred
             && let Some(preferred) = replicas.first().filter(|replica| valid(**replica))
         {
@@ -141,7 +209,7 @@ impl PartitionChange<'_> {
             return None;
         }
         match self.partition.last_known_elr[..] {
-            [leader] if (self.acceptable)(leader) => Some(leader),
+            [leader] if self.target_replicas.contains(&leader) && (self.acceptable)(leader) => Some(leader),
             _ => None,
         }
     }
@@ -218,6 +286,10 @@ mod tests {
                 target_isr: self.target_isr.clone(),
                 unclean_shutdown: self.unclean_shutdown,
                 target_recovering: None,
+                target_replicas: self.partition.replicas.clone(),
+                target_adding: self.partition.adding.clone(),
+                target_removing: self.partition.removing.clone(),
+                directories: Vec::new(),
             }
             .build()
         }

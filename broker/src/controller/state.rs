@@ -136,6 +136,10 @@ impl ControllerState {
             MetadataRecord::Config(r) => self.on_config(now, r),
             _ => {}
         }
+        if let MetadataRecord::UnregisterBroker(r) = record {
+            self.registered_at.remove(&r.broker_id);
+            self.liveness.forget(r.broker_id);
+        }
         Ok(())
     }
 
@@ -163,6 +167,12 @@ impl ControllerState {
             Some(&DIRECTORY_LOST) => false,
             Some(directory) => broker.log_dirs.contains(directory),
         }
+    }
+
+    /// The directories of those of `replicas` that are new to a partition.
+    pub(super) fn directories_of(&self, partition: &PartitionImage, replicas: &[NodeId]) -> Vec<(NodeId, Id)> {
+        let new = replicas.iter().filter(|id| !partition.replicas.contains(id));
+        new.map(|id| (*id, self.default_directory(*id))).collect()
     }
 
     pub(super) fn broker_at(&self, id: NodeId, epoch: i64) -> Result<&BrokerImage, ErrorCode> {

@@ -248,6 +248,44 @@ impl Harness {
         self.commit(decision)
     }
 
+    /// Reassigns partition 0, or cancels that.
+    pub(super) fn reassign(&mut self, topic: &str, replicas: Option<&[NodeId]>) -> (ErrorCode, Option<String>) {
+        self.reassign_as(topic, 0, replicas, true)
+    }
+
+    pub(super) fn reassign_as(
+        &mut self,
+        topic: &str,
+        index: i32,
+        replicas: Option<&[NodeId]>,
+        may_change_factor: bool,
+    ) -> (ErrorCode, Option<String>) {
+        use crate::protocol::messages::alter_partition_reassignments_request::{
+            ReassignablePartition, ReassignableTopic,
+        };
+        let partition = ReassignablePartition {
+            partition_index: index,
+            replicas: replicas.map(<[NodeId]>::to_vec),
+            ..Default::default()
+        };
+        let request = AlterPartitionReassignmentsRequestData {
+            topics: vec![ReassignableTopic { name: text(topic), partitions: vec![partition], ..Default::default() }],
+            allow_replication_factor_change: may_change_factor,
+            ..Default::default()
+        };
+        let decision = self.state.alter_partition_reassignments(&request);
+        let response = self.commit(decision);
+        let result = &response.responses[0].partitions[0];
+        let message = result.error_message.as_ref().map(|message| message.as_str().to_owned());
+        (ErrorCode::from(result.error_code), message)
+    }
+
+    pub(super) fn unregister(&mut self, broker: NodeId) -> ErrorCode {
+        let request = UnregisterBrokerRequestData { broker_id: broker, ..Default::default() };
+        let decision = self.state.unregister_broker(&request);
+        ErrorCode::from(self.commit(decision).error_code)
+    }
+
     /// The leader proposes this ISR.
     pub(super) fn propose(&mut self, topic: &str, isr: &[NodeId]) -> ErrorCode {
         let request = self.proposal(topic, isr);

@@ -313,6 +313,19 @@ pub enum Event {
         /// Number of partitions.
         partitions: i32,
     },
+    /// A partition's replicas are being reassigned, or were (then none is on its way).
+    ReplicasChanged {
+        /// Partition.
+        partition: TopicPartition,
+        /// Before.
+        from: Vec<NodeId>,
+        /// Now, those on their way included.
+        to: Vec<NodeId>,
+        /// On their way in.
+        adding: Vec<NodeId>,
+        /// On their way out.
+        removing: Vec<NodeId>,
+    },
     /// A group began to rebalance, or ended.
     GroupRebalance {
         /// Group.
@@ -373,4 +386,6 @@ pub enum FenceReason {
     ControlledShutdown,
     /// A new incarnation registered.
     Reregistered,
+    /// It was unregistered.
+    Unregistered,
 }

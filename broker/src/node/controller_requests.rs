@@ -46,6 +46,18 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
         Ask::AlterConfigs(request) => {
             state.legacy_alter_configs(request).map(|data| Answer::AlterConfigs(Box::new(data)))
         }
+        Ask::AlterPartitionReassignments(request) => {
+            let decision = state.alter_partition_reassignments(request);
+            decision.map(|data| Answer::AlterPartitionReassignments(Box::new(data)))
+        }
+        Ask::ListPartitionReassignments(request) => {
+            let decision = state.list_partition_reassignments(request);
+            decision.map(|data| Answer::ListPartitionReassignments(Box::new(data)))
+        }
+        Ask::UnregisterBroker(request) => {
+            state.unregister_broker(request).map(|data| Answer::UnregisterBroker(Box::new(data)))
+        }
+        Ask::Rebalance(wish) => state.rebalance(wish).map(Answer::Rebalance),
         Ask::ElectLeaders(request) => state.elect_leaders(request).map(|data| Answer::ElectLeaders(Box::new(data))),
         Ask::UpdateFeatures(request) => {
             state.update_features(request).map(|data| Answer::UpdateFeatures(Box::new(data)))

@@ -151,9 +151,12 @@ apis! {
     DeleteGroups = 42, 0..=2, flexible 2, DeleteGroupsRequestData, DeleteGroupsResponseData;
     ElectLeaders = 43, 0..=2, flexible 2, ElectLeadersRequestData, ElectLeadersResponseData;
     IncrementalAlterConfigs = 44, 0..=1, flexible 1, IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData;
+    AlterPartitionReassignments = 45, 0..=1, flexible 0, AlterPartitionReassignmentsRequestData, AlterPartitionReassignmentsResponseData;
+    ListPartitionReassignments = 46, 0..=0, flexible 0, ListPartitionReassignmentsRequestData, ListPartitionReassignmentsResponseData;
     DescribeQuorum = 55, 0..=2, flexible 0, DescribeQuorumRequestData, DescribeQuorumResponseData;
     UpdateFeatures = 57, 0..=2, flexible 0, UpdateFeaturesRequestData, UpdateFeaturesResponseData;
     DescribeCluster = 60, 0..=2, flexible 0, DescribeClusterRequestData, DescribeClusterResponseData;
+    UnregisterBroker = 64, 0..=0, flexible 0, UnregisterBrokerRequestData, UnregisterBrokerResponseData;
     ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequestData, ListConfigResourcesResponseData;
     DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequestData, DescribeTopicPartitionsResponseData;
 }
@@ -249,9 +252,12 @@ mod tests {
             (42, 0, 2),
             (43, 0, 2),
             (44, 0, 1),
+            (45, 0, 1),
+            (46, 0, 0),
             (55, 0, 2),
             (57, 0, 2),
             (60, 0, 2),
+            (64, 0, 0),
             (74, 0, 1),
             (75, 0, 0),
         ];

@@ -4,19 +4,24 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
-    alter_configs, alter_replica_log_dirs, api_versions, create_partitions, create_topics, delete_groups,
-    delete_records, delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
-    describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat,
+    alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,
+    create_topics, delete_groups, delete_records, delete_topics, describe_cluster, describe_configs, describe_groups,
+    describe_log_dirs, describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat,
     incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources, list_groups,
-    list_offsets, metadata, offset_commit, offset_fetch, offset_for_leader_epoch, produce, sync_group, update_features,
+    list_offsets, list_partition_reassignments, metadata, offset_commit, offset_fetch, offset_for_leader_epoch,
+    produce, sync_group, unregister_broker, update_features,
+};
+use crate::protocol::messages::alter_partition_reassignments_response::{
+    ReassignablePartitionResponse, ReassignableTopicResponse,
 };
 use crate::protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use crate::protocol::messages::create_topics_response::CreatableTopicResult;
 use crate::protocol::messages::delete_topics_response::DeletableTopicResult;
 use crate::protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use crate::protocol::messages::{
-    CreatePartitionsResponseData, CreateTopicsResponseData, DeleteTopicsResponseData, DescribeQuorumResponseData,
-    ElectLeadersResponseData, UpdateFeaturesResponseData,
+    AlterPartitionReassignmentsResponseData, CreatePartitionsResponseData, CreateTopicsResponseData,
+    DeleteTopicsResponseData, DescribeQuorumResponseData, ElectLeadersResponseData,
+    ListPartitionReassignmentsResponseData, UnregisterBrokerResponseData, UpdateFeaturesResponseData,
 };
 use crate::protocol::{ErrorCode, Request, Response};
 use crate::types::Now;
@@ -47,6 +52,9 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::AlterConfigs(r) => alter_configs::handle(broker, context, now, r),
         Request::IncrementalAlterConfigs(r) => incremental_alter_configs::handle(broker, context, now, r),
         Request::ListConfigResources(r) => list_config_resources::handle(broker, context, now, r),
+        Request::AlterPartitionReassignments(r) => alter_partition_reassignments::handle(broker, context, now, r),
+        Request::ListPartitionReassignments(r) => list_partition_reassignments::handle(broker, context, now, r),
+        Request::UnregisterBroker(r) => unregister_broker::handle(broker, context, now, r),
         Request::ElectLeaders(r) => elect_leaders::handle(broker, context, now, r),
         Request::UpdateFeatures(r) => update_features::handle(broker, context, now, r),
         Request::AlterReplicaLogDirs(r) => alter_replica_log_dirs::handle(broker, context, now, r),
@@ -65,6 +73,9 @@ pub(super) fn forwarded(answer: PeerResponse) -> Option<Response> {
         PeerResponse::CreateTopics(response) => Some(Response::CreateTopics(*response)),
         PeerResponse::DeleteTopics(response) => Some(Response::DeleteTopics(*response)),
         PeerResponse::CreatePartitions(response) => Some(Response::CreatePartitions(*response)),
+        PeerResponse::AlterPartitionReassignments(response) => Some(Response::AlterPartitionReassignments(*response)),
+        PeerResponse::ListPartitionReassignments(response) => Some(Response::ListPartitionReassignments(*response)),
+        PeerResponse::UnregisterBroker(response) => Some(Response::UnregisterBroker(*response)),
         PeerResponse::ElectLeaders(response) => Some(Response::ElectLeaders(*response)),
         PeerResponse::UpdateFeatures(response) => Some(Response::UpdateFeatures(*response)),
         PeerResponse::DescribeQuorum(response) => Some(Response::DescribeQuorum(*response)),
@@ -103,6 +114,22 @@ pub(super) fn refusal(request: &PeerRequest, error: ErrorCode) -> Option<Respons
             let result = |name| CreatePartitionsTopicResult::default().with_name(name).with_error_code(code);
             let results = request.topics.iter().map(|topic| result(topic.name.clone())).collect();
             Some(Response::CreatePartitions(CreatePartitionsResponseData::default().with_results(results)))
+        }
+        PeerRequest::AlterPartitionReassignments(request) => {
+            let result =
+                |index: i32| ReassignablePartitionResponse::default().with_partition_index(index).with_error_code(code);
+            let responses = request.topics.iter().map(|topic| {
+                let partitions = topic.partitions.iter().map(|partition| result(partition.partition_index)).collect();
+                ReassignableTopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions)
+            });
+            let response = AlterPartitionReassignmentsResponseData::default().with_error_code(code);
+            Some(Response::AlterPartitionReassignments(response.with_responses(responses.collect())))
+        }
+        PeerRequest::ListPartitionReassignments(_) => Some(Response::ListPartitionReassignments(
+            ListPartitionReassignmentsResponseData::default().with_error_code(code),
+        )),
+        PeerRequest::UnregisterBroker(_) => {
+            Some(Response::UnregisterBroker(UnregisterBrokerResponseData::default().with_error_code(code)))
         }
         PeerRequest::ElectLeaders(request) => {
             let result = |index: &i32| PartitionResult::default().with_partition_id(*index).with_error_code(code);

@@ -4,6 +4,7 @@
 //! what it wants sent lies in an [`context::Outbox`], and time is told to it.
 
 pub mod alter_configs;
+pub mod alter_partition_reassignments;
 pub mod alter_replica_log_dirs;
 pub mod api_versions;
 pub mod auto_create;
@@ -43,6 +44,7 @@ pub mod lifecycle;
 pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod metadata;
 pub mod metadata_follower;
 pub mod metrics;
@@ -54,6 +56,7 @@ pub mod peer_requests;
 pub mod produce;
 pub mod purgatory;
 pub mod sync_group;
+pub mod unregister_broker;
 pub mod update_features;
 mod upkeep;
 

@@ -1,17 +1,19 @@
 //! What nodes say to each other: typed Kafka messages passed in memory, record bytes by reference. None of this is reachable from a
 //! client port, so nothing a client sends can act as a replica or a controller.
 
+use crate::controller::{Rebalance, RebalanceProgress};
 use crate::protocol::messages::{
     AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterConfigsRequestData, AlterConfigsResponseData,
-    AlterPartitionRequestData, AlterPartitionResponseData, AssignReplicasToDirsRequestData,
-    AssignReplicasToDirsResponseData, BrokerHeartbeatRequestData, BrokerHeartbeatResponseData,
-    BrokerRegistrationRequestData, BrokerRegistrationResponseData, ControllerRegistrationRequestData,
-    ControllerRegistrationResponseData, CreatePartitionsRequestData, CreatePartitionsResponseData,
-    CreateTopicsRequestData, CreateTopicsResponseData, DeleteTopicsRequestData, DeleteTopicsResponseData,
-    DescribeQuorumRequestData, DescribeQuorumResponseData, ElectLeadersRequestData, ElectLeadersResponseData,
-    FetchRequestData, FetchResponseData, IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData,
-    OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData, UpdateFeaturesRequestData,
-    UpdateFeaturesResponseData,
+    AlterPartitionReassignmentsRequestData, AlterPartitionReassignmentsResponseData, AlterPartitionRequestData,
+    AlterPartitionResponseData, AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData,
+    BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, BrokerRegistrationRequestData,
+    BrokerRegistrationResponseData, ControllerRegistrationRequestData, ControllerRegistrationResponseData,
+    CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData,
+    DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData,
+    ElectLeadersRequestData, ElectLeadersResponseData, FetchRequestData, FetchResponseData,
+    IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData, ListPartitionReassignmentsRequestData,
+    ListPartitionReassignmentsResponseData, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData,
+    UnregisterBrokerRequestData, UnregisterBrokerResponseData, UpdateFeaturesRequestData, UpdateFeaturesResponseData,
 };
 use crate::quorum;
 
@@ -73,6 +75,14 @@ pub enum PeerRequest {
     /// Forwarded for a client.
     ElectLeaders(Box<ElectLeadersRequestData>),
     /// Forwarded for a client.
+    AlterPartitionReassignments(Box<AlterPartitionReassignmentsRequestData>),
+    /// Forwarded for a client.
+    ListPartitionReassignments(Box<ListPartitionReassignmentsRequestData>),
+    /// Forwarded for a client.
+    UnregisterBroker(Box<UnregisterBrokerRequestData>),
+    /// The cluster itself, when brokers come and go: no message of Kafka's, and not to be had from a client port.
+    Rebalance(Rebalance),
+    /// Forwarded for a client.
     UpdateFeatures(Box<UpdateFeaturesRequestData>),
     /// Forwarded for a client.
     DescribeQuorum(Box<DescribeQuorumRequestData>),
@@ -107,6 +117,14 @@ pub enum PeerResponse {
     IncrementalAlterConfigs(Box<IncrementalAlterConfigsResponseData>),
     /// To [`PeerRequest::AlterConfigs`].
     AlterConfigs(Box<AlterConfigsResponseData>),
+    /// To [`PeerRequest::AlterPartitionReassignments`].
+    AlterPartitionReassignments(Box<AlterPartitionReassignmentsResponseData>),
+    /// To [`PeerRequest::ListPartitionReassignments`].
+    ListPartitionReassignments(Box<ListPartitionReassignmentsResponseData>),
+    /// To [`PeerRequest::UnregisterBroker`].
+    UnregisterBroker(Box<UnregisterBrokerResponseData>),
+    /// To [`PeerRequest::Rebalance`].
+    Rebalance(RebalanceProgress),
     /// To [`PeerRequest::ElectLeaders`].
     ElectLeaders(Box<ElectLeadersResponseData>),
     /// To [`PeerRequest::UpdateFeatures`].
