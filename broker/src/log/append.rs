@@ -8,7 +8,6 @@ use super::producers::{CompletedTxn, EndTxnMarker, Staged};
 use super::transactions::AbortedTxn;
 use super::{Log, LogError};
 use crate::records::control::{ControlType, control_type, decode_end_txn_marker};
-use crate::records::rewrite::unpack;
 use crate::records::{
     BatchHeader, TimestampType, batches, records, set_base_offset, set_leader_epoch, set_log_append_time, validate_all,
 };
@@ -16,8 +15,6 @@ use crate::types::Now;
 
 /// A control batch is a handful of bytes.
 pub(super) const MAX_CONTROL_BYTES: usize = 64 << 10;
-/// What a batch may unpack to when its timestamps must be looked at one by one.
-const MAX_DECOMPRESSED_BYTES: usize = 256 << 20;
 
 /// Who writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +61,11 @@ impl Log {
         self.change(|log| {
             let mut headers = log.check_batches(&records)?;
             for header in &headers {
-                log.check_from_leader(now, &records, header, origin)?;
+                log.check_from_leader(&records, header, origin)?;
+            }
+            for batch in batches(&records) {
+                let (header, batch) = batch?;
+                log.check_records(now, &header, batch)?;
             }
             if let [header] = headers[..]
                 && origin == AppendOrigin::Client
@@ -80,6 +81,11 @@ impl Log {
                     bytes: 0,
                     duplicate: true,
                 });
+            }
+            if let Some(converted) = log.converted(&records)? {
+                records = converted;
+                headers = log.check_batches(&records)?;
+                headers.iter().try_for_each(|header| log.check_sizes(&records, header))?;
             }
             log.assign(now, &mut records, &mut headers, leader_epoch)?;
             log.write(now, &records, &headers, Some(origin))
@@ -121,28 +127,10 @@ impl Log {
         Ok(headers)
     }
 
-    fn check_from_leader(
-        &self,
-        now: Now,
-        all: &[u8],
-        header: &BatchHeader,
-        origin: AppendOrigin,
-    ) -> Result<(), LogError> {
-        let size_bytes = header.size_bytes();
-        if size_bytes > self.config.max_message_bytes {
-            return Err(LogError::MessageTooLarge { size_bytes, limit_bytes: self.config.max_message_bytes });
-        }
-        if all.len() as u64 > self.config.segment_bytes {
-            return Err(LogError::RecordListTooLarge {
-                size_bytes: all.len() as u64,
-                limit_bytes: self.config.segment_bytes,
-            });
-        }
+    fn check_from_leader(&self, all: &[u8], header: &BatchHeader, origin: AppendOrigin) -> Result<(), LogError> {
+        self.check_sizes(all, header)?;
         if header.record_count == 0 || header.record_count != header.last_offset_delta.saturating_add(1) {
             return Err(LogError::InvalidRecord("a batch's record count and offsets do not fit together"));
-        }
-        if self.config.cleanup_compact {
-            self.check_keys(all, header)?;
         }
         if origin != AppendOrigin::Client {
             return Ok(());
@@ -156,49 +144,19 @@ impl Log {
         if header.is_transactional() && !header.has_producer_id() {
             return Err(LogError::InvalidRecord("a transactional batch has no producer id"));
         }
-        if self.stamps() { Ok(()) } else { self.check_timestamps(now, all, header) }
-    }
-
-    /// Compaction knows records by their keys, so that one without would be lost.
-    fn check_keys(&self, all: &[u8], header: &BatchHeader) -> Result<(), LogError> {
-        for (own, batch) in batches(all).flatten() {
-            if own != *header {
-                continue;
-            }
-            for record in unpack(batch, MAX_DECOMPRESSED_BYTES)?.records() {
-                if record?.key.is_none() {
-                    return Err(LogError::MissingKey(self.topic_partition.clone()));
-                }
-            }
-        }
         Ok(())
     }
 
-    fn check_timestamps(&self, now: Now, all: &[u8], header: &BatchHeader) -> Result<(), LogError> {
-        let now_ms = now.wall_ms;
-        if header.timestamp_type() == TimestampType::LogAppendTime {
-            return Err(LogError::InvalidTimestamp { timestamp_ms: header.max_timestamp, now_ms });
+    fn check_sizes(&self, all: &[u8], header: &BatchHeader) -> Result<(), LogError> {
+        let size_bytes = header.size_bytes();
+        if size_bytes > self.config.max_message_bytes {
+            return Err(LogError::MessageTooLarge { size_bytes, limit_bytes: self.config.max_message_bytes });
         }
-        let (before, after) = (self.config.message_timestamp_before_max_ms, self.config.message_timestamp_after_max_ms);
-        let is_off = |timestamp_ms: i64| {
-            timestamp_ms >= 0
-                && (now_ms.saturating_sub(timestamp_ms) > before || timestamp_ms.saturating_sub(now_ms) > after)
-        };
-        if is_off(header.max_timestamp) {
-            return Err(LogError::InvalidTimestamp { timestamp_ms: header.max_timestamp, now_ms });
-        }
-        if before == i64::MAX {
-            return Ok(());
-        }
-        // Only a limit on the past needs each record's timestamp.
-        let own = |batch: &&[u8]| BatchHeader::parse(batch).is_ok_and(|other| other == *header);
-        for batch in batches(all).flatten().map(|(_, batch)| batch).filter(own) {
-            for record in records(batch, MAX_DECOMPRESSED_BYTES)? {
-                let timestamp_ms = record?.timestamp_ms;
-                if is_off(timestamp_ms) {
-                    return Err(LogError::InvalidTimestamp { timestamp_ms, now_ms });
-                }
-            }
+        if all.len() as u64 > self.config.segment_bytes {
+            return Err(LogError::RecordListTooLarge {
+                size_bytes: all.len() as u64,
+                limit_bytes: self.config.segment_bytes,
+            });
         }
         Ok(())
     }

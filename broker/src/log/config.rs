@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::records::TimestampType;
+use crate::records::{Codec, TimestampType};
 
 /// One log's configuration; [`LogConfig::default`] is Kafka's.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,8 @@ pub struct LogConfig {
     pub max_compaction_lag_ms: i64,
     /// `delete.retention.ms`: how long a tombstone stays after the round of compaction that first met it.
     pub delete_retention_ms: i64,
+    /// `compression.type` and its level; `None` keeps what the producer chose.
+    pub compression: Option<Codec>,
     /// `flush.messages`
     pub flush_messages: i64,
     /// `flush.ms`
@@ -70,6 +72,7 @@ impl Default for LogConfig {
             min_compaction_lag_ms: 0,
             max_compaction_lag_ms: i64::MAX,
             delete_retention_ms: 86_400_000,
+            compression: None,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             message_timestamp_type: TimestampType::CreateTime,

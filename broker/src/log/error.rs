@@ -4,8 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::RejectedRecords;
 use crate::records::BatchError;
-use crate::types::{Id, TopicPartition};
+use crate::types::Id;
 
 /// Why a log refused or failed. In brackets: Kafka's error code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,9 +50,9 @@ pub enum LogError {
     /// A batch that its sender may not write. [INVALID_RECORD]
     #[error("{0}")]
     InvalidRecord(&'static str),
-    /// A record without a key, for a compacted topic. [INVALID_RECORD]
-    #[error("Compacted topic cannot accept message without key in topic partition {0}.")]
-    MissingKey(TopicPartition),
+    /// Records that the topic does not take. [INVALID_RECORD, INVALID_TIMESTAMP]
+    #[error("{0}")]
+    RejectedRecords(RejectedRecords),
     /// A batch over `max.message.bytes`. [MESSAGE_TOO_LARGE]
     #[error("a batch of {size_bytes} bytes is larger than max.message.bytes = {limit_bytes}")]
     MessageTooLarge {

@@ -30,6 +30,7 @@ mod swap;
 mod timestamps;
 mod transactions;
 mod truncate;
+mod validate;
 
 #[cfg(test)]
 mod tests;
@@ -52,3 +53,4 @@ pub use scrub::{Finding, Scrub};
 pub use sim_disk::SimDisk;
 pub use timestamps::TimestampedOffset;
 pub use transactions::AbortedTxn;
+pub use validate::RejectedRecords;

@@ -94,7 +94,9 @@ impl From<&LogError> for ErrorCode {
             }
             LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             LogError::Batch(error) => ErrorCode::from(error),
-            LogError::InvalidRecord(_) | LogError::MissingKey(_) => ErrorCode::InvalidRecord,
+            LogError::InvalidRecord(_) => ErrorCode::InvalidRecord,
+            LogError::RejectedRecords(rejected) if rejected.has_invalid_timestamp => ErrorCode::InvalidTimestamp,
+            LogError::RejectedRecords(_) => ErrorCode::InvalidRecord,
             LogError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,
             LogError::RecordListTooLarge { .. } => ErrorCode::RecordListTooLarge,
             LogError::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,

@@ -4,13 +4,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::batch::{self, BatchHeader, CONTROL_FLAG, HEADER_BYTES, LENGTH_PREFIX_BYTES, TRANSACTIONAL_FLAG};
 use super::varint::{varint_size_bytes, varlong_size_bytes, write_varint, write_varlong};
-use super::{Compression, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, compress};
+use super::{Compression, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, compress_at};
 
 /// Collects records and makes one batch of them.
 #[derive(Clone, Debug)]
 pub struct BatchBuilder {
     header: BatchHeader,
     compression: Compression,
+    level: Option<i32>,
     records: BytesMut,
 }
 
@@ -31,7 +32,14 @@ impl BatchBuilder {
             base_sequence: NO_SEQUENCE,
             record_count: 0,
         };
-        BatchBuilder { header, compression, records: BytesMut::new() }
+        BatchBuilder { header, compression, level: None, records: BytesMut::new() }
+    }
+
+    /// Compresses at this level, where the codec has levels.
+    #[must_use]
+    pub fn level(mut self, level: Option<i32>) -> BatchBuilder {
+        self.level = level;
+        self
     }
 
     /// Sets the leader epoch.
@@ -123,7 +131,7 @@ impl BatchBuilder {
         let mut header = self.header;
         let body = match self.compression {
             Compression::None => self.records.to_vec(),
-            compression => compress(compression, &self.records),
+            compression => compress_at(compression, self.level, &self.records),
         };
         header.batch_length = (HEADER_BYTES - LENGTH_PREFIX_BYTES + body.len()) as i32;
         let mut out = BytesMut::with_capacity(HEADER_BYTES + body.len());

@@ -60,11 +60,16 @@ const SNAPPY_MAX_RATIO: usize = 32;
 /// Compresses. Writing to memory cannot fail, so a codec's error would be a bug; the bytes then come back as they are refused
 /// by [`decompress`], never silently wrong.
 pub fn compress(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+    compress_at(compression, None, bytes)
+}
+
+/// The same at a level of gzip's or zstd's; the other codecs have none here.
+pub fn compress_at(compression: Compression, level: Option<i32>, bytes: &[u8]) -> Vec<u8> {
     let out = Vec::with_capacity(bytes.len() / 2 + 64);
     let result = match compression {
         Compression::None => return bytes.to_vec(),
         Compression::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+            let mut encoder = flate2::write::GzEncoder::new(out, gzip_level(level));
             encoder.write_all(bytes).and_then(|()| encoder.finish())
         }
         Compression::Snappy => compress_xerial(out, bytes).map_err(std::io::Error::other),
@@ -75,9 +80,17 @@ pub fn compress(compression: Compression, bytes: &[u8]) -> Vec<u8> {
             let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, out);
             encoder.write_all(bytes).and_then(|()| encoder.finish().map_err(std::io::Error::other))
         }
-        Compression::Zstd => zstd::stream::encode_all(bytes, 0),
+        Compression::Zstd => zstd::stream::encode_all(bytes, level.unwrap_or(0)),
     };
     result.unwrap_or_default()
+}
+
+/// Kafka's -1 is zlib's own default.
+fn gzip_level(level: Option<i32>) -> flate2::Compression {
+    match level.and_then(|level| u32::try_from(level).ok()) {
+        Some(level) => flate2::Compression::new(level.min(9)),
+        None => flate2::Compression::default(),
+    }
 }
 
 fn compress_xerial(mut out: Vec<u8>, bytes: &[u8]) -> Result<Vec<u8>, snap::Error> {

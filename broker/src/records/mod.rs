@@ -10,6 +10,7 @@ mod batch;
 mod builder;
 mod compress;
 pub mod control;
+mod convert;
 mod error;
 mod record;
 pub mod rewrite;
@@ -24,6 +25,7 @@ pub use batch::{
     validate_all,
 };
 pub use builder::BatchBuilder;
-pub use compress::{Compression, compress, decompress};
+pub use compress::{Compression, compress, compress_at, decompress};
+pub use convert::{Codec, convert};
 pub use error::BatchError;
 pub use record::{Headers, Record, Records, records};

@@ -2,6 +2,8 @@
 //!
 //! Source: `kafka.cluster.Partition.appendRecordsToLeader`, `readRecords`, `fetchOffsetForTimestamp`, `lastOffsetForLeaderEpoch`.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 use super::manager::ReplicaManager;
@@ -59,13 +61,22 @@ pub struct AppendError {
     pub code: ErrorCode,
     /// What is wrong with the records, where Kafka tells the client.
     pub message: Option<String>,
+    /// Place in the batch of each record that is at fault, and its fault.
+    pub record_errors: Arc<[(i32, String)]>,
     /// First offset of the log, or -1.
     pub log_start_offset: i64,
 }
 
+impl AppendError {
+    /// Refused as a whole.
+    pub fn new(code: ErrorCode, message: Option<String>, log_start_offset: i64) -> AppendError {
+        AppendError { code, message, record_errors: Arc::default(), log_start_offset }
+    }
+}
+
 impl From<ErrorCode> for AppendError {
     fn from(code: ErrorCode) -> AppendError {
-        AppendError { code, message: None, log_start_offset: -1 }
+        AppendError::new(code, None, -1)
     }
 }
 
@@ -166,7 +177,7 @@ impl ReplicaManager {
         let partition = self.partitions.get_mut(id).ok_or(ErrorCode::NotLeaderOrFollower)?;
         if acks == -1 && partition.isr().len() < partition.effective_min_isr() {
             let log_start_offset = self.log(id).map_or(-1, Log::log_start_offset);
-            return Err(AppendError { code: ErrorCode::NotEnoughReplicas, message: None, log_start_offset });
+            return Err(AppendError::new(ErrorCode::NotEnoughReplicas, None, log_start_offset));
         }
         let leader_epoch = partition.leader_epoch();
         let log = self.dir.log_mut(partition.name()).ok_or(ErrorCode::KafkaStorageError)?;
@@ -205,7 +216,11 @@ impl ReplicaManager {
             return code.into();
         }
         let message = matches!(code, ErrorCode::InvalidRecord | ErrorCode::InvalidTimestamp).then(|| error.to_string());
-        AppendError { code, message, log_start_offset: self.log(id).map_or(-1, Log::log_start_offset) }
+        let record_errors = match error {
+            LogError::RejectedRecords(rejected) => Arc::clone(&rejected.errors),
+            _ => Arc::default(),
+        };
+        AppendError { code, message, record_errors, log_start_offset: self.log(id).map_or(-1, Log::log_start_offset) }
     }
 
     /// Reads from a partition led here.

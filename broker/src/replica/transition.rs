@@ -15,7 +15,7 @@ use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC, Topic
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{Image, PartitionImage};
 use crate::metadata::record::DIRECTORY_UNASSIGNED;
-use crate::records::TimestampType;
+use crate::records::{Codec, Compression, TimestampType};
 use crate::types::{Id, NO_NODE, NodeId, Now, TopicIdPartition, TopicPartition};
 
 impl ReplicaManager {
@@ -266,6 +266,19 @@ fn assigned_directory(me: NodeId, state: &PartitionImage) -> Option<Id> {
     state.directories.get(index).copied()
 }
 
+/// `compression.type`; `None` is `producer`.
+fn codec(config: &TopicConfig) -> Option<Codec> {
+    let codec = |compression, level| Some(Codec { compression, level });
+    match config.compression_type.as_str() {
+        "uncompressed" => codec(Compression::None, None),
+        "gzip" => codec(Compression::Gzip, Some(config.compression_gzip_level)),
+        "snappy" => codec(Compression::Snappy, None),
+        "lz4" => codec(Compression::Lz4, None),
+        "zstd" => codec(Compression::Zstd, Some(config.compression_zstd_level)),
+        _ => None,
+    }
+}
+
 /// What the log reads of a topic's config.
 fn log_config(config: &TopicConfig, node: &NodeConfig) -> LogConfig {
     let bytes = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
@@ -284,6 +297,7 @@ fn log_config(config: &TopicConfig, node: &NodeConfig) -> LogConfig {
         min_compaction_lag_ms: config.min_compaction_lag_ms,
         max_compaction_lag_ms: config.max_compaction_lag_ms,
         delete_retention_ms: config.delete_retention_ms,
+        compression: codec(config),
         flush_messages: config.flush_messages,
         flush_ms: config.flush_ms,
         message_timestamp_type: match config.log_append_time {

@@ -22,25 +22,25 @@ use crate::protocol::{Api, ErrorCode, Request, RequestHeader, Response, decode_r
 use crate::records::{BatchBuilder, Compression};
 use crate::types::{Id, NodeId, Now, TopicIdPartition};
 
-const TOPIC: Id = Id([1; 16]);
-const INTERNAL: Id = Id([2; 16]);
-const ALONE: &[NodeId] = &[1];
+pub(super) const TOPIC: Id = Id([1; 16]);
+pub(super) const INTERNAL: Id = Id([2; 16]);
+pub(super) const ALONE: &[NodeId] = &[1];
 
-struct Site {
-    broker: Broker,
-    now: Now,
+pub(super) struct Site {
+    pub(super) broker: Broker,
+    pub(super) now: Now,
     seq: u64,
 }
 
 /// What became of a request.
 #[derive(Debug, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     Answer(Response),
     NoAnswer,
     Waits,
 }
 
-fn image(leader: NodeId, epoch: i32, replicas: &[NodeId], isr: &[NodeId]) -> Image {
+pub(super) fn image(leader: NodeId, epoch: i32, replicas: &[NodeId], isr: &[NodeId]) -> Image {
     let mut image = Image { offset: 10, ..Image::default() };
     for id in [1, 2] {
         let endpoint = Endpoint {
@@ -77,15 +77,15 @@ fn image(leader: NodeId, epoch: i32, replicas: &[NodeId], isr: &[NodeId]) -> Ima
     image
 }
 
-fn partition(index: i32) -> TopicIdPartition {
+pub(super) fn partition(index: i32) -> TopicIdPartition {
     TopicIdPartition { topic_id: TOPIC, partition: index }
 }
 
-fn batch(count: usize) -> Bytes {
+pub(super) fn batch(count: usize) -> Bytes {
     batch_of(BatchBuilder::new(0, Compression::None), count)
 }
 
-fn batch_of(mut batch: BatchBuilder, count: usize) -> Bytes {
+pub(super) fn batch_of(mut batch: BatchBuilder, count: usize) -> Bytes {
     for index in 0..count {
         batch.push(1_700_000_000_000 + index as i64, None, Some(b"a value"), &[]);
     }
@@ -93,11 +93,11 @@ fn batch_of(mut batch: BatchBuilder, count: usize) -> Bytes {
 }
 
 impl Site {
-    fn alone() -> Site {
+    pub(super) fn alone() -> Site {
         Site::with(image(1, 0, ALONE, ALONE))
     }
 
-    fn with(image: Image) -> Site {
+    pub(super) fn with(image: Image) -> Site {
         let now = Now { mono: Duration::from_secs(10), wall_ms: 1_700_000_000_000 };
         let config = NodeConfig::new(1, "a-cluster-of-one-broker", Default::default()).unwrap();
         let config = config.with_log_dirs(vec![PathBuf::from("/data")]).with_voters(vec![3000]);
@@ -107,7 +107,7 @@ impl Site {
         Site { broker, now, seq: 0 }
     }
 
-    fn change(&mut self, image: Image) {
+    pub(super) fn change(&mut self, image: Image) {
         self.broker.image = image;
         let partitions_changed = [partition(0), partition(1)].into();
         let delta = ImageDelta { partitions_changed, ..ImageDelta::default() };
@@ -115,11 +115,11 @@ impl Site {
         self.broker.on_tick(self.now);
     }
 
-    fn header(api: Api, version: i16) -> RequestHeader {
+    pub(super) fn header(api: Api, version: i16) -> RequestHeader {
         RequestHeader { api_key: api, api_version: version, correlation_id: 9, client_id: Some("tests".into()) }
     }
 
-    fn ask(&mut self, version: i16, request: impl Into<Request>) -> Outcome {
+    pub(super) fn ask(&mut self, version: i16, request: impl Into<Request>) -> Outcome {
         let request = request.into();
         let header = Site::header(request.api(), version);
         let frame = encode_request(&header, &request).unwrap().freeze().slice(4..);
@@ -128,19 +128,19 @@ impl Site {
         self.outcome(&header)
     }
 
-    fn outcome(&mut self, header: &RequestHeader) -> Outcome {
+    pub(super) fn outcome(&mut self, header: &RequestHeader) -> Outcome {
         let Some(answer) = self.broker.out.responses.pop() else { return Outcome::Waits };
         let Some(mut frame) = answer.frame else { return Outcome::NoAnswer };
         frame.advance(4);
         Outcome::Answer(decode_response(header, frame.freeze()).unwrap())
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         self.now = self.now.plus(Duration::from_millis(ms));
         self.broker.on_tick(self.now);
     }
 
-    fn produce(&mut self, version: i16, acks: i16, records: Bytes) -> PartitionProduceResponse {
+    pub(super) fn produce(&mut self, version: i16, acks: i16, records: Bytes) -> PartitionProduceResponse {
         match self.ask(version, produce(version, acks, &[(0, records)])) {
             Outcome::Answer(Response::Produce(mut answer)) => answer.responses.remove(0).partition_responses.remove(0),
             other => panic!("{other:?}"),

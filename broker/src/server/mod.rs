@@ -55,6 +55,8 @@ pub mod peer;
 pub mod peer_requests;
 pub mod produce;
 pub mod purgatory;
+#[cfg(test)]
+mod records_tests;
 pub mod sync_group;
 pub mod unregister_broker;
 pub mod update_features;

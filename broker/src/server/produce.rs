@@ -128,7 +128,7 @@ fn request_refusal(request: &ProduceRequestData) -> Option<ErrorCode> {
 }
 
 fn invalid(message: impl Into<String>) -> AppendError {
-    AppendError { code: ErrorCode::InvalidRecord, message: Some(message.into()), log_start_offset: -1 }
+    AppendError::new(ErrorCode::InvalidRecord, Some(message.into()), -1)
 }
 
 /// What a request of this version may carry: exactly one batch, of format v2.
@@ -170,7 +170,7 @@ fn check_allowed(
     // There is no transaction coordinator that could have been told of this partition, which is what Kafka asks it.
     if header.is_transactional() {
         let message = Some("Partition was not added to the transaction".to_owned());
-        return Err(AppendError { code: ErrorCode::InvalidTxnState, message, log_start_offset: -1 });
+        return Err(AppendError::new(ErrorCode::InvalidTxnState, message, -1));
     }
     let name = find_topic(broker, key).map_err(AppendError::from)?.name.as_ref();
     if INTERNAL_TOPICS.contains(&name) && !admin {
@@ -286,6 +286,14 @@ fn response(broker: &Broker, context: &RequestContext, topics: &[TopicParts]) ->
     ProduceResponseData { responses, node_endpoints, ..ProduceResponseData::default() }
 }
 
+fn record_error((batch_index, message): &(i32, String)) -> wire::BatchIndexAndErrorMessage {
+    wire::BatchIndexAndErrorMessage {
+        batch_index: *batch_index,
+        batch_index_error_message: Some(KafkaString::from(message.clone())),
+        ..wire::BatchIndexAndErrorMessage::default()
+    }
+}
+
 fn part_response(broker: &Broker, version: i16, part: &Part, endpoints: &mut Endpoints) -> PartitionProduceResponse {
     let code = part.error_code().unwrap_or(ErrorCode::None);
     let mut response = PartitionProduceResponse {
@@ -305,6 +313,7 @@ fn part_response(broker: &Broker, version: i16, part: &Part, endpoints: &mut End
         Err(error) => {
             response.log_start_offset = error.log_start_offset;
             response.error_message = error.message.clone().map(KafkaString::from);
+            response.record_errors = error.record_errors.iter().map(record_error).collect();
         }
     }
     if version >= FIRST_WITH_CURRENT_LEADER

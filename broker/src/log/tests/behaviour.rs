@@ -128,7 +128,10 @@ fn old_timestamps_can_be_refused_record_by_record() {
     mixed.push(1000, None, None, &[]);
     mixed.push(850, None, None, &[]);
     let error = log.append_as_leader(now(1000), mixed.build_mut(), 0).unwrap_err();
-    assert_eq!(error, LogError::InvalidTimestamp { timestamp_ms: 850, now_ms: 1000 });
+    let LogError::RejectedRecords(rejected) = error else { panic!("{error}") };
+    assert!(rejected.has_invalid_timestamp);
+    let why = "Timestamp 850 of message with offset 1 is out of range. The timestamp should be within [900, 3601000]";
+    assert_eq!(*rejected.errors, [(1, why.to_owned())]);
     log.append_as_leader(now(1000), batch(900, 1), 0).unwrap();
 }
 

@@ -231,7 +231,9 @@ fn records_without_a_key_are_refused_and_old_ones_go() {
         builder.push(1, Some(b"key"), None, &[]);
         builder.push(1, None, Some(b"value"), &[]);
         let refused = log.append_as_leader(now(1), builder.build_mut(), 0).unwrap_err();
-        assert_eq!(refused.to_string(), "Compacted topic cannot accept message without key in topic partition t-0.");
+        let LogError::RejectedRecords(rejected) = &refused else { panic!("{refused}") };
+        let message = "Compacted topic cannot accept message without key in topic partition t-0.".to_owned();
+        assert_eq!((rejected.count, &rejected.errors[..]), (1, &[(1, message)][..]));
         assert_eq!(crate::protocol::ErrorCode::from(&refused), crate::protocol::ErrorCode::InvalidRecord);
     }
     roll(&mut log);

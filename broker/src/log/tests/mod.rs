@@ -4,6 +4,7 @@ mod behaviour;
 mod compaction;
 mod compaction_crashes;
 mod compaction_model;
+mod conversion;
 mod damage;
 mod directory;
 mod kafkas_tools;

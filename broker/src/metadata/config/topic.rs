@@ -27,6 +27,10 @@ pub struct TopicConfig {
     pub cleanup_policy: CleanupPolicy,
     /// `compression.type`.
     pub compression_type: String,
+    /// `compression.gzip.level`.
+    pub compression_gzip_level: i32,
+    /// `compression.zstd.level`.
+    pub compression_zstd_level: i32,
     /// `delete.retention.ms`.
     pub delete_retention_ms: i64,
     /// `file.delete.delay.ms`.
@@ -153,6 +157,10 @@ impl<'a> Layers<'a> {
         i32::try_from(self.i64(key)).unwrap_or(i32::MAX)
     }
 
+    fn signed(&self, key: &str) -> i32 {
+        i32::try_from(self.i64(key)).unwrap_or(0)
+    }
+
     fn f64(&self, key: &str) -> f64 {
         if let Value::Float(value) = self.value(key) { value } else { 0.0 }
     }
@@ -175,6 +183,8 @@ impl<'a> Layers<'a> {
         TopicConfig {
             cleanup_policy: self.cleanup_policy(),
             compression_type: self.text("compression.type"),
+            compression_gzip_level: self.signed("compression.gzip.level"),
+            compression_zstd_level: self.signed("compression.zstd.level"),
             delete_retention_ms: self.i64("delete.retention.ms"),
             file_delete_delay_ms: self.i64("file.delete.delay.ms"),
             flush_messages: self.i64("flush.messages"),
