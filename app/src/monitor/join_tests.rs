@@ -190,6 +190,8 @@ fn brokers_come_from_registration_and_report() {
         fenced: false,
         in_controlled_shutdown: false,
         log_dirs: Vec::new(),
+        features: Vec::new(),
+        cordoned_log_dirs: Vec::new(),
     };
     image.brokers.insert(3, Arc::new(registered));
     let mut report = broker(1, Some(&Arc::new(image)), Vec::new());

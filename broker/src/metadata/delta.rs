@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::config::RESOURCE_TOPIC;
 use super::image::{BrokerImage, ControllerImage, Image, PartitionImage, TopicImage};
 use super::record::{
-    BrokerRegistrationChangeRecord, ClearElrRecord, ConfigRecord, MetadataRecord, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE,
-    PartitionChangeRecord, PartitionRecord, RegisterBrokerRecord, TopicRecord,
+    BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord, ConfigRecord, MetadataRecord, NO_LEADER_CHANGE,
+    NO_RECOVERY_CHANGE, PartitionChangeRecord, PartitionRecord, RegisterBrokerRecord, TopicRecord,
 };
 use crate::types::{Id, NodeId, TopicIdPartition};
 
@@ -147,18 +147,17 @@ impl Image {
                     id: r.controller_id,
                     incarnation: r.incarnation_id,
                     endpoints: r.end_points.clone(),
+                    features: r.features.clone(),
                 };
                 self.controllers.insert(r.controller_id, Arc::new(controller));
                 delta.controllers_changed.insert(r.controller_id);
             }
             MetadataRecord::ClearElr(r) => self.clear_elr(r, delta)?,
             MetadataRecord::AbortTransaction(_) => return Err(ApplyError::AbortedTransaction),
-            // Quotas are not in the image; a transaction that ends needs no memory of its beginning.
-            MetadataRecord::ClientQuota(_)
-            | MetadataRecord::NoOp(_)
-            | MetadataRecord::BeginTransaction(_)
-            | MetadataRecord::EndTransaction(_)
-            | MetadataRecord::Unknown { .. } => {}
+            MetadataRecord::ClientQuota(r) => self.set_quota(r),
+            MetadataRecord::Unknown { .. } => self.is_partial = true,
+            // A transaction that ends needs no memory of its beginning.
+            MetadataRecord::NoOp(_) | MetadataRecord::BeginTransaction(_) | MetadataRecord::EndTransaction(_) => {}
         }
         self.offset = offset;
         self.epoch = epoch;
@@ -175,6 +174,8 @@ impl Image {
             fenced: record.fenced,
             in_controlled_shutdown: record.in_controlled_shutdown,
             log_dirs: record.log_dirs.clone(),
+            features: record.features.clone(),
+            cordoned_log_dirs: record.cordoned_log_dirs.clone().unwrap_or_default(),
         };
         self.brokers.insert(record.broker_id, Arc::new(broker));
         delta.brokers_changed.insert(record.broker_id);
@@ -210,6 +211,9 @@ impl Image {
         broker.in_controlled_shutdown |= change.in_controlled_shutdown == 1;
         if !change.log_dirs.is_empty() {
             broker.log_dirs = change.log_dirs.clone();
+        }
+        if let Some(cordoned) = &change.cordoned_log_dirs {
+            broker.cordoned_log_dirs = cordoned.clone();
         }
         delta.brokers_changed.insert(change.broker_id);
         Ok(())
@@ -313,6 +317,21 @@ impl Image {
             }
         }
         delta.configs_changed.insert(resource);
+    }
+
+    fn set_quota(&mut self, record: &ClientQuotaRecord) {
+        let mut entity: Vec<_> =
+            record.entity.iter().map(|part| (part.entity_type.clone(), part.entity_name.clone())).collect();
+        entity.sort();
+        let quotas = self.client_quotas.entry(entity.clone()).or_default();
+        if record.remove {
+            quotas.remove(&record.key);
+        } else {
+            quotas.insert(record.key.clone(), record.value);
+        }
+        if quotas.is_empty() {
+            self.client_quotas.remove(&entity);
+        }
     }
 
     fn clear_elr(&mut self, record: &ClearElrRecord, delta: &mut ImageDelta) -> Result<(), ApplyError> {

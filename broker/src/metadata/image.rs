@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::record::FeatureRange;
 use crate::types::{Id, NodeId};
 
 /// Everything that the metadata log says up to `offset`. Cloning it copies maps of `Arc`s, not topics.
@@ -27,12 +28,19 @@ pub struct Image {
     pub configs: Configs,
     /// Finalized features: name → level (`metadata.version`, `group.version`, …).
     pub features: BTreeMap<String, i16>,
+    /// Client quotas: for whom → which → how much.
+    pub client_quotas: ClientQuotas,
     /// First producer id that no broker has been given.
     pub next_producer_id: i64,
+    /// The log holds records of types that this image does not keep (as only a log of Kafka's own can): a snapshot would lose them.
+    pub is_partial: bool,
 }
 
 /// Configs by resource, as in [`Image::configs`].
 pub type Configs = BTreeMap<(i8, Arc<str>), Arc<BTreeMap<String, String>>>;
+
+/// Client quotas, as in [`Image::client_quotas`]. An entity is a list of (type, name), sorted; a name that is `None` is the default's.
+pub type ClientQuotas = BTreeMap<Vec<(String, Option<String>)>, BTreeMap<String, f64>>;
 
 /// A registered broker.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +61,10 @@ pub struct BrokerImage {
     pub in_controlled_shutdown: bool,
     /// Ids of its log directories.
     pub log_dirs: Vec<Id>,
+    /// What it can live with.
+    pub features: Vec<FeatureRange>,
+    /// Directories that take no new replicas.
+    pub cordoned_log_dirs: Vec<Id>,
 }
 
 /// A registered controller.
@@ -64,6 +76,8 @@ pub struct ControllerImage {
     pub incarnation: Id,
     /// Where it listens (in-memory links carry no port; then empty).
     pub endpoints: Vec<Endpoint>,
+    /// What it can live with.
+    pub features: Vec<FeatureRange>,
 }
 
 /// One listener of a node.
@@ -128,7 +142,9 @@ impl Default for Image {
             topic_ids: BTreeMap::new(),
             configs: BTreeMap::new(),
             features: BTreeMap::new(),
+            client_quotas: BTreeMap::new(),
             next_producer_id: 0,
+            is_partial: false,
         }
     }
 }

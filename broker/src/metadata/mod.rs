@@ -4,13 +4,18 @@
 
 pub mod config;
 pub mod delta;
+mod difference;
 pub mod image;
 pub mod record;
 pub mod report;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_tests;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use delta::{ApplyError, ImageDelta};
 pub use record::MetadataRecord;
+pub use snapshot::ImageRecords;
 pub use wire::DecodeError;

@@ -43,7 +43,7 @@ where
 }
 
 /// Every type, every field.
-pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
+pub(super) fn record() -> impl Strategy<Value = MetadataRecord> {
     let register = (any::<(i32, u128, i64, bool, bool)>(), prop::collection::vec(endpoint(), 0..3))
         .prop_flat_map(|(plain, end_points)| {
             (Just(plain), Just(end_points), prop::collection::vec(range(), 0..3), opt(".{0,4}"), ids(), opt(ids()))

@@ -20,7 +20,8 @@ use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{ControllerReport, Event};
 use crate::metadata::{ImageDelta, MetadataRecord};
-use crate::quorum::{AppendError, DiskMetadataLog, Output, Quorum, QuorumError, QuorumStateFile, data_records};
+use crate::quorum::{AppendError, DiskMetadataLog, Output, Quorum, QuorumError, QuorumStateFile, take_apart};
+use crate::server::metadata_snapshots::{MetadataSnapshots, image_of, snapshot_to_begin_with};
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::types::{Id, NO_NODE, NodeId, Now};
 
@@ -102,6 +103,7 @@ pub struct Controller {
     committed: Arc<Image>,
     registered_at: BTreeMap<NodeId, i64>,
     next_offset: i64,
+    snapshots: MetadataSnapshots,
     leadership: Option<Leadership>,
     outbox: Outbox,
     asked_for: Duration,
@@ -140,7 +142,8 @@ impl Controller {
         let mut rng = StdRng::seed_from_u64(mixed(seed, now.wall_ms as u64));
         let mut controller = Controller {
             incarnation: Id::random(&mut rng),
-            next_offset: quorum.log_start_offset(),
+            next_offset: 0,
+            snapshots: MetadataSnapshots::new(&config, now),
             committed: Arc::new(Image::default()),
             registered_at: BTreeMap::new(),
             leadership: None,
@@ -185,6 +188,7 @@ impl Controller {
         self.note_stall(now);
         self.quorum.on_tick(now);
         self.settle(now);
+        self.make_snapshot(now);
     }
 
     /// When [`Controller::on_tick`] wants to be called (`Now::mono`); `None`: only a message can change anything.
@@ -194,7 +198,7 @@ impl Controller {
         }
         let own = self.active().map_or(Duration::MAX, ControllerState::next_deadline);
         let register = if self.wants_registration() { self.register_at } else { Duration::MAX };
-        let deadline = self.quorum.next_deadline().min(own).min(register);
+        let deadline = self.quorum.next_deadline().min(own).min(register).min(self.snapshots.next_deadline());
         (deadline < Duration::MAX).then_some(deadline)
     }
 
@@ -270,7 +274,7 @@ impl Controller {
             for output in outputs {
                 self.on_output(output);
             }
-            if let Err(error) = self.take_in_committed() {
+            if let Err(error) = self.begin_with_snapshot(now).and_then(|()| self.take_in_committed()) {
                 self.fail(error);
             }
             self.release();
@@ -295,7 +299,10 @@ impl Controller {
             Output::LostLeadership { reason, .. } => self.step_down(reason),
             Output::Failed(error) => self.fail(error.into()),
             // What these tell is read from the quorum itself.
-            Output::LeaderChanged { .. } | Output::HighWatermark(_) | Output::Truncated(_) => {}
+            Output::LeaderChanged { .. }
+            | Output::HighWatermark(_)
+            | Output::Truncated(_)
+            | Output::SnapshotInstalled(_) => {}
         }
     }
 
@@ -307,6 +314,34 @@ impl Controller {
         }
     }
 
+    /// At a start, and where the log has passed by: what was committed stands in a snapshot.
+    fn begin_with_snapshot(&mut self, now: Now) -> Result<(), ControllerError> {
+        let broken = |why| ControllerError::Log { offset: 0, why };
+        let Some(snapshot) = snapshot_to_begin_with(&self.quorum, self.next_offset).map_err(broken)? else {
+            return Ok(());
+        };
+        let image = image_of(&snapshot).map_err(broken)?;
+        // Which record registered a broker is forgotten; that it came before the snapshot is not.
+        self.registered_at = image.brokers.keys().map(|id| (*id, image.offset)).collect();
+        self.committed = Arc::new(image);
+        self.next_offset = snapshot.id.end_offset;
+        self.snapshots.loaded(now, &snapshot);
+        self.image_reported = false;
+        Ok(())
+    }
+
+    /// Makes the next snapshot, or goes on with it.
+    fn make_snapshot(&mut self, now: Now) {
+        if self.failure.is_some() {
+            return;
+        }
+        let image = || Arc::clone(&self.committed);
+        if let Err(message) = self.snapshots.tick(now, &mut self.quorum, image) {
+            self.outbox.events.push(Event::Error { message });
+        }
+        self.asked_for = self.next_deadline().map_or(Duration::MAX, |deadline| deadline.max(now.mono));
+    }
+
     /// Applies what was committed since the last call.
     fn take_in_committed(&mut self) -> Result<(), ControllerError> {
         while self.next_offset < self.quorum.high_watermark() {
@@ -314,10 +349,10 @@ impl Controller {
             let at = self.next_offset;
             let broken = |offset: i64, why: String| ControllerError::Log { offset, why };
             let max_batch_bytes = self.quorum.config().max_batch_bytes;
-            let (records, next) = data_records(&bytes, max_batch_bytes).map_err(|why| broken(at, why.to_string()))?;
+            let committed = take_apart(&bytes, max_batch_bytes).map_err(|why| broken(at, why.to_string()))?;
             let image = Arc::make_mut(&mut self.committed);
             let mut delta = ImageDelta::default();
-            for data in records.into_iter().filter(|data| data.offset >= at) {
+            for data in committed.records.into_iter().filter(|data| data.offset >= at) {
                 let record = MetadataRecord::decode(&data.value).map_err(|why| broken(data.offset, why.to_string()))?;
                 image
                     .apply(data.offset, data.epoch, &record, &mut delta)
@@ -327,8 +362,11 @@ impl Controller {
                 }
             }
             self.image_reported &= delta.is_empty();
-            match next {
-                Some(next) if next > self.next_offset => self.next_offset = next,
+            match committed.end {
+                Some(end) if end.end_offset > self.next_offset => {
+                    self.next_offset = end.end_offset;
+                    self.snapshots.applied(bytes.len(), end, committed.last_timestamp_ms);
+                }
                 // Nothing below the high watermark where there should be something: the next tick tries again.
                 _ => return Ok(()),
             }

@@ -29,7 +29,21 @@ struct Cluster {
     answers: BTreeMap<u64, PeerResponse>,
     events: Vec<(NodeId, Event)>,
     correlation: u64,
+    overrides: BTreeMap<String, String>,
 }
+
+fn with_overrides(overrides: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut all = profile_overrides("lab").unwrap();
+    all.extend(overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    all
+}
+
+/// A snapshot every few records, and next to nothing of the log before it.
+const SNAPSHOTS: [(&str, &str); 3] = [
+    ("metadata.log.max.record.bytes.between.snapshots", "1000"),
+    ("metadata.max.retention.bytes", "0"),
+    ("internal.metadata.log.segment.bytes", "2000"),
+];
 
 fn text(text: &str) -> KafkaString {
     KafkaString::from(text.to_owned())
@@ -37,6 +51,10 @@ fn text(text: &str) -> KafkaString {
 
 impl Cluster {
     fn new() -> Cluster {
+        Cluster::with(&[])
+    }
+
+    fn with(overrides: &[(&str, &str)]) -> Cluster {
         let mut cluster = Cluster {
             now: Now { mono: Duration::from_secs(10), wall_ms: 1_700_000_000_000 },
             nodes: BTreeMap::new(),
@@ -46,6 +64,7 @@ impl Cluster {
             answers: BTreeMap::new(),
             events: Vec::new(),
             correlation: 0,
+            overrides: with_overrides(overrides),
         };
         for id in VOTERS {
             cluster.start(id);
@@ -54,8 +73,7 @@ impl Cluster {
     }
 
     fn start(&mut self, id: NodeId) {
-        let overrides = profile_overrides("lab").unwrap();
-        let config = NodeConfig::new(id, "test-cluster", overrides).unwrap().with_voters(VOTERS.to_vec());
+        let config = NodeConfig::new(id, "test-cluster", self.overrides.clone()).unwrap().with_voters(VOTERS.to_vec());
         let (log, store) = self.disks.entry(id).or_default().clone();
         let quorum = Quorum::new(quorum_config(&config), Box::new(log), Box::new(store), id as u64, self.now).unwrap();
         self.nodes.insert(id, Controller::with_quorum(config, quorum, id as u64, self.now));
@@ -321,7 +339,16 @@ fn a_registration_survives_a_restart_of_all_controllers() {
 }
 
 fn alone(disk: &std::sync::Arc<dyn crate::log::disk::Disk>, root: &std::path::Path, now: Now) -> Controller {
-    let config = NodeConfig::new(3000, "test-cluster", profile_overrides("lab").unwrap())
+    alone_with(&[], disk, root, now)
+}
+
+fn alone_with(
+    overrides: &[(&str, &str)],
+    disk: &std::sync::Arc<dyn crate::log::disk::Disk>,
+    root: &std::path::Path,
+    now: Now,
+) -> Controller {
+    let config = NodeConfig::new(3000, "test-cluster", with_overrides(overrides))
         .unwrap()
         .with_voters(vec![3000])
         .with_log_dirs(vec![root.to_owned()]);
@@ -352,4 +379,95 @@ fn a_controller_alone_finds_on_its_disk_what_it_committed() {
     let mut other = NodeConfig::new(3001, "test-cluster", BTreeMap::new()).unwrap().with_voters(vec![3001]);
     other.log_dirs = vec![root.to_owned()];
     assert!(Controller::new(other, disk, 5, cluster.now).is_err(), "another node's directory");
+}
+
+#[test]
+fn a_start_reads_the_snapshot_and_the_log_after_it() {
+    let sim = SimDisk::new();
+    let disk: std::sync::Arc<dyn crate::log::disk::Disk> = std::sync::Arc::new(sim.clone());
+    let root = std::path::Path::new("/data");
+    let mut cluster = Cluster::new();
+    let start = |now| BTreeMap::from([(3000, alone_with(&SNAPSHOTS, &disk, root, now))]);
+    cluster.nodes = start(cluster.now);
+    cluster.wires.clear();
+    cluster.run(500);
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    for topic in 0..40 {
+        cluster.ask(3000, Cluster::create(&format!("t{topic}")));
+        cluster.heartbeat(epoch);
+    }
+    let quorum = cluster.nodes[&3000].quorum();
+    assert!(quorum.log_start_offset() > 20, "the log begins at {}", quorum.log_start_offset());
+    let image = cluster.nodes[&3000].image().clone();
+    assert_eq!(image.topics.len(), 40);
+    for power_loss in [false, true] {
+        cluster.nodes.clear();
+        if power_loss {
+            sim.power_loss();
+        }
+        cluster.nodes = start(cluster.now);
+        let newest = cluster.nodes[&3000].quorum().latest_snapshot().unwrap();
+        assert_eq!(cluster.nodes[&3000].image().offset, newest.end_offset - 1, "before anything is elected");
+        cluster.run(500);
+        let again = cluster.nodes[&3000].image().clone();
+        assert_eq!((&again.topics, &again.brokers, &again.features), (&image.topics, &image.brokers, &image.features));
+        assert!(cluster.nodes[&3000].is_active());
+        assert_eq!(cluster.heartbeat(epoch).error_code, ErrorCode::None.code());
+    }
+}
+
+#[test]
+fn a_controller_that_was_away_for_long_gets_a_snapshot() {
+    let mut cluster = Cluster::with(&SNAPSHOTS);
+    cluster.run(1_000);
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    let away = VOTERS.into_iter().find(|id| *id != cluster.active()).unwrap();
+    cluster.nodes.remove(&away);
+    for topic in 0..60 {
+        let active = cluster.active();
+        cluster.ask(active, Cluster::create(&format!("t{topic}")));
+        cluster.heartbeat(epoch);
+    }
+    cluster.start(away);
+    cluster.run(1_000);
+    let back = &cluster.nodes[&away];
+    assert!(back.quorum().log_start_offset() > 0);
+    assert_eq!(back.image().topics.len(), 60);
+    cluster.assert_agreement();
+}
+
+/// Files for Kafka's `DumpLogSegments --cluster-metadata-decoder` to read, and what it reads, where there is a Java and a directory of Kafka's
+/// jars (`KAFKA_JARS`).
+#[test]
+fn kafkas_tool_reads_a_snapshot() {
+    let Some(jars) = std::env::var_os("KAFKA_JARS") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let disk: std::sync::Arc<dyn crate::log::disk::Disk> = std::sync::Arc::new(crate::log::RealDisk::new());
+    let mut cluster = Cluster::new();
+    cluster.nodes = BTreeMap::from([(3000, alone_with(&SNAPSHOTS, &disk, root.path(), cluster.now))]);
+    cluster.wires.clear();
+    cluster.run(500);
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    for topic in 0..12 {
+        cluster.ask(3000, Cluster::create(&format!("t{topic}")));
+    }
+    let newest = cluster.nodes[&3000].quorum().latest_snapshot().unwrap();
+    let file = root.path().join("__cluster_metadata-0").join(newest.file_name());
+    let output = std::process::Command::new("java")
+        .args(["-cp", &format!("{}/*", jars.display()), "org.apache.kafka.tools.DumpLogSegments"])
+        .args(["--cluster-metadata-decoder", "--files"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success());
+    for expected in
+        ["SnapshotHeader", "SnapshotFooter", "FEATURE_LEVEL_RECORD", "REGISTER_BROKER_RECORD", "PARTITION_RECORD"]
+    {
+        assert!(text.contains(expected), "{expected} is missing");
+    }
 }

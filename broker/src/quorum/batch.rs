@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::config::QuorumConfig;
+use super::snapshot::SnapshotId;
 use crate::records::control::{ControlType, LeaderChange, Voter, control_key};
 use crate::records::{self, BatchBuilder, BatchError, BatchHeader, Compression};
 use crate::types::{Id, NodeId};
@@ -20,13 +21,32 @@ pub struct DataRecord {
     pub value: Bytes,
 }
 
-/// Takes batches apart and leaves out the quorum's own (control) records. `next_offset` of the last batch is where to read on.
+/// Batches, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Their records, without the quorum's own (control) records.
+    pub records: Vec<DataRecord>,
+    /// Where the last of them ends, control batches counted: where to read on, and what a snapshot taken here would be called.
+    pub end: Option<SnapshotId>,
+    /// When the last of them was written.
+    pub last_timestamp_ms: i64,
+}
+
+/// [`take_apart`], for those who need records and the offset to read on only.
 pub fn data_records(batches: &[u8], max_batch_bytes: usize) -> Result<(Vec<DataRecord>, Option<i64>), BatchError> {
+    let committed = take_apart(batches, max_batch_bytes)?;
+    Ok((committed.records, committed.end.map(|end| end.end_offset)))
+}
+
+/// Takes batches apart and leaves out the quorum's own (control) records.
+pub fn take_apart(batches: &[u8], max_batch_bytes: usize) -> Result<Committed, BatchError> {
     let mut found = Vec::new();
-    let mut next_offset = None;
+    let mut end = None;
+    let mut last_timestamp_ms = -1;
     for batch in records::batches(batches) {
         let (header, bytes) = batch?;
-        next_offset = Some(header.last_offset() + 1);
+        end = Some(SnapshotId { end_offset: header.next_offset(), epoch: header.partition_leader_epoch });
+        last_timestamp_ms = header.max_timestamp;
         if header.is_control() {
             continue;
         }
@@ -39,7 +59,7 @@ pub fn data_records(batches: &[u8], max_batch_bytes: usize) -> Result<(Vec<DataR
             found.push(DataRecord { offset, epoch: header.partition_leader_epoch, timestamp_ms, value });
         }
     }
-    Ok((found, next_offset))
+    Ok(Committed { records: found, end, last_timestamp_ms })
 }
 
 /// A batch of metadata records: keyless, uncompressed, as Kafka writes them.

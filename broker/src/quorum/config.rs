@@ -28,8 +28,18 @@ pub struct QuorumConfig {
     pub retry_backoff: Duration,
     /// `controller.quorum.fetch.max.bytes`: how much one fetch answers; the first batch always goes, whatever its size.
     pub fetch_max_bytes: usize,
+    /// `controller.quorum.fetch.snapshot.max.bytes`: how much of a snapshot one answer holds.
+    pub fetch_snapshot_max_bytes: usize,
     /// Largest batch that [`super::Quorum::append`] takes.
     pub max_batch_bytes: usize,
+    /// `metadata.log.segment.bytes`
+    pub segment_bytes: u64,
+    /// `metadata.log.segment.ms`
+    pub segment_ms: i64,
+    /// `metadata.max.retention.bytes`: of log and snapshots together; what the newest snapshot stands for goes first. -1: no limit.
+    pub max_retention_bytes: i64,
+    /// `metadata.max.retention.ms`: how old the last record of a snapshot may be, if there is a newer snapshot. -1: no limit.
+    pub max_retention_ms: i64,
 }
 
 impl QuorumConfig {
@@ -44,7 +54,12 @@ impl QuorumConfig {
             request_timeout: Duration::from_millis(2000),
             retry_backoff: Duration::from_millis(20),
             fetch_max_bytes: 1024 * 1024,
+            fetch_snapshot_max_bytes: 1024 * 1024,
             max_batch_bytes: 8 * 1024 * 1024,
+            segment_bytes: 1 << 30,
+            segment_ms: 604_800_000,
+            max_retention_bytes: 100 << 20,
+            max_retention_ms: 604_800_000,
         }
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::batch;
 use super::machine::{Output, Quorum, QuorumError};
-use super::message::{FetchOutcome, FetchRequest, FetchResponse, Message};
+use super::message::{FetchOutcome, FetchRequest, FetchResponse, FetchSnapshotRequest, Message};
 use super::roles::{InFlight, State};
 use crate::types::{NodeId, Now};
 
@@ -32,6 +32,12 @@ impl Quorum {
         let correlation = self.next_correlation;
         self.next_correlation = correlation.wrapping_add(1);
         self.fetching.in_flight = Some(InFlight { correlation, to, give_up_at: now.mono + self.config.fetch_retry() });
+        if let Some(download) = self.fetching.download {
+            let (id, position) = (download.id, download.position);
+            let request = FetchSnapshotRequest { correlation, epoch: self.election.epoch, id, position };
+            self.send(to, Message::FetchSnapshotRequest(request));
+            return Ok(());
+        }
         let request = FetchRequest {
             correlation,
             epoch: self.election.epoch,
@@ -84,24 +90,14 @@ impl Quorum {
         from: NodeId,
         response: FetchResponse,
     ) -> Result<(), QuorumError> {
-        if !self.config.voters.contains(&from) {
-            return Ok(());
-        }
-        if response.epoch > self.election.epoch {
-            return self.adopt_epoch(now, response.epoch, response.leader);
-        }
-        let awaited =
-            self.fetching.in_flight.take_if(|fetch| fetch.correlation == response.correlation && fetch.to == from);
-        if awaited.is_none() {
-            return Ok(());
-        }
-        if response.epoch < self.election.epoch {
-            self.fetch_failed(now);
+        if !self.is_awaited(now, from, response.correlation, response.epoch, response.leader)? {
             return Ok(());
         }
         match response.outcome {
             FetchOutcome::NotLeader => self.on_not_leader(now, from, response.leader),
-            FetchOutcome::Records { .. } | FetchOutcome::Diverging { .. } if response.leader != Some(from) => {
+            FetchOutcome::Records { .. } | FetchOutcome::Diverging { .. } | FetchOutcome::Snapshot(_)
+                if response.leader != Some(from) =>
+            {
                 self.fetch_failed(now);
                 Ok(())
             }
@@ -113,10 +109,38 @@ impl Quorum {
                 self.heard_from_leader(now, from)?;
                 self.cut_back(epoch, end_offset)
             }
+            FetchOutcome::Snapshot(id) => {
+                self.heard_from_leader(now, from)?;
+                self.begin_download(now, id)
+            }
         }
     }
 
-    fn on_not_leader(&mut self, now: Now, from: NodeId, leader: Option<NodeId>) -> Result<(), QuorumError> {
+    /// Whether this is the answer to the fetch that is under way, from this epoch; goes to a higher epoch if it tells of one.
+    pub(super) fn is_awaited(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        correlation: u64,
+        epoch: i32,
+        leader: Option<NodeId>,
+    ) -> Result<bool, QuorumError> {
+        if !self.config.voters.contains(&from) {
+            return Ok(false);
+        }
+        if epoch > self.election.epoch {
+            self.adopt_epoch(now, epoch, leader)?;
+            return Ok(false);
+        }
+        let awaited = self.fetching.in_flight.take_if(|fetch| fetch.correlation == correlation && fetch.to == from);
+        if awaited.is_some() && epoch < self.election.epoch {
+            self.fetch_failed(now);
+            return Ok(false);
+        }
+        Ok(awaited.is_some())
+    }
+
+    pub(super) fn on_not_leader(&mut self, now: Now, from: NodeId, leader: Option<NodeId>) -> Result<(), QuorumError> {
         let other =
             leader.filter(|leader| *leader != self.config.id && *leader != from && self.config.voters.contains(leader));
         match (&self.state, other) {
@@ -139,7 +163,7 @@ impl Quorum {
         }
     }
 
-    fn heard_from_leader(&mut self, now: Now, leader: NodeId) -> Result<(), QuorumError> {
+    pub(super) fn heard_from_leader(&mut self, now: Now, leader: NodeId) -> Result<(), QuorumError> {
         if !matches!(&self.state, State::Follower(follower) if follower.leader == leader) {
             self.become_follower(now, self.election.epoch, leader)?;
         }

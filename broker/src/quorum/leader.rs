@@ -31,6 +31,11 @@ impl Quorum {
         }
         leader.members.heard(now, from);
         leader.waiting.remove(&from);
+        if let Some(id) = self.snapshot_for(request) {
+            self.answer_fetch(from, request.correlation, FetchOutcome::Snapshot(id));
+            return Ok(());
+        }
+        let State::Leader(leader) = &mut self.state else { return Ok(()) };
         let end = self.log.end_offset_for_epoch(request.last_fetched_epoch);
         if end.epoch != request.last_fetched_epoch || end.end_offset < request.fetch_offset {
             let outcome = FetchOutcome::Diverging { epoch: end.epoch, end_offset: end.end_offset };

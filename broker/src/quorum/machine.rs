@@ -15,9 +15,10 @@ use super::config::QuorumConfig;
 use super::disk_log::DiskMetadataLog;
 use super::election_state::{ElectionState, ElectionStore, QuorumStateFile};
 use super::message::Message;
-use super::metadata_log::{MetadataLog, MetadataLogError};
+use super::metadata_log::{MetadataLog, MetadataLogError, contains};
 use super::replicas::{Members, QuorumReplicas};
 use super::roles::{Election, Fetching, Follower, Leader, Role, State};
+use super::snapshot::SnapshotId;
 use crate::log::disk::Disk;
 use crate::types::{NodeId, Now};
 
@@ -55,6 +56,8 @@ pub enum Output {
     HighWatermark(i64),
     /// Uncommitted records from this offset on were cut off, to follow the leader.
     Truncated(i64),
+    /// A snapshot took the place of the whole log: [`Quorum::read_snapshot`] gives it, and reading goes on where it ends.
+    SnapshotInstalled(SnapshotId),
     /// The disk failed, or the log contradicts the leader's below the high watermark. The member is dead; so should its node be.
     Failed(QuorumError),
 }
@@ -119,6 +122,8 @@ pub struct Quorum {
     pub(super) fetching: Fetching,
     pub(super) high_watermark: i64,
     pub(super) next_correlation: u64,
+    /// When to look for snapshots and segments that nobody needs any more.
+    pub(super) clean_at: Duration,
     pub(super) outputs: Vec<Output>,
     failure: Option<QuorumError>,
     told_leader: (Option<NodeId>, i32),
@@ -141,7 +146,7 @@ impl Quorum {
     /// A member that starts, or starts again, with what `log` and `store` hold.
     pub fn new(
         config: QuorumConfig,
-        log: Box<dyn MetadataLog>,
+        mut log: Box<dyn MetadataLog>,
         store: Box<dyn ElectionStore>,
         seed: u64,
         now: Now,
@@ -152,6 +157,11 @@ impl Quorum {
         if voters.is_empty() || voters.len() != config.voters.len() {
             return Err(QuorumError::InvalidVoters(config.voters));
         }
+        let snapshot = log.snapshots().last().map(|snapshot| snapshot.id);
+        if let Some(id) = snapshot.filter(|id| !contains(&*log, *id)) {
+            // It stopped after a snapshot was here, and before the log was gone.
+            log.restart_at_snapshot(id)?;
+        }
         let mut election = store.load().map_err(|error| QuorumError::ElectionState(error.to_string()))?;
         if log.last_epoch() > election.epoch {
             election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
@@ -161,7 +171,9 @@ impl Quorum {
             Fetching { next_at: now.mono, rotation: rng.random_range(0..config.voters.len()), ..Fetching::default() };
         let mut quorum = Quorum {
             next_correlation: rng.random(),
-            high_watermark: log.start_offset(),
+            // A snapshot holds what is committed, and nothing else.
+            high_watermark: snapshot.map_or(0, |id| id.end_offset).max(log.start_offset()),
+            clean_at: now.mono,
             state: State::Resigned { until: now.mono },
             told_leader: (None, election.epoch),
             outputs: Vec::new(),
@@ -206,6 +218,8 @@ impl Quorum {
             }
             Message::FetchRequest(request) => self.on_fetch_request(now, from, &request),
             Message::FetchResponse(response) => self.on_fetch_response(now, from, response),
+            Message::FetchSnapshotRequest(request) => self.on_fetch_snapshot_request(now, from, &request),
+            Message::FetchSnapshotResponse(response) => self.on_fetch_snapshot_response(now, from, response),
         };
         let handled = handled.and_then(|()| self.poll_fetch(now));
         self.fail_if(handled);
@@ -234,7 +248,7 @@ impl Quorum {
             }
             State::Resigned { .. } => Ok(()),
         };
-        let handled = handled.and_then(|()| self.poll_fetch(now));
+        let handled = handled.and_then(|()| self.clean_if_due(now)).and_then(|()| self.poll_fetch(now));
         self.fail_if(handled);
     }
 
@@ -367,7 +381,7 @@ impl Quorum {
         }
     }
 
-    /// Everything below is committed. Starts at the log's start with each start of the node, and only grows.
+    /// Everything below is committed. Starts at the newest snapshot's end with each start of the node, and only grows.
     pub fn high_watermark(&self) -> i64 {
         self.high_watermark
     }
@@ -434,6 +448,7 @@ impl Quorum {
         self.fetching.in_flight = None;
         self.fetching.failures = 0;
         self.fetching.next_at = now.mono;
+        self.stop_download();
         if let State::Leader(leader) = before {
             self.outputs.push(Output::LostLeadership { epoch: led_epoch, reason });
             self.dismiss(leader.waiting);

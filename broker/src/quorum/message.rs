@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 
+use super::snapshot::{SnapshotChunk, SnapshotId};
 use crate::types::NodeId;
 
 /// One message; sender and receiver stand on its envelope.
@@ -39,6 +40,10 @@ pub enum Message {
     FetchRequest(FetchRequest),
     /// The answer.
     FetchResponse(FetchResponse),
+    /// A follower or observer asks for a part of a snapshot (KIP-630).
+    FetchSnapshotRequest(FetchSnapshotRequest),
+    /// The answer.
+    FetchSnapshotResponse(FetchSnapshotResponse),
 }
 
 /// See [`Message::VoteRequest`].
@@ -116,6 +121,50 @@ pub enum FetchOutcome {
         /// Where that ends in the leader's log.
         end_offset: i64,
     },
+    /// The leader's log begins later, or the asker's last epoch is older than all that it knows: here is a snapshot to begin with.
+    Snapshot(SnapshotId),
+    /// The one asked does not lead (in that epoch).
+    NotLeader,
+}
+
+/// See [`Message::FetchSnapshotRequest`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchSnapshotRequest {
+    /// As in [`FetchRequest`].
+    pub correlation: u64,
+    /// Epoch that the asker believes in.
+    pub epoch: i32,
+    /// Which.
+    pub id: SnapshotId,
+    /// First byte that it lacks.
+    pub position: u64,
+}
+
+/// See [`Message::FetchSnapshotResponse`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchSnapshotResponse {
+    /// Of the request.
+    pub correlation: u64,
+    /// Epoch of the one who answers.
+    pub epoch: i32,
+    /// Leader that it knows in that epoch.
+    pub leader: Option<NodeId>,
+    /// What it found.
+    pub outcome: FetchSnapshotOutcome,
+}
+
+/// What a fetch of a snapshot found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FetchSnapshotOutcome {
+    /// Some of it.
+    Chunk {
+        /// Of the request.
+        position: u64,
+        /// What stands there, and how large the whole is.
+        chunk: SnapshotChunk,
+    },
+    /// The leader does not have it any more.
+    NotFound,
     /// The one asked does not lead (in that epoch).
     NotLeader,
 }

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::snapshot::{SnapshotChunk, SnapshotId, SnapshotInfo, SnapshotPart};
 use crate::records::BatchError;
 use crate::types::Now;
 
@@ -35,7 +36,8 @@ pub enum MetadataLogError {
     },
 }
 
-/// One replica of the metadata log. Epochs in it never fall; an empty log's last epoch is 0, and no record has that epoch.
+/// One replica of the metadata log. Epochs in it never fall; an empty log's last epoch is that of the snapshot that it goes on from, or 0, and
+/// no record has that epoch.
 pub trait MetadataLog: Send {
     /// First offset that it holds.
     fn start_offset(&self) -> i64;
@@ -43,7 +45,7 @@ pub trait MetadataLog: Send {
     fn end_offset(&self) -> i64;
     /// Everything below is safe from a power loss.
     fn synced_offset(&self) -> i64;
-    /// Epoch of its last record, or 0.
+    /// Epoch of its last record, or of the snapshot that it goes on from, or 0.
     fn last_epoch(&self) -> i32;
     /// The largest epoch of the log that is not larger than `epoch`, and where it ends; where there is none, `epoch` itself and the log's
     /// start.
@@ -58,4 +60,39 @@ pub trait MetadataLog: Send {
     fn read(&self, from: i64, max_bytes: usize, up_to: i64) -> Result<Bytes, MetadataLogError>;
     /// Makes all of it durable.
     fn sync(&mut self, now: Now) -> Result<(), MetadataLogError>;
+    /// Bytes of all batches.
+    fn size_bytes(&self) -> u64;
+
+    /// Whole snapshots, oldest first.
+    fn snapshots(&self) -> &[SnapshotInfo];
+    /// Up to `max_bytes` of a snapshot; `None` if there is none of that name. Past its end there are no bytes.
+    fn read_snapshot(
+        &self,
+        id: SnapshotId,
+        position: u64,
+        max_bytes: usize,
+    ) -> Result<Option<SnapshotChunk>, MetadataLogError>;
+    /// Writes bytes of a snapshot that is not whole yet; at position 0 it begins anew.
+    fn write_snapshot_part(&mut self, part: SnapshotPart, position: u64, bytes: &[u8]) -> Result<(), MetadataLogError>;
+    /// Checks it, makes it durable, and gives it its name. False: it is damaged, and gone.
+    fn complete_snapshot(&mut self, part: SnapshotPart) -> Result<bool, MetadataLogError>;
+    /// Forgets one that will not become whole.
+    fn discard_snapshot_part(&mut self, part: SnapshotPart) -> Result<(), MetadataLogError>;
+    /// Drops the whole log, and the snapshots before `id`: it goes on, empty, where that snapshot ends.
+    fn restart_at_snapshot(&mut self, id: SnapshotId) -> Result<(), MetadataLogError>;
+    /// Forgets the snapshots before `id`, and what lies before it in the log, whole segments at a time.
+    fn delete_before_snapshot(&mut self, now: Now, id: SnapshotId, high_watermark: i64)
+    -> Result<(), MetadataLogError>;
+}
+
+/// Whether `log` holds all that `id` stands for, or goes on from it. If not, what it holds was never committed, or is in the snapshot.
+///
+/// Kafka compares ends only (`KafkaMetadataLog.truncateToLatestSnapshot`), which leaves a log standing that diverged in a higher epoch.
+pub(super) fn contains(log: &dyn MetadataLog, id: SnapshotId) -> bool {
+    let (start, end) = (log.start_offset(), log.end_offset());
+    if id.end_offset <= start {
+        return true;
+    }
+    let epoch_end = log.end_offset_for_epoch(id.epoch);
+    id.end_offset <= end && epoch_end.epoch == id.epoch && id.end_offset <= epoch_end.end_offset
 }

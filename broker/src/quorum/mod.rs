@@ -4,8 +4,8 @@
 //! with the time; outputs are messages and what changed. It writes its log and its vote through what it was handed, and knows no thread,
 //! socket or clock, nor what the records that it replicates mean.
 //!
-//! Source: `org.apache.kafka.raft.KafkaRaftClient`, `QuorumState`, `LeaderState`; KIP-595, KIP-631, KIP-835, KIP-996, KIP-1166.
-//! Not here yet: snapshots (KIP-630) and changes of the voter set (KIP-853); the quorum is static, as with kraft.version 0.
+//! Source: `org.apache.kafka.raft.KafkaRaftClient`, `QuorumState`, `LeaderState`; KIP-595, KIP-630, KIP-631, KIP-835, KIP-996, KIP-1166.
+//! Not here yet: changes of the voter set (KIP-853); the quorum is static, as with kraft.version 0.
 
 mod batch;
 mod config;
@@ -18,7 +18,11 @@ mod memory;
 mod message;
 mod metadata_log;
 mod replicas;
+mod retention;
 mod roles;
+mod snapshot;
+mod snapshot_fetch;
+mod snapshot_files;
 mod votes;
 
 #[cfg(test)]
@@ -28,13 +32,17 @@ mod scenarios;
 #[cfg(test)]
 mod sim;
 
-pub use batch::{DataRecord, data_records};
+pub use batch::{Committed, DataRecord, data_records, take_apart};
 pub use config::QuorumConfig;
 pub use disk_log::{DiskMetadataLog, METADATA_TOPIC, METADATA_TOPIC_ID};
 pub use election_state::{ElectionState, ElectionStore, MemoryElectionStore, QuorumStateFile};
 pub use machine::{AppendError, Output, Quorum, QuorumError};
 pub use memory::MemoryMetadataLog;
-pub use message::{FetchOutcome, FetchRequest, FetchResponse, Message, VoteRequest, VoteResponse};
+pub use message::{
+    FetchOutcome, FetchRequest, FetchResponse, FetchSnapshotOutcome, FetchSnapshotRequest, FetchSnapshotResponse,
+    Message, VoteRequest, VoteResponse,
+};
 pub use metadata_log::{EpochEnd, MetadataLog, MetadataLogError};
 pub use replicas::{QuorumReplicas, ReplicaState};
 pub use roles::Role;
+pub use snapshot::{Snapshot, SnapshotChunk, SnapshotId, SnapshotInfo, SnapshotPart, SnapshotWriter};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::config::QuorumConfig;
 use super::replicas::Members;
+use super::snapshot::SnapshotId;
 use crate::types::{NodeId, Now};
 
 /// What a member is in its epoch. Observers are unattached or followers.
@@ -152,6 +153,16 @@ pub(super) struct Fetching {
     pub failures: u32,
     /// Turns through the voters in search of the leader.
     pub rotation: usize,
+    /// A snapshot on its way here; until it is whole, its pieces are fetched and no records.
+    pub download: Option<Download>,
+}
+
+/// A snapshot that is being fetched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Download {
+    pub id: SnapshotId,
+    /// First byte that is missing.
+    pub position: u64,
 }
 
 /// A fetch under way.

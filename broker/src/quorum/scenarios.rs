@@ -408,3 +408,91 @@ fn an_observer_that_heard_of_a_later_epoch_is_not_left_behind() {
     let offset = world.append(leader).expect("it leads");
     world.run_until("the observer follows", SECOND, |world| world.quorum(101).high_watermark() > offset);
 }
+
+/// A cluster whose members make a snapshot every few records and keep next to nothing of their logs.
+fn snapshotting(seed: u64) -> World {
+    let mut world = World::new(seed, 3, 2, |config| {
+        config.max_retention_bytes = 0;
+        config.fetch_snapshot_max_bytes = 64;
+    });
+    world.snapshot_every = 5;
+    world
+}
+
+fn fill(world: &mut World, records: usize) -> NodeId {
+    let mut leader = world.settle_down(SECOND);
+    for _ in 0..records {
+        world.append(leader).expect("it leads");
+        leader = world.settle_down(SECOND);
+    }
+    // Snapshots are made as nodes are woken.
+    world.run_for(SECOND);
+    world.settle_down(SECOND)
+}
+
+#[test]
+fn logs_lose_what_snapshots_hold() {
+    let mut world = snapshotting(1);
+    fill(&mut world, 60);
+    for id in world.ids() {
+        let quorum = world.quorum(id);
+        assert!(quorum.log_start_offset() > 40, "{id} begins at {}", quorum.log_start_offset());
+        assert!(quorum.latest_snapshot().is_some_and(|snapshot| snapshot.end_offset >= quorum.log_start_offset()));
+    }
+}
+
+#[test]
+fn one_that_was_away_for_long_begins_with_a_snapshot() {
+    for seed in 0..20 {
+        let mut world = snapshotting(seed);
+        let leader = fill(&mut world, 10);
+        let away = [others(&world, leader)[0], 101];
+        for id in away {
+            world.kill(id);
+        }
+        for _ in 0..60 {
+            world.append(world.leader().expect("a leader")).expect("it leads");
+            world.run_for(Duration::from_millis(20));
+        }
+        let before = world.checker.tally.snapshots_installed;
+        for id in away {
+            world.start(id);
+        }
+        world.settle_down(3 * SECOND);
+        assert_eq!(world.checker.tally.snapshots_installed, before + 2, "seed {seed}");
+        for id in world.ids() {
+            world.checker.check_state(id, &world.nodes[&id].state.payloads);
+        }
+    }
+}
+
+/// Whatever moment a fetch of a snapshot is interrupted at: by its end, by the leader's, by a cut.
+#[test]
+fn a_snapshot_that_is_interrupted_is_fetched_again() {
+    for steps in 1..60 {
+        let mut world = snapshotting(steps);
+        let leader = fill(&mut world, 10);
+        let away = others(&world, leader)[0];
+        world.kill(away);
+        for _ in 0..40 {
+            world.append(world.leader().expect("a leader")).expect("it leads");
+            world.run_for(Duration::from_millis(20));
+        }
+        world.start(away);
+        let until = world.time + SECOND;
+        for _ in 0..steps * 3 {
+            world.step(until);
+        }
+        match steps % 3 {
+            0 => world.power_loss(away),
+            1 => world.power_loss(leader),
+            _ => world.isolate(leader),
+        }
+        world.run_for(SECOND);
+        world.heal();
+        world.start(away);
+        world.start(leader);
+        world.settle_down(5 * SECOND);
+        world.checker.check_state(away, &world.nodes[&away].state.payloads);
+    }
+}

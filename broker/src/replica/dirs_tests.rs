@@ -73,6 +73,8 @@ impl Site {
             fenced: false,
             in_controlled_shutdown: false,
             log_dirs: manager.log_dirs().online_ids(),
+            features: Vec::new(),
+            cordoned_log_dirs: Vec::new(),
         };
         image.brokers.insert(1, Arc::new(broker));
         let mut site = Site { disk, now, manager, image, roots, held: Vec::new(), hold: false };

@@ -114,6 +114,8 @@ impl SimController {
             fenced: true,
             in_controlled_shutdown: false,
             log_dirs: Vec::new(),
+            features: Vec::new(),
+            cordoned_log_dirs: Vec::new(),
         };
         self.image.brokers.insert(id, Arc::new(broker));
         self.delta.brokers_changed.insert(id);

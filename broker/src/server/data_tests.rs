@@ -58,6 +58,8 @@ pub(super) fn image(leader: NodeId, epoch: i32, replicas: &[NodeId], isr: &[Node
             fenced: false,
             in_controlled_shutdown: false,
             log_dirs: Vec::new(),
+            features: Vec::new(),
+            cordoned_log_dirs: Vec::new(),
         };
         image.brokers.insert(id, Arc::new(broker));
     }

@@ -101,6 +101,8 @@ pub(super) mod testing {
                 fenced: false,
                 in_controlled_shutdown: false,
                 log_dirs: vec![directory_of(id)],
+                features: Vec::new(),
+                cordoned_log_dirs: Vec::new(),
             };
             image.brokers.insert(id, Arc::new(broker));
         }

@@ -43,6 +43,8 @@ fn image_of(leader: NodeId, leader_epoch: i32, isr: &[NodeId]) -> Image {
         fenced: false,
         in_controlled_shutdown: false,
         log_dirs: Vec::new(),
+        features: Vec::new(),
+        cordoned_log_dirs: Vec::new(),
     };
     for id in [1, 2] {
         image.brokers.insert(id, Arc::new(broker(id)));

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::metadata_snapshots::{MetadataSnapshots, image_of, snapshot_to_begin_with};
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
+use crate::metadata::image::Image;
 use crate::quorum::{self, DataRecord, DiskMetadataLog, Quorum, QuorumConfig, QuorumStateFile};
 use crate::types::{NodeId, Now};
 
@@ -34,13 +36,26 @@ pub fn quorum_config(config: &NodeConfig) -> QuorumConfig {
         request_timeout: config.millis("controller.quorum.request.timeout.ms"),
         retry_backoff: config.millis("controller.quorum.retry.backoff.ms"),
         fetch_max_bytes: config.usize("controller.quorum.fetch.max.bytes"),
+        fetch_snapshot_max_bytes: config.usize("controller.quorum.fetch.snapshot.max.bytes"),
+        segment_bytes: segment_bytes(config),
+        segment_ms: config.i64("metadata.log.segment.ms"),
+        max_retention_bytes: config.i64("metadata.max.retention.bytes"),
+        max_retention_ms: config.i64("metadata.max.retention.ms"),
         ..QuorumConfig::kafka(config.node_id, config.voters.clone())
     }
+}
+
+/// The internal key is for tests, which need small segments.
+fn segment_bytes(config: &NodeConfig) -> u64 {
+    let asked = config.opt_i64("internal.metadata.log.segment.bytes");
+    let bytes = asked.unwrap_or_else(|| config.i64("metadata.log.segment.bytes"));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// See the module.
 pub struct MetadataFollower {
     quorum: Quorum,
+    snapshots: MetadataSnapshots,
     /// First offset that was not handed out yet.
     next_offset: i64,
 }
@@ -59,7 +74,7 @@ impl MetadataFollower {
     /// Opens the copy in the first log directory.
     pub fn open(config: &NodeConfig, disk: Arc<dyn Disk>, seed: u64, now: Now) -> Result<MetadataFollower, String> {
         let quorum = open_quorum(config, disk, seed, now)?;
-        Ok(MetadataFollower { next_offset: quorum.log_start_offset(), quorum })
+        Ok(MetadataFollower { next_offset: 0, snapshots: MetadataSnapshots::new(config, now), quorum })
     }
 
     /// The quorum's own state.
@@ -84,7 +99,7 @@ impl MetadataFollower {
 
     /// When `on_tick` is due.
     pub fn next_deadline(&self) -> Option<Duration> {
-        Some(self.quorum.next_deadline()).filter(|at| *at != Duration::MAX)
+        Some(self.quorum.next_deadline().min(self.snapshots.next_deadline())).filter(|at| *at != Duration::MAX)
     }
 
     /// What is to be sent, and who leads.
@@ -101,16 +116,38 @@ impl MetadataFollower {
         outputs
     }
 
+    /// A snapshot's image takes the place of everything handed out so far: at a start, and where the log has passed by.
+    ///
+    /// # Errors
+    /// One sentence: the snapshot cannot be read.
+    pub fn next_image(&mut self, now: Now) -> Result<Option<Image>, String> {
+        let Some(snapshot) = snapshot_to_begin_with(&self.quorum, self.next_offset)? else { return Ok(None) };
+        let image = image_of(&snapshot)?;
+        self.next_offset = snapshot.id.end_offset;
+        self.snapshots.loaded(now, &snapshot);
+        Ok(Some(image))
+    }
+
+    /// Makes a snapshot of `image`, which holds all that was handed out, if one is due. Called with each tick.
+    ///
+    /// # Errors
+    /// One sentence: it could not be written.
+    pub fn make_snapshot(&mut self, now: Now, image: &Image) -> Result<(), String> {
+        self.snapshots.tick(now, &mut self.quorum, || Arc::new(image.clone())).map(|_| ())
+    }
+
     /// The next committed records, in order; empty: nothing new. A batch is never split.
     pub fn next_committed(&mut self) -> Result<Vec<DataRecord>, String> {
         loop {
             let batches =
                 self.quorum.read_committed(self.next_offset, STEP_BYTES).map_err(|error| error.to_string())?;
-            let (records, next) = quorum::data_records(&batches, STEP_BYTES).map_err(|error| error.to_string())?;
-            let Some(next) = next else { return Ok(Vec::new()) };
-            self.next_offset = next;
-            if !records.is_empty() {
-                return Ok(records);
+            let max_batch_bytes = self.quorum.config().max_batch_bytes;
+            let committed = quorum::take_apart(&batches, max_batch_bytes).map_err(|error| error.to_string())?;
+            let Some(end) = committed.end else { return Ok(Vec::new()) };
+            self.next_offset = end.end_offset;
+            self.snapshots.applied(batches.len(), end, committed.last_timestamp_ms);
+            if !committed.records.is_empty() {
+                return Ok(committed.records);
             }
         }
     }

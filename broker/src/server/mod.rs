@@ -47,6 +47,7 @@ pub mod list_offsets;
 pub mod list_partition_reassignments;
 pub mod metadata;
 pub mod metadata_follower;
+pub mod metadata_snapshots;
 pub mod metrics;
 pub mod offset_commit;
 pub mod offset_fetch;

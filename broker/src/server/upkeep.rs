@@ -58,6 +58,11 @@ impl Upkeep {
 
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     broker.lifecycle.on_tick(now);
+    if !broker.upkeep.metadata_broken
+        && let Err(message) = broker.metadata.make_snapshot(now, &broker.image)
+    {
+        broker.events.push(Event::Error { message });
+    }
     if broker.upkeep.next_roll <= now.mono {
         broker.upkeep.next_roll = now.mono + PERCENTILE_INTERVAL;
         broker.metrics.roll_interval();
@@ -93,11 +98,23 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
     if broker.upkeep.metadata_broken {
         return false;
     }
+    match broker.metadata.next_image(now) {
+        Ok(Some(image)) => {
+            let delta = ImageDelta::between(&broker.image, &image);
+            let was_caught_up = is_caught_up(broker);
+            broker.image = image;
+            publish(broker, now, &delta, was_caught_up);
+            return true;
+        }
+        Ok(None) => {}
+        Err(reason) => return give_up_metadata(broker, reason),
+    }
     let records = match broker.metadata.next_committed() {
         Ok(records) if records.is_empty() => return false,
         Ok(records) => records,
         Err(reason) => return give_up_metadata(broker, reason),
     };
+    let was_caught_up = is_caught_up(broker);
     let mut delta = ImageDelta::default();
     for record in records {
         let applied = MetadataRecord::decode(&record.value).map_err(|error| error.to_string()).and_then(|decoded| {
@@ -108,19 +125,23 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
             return give_up_metadata(broker, format!("record {}: {reason}", record.offset));
         }
     }
+    publish(broker, now, &delta, was_caught_up);
+    true
+}
+
+/// Lets everybody know what changed in the image.
+fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: bool) {
     if delta.configs_changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER) {
         broker.config = broker.config.effective(&broker.image);
     }
-    let was_caught_up = is_caught_up(broker);
-    broker.replicas.apply_image(now, &broker.image, &delta);
-    group_bridge::on_image(broker, now, &delta);
+    broker.replicas.apply_image(now, &broker.image, delta);
+    group_bridge::on_image(broker, now, delta);
     for topic in delta.topics_deleted.values() {
         broker.metrics.forget_topic(&topic.name);
     }
     if !was_caught_up && is_caught_up(broker) {
         broker.lifecycle.hurry(now);
     }
-    true
 }
 
 /// A committed record that cannot be understood: going on would mean acting on a wrong image. The broker stays with what it has.

@@ -156,6 +156,15 @@ impl World {
         let violation = |error: &dyn std::fmt::Display| self.violation(format!("node {id} is ill-configured: {error}"));
         let mut overrides = profile_overrides("lab").map_err(|error| violation(&error))?;
         cap_replication(&mut overrides, self.plan.brokers as u32);
+        // Snapshots of the metadata log all the time, and a log that forgets its beginning.
+        for (key, value) in [
+            ("metadata.log.max.record.bytes.between.snapshots", "1500"),
+            ("metadata.max.retention.bytes", "3000"),
+            ("internal.metadata.log.segment.bytes", "2000"),
+            ("controller.quorum.fetch.snapshot.max.bytes", "700"),
+        ] {
+            overrides.insert(key.to_owned(), value.to_owned());
+        }
         let config = NodeConfig::new(id, CLUSTER_ID, overrides).map_err(|error| violation(&error))?;
         Ok(config
             .with_rack((id < 3000).then(|| format!("zone-{id}")))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
+use super::super::QuorumConfig;
 use super::checker::Tally;
 use super::world::{Network, World};
 use crate::types::NodeId;
@@ -16,13 +17,26 @@ pub fn run(seed: u64) -> Tally {
     let voters = if seed.is_multiple_of(3) { 5 } else { 3 };
     // One batch per fetch makes followers acknowledge a new leader's log piece by piece.
     let fetch_max_bytes = if seed.is_multiple_of(2) { 1 } else { 1 << 20 };
-    let world = World::new(seed, voters, 3, |config| config.fetch_max_bytes = fetch_max_bytes);
+    let mut world = World::new(seed, voters, 3, |config| {
+        config.fetch_max_bytes = fetch_max_bytes;
+        with_small_logs(config);
+    });
+    world.snapshot_every = [usize::MAX, 5, 40][(seed / 2 % 3) as usize];
     run_in(world, CHAOS)
 }
 
 /// The same on simulated disks, with Kafka's files: shorter, since those cost more.
 pub fn run_with_files(seed: u64) -> Tally {
-    run_in(World::with_files(seed, 3, 1), CHAOS / 2)
+    let mut world = World::with_files(seed, 3, 1, with_small_logs);
+    world.snapshot_every = [5, 40, usize::MAX][(seed % 3) as usize];
+    run_in(world, CHAOS / 2)
+}
+
+/// Everything happens often: segments roll, the log's beginning goes, and a snapshot comes in many pieces.
+fn with_small_logs(config: &mut QuorumConfig) {
+    config.segment_bytes = 600;
+    config.max_retention_bytes = 900;
+    config.fetch_snapshot_max_bytes = 150;
 }
 
 fn run_in(mut world: World, chaos: Duration) -> Tally {
@@ -61,6 +75,9 @@ fn recover(world: &mut World) {
         world.settle_down(Duration::from_secs(1));
     }
     world.checker.check_all_have_all(&world.nodes);
+    for id in world.ids() {
+        world.checker.check_state(id, &world.nodes[&id].state.payloads);
+    }
 }
 
 /// Every node that takes itself for the leader gets records, also one that others have replaced.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::super::{Message, Output, data_records};
+use super::super::{Message, Output, SnapshotId, data_records};
 use super::world::Node;
 use crate::records;
 use crate::types::NodeId;
@@ -18,6 +18,9 @@ pub struct Tally {
     pub truncations: u64,
     pub crashes: u64,
     pub messages: u64,
+    pub snapshots_made: u64,
+    pub snapshots_installed: u64,
+    pub snapshots_loaded: u64,
 }
 
 impl Tally {
@@ -28,6 +31,9 @@ impl Tally {
         self.truncations += other.truncations;
         self.crashes += other.crashes;
         self.messages += other.messages;
+        self.snapshots_made += other.snapshots_made;
+        self.snapshots_installed += other.snapshots_installed;
+        self.snapshots_loaded += other.snapshots_loaded;
     }
 }
 
@@ -61,6 +67,8 @@ pub struct Checker {
     /// Every batch ever seen in any log, with the one before it.
     batches: BTreeMap<BatchId, (Bytes, Option<BatchId>)>,
     committed: Vec<Placed>,
+    /// The payloads in them, each with the end of its batch.
+    payloads: Vec<(i64, Bytes)>,
     /// In which leader's epoch each of them was committed.
     committed_in: Vec<i32>,
     seen: BTreeMap<NodeId, Seen>,
@@ -76,6 +84,7 @@ impl Checker {
             votes: BTreeMap::new(),
             batches: BTreeMap::new(),
             committed: Vec::new(),
+            payloads: Vec::new(),
             committed_in: Vec::new(),
             seen: BTreeMap::new(),
         }
@@ -115,6 +124,12 @@ impl Checker {
                 assert!(*offset >= seen.high_watermark, "seed {seed}: node {id} cut committed records off");
                 seen.log.retain(|batch| batch.next_offset <= *offset);
             }
+            Output::SnapshotInstalled(snapshot) => {
+                self.tally.snapshots_installed += 1;
+                let seen = self.seen.entry(id).or_default();
+                assert!(snapshot.end_offset >= seen.high_watermark, "seed {seed}: node {id} fell behind by a snapshot");
+                seen.log.clear();
+            }
             Output::Failed(error) => panic!("seed {seed}: node {id} failed: {error}"),
             Output::LeaderChanged { .. } | Output::HighWatermark(_) => {}
         }
@@ -143,10 +158,14 @@ impl Checker {
     /// Leader completeness: whoever is elected has all that was committed in the epochs before. (One that was paused over its own victory may
     /// lack what was committed in later ones.)
     fn check_completeness(&self, id: NodeId, epoch: i32, nodes: &BTreeMap<NodeId, Node>) {
-        let log = placed(&nodes[&id].batches(0));
+        let start = nodes[&id].log().map_or(0, |log| log.start_offset());
+        let log = placed(&nodes[&id].batches(start));
         let count = self.committed_in.partition_point(|committed_in| *committed_in < epoch);
-        let inherited = log.get(..count);
-        assert!(inherited == Some(&self.committed[..count]), "seed {}: leader {id} lacks committed records", self.seed);
+        // What lies before the log's start stands in a snapshot, which is looked at when it is read.
+        let gone = self.committed[..count].partition_point(|batch| batch.next_offset <= start);
+        let committed = &self.committed[gone..count];
+        let inherited = log.get(..committed.len());
+        assert!(inherited == Some(committed), "seed {}: leader {id} lacks committed records", self.seed);
     }
 
     /// Whatever one node does, its log and its high watermark must fit everybody's.
@@ -156,14 +175,22 @@ impl Checker {
         self.check_log(id, node);
         let high_watermark = quorum.high_watermark();
         let seen = self.seen.entry(id).or_default();
-        let (seed, before) = (self.seed, seen.high_watermark);
+        let seed = self.seed;
+        assert!(high_watermark >= seen.high_watermark, "seed {seed}: high watermark of {id} fell");
+        // A snapshot stands for what lies before the log.
+        let before = seen.high_watermark.max(quorum.log_start_offset());
         assert!(high_watermark >= before, "seed {seed}: high watermark of {id} fell");
         assert!(high_watermark <= quorum.log_end_offset(), "seed {seed}: high watermark of {id} is past its log");
+        seen.high_watermark = high_watermark;
         if high_watermark == before {
             return;
         }
-        seen.high_watermark = high_watermark;
-        let committed = placed(&quorum.read_committed(before, 1 << 30).expect("committed records"));
+        let mut committed = Vec::new();
+        let mut next = before;
+        while next < high_watermark {
+            committed.extend(placed(&quorum.read_committed(next, 1 << 30).expect("committed records")));
+            next = committed.last().map_or(high_watermark, |batch: &Placed| batch.next_offset);
+        }
         self.check_committed(id, quorum.epoch(), &committed, high_watermark);
         self.check_acknowledged(id, quorum.epoch(), high_watermark, nodes);
         self.check_durability(nodes);
@@ -172,7 +199,8 @@ impl Checker {
     /// Log matching: a batch with the same epoch and offset is the same everywhere, and so is all before it.
     fn check_log(&mut self, id: NodeId, node: &Node) {
         let seen = self.seen.entry(id).or_default();
-        let from = seen.log.last().map_or(0, |batch| batch.next_offset);
+        let start = node.log().map_or(0, |log| log.start_offset());
+        let from = seen.log.last().map_or(start, |batch| batch.next_offset);
         let end = node.log().map_or(0, |log| log.end_offset());
         assert!(from <= end, "seed {}: {id} cut its log without saying so", self.seed);
         if from == end {
@@ -181,6 +209,10 @@ impl Checker {
         for batch in placed(&node.batches(from)) {
             let key = (batch.epoch, batch.base_offset);
             let previous = seen.log.last().map(|batch| (batch.epoch, batch.base_offset));
+            // What was before a snapshot's end was committed, so everybody has the same there.
+            let index = self.committed.binary_search_by_key(&batch.base_offset, |known| known.next_offset);
+            let committed = index.ok().map(|index| (self.committed[index].epoch, self.committed[index].base_offset));
+            let previous = previous.or(committed);
             let known = self.batches.entry(key).or_insert((batch.bytes.clone(), previous));
             assert!(*known == (batch.bytes.clone(), previous), "seed {}: logs differ at {key:?} on {id}", self.seed);
             seen.log.push(batch);
@@ -198,6 +230,8 @@ impl Checker {
                 Err(index) => {
                     assert!(index == self.committed.len() && batch.base_offset == self.committed_end());
                     self.tally.committed += (batch.next_offset - batch.base_offset) as u64;
+                    let (records, _) = data_records(&batch.bytes, usize::MAX).expect("a batch");
+                    self.payloads.extend(records.into_iter().map(|record| (batch.next_offset, record.value)));
                     self.committed.push(batch.clone());
                     self.committed_in.push(epoch);
                 }
@@ -227,6 +261,9 @@ impl Checker {
         }
         let has = |id: &&NodeId| {
             let Some(log) = nodes[id].log() else { return false };
+            if log.start_offset() >= last.next_offset {
+                return true;
+            }
             let end = log.end_offset_for_epoch(last.epoch);
             log.synced_offset() >= last.next_offset && end.epoch == last.epoch && end.end_offset >= last.next_offset
         };
@@ -234,12 +271,32 @@ impl Checker {
         assert!(count > self.voters.len() / 2, "seed {}: committed records are on {count} disks only", self.seed);
     }
 
+    /// A snapshot that a node reads holds what was committed below its end, and nothing else.
+    pub fn loaded(&mut self, id: NodeId, snapshot: SnapshotId, payloads: &[Bytes]) {
+        self.tally.snapshots_loaded += 1;
+        let count = self.payloads.partition_point(|(end, _)| *end <= snapshot.end_offset);
+        let committed = self.payloads[..count].iter().map(|(_, payload)| payload);
+        assert!(
+            payloads.iter().eq(committed),
+            "seed {}: {id} read a snapshot {snapshot:?} of something else",
+            self.seed
+        );
+    }
+
+    /// What a node made of the log is what was committed.
+    pub fn check_state(&self, id: NodeId, payloads: &[Bytes]) {
+        let committed = self.payloads.iter().map(|(_, payload)| payload);
+        assert!(payloads.iter().eq(committed), "seed {}: {id} is in another state", self.seed);
+    }
+
     /// At the end of a run: everybody has everything.
     pub fn check_all_have_all(&self, nodes: &BTreeMap<NodeId, Node>) {
         let mut ends = BTreeSet::new();
         for (id, node) in nodes {
-            let log = placed(&node.batches(0));
-            assert!(log[..] == self.committed[..], "seed {}: log of {id} is not what was committed", self.seed);
+            let start = node.log().map_or(0, |log| log.start_offset());
+            let log = placed(&node.batches(start));
+            let gone = self.committed.partition_point(|batch| batch.next_offset <= start);
+            assert!(log[..] == self.committed[gone..], "seed {}: log of {id} is not what was committed", self.seed);
             ends.insert(node.log().map(|log| log.end_offset()));
         }
         assert_eq!(ends.len(), 1, "seed {}", self.seed);

@@ -4,6 +4,7 @@
 
 mod chaos;
 mod checker;
+mod state;
 mod world;
 
 pub(super) use world::World;
@@ -28,6 +29,7 @@ fn random_faults_break_no_promise() {
     eprintln!("{:?} took {:?}: {total:?}", seeds(), started.elapsed());
     // A simulation in which nothing happens proves nothing.
     assert!(total.elections > 0 && total.committed > 0 && total.truncations > 0 && total.crashes > 0, "{total:?}");
+    assert!(total.snapshots_made > 0 && total.snapshots_installed > 0 && total.snapshots_loaded > 0, "{total:?}");
 }
 
 #[test]
@@ -41,6 +43,7 @@ fn random_faults_with_kafkas_files_break_no_promise() {
         total.add(&chaos::run_with_files(seed));
     }
     eprintln!("{seeds:?} with files took {:?}: {total:?}", started.elapsed());
+    assert!(total.snapshots_made > 0 && total.snapshots_installed > 0 && total.snapshots_loaded > 0, "{total:?}");
     assert!(total.elections > 0 && total.committed > 0 && total.crashes > 0, "{total:?}");
 }
 

@@ -14,6 +14,7 @@ use super::super::{
     AppendError, MemoryElectionStore, MemoryMetadataLog, Message, MetadataLog, Output, Quorum, QuorumConfig, Role,
 };
 use super::checker::Checker;
+use super::state::NodeState;
 use crate::log::SimDisk;
 use crate::records;
 use crate::types::{NodeId, Now};
@@ -66,6 +67,7 @@ pub struct Node {
     /// In place of `log` and `store`, in a world with real files.
     pub disk: Option<SimDisk>,
     pub quorum: Option<Quorum>,
+    pub state: NodeState,
     pub paused: bool,
     clock: Clock,
     held: Vec<(NodeId, Message)>,
@@ -130,6 +132,8 @@ pub struct World {
     pub cuts: BTreeSet<(NodeId, NodeId)>,
     pub checker: Checker,
     pub skewed: bool,
+    /// Committed records between two snapshots of a node.
+    pub snapshot_every: usize,
     queue: BinaryHeap<Reverse<Queued>>,
     sequence: u64,
     next_payload: u64,
@@ -142,8 +146,8 @@ impl World {
     }
 
     /// The same on simulated disks, with Kafka's files.
-    pub fn with_files(seed: u64, voters: usize, observers: usize) -> World {
-        World::build(seed, voters, observers, true, |_| {})
+    pub fn with_files(seed: u64, voters: usize, observers: usize, adjust: impl Fn(&mut QuorumConfig)) -> World {
+        World::build(seed, voters, observers, true, adjust)
     }
 
     fn build(seed: u64, voters: usize, observers: usize, files: bool, adjust: impl Fn(&mut QuorumConfig)) -> World {
@@ -158,6 +162,7 @@ impl World {
             cuts: BTreeSet::new(),
             checker: Checker::new(seed, voter_ids.clone()),
             skewed: false,
+            snapshot_every: usize::MAX,
             queue: BinaryHeap::new(),
             sequence: 0,
             next_payload: 0,
@@ -171,6 +176,7 @@ impl World {
                 store: MemoryElectionStore::default(),
                 disk: files.then(SimDisk::new),
                 quorum: None,
+                state: NodeState::default(),
                 paused: false,
                 clock: Clock { started: Duration::ZERO, rate_ppm: MICROS, wall_offset_ms: 0 },
                 held: Vec::new(),
@@ -214,6 +220,7 @@ impl World {
             None => Quorum::new(config, Box::new(node.log.clone()), Box::new(node.store.clone()), seed, now),
         };
         node.quorum = Some(quorum.expect("it starts"));
+        node.state = NodeState::default();
         self.checker.started(id);
         self.settle(id);
     }
@@ -225,6 +232,7 @@ impl World {
             node.paused = false;
             node.held.clear();
             node.wake_generation += 1;
+            node.state = NodeState::default();
             node.disk.as_ref().map(SimDisk::kill);
             self.checker.crashed(id);
         }
@@ -329,7 +337,6 @@ impl World {
         let node = self.nodes.get_mut(&id).expect("a node");
         let Some(quorum) = node.quorum.as_mut() else { return };
         let outputs = quorum.take_outputs();
-        let deadline = quorum.next_deadline();
         for output in outputs {
             self.checker.output(id, &output, &self.nodes);
             if let Output::Send { to, message } = output {
@@ -337,6 +344,13 @@ impl World {
             }
         }
         self.checker.step(id, &self.nodes);
+        let node = self.nodes.get_mut(&id).expect("a node");
+        let Some(quorum) = node.quorum.as_mut() else { return };
+        node.state.follow(id, quorum, &mut self.checker);
+        if node.state.make_snapshot(node.clock.read(time), quorum, self.snapshot_every) {
+            self.checker.tally.snapshots_made += 1;
+        }
+        let deadline = quorum.next_deadline();
         if deadline == Duration::MAX {
             return;
         }

@@ -1,0 +1,159 @@
+//! When a node makes a snapshot of its image, and how an image comes of one. Every node does both, controllers and brokers.
+//!
+//! Source: `org.apache.kafka.image.publisher.SnapshotGenerator`, `org.apache.kafka.image.loader.MetadataLoader`; KIP-630.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::metadata::config::NodeConfig;
+use crate::metadata::image::Image;
+use crate::metadata::{ImageDelta, ImageRecords, MetadataRecord};
+use crate::quorum::{Quorum, Snapshot, SnapshotId, SnapshotWriter};
+use crate::types::Now;
+
+/// Records of one batch.
+const BATCH_RECORDS: usize = 1_000;
+/// Batches written per step, so that a node with many partitions goes on answering meanwhile.
+const STEP_BATCHES: usize = 4;
+
+/// One snapshot under way.
+#[derive(Debug)]
+struct Task {
+    writer: SnapshotWriter,
+    records: ImageRecords,
+}
+
+/// Watches how much was taken in since the last snapshot, and makes the next one piece by piece.
+#[derive(Debug)]
+pub struct MetadataSnapshots {
+    max_bytes: u64,
+    /// Zero: never by time.
+    max_interval: Duration,
+    bytes: u64,
+    last_at: Duration,
+    /// Where the image stands.
+    end: Option<SnapshotId>,
+    last_timestamp_ms: i64,
+    task: Option<Task>,
+}
+
+impl MetadataSnapshots {
+    /// As the node is configured: `metadata.log.max.record.bytes.between.snapshots` and `metadata.log.max.snapshot.interval.ms`.
+    pub fn new(config: &NodeConfig, now: Now) -> MetadataSnapshots {
+        MetadataSnapshots {
+            max_bytes: u64::try_from(config.i64("metadata.log.max.record.bytes.between.snapshots")).unwrap_or(u64::MAX),
+            max_interval: config.millis("metadata.log.max.snapshot.interval.ms"),
+            bytes: 0,
+            last_at: now.mono,
+            end: None,
+            last_timestamp_ms: -1,
+            task: None,
+        }
+    }
+
+    /// The image took in so many bytes of batches, up to `end`.
+    pub fn applied(&mut self, bytes: usize, end: SnapshotId, last_timestamp_ms: i64) {
+        self.bytes += bytes as u64;
+        self.end = Some(end);
+        self.last_timestamp_ms = last_timestamp_ms;
+    }
+
+    /// The image is a snapshot's.
+    pub fn loaded(&mut self, now: Now, snapshot: &Snapshot) {
+        (self.bytes, self.last_at) = (0, now.mono);
+        self.end = Some(snapshot.id);
+        self.last_timestamp_ms = snapshot.last_contained_ms;
+    }
+
+    fn is_due(&self, now: Now) -> bool {
+        self.bytes >= self.max_bytes || (self.bytes > 0 && now.mono >= self.due_at())
+    }
+
+    fn due_at(&self) -> Duration {
+        if self.max_interval.is_zero() { Duration::MAX } else { self.last_at.saturating_add(self.max_interval) }
+    }
+
+    /// When [`MetadataSnapshots::tick`] is to be called next; zero: at once.
+    pub fn next_deadline(&self) -> Duration {
+        match (&self.task, self.bytes) {
+            (Some(_), _) => Duration::ZERO,
+            (None, 0) => Duration::MAX,
+            (None, bytes) if bytes >= self.max_bytes => Duration::ZERO,
+            (None, _) => self.due_at(),
+        }
+    }
+
+    /// Goes on with the snapshot under way, or begins one if it is time. `image` gives the image as it is now.
+    ///
+    /// # Errors
+    /// One sentence; the snapshot is given up, and the next comes when it is due.
+    pub fn tick(
+        &mut self,
+        now: Now,
+        quorum: &mut Quorum,
+        image: impl FnOnce() -> Arc<Image>,
+    ) -> Result<Option<SnapshotId>, String> {
+        let failed = |error| format!("a snapshot of the metadata log could not be written: {error}");
+        if let Some(task) = self.task.take() {
+            return self.go_on(now, quorum, task).map_err(failed);
+        }
+        let Some(id) = self.end.filter(|_| self.is_due(now)) else { return Ok(None) };
+        (self.bytes, self.last_at) = (0, now.mono);
+        let image = image();
+        if image.is_partial {
+            return Err(
+                "no snapshot of the metadata log is written, since it holds records that this version does not keep"
+                    .to_owned(),
+            );
+        }
+        let begun = quorum.begin_snapshot(now, id, self.last_timestamp_ms).map_err(failed)?;
+        self.task = begun.map(|writer| Task { writer, records: ImageRecords::new(image) });
+        Ok(None)
+    }
+
+    fn go_on(
+        &mut self,
+        now: Now,
+        quorum: &mut Quorum,
+        mut task: Task,
+    ) -> Result<Option<SnapshotId>, crate::quorum::MetadataLogError> {
+        let id = task.writer.id();
+        for _ in 0..STEP_BATCHES {
+            let batch: Vec<_> = task.records.by_ref().take(BATCH_RECORDS).map(|record| record.encode()).collect();
+            if batch.is_empty() {
+                return Ok(quorum.finish_snapshot(now, task.writer)?.then_some(id));
+            }
+            if let Err(error) = quorum.write_snapshot(&mut task.writer, &batch) {
+                quorum.abandon_snapshot(task.writer);
+                return Err(error);
+            }
+        }
+        self.task = Some(task);
+        Ok(None)
+    }
+}
+
+/// The image that a snapshot holds.
+///
+/// # Errors
+/// One sentence: a record in it cannot be understood, or does not fit.
+pub fn image_of(snapshot: &Snapshot) -> Result<Image, String> {
+    let mut image = Image::default();
+    let mut delta = ImageDelta::default();
+    let (offset, epoch) = (snapshot.id.end_offset - 1, snapshot.id.epoch);
+    let broken = |why: String| format!("the snapshot {} cannot be used: {why}", snapshot.id.file_name());
+    for value in &snapshot.records {
+        let record = MetadataRecord::decode(value).map_err(|error| broken(error.to_string()))?;
+        image.apply(offset, epoch, &record, &mut delta).map_err(|error| broken(error.to_string()))?;
+    }
+    (image.offset, image.epoch) = (offset, epoch);
+    Ok(image)
+}
+
+/// The newest snapshot, if one that reads on at `next_offset` has to begin with it, or may as well.
+pub fn snapshot_to_begin_with(quorum: &Quorum, next_offset: i64) -> Result<Option<Snapshot>, String> {
+    let Some(id) = quorum.latest_snapshot() else { return Ok(None) };
+    let must = next_offset < quorum.log_start_offset();
+    let may = next_offset == 0 && id.end_offset > 0;
+    if must || may { quorum.read_snapshot().map_err(|error| error.to_string()) } else { Ok(None) }
+}
