@@ -173,6 +173,14 @@ impl<'a> Layers<'a> {
         self.value(key).to_text().unwrap_or_default()
     }
 
+    /// `internal.segment.bytes` goes before, so that tests may have smaller segments than `segment.bytes` allows (`LogConfig.segmentSize`).
+    fn segment_bytes(&self) -> i32 {
+        match self.i32("internal.segment.bytes") {
+            internal if internal > 0 => internal,
+            _ => self.i32("segment.bytes"),
+        }
+    }
+
     fn cleanup_policy(&self) -> CleanupPolicy {
         let Value::List(list) = self.value("cleanup.policy") else { return CleanupPolicy::default() };
         let has = |name: &str| list.iter().any(|item| item == name);
@@ -201,7 +209,7 @@ impl<'a> Layers<'a> {
             preallocate: self.bool("preallocate"),
             retention_bytes: self.i64("retention.bytes"),
             retention_ms: self.i64("retention.ms"),
-            segment_bytes: self.i32("segment.bytes"),
+            segment_bytes: self.segment_bytes(),
             segment_index_bytes: self.i32("segment.index.bytes"),
             segment_jitter_ms: self.i64("segment.jitter.ms"),
             segment_ms: self.i64("segment.ms"),
@@ -277,6 +285,14 @@ mod tests {
         assert_eq!(config.min_insync_replicas, 1);
         assert_eq!(config.cleanup_policy, CleanupPolicy { delete: true, compact: false });
         assert!(!config.log_append_time && !config.unclean_leader_election_enable && !config.preallocate);
+    }
+
+    #[test]
+    fn small_segments_for_tests() {
+        let config = |entries: &[(&str, &str)]| TopicConfig::resolve(Some(&map(entries)), &node(&[])).segment_bytes;
+        assert_eq!(config(&[]), 1 << 30);
+        assert_eq!(config(&[("segment.bytes", "1048576")]), 1 << 20);
+        assert_eq!(config(&[("segment.bytes", "1048576"), ("internal.segment.bytes", "4096")]), 4096);
     }
 
     #[test]
