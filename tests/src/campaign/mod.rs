@@ -1,0 +1,133 @@
+//! The acceptance table as a simulation: for each row its cluster, its clients, its faults, and what must hold, from one seed.
+//!
+//! `history` is what clients saw, `checker` and `cycles` judge it; `inside` judges what no client sees; `world` is the cluster, `producer`
+//! and `consumer` its clients, `rows` the faults. A failing seed replays to the very same end.
+
+mod checker;
+#[cfg(test)]
+mod checker_tests;
+mod client;
+mod consumer;
+mod cycles;
+mod history;
+mod inside;
+mod plan;
+mod producer;
+mod rows;
+mod setup;
+mod world;
+
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+pub use checker::check;
+pub use history::{Anomaly, History, Kind, Op, Outcome, Poll, Promise, Send, Value, Window};
+pub use plan::{Plan, ProducerPlan, Timings};
+pub use rows::{ROWS, Row};
+pub use world::{Counts, World};
+
+/// What a seed came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Simulated time.
+    pub simulated: Duration,
+    /// Faults injected.
+    pub faults: u64,
+    /// Rounds played.
+    pub rounds: u64,
+    /// Records acknowledged.
+    pub acknowledged: u64,
+    /// Records that were acknowledged and lost where the row allows it.
+    pub lost_as_allowed: u64,
+    /// Operations of clients.
+    pub operations: u64,
+    /// Messages.
+    pub messages: u64,
+    /// What is wrong.
+    pub anomalies: Vec<Anomaly>,
+    /// Sum over all that happened: equal for equal ends.
+    pub fingerprint: u64,
+}
+
+/// Plays a row with a seed.
+pub fn run(row: Row, seed: u64, verbose: bool) -> Report {
+    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (row.salt() << 56);
+    let plan = plan::draw(&mut StdRng::seed_from_u64(!mixed), &row.wants(), row.duration());
+    if verbose {
+        println!("{plan:#?}");
+    }
+    let mut rounds = 0;
+    let mut world = match World::found(mixed, plan, verbose) {
+        Ok(world) => world,
+        Err(anomaly) => return Report { anomalies: vec![anomaly], ..Report::of_nothing() },
+    };
+    let ended = play(row, &mut world, &mut rounds);
+    let windows = world.watch.windows();
+    let promise = Promise { windows, nothing_to_senders: row.promises_nothing() };
+    let mut anomalies = std::mem::take(&mut world.anomalies);
+    match ended {
+        // What is inside explains what clients saw until then, but a history that was broken off is not complete.
+        Err(anomaly) => anomalies.push(anomaly),
+        Ok(()) => anomalies.extend(check(&world.history, &promise)),
+    }
+    Report {
+        simulated: world.now.mono,
+        faults: world.counts.faults,
+        rounds,
+        acknowledged: world.history.acknowledged(),
+        lost_as_allowed: lost(&world.history),
+        operations: world.history.ops.len() as u64,
+        messages: world.counts.messages,
+        fingerprint: fingerprint(&world),
+        anomalies,
+    }
+}
+
+impl Report {
+    fn of_nothing() -> Report {
+        Report {
+            simulated: Duration::ZERO,
+            faults: 0,
+            rounds: 0,
+            acknowledged: 0,
+            lost_as_allowed: 0,
+            operations: 0,
+            messages: 0,
+            anomalies: Vec::new(),
+            fingerprint: 0,
+        }
+    }
+}
+
+fn play(row: Row, world: &mut World, rounds: &mut u64) -> Result<(), Anomaly> {
+    setup::set_up(world)?;
+    let ends = world.now.mono + world.plan.duration;
+    while world.now.mono < ends && world.anomalies.is_empty() {
+        row.round(world)?;
+        *rounds += 1;
+    }
+    setup::wind_up(world)
+}
+
+/// Acknowledged, and not read in the end.
+fn lost(history: &History) -> u64 {
+    let drained: std::collections::HashSet<Value> = history
+        .polls()
+        .filter(|poll| poll.drain)
+        .flat_map(|poll| poll.records.iter().map(|(_, value)| *value))
+        .collect();
+    if drained.is_empty() {
+        return 0;
+    }
+    let acknowledged = history.sends().filter(|send| matches!(send.outcome, Outcome::Ok(_)));
+    acknowledged.flat_map(|send| &send.values).filter(|value| !drained.contains(value)).count() as u64
+}
+
+fn fingerprint(world: &World) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (world.now.mono, world.counts.messages, format!("{:?}", world.history.ops)).hash(&mut hasher);
+    hasher.finish()
+}

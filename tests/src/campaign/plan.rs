@@ -1,0 +1,177 @@
+//! What a seed is made of: cluster, topic, clients. Drawn from the seed; the row fixes what it must.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+/// The topic that is written and read.
+pub(super) const TOPIC: &str = "campaign";
+
+/// How fast the cluster notices things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timings {
+    /// `broker.session.timeout.ms`
+    pub session_ms: u64,
+    /// `broker.heartbeat.interval.ms`
+    pub heartbeat_ms: u64,
+    /// `replica.lag.time.max.ms`
+    pub lag_ms: u64,
+    /// `controller.quorum.fetch.timeout.ms`
+    pub quorum_fetch_ms: u64,
+    /// `controller.quorum.election.timeout.ms`
+    pub election_ms: u64,
+}
+
+impl Timings {
+    /// As the lab profile, but for longer polls of the quorum.
+    const BRISK: Timings =
+        Timings { session_ms: 1500, heartbeat_ms: 400, lag_ms: 3000, quorum_fetch_ms: 900, election_ms: 150 };
+    /// The lab profile's.
+    const LAB: Timings =
+        Timings { session_ms: 1500, heartbeat_ms: 300, lag_ms: 3000, quorum_fetch_ms: 240, election_ms: 150 };
+    /// Kafka's defaults.
+    const KAFKA: Timings =
+        Timings { session_ms: 9000, heartbeat_ms: 2000, lag_ms: 30_000, quorum_fetch_ms: 2000, election_ms: 1000 };
+
+    /// A broker's session.
+    pub fn session(&self) -> Duration {
+        Duration::from_millis(self.session_ms)
+    }
+
+    /// How long a follower may lag.
+    pub fn lag(&self) -> Duration {
+        Duration::from_millis(self.lag_ms)
+    }
+
+    /// Kafka's keys.
+    pub(super) fn overrides(&self) -> Vec<(&'static str, String)> {
+        let request = (self.quorum_fetch_ms / 3).min(2000);
+        vec![
+            ("broker.session.timeout.ms", self.session_ms.to_string()),
+            ("broker.heartbeat.interval.ms", self.heartbeat_ms.to_string()),
+            ("replica.lag.time.max.ms", self.lag_ms.to_string()),
+            ("controller.quorum.fetch.timeout.ms", self.quorum_fetch_ms.to_string()),
+            ("controller.quorum.election.timeout.ms", self.election_ms.to_string()),
+            ("controller.quorum.election.backoff.max.ms", self.election_ms.to_string()),
+            ("controller.quorum.request.timeout.ms", request.to_string()),
+            ("replica.fetch.backoff.ms", "100".into()),
+        ]
+    }
+}
+
+/// A producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerPlan {
+    /// 0, 1 or -1.
+    pub acks: i16,
+    /// With producer id and sequence numbers, and retries.
+    pub idempotent: bool,
+    /// Batches in flight.
+    pub in_flight: usize,
+    /// Records per batch at most.
+    pub batch: usize,
+    /// Waits so long between batches, at least and at most.
+    pub think_ms: (u64, u64),
+}
+
+/// What a seed is made of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Brokers.
+    pub brokers: i32,
+    /// Controllers.
+    pub controllers: i32,
+    /// How fast the cluster notices.
+    pub timings: Timings,
+    /// Partitions of the topic.
+    pub partitions: u32,
+    /// All partitions have the same order of replicas, hence the same leader.
+    pub one_leader: bool,
+    /// `min.insync.replicas`
+    pub min_isr: i32,
+    /// `unclean.leader.election.enable`
+    pub unclean: bool,
+    /// `flush.messages=1`
+    pub flush_each: bool,
+    /// `internal.segment.bytes`
+    pub segment_bytes: u32,
+    /// Producers; the n-th writes to partition n modulo the number of partitions.
+    pub producers: Vec<ProducerPlan>,
+    /// Consumers that follow the end, and such that begin again and again.
+    pub consumers: (usize, usize),
+    /// The script goes on for so long.
+    pub duration: Duration,
+}
+
+/// What a row wants of its plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants {
+    /// acks of the producers; one of these each.
+    pub acks: &'static [i16],
+    /// Idempotent: always, never, or as drawn.
+    pub idempotent: Option<bool>,
+    /// `min.insync.replicas`: one of these.
+    pub min_isr: &'static [i32],
+    /// `unclean.leader.election.enable`: one of these.
+    pub unclean: &'static [bool],
+    /// One leader for all partitions.
+    pub one_leader: bool,
+    /// Kafka's own timings too.
+    pub kafka_timings: bool,
+}
+
+impl Default for Wants {
+    fn default() -> Wants {
+        Wants {
+            acks: &[-1],
+            idempotent: None,
+            min_isr: &[2],
+            unclean: &[false],
+            one_leader: false,
+            kafka_timings: true,
+        }
+    }
+}
+
+fn one_of<T: Copy>(rng: &mut StdRng, choices: &[T]) -> T {
+    choices[rng.random_range(0..choices.len())]
+}
+
+/// Draws a plan.
+pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan {
+    let timings = match rng.random_range(0..10) {
+        0 if wants.kafka_timings => Timings::KAFKA,
+        1 | 2 => Timings::LAB,
+        _ => Timings::BRISK,
+    };
+    let partitions = rng.random_range(1..=3);
+    let producers = (0..partitions.max(2) + rng.random_range(0..2)).map(|_| {
+        let acks = one_of(rng, wants.acks);
+        let idempotent = acks == -1 && wants.idempotent.unwrap_or_else(|| rng.random_bool(0.6));
+        ProducerPlan {
+            acks,
+            idempotent,
+            in_flight: if idempotent { rng.random_range(1..=5) } else { 1 },
+            batch: rng.random_range(1..=6),
+            think_ms: one_of(rng, &[(20, 100), (40, 160), (5, 60), (60, 200)]),
+        }
+    });
+    let producers = producers.collect();
+    // Kafka's timings need longer rounds.
+    let stretch = if timings == Timings::KAFKA { 2 } else { 1 };
+    Plan {
+        brokers: 3,
+        controllers: 3,
+        timings,
+        partitions,
+        one_leader: wants.one_leader,
+        min_isr: one_of(rng, wants.min_isr),
+        unclean: one_of(rng, wants.unclean),
+        flush_each: rng.random_bool(0.15),
+        segment_bytes: one_of(rng, &[1 << 30, 1 << 20, 16 << 10, 4 << 10]),
+        producers,
+        consumers: (rng.random_range(1..=2), 1),
+        duration: duration * stretch,
+    }
+}

@@ -1,0 +1,151 @@
+//! Makes the topic, and brings the clients in.
+
+use std::time::Duration;
+
+use broker::protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
+use broker::protocol::messages::{CreateTopicsRequestData, KafkaString};
+use broker::protocol::{ErrorCode, Request, Response};
+use broker::types::NodeId;
+use bytes::BytesMut;
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+use super::client::{Call, Client, Link};
+use super::consumer::{Consumer, Habit};
+use super::history::{Anomaly, Kind};
+use super::plan::TOPIC;
+use super::producer::Producer;
+use super::world::World;
+
+/// A new cluster must be whole after this.
+const START_MAX: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Asks for the topic until it is there.
+struct Creator {
+    me: usize,
+    request: Request,
+    call: Option<Call>,
+    next_at: Duration,
+    created: bool,
+    link: Link,
+}
+
+impl Client for Creator {
+    fn next_at(&self) -> Duration {
+        if self.created { Duration::MAX } else { self.next_at }
+    }
+
+    fn act(&mut self, world: &mut World) {
+        self.next_at = world.now.mono + RETRY;
+        let node = world.rng.random_range(1..=world.plan.brokers);
+        self.call = self.link.call(world, self.me, node, &self.request, 7);
+    }
+
+    fn on_answer(&mut self, world: &mut World, conn: u64, seq: u64, frame: BytesMut) {
+        let Some(call) = self.call.take_if(|call| call.conn == conn && call.seq == seq) else { return };
+        let Some(Response::CreateTopics(answer)) = call.answer(world, frame) else { return };
+        let code = answer.topics.first().map_or(-1, |topic| topic.error_code);
+        match ErrorCode::from(code) {
+            ErrorCode::None | ErrorCode::TopicAlreadyExists => self.created = true,
+            ErrorCode::InvalidReplicationFactor
+            | ErrorCode::InvalidReplicaAssignment
+            | ErrorCode::NotController
+            | ErrorCode::RequestTimedOut => {}
+            other => {
+                let message = answer.topics.first().and_then(|topic| topic.error_message.clone());
+                let what = format!("the topic was refused: {other:?} {message:?}");
+                world.anomalies.push(Anomaly::new(Kind::UnexpectedError, what));
+            }
+        }
+    }
+
+    fn on_closed(&mut self, _world: &mut World, conn: u64) {
+        self.link.closed(conn);
+    }
+
+    fn finish(&mut self) {}
+
+    fn is_idle(&self) -> bool {
+        self.created
+    }
+}
+
+fn creation(world: &mut World) -> Request {
+    let plan = world.plan.clone();
+    let flush = if plan.flush_each { "1" } else { "9223372036854775807" };
+    let configs = [
+        ("unclean.leader.election.enable", plan.unclean.to_string()),
+        ("flush.messages", flush.to_owned()),
+        ("internal.segment.bytes", plan.segment_bytes.to_string()),
+        ("retention.ms", "-1".to_owned()),
+        ("index.interval.bytes", "512".to_owned()),
+    ];
+    let config = |(name, value): (&'static str, String)| {
+        CreatableTopicConfig::default()
+            .with_name(KafkaString::from_static(name))
+            .with_value(Some(KafkaString::from(value)))
+    };
+    let mut topic = CreatableTopic::default()
+        .with_name(KafkaString::from_static(TOPIC))
+        .with_num_partitions(plan.partitions as i32)
+        .with_replication_factor(3)
+        .with_configs(configs.into_iter().map(config).collect());
+    if plan.one_leader {
+        let mut order: Vec<NodeId> = (1..=plan.brokers).collect();
+        order.shuffle(&mut world.rng);
+        let assignment =
+            |index| CreatableReplicaAssignment::default().with_partition_index(index).with_broker_ids(order.clone());
+        topic = topic
+            .with_num_partitions(-1)
+            .with_replication_factor(-1)
+            .with_assignments((0..plan.partitions as i32).map(assignment).collect());
+    }
+    Request::CreateTopics(CreateTopicsRequestData::default().with_topics(vec![topic]).with_timeout_ms(30_000))
+}
+
+/// A cluster with its topic, whole, and clients at work.
+pub(super) fn set_up(world: &mut World) -> Result<(), Anomaly> {
+    let request = creation(world);
+    let me = world.client_count();
+    let next_at = world.now.mono + Duration::from_millis(800);
+    world.enroll(Box::new(Creator { me, request, call: None, next_at, created: false, link: Link::default() }));
+    world.await_whole(START_MAX)?;
+    for (index, plan) in world.plan.producers.clone().into_iter().enumerate() {
+        let partition = index as u32 % world.plan.partitions;
+        let producer = Producer::new(world.client_count(), partition, plan, world.now.mono);
+        world.enroll(Box::new(producer));
+    }
+    let (tail, again) = world.plan.consumers;
+    for habit in std::iter::repeat_n(Habit::Tail, tail).chain(std::iter::repeat_n(Habit::Again, again)) {
+        let consumer = Consumer::new(world.client_count(), habit, world);
+        world.enroll(Box::new(consumer));
+    }
+    Ok(())
+}
+
+/// All faults over: producers end, replicas become level, everything is read from the beginning.
+pub(super) fn wind_up(world: &mut World) -> Result<(), Anomaly> {
+    for client in 0..world.client_count() {
+        world.with_client(client, |client, _| client.finish());
+    }
+    let idle = |world: &mut World| {
+        (0..world.client_count()).all(|index| world.with_client(index, |client, _| client.is_idle()).unwrap_or(true))
+    };
+    if !world.run_until(world.patience(), Duration::from_millis(50), idle)? {
+        return Err(Anomaly::new(Kind::Liveness, "producers were not answered for long in a healthy cluster"));
+    }
+    if !world.run_until(world.patience(), Duration::from_millis(50), |world| world.is_level())? {
+        return Err(Anomaly::new(Kind::Liveness, format!("replicas did not become level\n{}", world.describe())));
+    }
+    super::inside::check_replicas(world)?;
+    let drain = Consumer::new(world.client_count(), Habit::Drain, world);
+    let drain = world.enroll(Box::new(drain));
+    let done = |world: &mut World| world.with_client(drain, |client, _| client.is_idle()).unwrap_or(true);
+    if !world.run_until(world.patience(), Duration::from_millis(50), done)? {
+        return Err(Anomaly::new(Kind::Liveness, "the final read did not come to an end"));
+    }
+    Ok(())
+}
