@@ -99,6 +99,8 @@ pub struct World {
     queue: BTreeMap<(Duration, u64), Delivery>,
     last_delivery: BTreeMap<(NodeId, NodeId), Duration>,
     schedule: BTreeMap<(Duration, u64), Action>,
+    /// Requests between nodes that are not answered: (asked, asker, correlation).
+    open: BTreeSet<(NodeId, NodeId, u64)>,
     conns: BTreeMap<u64, Conn>,
     next_conn: u64,
     sent: u64,
@@ -127,6 +129,7 @@ impl World {
             queue: BTreeMap::new(),
             last_delivery: BTreeMap::new(),
             schedule: BTreeMap::new(),
+            open: BTreeSet::new(),
             conns: BTreeMap::new(),
             next_conn: 0,
             sent: 0,
@@ -183,6 +186,10 @@ impl World {
         cap_replication(&mut overrides, self.plan.brokers as u32);
         for (key, value) in self.plan.timings.overrides() {
             overrides.insert(key.to_owned(), value);
+        }
+        if self.plan.one_leader {
+            // It would give leadership back in the midst of a row that is about one leader.
+            overrides.insert("auto.leader.rebalance.enable".into(), "false".into());
         }
         overrides.insert("min.insync.replicas".into(), self.plan.min_isr.to_string());
         let config = NodeConfig::new(id, CLUSTER_ID, overrides).map_err(|error| failed(error.to_string()))?;
@@ -246,6 +253,14 @@ impl World {
         let conns: Vec<u64> = self.conns.iter().filter(|(_, conn)| conn.node == id).map(|(conn, _)| *conn).collect();
         for conn in conns.into_iter().filter(|_| reset) {
             self.enqueue(id, -1, Delivery::Closed { conn });
+        }
+        // The kernel of a process that was killed resets its connections; a machine without power says nothing.
+        let mine = self.open.iter().copied().filter(|(asked, asker, _)| *asked == id || *asker == id);
+        for (asked, asker, correlation) in mine.collect::<Vec<_>>() {
+            self.open.remove(&(asked, asker, correlation));
+            if reset && asked == id && !self.cuts.contains(&(asked, asker)) {
+                self.refuse(asked, asker, correlation);
+            }
         }
     }
 
@@ -655,6 +670,15 @@ impl World {
         if self.cuts.contains(&(from, to)) {
             return;
         }
+        match &message {
+            PeerMessage::Request { correlation, .. } if self.is_up(to) => {
+                self.open.insert((to, from, *correlation));
+            }
+            PeerMessage::Response { correlation, .. } => {
+                self.open.remove(&(from, to, *correlation));
+            }
+            _ => {}
+        }
         let target = self.node(to);
         if target.core.is_some() {
             let incarnation = target.incarnation;
@@ -669,9 +693,14 @@ impl World {
         if self.cuts.contains(&(to, from)) {
             return;
         }
-        let incarnation = self.node(from).incarnation;
+        self.refuse(to, from, correlation);
+    }
+
+    /// The asker hears that nobody is there.
+    fn refuse(&mut self, asked: NodeId, asker: NodeId, correlation: u64) {
+        let incarnation = self.node(asker).incarnation;
         let message = PeerMessage::Refused { correlation };
-        self.enqueue(to, from, Delivery::Peer { from: to, to: from, incarnation, message });
+        self.enqueue(asked, asker, Delivery::Peer { from: asked, to: asker, incarnation, message });
     }
 
     fn enqueue(&mut self, from: NodeId, to: NodeId, delivery: Delivery) {

@@ -31,8 +31,9 @@ pub(super) fn slow(world: &mut World) -> Result<(), Anomaly> {
     let session = world.plan.timings.session();
     let gone = |world: &mut World| world.all_partitions().all(|partition| !partition.isr.contains(&victim));
     world.expect(lag * 2 + session * 2 + Duration::from_secs(2), "the slow broker to leave the ISR", gone)?;
+    // Clients whose leader it was, or whom they ask where that is, give a call up after 2.5 s, and may meet it more than once.
     let since = world.now.mono;
-    world.writes_resume(since, ms(5000))?;
+    world.writes_resume(since, ms(12_000))?;
     world.settle()
 }
 

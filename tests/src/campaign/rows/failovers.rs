@@ -128,7 +128,9 @@ pub(super) fn two_killed(world: &mut World) -> Result<(), Anomaly> {
         }
     }
     let asked = (0..world.plan.partitions).any(|partition| world.is_written(partition));
-    if asked && world.watch.refused == refused {
+    // Whoever waits for an answer to what it sent before gives that up first.
+    let told = |world: &mut World| world.watch.refused > refused;
+    if asked && !world.run_until(Duration::from_secs(8), LOOK, told)? {
         return Err(Anomaly::new(Kind::Availability, "nobody was told NOT_ENOUGH_REPLICAS"));
     }
     let since = world.now.mono;
@@ -191,8 +193,9 @@ pub(super) fn one_loses_power(world: &mut World) -> Result<(), Anomaly> {
     world.run_for(out)?;
     world.start(victim)?;
     if !disturbed {
-        // Its clients hear nothing from it until they give up.
-        world.writes_resume(since, world.session(10) + RESUME + ms(3500))?;
+        // Its clients hear nothing from it until they give up, and followers with a fetch under way neither.
+        let fetch = world.plan.timings.lag() / 2 + ms(600);
+        world.writes_resume(since, world.session(10) + RESUME + ms(3500) + fetch)?;
     }
     world.settle()
 }

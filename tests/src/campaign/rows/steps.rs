@@ -155,7 +155,9 @@ impl World {
         self.watch.end_licences();
         self.tidy();
         let rest = self.between(ms(50), ms(800));
-        self.run_for(rest)
+        self.run_for(rest)?;
+        // A session that the fault had all but ended may end now.
+        self.await_whole(patience)
     }
 
     /// Writes go on: of each partition, something that was sent after `since` is acknowledged within `patience`.
@@ -163,8 +165,16 @@ impl World {
         let written: Vec<u32> = (0..self.plan.partitions).filter(|partition| self.is_written(*partition)).collect();
         let left = (since + patience).saturating_sub(self.now.mono);
         let back = |world: &mut World| written.iter().all(|partition| world.watch.last_ack(*partition) > since);
-        let what = format!("writes to go on after {:.3} s", since.as_secs_f64());
-        self.expect(left, &what, back)
+        if self.run_until(left, LOOK, back)? {
+            return Ok(());
+        }
+        let last: Vec<f64> = written.iter().map(|partition| self.watch.last_ack(*partition).as_secs_f64()).collect();
+        let what = format!(
+            "nothing that was sent after {:.3} s was acknowledged within {patience:?}; of partitions {written:?} it is what was sent at {last:.3?}\n{}",
+            since.as_secs_f64(),
+            self.describe()
+        );
+        Err(Anomaly::new(Kind::Availability, what))
     }
 
     /// Somebody writes to this partition with acks=all.

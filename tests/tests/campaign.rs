@@ -1,0 +1,23 @@
+//! The acceptance table as a simulation campaign, a few seeds of each row. More:
+//! `cargo run --release -p tests --bin campaign -- --rows all --seeds 0..100`.
+
+use tests::campaign::{self, Row};
+
+#[test]
+fn each_row_keeps_its_promise() {
+    for row in Row::all() {
+        for seed in 0..2 {
+            let report = campaign::run(row, seed, false);
+            assert!(report.anomalies.is_empty(), "row {row}, seed {seed}: {:#?}", report.anomalies);
+            assert!(report.faults > 0 && report.operations > 0, "row {row}, seed {seed} did nothing: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_replays_to_the_same_end() {
+    for row in Row::parse("9,18").unwrap_or_default() {
+        let [one, other] = [7, 7].map(|seed| campaign::run(row, seed, false));
+        assert_eq!(one, other, "row {row}");
+    }
+}
