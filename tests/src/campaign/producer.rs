@@ -30,6 +30,8 @@ struct Batch {
     call: Option<(Call, Duration)>,
     /// An attempt ended without a certain answer.
     uncertain: bool,
+    /// A later one was acknowledged before it.
+    overtaken: bool,
 }
 
 /// See the module.
@@ -178,7 +180,15 @@ impl Producer {
         let base_sequence = self.next_sequence;
         self.next_sequence += count as i32;
         let began = world.now.mono;
-        self.window.push_back(Batch { op, values, base_sequence, began, call: None, uncertain: false });
+        self.window.push_back(Batch {
+            op,
+            values,
+            base_sequence,
+            began,
+            call: None,
+            uncertain: false,
+            overtaken: false,
+        });
         let index = self.window.len() - 1;
         if !self.send(world, index) {
             if !self.plan.idempotent {
@@ -207,6 +217,7 @@ impl Producer {
                 let (count, began) = (self.window[index].values.len() as i64, self.window[index].began);
                 let (partition, acks) = (self.partition, self.plan.acks);
                 world.watch.acknowledged(&mut world.anomalies, partition, offset, count, acks, began);
+                self.window.iter_mut().take(index).for_each(|earlier| earlier.overtaken = true);
                 self.ended(world, index, Outcome::Ok(offset));
             }
             ErrorCode::NotEnoughReplicas => {
@@ -242,7 +253,10 @@ impl Producer {
         // Kafka's producer snapshots keep one batch of each producer. Who recovers with a snapshot knows the last batch again, but none
         // before it, and a producer that has several without an answer is told so: nothing is lost or doubled, but it cannot go on.
         let unanswered = self.window.iter().filter(|batch| batch.uncertain).count();
-        if unanswered < 2 && !world.watch.is_lossy(self.partition) {
+        // A log that knows nothing of a producer takes any number from it (`ProducerAppendInfo.checkSequence`): also its second batch, when
+        // the first was refused for want of replicas a moment before there were enough.
+        let overtaken = self.window.front().is_some_and(|first| first.base_sequence == 0 && first.overtaken);
+        if unanswered < 2 && !overtaken && !world.watch.is_lossy(self.partition) {
             let what = format!(
                 "producer {} (id {:?}) was told that sequence {} of partition {} is out of order, and all before it was acknowledged",
                 self.me,
