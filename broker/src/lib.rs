@@ -5,6 +5,8 @@
 
 pub mod types;
 
+pub mod planted;
+
 pub mod records;
 
 pub mod log;

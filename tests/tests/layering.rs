@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 14] = [
+const BROKER: [&str; 15] = [
     "types",
+    "planted",
     "records",
     "log",
     "protocol",

@@ -10,6 +10,7 @@ use super::partition_change::PartitionChange;
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::metadata::record::{NO_LEADER_CHANGE, ProducerIdsRecord};
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_request::{BrokerState, PartitionData as Proposal};
 use crate::protocol::messages::alter_partition_response::{PartitionData as Answer, TopicData as TopicAnswer};
@@ -99,13 +100,14 @@ impl ControllerState {
         if proposal.leader_epoch > partition.leader_epoch || proposal.partition_epoch > partition.partition_epoch {
             return Err(ErrorCode::NotController);
         }
-        if proposal.leader_epoch < partition.leader_epoch {
+        let stale_is_fine = Bug::StaleAlterPartition.is_planted();
+        if proposal.leader_epoch < partition.leader_epoch && !stale_is_fine {
             return Err(ErrorCode::FencedLeaderEpoch);
         }
         if broker != partition.leader {
             return Err(ErrorCode::InvalidRequest);
         }
-        if proposal.partition_epoch < partition.partition_epoch {
+        if proposal.partition_epoch < partition.partition_epoch && !stale_is_fine {
             return Err(ErrorCode::InvalidUpdateVersion);
         }
         let ids: BTreeSet<NodeId> = isr.iter().map(|member| member.broker_id).collect();
@@ -127,6 +129,9 @@ impl ControllerState {
     /// A replica that restarted since the leader saw it catch up may have lost what it had (KIP-903).
     fn is_eligible(&self, member: &BrokerState) -> bool {
         let known = self.image.brokers.get(&member.broker_id);
+        if Bug::StaleAlterPartition.is_planted() {
+            return true;
+        }
         self.is_active(member.broker_id)
             && known.is_some_and(|known| member.broker_epoch == -1 || known.epoch == member.broker_epoch)
     }

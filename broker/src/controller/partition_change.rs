@@ -4,6 +4,7 @@
 
 use crate::metadata::image::PartitionImage;
 use crate::metadata::record::{DIRECTORY_UNASSIGNED, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE, PartitionChangeRecord};
+use crate::planted::Bug;
 use crate::types::{Id, NO_NODE, NodeId};
 
 /// Who may be elected.
@@ -195,7 +196,7 @@ impl PartitionChange<'_> {
         if let Some(leader) = self.last_known_leader(isr, elr) {
             return (leader, true);
         }
-        if self.election == Election::Unclean
+        if (self.election == Election::Unclean || Bug::UncleanLeader.is_planted())
             && let Some(leader) = replicas.iter().find(|replica| (self.acceptable)(**replica))
         {
             return (*leader, true);

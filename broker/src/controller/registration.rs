@@ -14,6 +14,7 @@ use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::image::Endpoint;
 use crate::metadata::record::{FeatureRange, RegisterBrokerRecord, RegisterControllerRecord};
 use crate::metadata::report::{Event, FenceReason};
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{BrokerRegistrationRequestData, BrokerRegistrationResponseData};
 use crate::types::{Id, NodeId, Now};
@@ -83,6 +84,9 @@ impl ControllerState {
     /// Whatever the last incarnation had not synced may be gone, unless the new one shows the epoch that a clean shutdown wrote down: it leaves
     /// every ISR and leads no more, and without that proof leaves every ELR too.
     fn end_last_incarnation(&self, request: &BrokerRegistrationRequestData, changes: &mut Changes) {
+        if Bug::LoseBrokerEpoch.is_planted() {
+            return;
+        }
         let id = request.broker_id;
         let last = self.image.brokers.get(&id);
         let clean = last.is_some_and(|last| last.epoch == request.previous_broker_epoch);

@@ -11,6 +11,7 @@ use super::LogError;
 use super::disk::{Disk, DiskFile};
 use super::index::{EntryFile, OffsetEntry, TimeEntry};
 use super::transactions::{self, AbortedTxn};
+use crate::planted::Bug;
 use crate::records::{BatchError, BatchHeader, HEADER_BYTES, validate};
 
 const HEADER_WINDOW_BYTES: usize = 8 << 10;
@@ -183,7 +184,8 @@ impl Segment {
         let mut entries = Vec::new();
         let scanned = self.scan(store, 0, true, &mut |position, header, bytes| {
             let in_place = header.base_offset >= next && header.last_offset() - base <= i64::from(i32::MAX);
-            if !in_place || validate(bytes).is_err() || !is_next(header) {
+            let sound = validate(bytes).is_ok() || Bug::TornTailKept.is_planted();
+            if !in_place || !sound || !is_next(header) {
                 return Ok(false);
             }
             next = header.next_offset();
@@ -197,7 +199,7 @@ impl Segment {
             self.push_entries(store, offset, time)?;
         }
         let cut = self.size_bytes - scanned.position;
-        if cut > 0 {
+        if cut > 0 && !Bug::TornTailKept.is_planted() {
             self.truncate_file(store, scanned.position)?;
         }
         Ok(cut)

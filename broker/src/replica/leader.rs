@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::isr::{Brokers, FollowerState, Isr};
 use crate::metadata::image::PartitionImage;
+use crate::planted::Bug;
 use crate::types::NodeId;
 
 /// What a leader looks at beside its own state.
@@ -62,6 +63,14 @@ impl Leader {
             return -1;
         }
         let counts = |id: NodeId, follower: &FollowerState| {
+            if Bug::HighWatermarkWithoutMaximalIsr.is_planted() {
+                return self.isr.members().contains(&id);
+            }
+            if Bug::ShrinkIsrAlone.is_planted()
+                && self.isr.proposal().is_some_and(|proposal| !proposal.isr.contains(&id))
+            {
+                return false;
+            }
             self.isr.maximal_contains(id)
                 || (follower.is_caught_up(log_end, view.now, view.lag_time_max)
                     && view.brokers.may_join_isr(id, follower.broker_epoch))
@@ -75,8 +84,8 @@ impl Leader {
         let Some(follower) = self.followers.get(&id) else { return false };
         self.isr.proposal().is_none()
             && !self.isr.members().contains(&id)
-            && follower.log_end_offset >= high_watermark
-            && follower.log_end_offset >= self.epoch_start_offset
+            && (follower.log_end_offset >= high_watermark || Bug::GrowIsrEarly.is_planted())
+            && (follower.log_end_offset >= self.epoch_start_offset || Bug::GrowIsrEarly.is_planted())
             && brokers.may_join_isr(id, follower.broker_epoch)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::isr::{Isr, Proposal};
 use super::leader::{Leader, LeaderView};
 use crate::metadata::image::PartitionImage;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::types::{Id, NO_NODE, NodeId, TopicIdPartition, TopicPartition};
 
@@ -149,6 +150,9 @@ impl Partition {
 
     /// `min.insync.replicas`, but no more than there are replicas.
     pub(super) fn effective_min_isr(&self) -> usize {
+        if Bug::MinIsrNotChecked.is_planted() {
+            return 1;
+        }
         self.min_insync_replicas.min(self.replicas.len().max(1))
     }
 
@@ -215,7 +219,7 @@ impl Partition {
         if epoch_of_append < leader.since_epoch {
             return Some(Err(ErrorCode::NotLeaderOrFollower));
         }
-        if self.high_watermark < offset {
+        if self.high_watermark < offset && !Bug::AckBeforeIsr.is_planted() {
             return None;
         }
         if leader.isr.maximal_len() < self.effective_min_isr() {

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use super::manager::ReplicaManager;
 use super::partition::Partition;
 use crate::log::{Log, LogError};
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::types::{Now, TopicIdPartition};
 
@@ -247,7 +248,10 @@ impl ReplicaManager {
         if request.offset < log.log_start_offset() || request.offset > log.log_end_offset() {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        let up_to = visible_end(request.isolation, &result);
+        let up_to = match Bug::ShowUncommitted.is_planted() {
+            true => log.log_end_offset(),
+            false => visible_end(request.isolation, &result),
+        };
         if request.offset >= up_to || (request.max_bytes == 0 && !request.at_least_one_batch) {
             return Ok(result);
         }

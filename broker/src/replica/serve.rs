@@ -8,6 +8,7 @@ use super::manager::{Output, ReplicaManager};
 use super::partition::Partition;
 use super::peer::{Held, PeerSession, SessionUpdate, Waiting};
 use crate::log::Log;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     FetchRequestData, FetchResponseData, FetchableTopicResponse, KafkaUuid, fetch_response as wire,
@@ -255,7 +256,8 @@ impl ReplicaManager {
 /// Whether a log that ends at `offset` with `last_epoch` continues into this one.
 fn position(log: &Log, offset: i64, last_epoch: i32) -> Standing<'_> {
     let log_end = log.log_end_offset();
-    if last_epoch >= 0 {
+    let checked = !Bug::SkipEpochCheckOnFetch.is_planted() && !Bug::TruncateByHighWatermark.is_planted();
+    if last_epoch >= 0 && checked {
         let (epoch, end) = log.end_offset_for_epoch(last_epoch);
         if epoch < 0 || end < 0 || offset < log.log_start_offset() {
             return Standing::Refused(ErrorCode::OffsetOutOfRange);

@@ -15,6 +15,7 @@ use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC, Topic
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{Image, PartitionImage};
 use crate::metadata::record::DIRECTORY_UNASSIGNED;
+use crate::planted::Bug;
 use crate::records::{Codec, Compression, TimestampType};
 use crate::types::{Id, NO_NODE, NodeId, Now, TopicIdPartition, TopicPartition};
 
@@ -217,6 +218,11 @@ impl ReplicaManager {
         partition.follow(state);
         if same_reign {
             return;
+        }
+        if Bug::TruncateByHighWatermark.is_planted()
+            && let Some(log) = self.dir.log_mut(partition.name())
+        {
+            let _ = log.truncate_to(partition.high_watermark);
         }
         for (_, fetcher) in self.fetchers.iter_mut().filter(|(leader, _)| **leader != state.leader) {
             fetcher.remove(&id);

@@ -23,6 +23,10 @@ struct Arguments {
     /// Rows played at once.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// Plants a bug into the broker, or `all` one after another, and looks for the row and seed that catch it.
+    #[cfg(feature = "planted")]
+    #[arg(long)]
+    planted: Option<String>,
     /// Tells everything that happens.
     #[arg(long)]
     verbose: bool,
@@ -99,6 +103,64 @@ fn play(row: Row, seeds: &std::ops::Range<u64>, arguments: &Arguments) -> Sum {
     sum
 }
 
+/// Planted bugs: `broker::planted`.
+#[cfg(feature = "planted")]
+mod planted {
+    use std::collections::BTreeMap;
+    use std::ops::Range;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Instant;
+
+    use broker::planted::{Bug, plant};
+    use tests::campaign::{self, Row};
+
+    /// All bugs, or the one that is named. False: one was not caught, or there is no such bug.
+    pub(super) fn hunt(name: &str, rows: &[Row], seeds: &Range<u64>) -> bool {
+        let bugs: Vec<Bug> = Bug::ALL.into_iter().filter(|bug| name == "all" || format!("{bug:?}") == name).collect();
+        std::panic::set_hook(Box::new(|_| {}));
+        let caught = bugs.iter().filter(|bug| catch(**bug, rows, seeds)).count();
+        println!("{caught} of {} planted bugs caught", bugs.len());
+        !bugs.is_empty() && caught == bugs.len()
+    }
+
+    fn catch(bug: Bug, rows: &[Row], seeds: &Range<u64>) -> bool {
+        let start = Instant::now();
+        let mut catchers: BTreeMap<String, (u64, String)> = BTreeMap::new();
+        let mut first = None;
+        let mut played = 0;
+        for seed in seeds.clone() {
+            for row in rows {
+                plant(Some(bug));
+                let told = catch_unwind(AssertUnwindSafe(|| campaign::run(*row, seed, false)));
+                plant(None);
+                played += 1;
+                let kind = match told {
+                    Ok(report) if report.anomalies.is_empty() => continue,
+                    Ok(report) => report.anomalies[0].kind.to_string(),
+                    Err(_) => "a node panicked".to_owned(),
+                };
+                first.get_or_insert(played);
+                catchers.entry(row.to_string()).or_insert((seed, kind));
+            }
+            // One more pass over all rows tells which others see it.
+            if first.is_some() && seed > seeds.start {
+                break;
+            }
+        }
+        let by: Vec<String> =
+            catchers.iter().map(|(row, (seed, kind))| format!("{row} (seed {seed}: {kind})")).collect();
+        match first {
+            Some(first) => println!(
+                "{bug:?}: caught by run {first} of {played} ({:.1} s), by rows {}",
+                start.elapsed().as_secs_f64(),
+                by.join(", ")
+            ),
+            None => println!("{bug:?}: NOT CAUGHT in {played} runs ({:.1} s)", start.elapsed().as_secs_f64()),
+        }
+        first.is_some()
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(rows) = Row::parse(&arguments.rows) else {
@@ -111,6 +173,10 @@ fn main() -> ExitCode {
         eprintln!("--seeds takes a range as 0..100, not '{}'", arguments.seeds);
         return ExitCode::from(2);
     };
+    #[cfg(feature = "planted")]
+    if let Some(name) = &arguments.planted {
+        return if planted::hunt(name, &rows, &seeds) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let (start, next) = (Instant::now(), AtomicUsize::new(0));
     let total = Mutex::new(Sum::default());
     std::thread::scope(|scope| {

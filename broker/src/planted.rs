@@ -1,0 +1,82 @@
+//! Known bugs, planted one at a time, to see that a campaign catches them. Only with the cargo feature `planted`, which no product build has:
+//! without it every question is answered `false` when the code is compiled, and nothing of this is left.
+
+/// A bug that can be planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// A follower of a new leader cuts its log at its own high watermark and trusts the rest (before KIP-101).
+    TruncateByHighWatermark,
+    /// A leader does not compare the epoch of a follower's last record with its own log (before KIP-595, KIP-279).
+    SkipEpochCheckOnFetch,
+    /// acks=all is answered once the leader has the records.
+    AckBeforeIsr,
+    /// A follower is taken into the ISR wherever its log ends.
+    GrowIsrEarly,
+    /// A broker that started again stays in the ISR (before KIP-903, KIP-966).
+    LoseBrokerEpoch,
+    /// A follower that may be in the ISR already does not hold the high watermark back (before KIP-497).
+    HighWatermarkWithoutMaximalIsr,
+    /// `min.insync.replicas` counts as 1.
+    MinIsrNotChecked,
+    /// The controller accepts a proposal for an ISR that is no more (KIP-497).
+    StaleAlterPartition,
+    /// A follower appends whatever it is sent.
+    AppendWithoutContinuity,
+    /// Sequence numbers of idempotent producers are not looked at.
+    SequenceCheckOff,
+    /// A log that is opened forgets its producers.
+    ProducersNotRebuilt,
+    /// A replica that is in neither ISR nor ELR is elected, though unclean elections are off.
+    UncleanLeader,
+    /// Batches are not checked when a log is recovered, and a torn tail is not cut.
+    TornTailKept,
+    /// Consumers are shown what is not committed.
+    ShowUncommitted,
+    /// A shrunken ISR counts before the controller has agreed.
+    ShrinkIsrAlone,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Bug; 15] = [
+        Bug::TruncateByHighWatermark,
+        Bug::SkipEpochCheckOnFetch,
+        Bug::AckBeforeIsr,
+        Bug::GrowIsrEarly,
+        Bug::LoseBrokerEpoch,
+        Bug::HighWatermarkWithoutMaximalIsr,
+        Bug::MinIsrNotChecked,
+        Bug::StaleAlterPartition,
+        Bug::AppendWithoutContinuity,
+        Bug::SequenceCheckOff,
+        Bug::ProducersNotRebuilt,
+        Bug::UncleanLeader,
+        Bug::TornTailKept,
+        Bug::ShowUncommitted,
+        Bug::ShrinkIsrAlone,
+    ];
+
+    /// Whether this thread's nodes have it.
+    #[cfg(feature = "planted")]
+    pub fn is_planted(self) -> bool {
+        PLANTED.get() == Some(self)
+    }
+
+    /// No.
+    #[cfg(not(feature = "planted"))]
+    #[inline(always)]
+    pub const fn is_planted(self) -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// From now on this thread's nodes have a bug, or none.
+#[cfg(feature = "planted")]
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
