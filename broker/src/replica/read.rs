@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::manager::ReplicaManager;
 use super::partition::Partition;
-use crate::log::{Log, LogError};
+use crate::log::{AbortedTxn, Log, LogError};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::types::{Now, TopicIdPartition};
@@ -96,6 +96,8 @@ pub struct ReadRequest {
     pub current_leader_epoch: i32,
     /// Epoch of the last record that the reader has, or -1.
     pub last_fetched_epoch: i32,
+    /// Only the leader may answer.
+    pub leader_only: bool,
 }
 
 /// What was read.
@@ -111,6 +113,8 @@ pub struct ReadResult {
     pub log_start_offset: i64,
     /// The reader's log leaves this one: (epoch, its end here). Then nothing was read.
     pub diverging: Option<(i32, i64)>,
+    /// For a reader of committed records: the aborted transactions among them.
+    pub aborted: Vec<AbortedTxn>,
 }
 
 /// An offset that was looked up.
@@ -163,6 +167,11 @@ impl ReplicaManager {
         partition.check_leader_epoch(epoch)?;
         let log = self.dir.log(partition.name()).ok_or(ErrorCode::KafkaStorageError)?;
         Ok((partition, log))
+    }
+
+    /// A partition to read from.
+    fn readable(&self, id: &TopicIdPartition, epoch: i32, leader_only: bool) -> Result<(&Partition, &Log), ErrorCode> {
+        if leader_only { self.led(id, epoch) } else { self.here(id, epoch) }
     }
 
     /// Appends a client's batches to a partition led here. With `acks` = -1 it is refused while the ISR is smaller than
@@ -224,9 +233,9 @@ impl ReplicaManager {
         AppendError { code, message, record_errors, log_start_offset: self.log(id).map_or(-1, Log::log_start_offset) }
     }
 
-    /// Reads from a partition led here.
+    /// Reads from a partition led here, or, where not only the leader may answer, from a follower's log below its high watermark.
     pub fn read(&mut self, id: &TopicIdPartition, request: &ReadRequest) -> Result<ReadResult, ErrorCode> {
-        let (partition, log) = self.led(id, request.current_leader_epoch)?;
+        let (partition, log) = self.readable(id, request.current_leader_epoch, request.leader_only)?;
         let high_watermark = partition.high_watermark();
         let mut result = ReadResult {
             records: Bytes::new(),
@@ -234,6 +243,7 @@ impl ReplicaManager {
             last_stable_offset: log.last_stable_offset(high_watermark),
             log_start_offset: log.log_start_offset(),
             diverging: None,
+            aborted: Vec::new(),
         };
         if request.last_fetched_epoch >= 0 {
             let (epoch, end) = log.end_offset_for_epoch(request.last_fetched_epoch);
@@ -255,8 +265,15 @@ impl ReplicaManager {
         if request.offset >= up_to || (request.max_bytes == 0 && !request.at_least_one_batch) {
             return Ok(result);
         }
-        match log.read(request.offset, request.max_bytes, up_to, request.at_least_one_batch) {
-            Ok(read) => result.records = read.records,
+        let read = log.read(request.offset, request.max_bytes, up_to, request.at_least_one_batch).and_then(|read| {
+            let aborted = match request.isolation {
+                Isolation::ReadCommitted => log.aborted_transactions(request.offset, read.next_offset)?,
+                Isolation::ReadUncommitted => Vec::new(),
+            };
+            Ok((read.records, aborted))
+        });
+        match read {
+            Ok((records, aborted)) => (result.records, result.aborted) = (records, aborted),
             Err(LogError::OffsetOutOfRange { .. }) => return Err(ErrorCode::OffsetOutOfRange),
             Err(error) => {
                 self.fail_log(id, &error);
@@ -267,9 +284,12 @@ impl ReplicaManager {
     }
 
     /// Whether a read from `offset` would find a record, at no cost. An error counts as a find: there is something to tell.
-    pub fn is_readable(&self, id: &TopicIdPartition, offset: i64, epoch: i32, isolation: Isolation) -> bool {
-        let Ok((partition, log)) = self.led(id, epoch) else { return true };
-        let visible = match isolation {
+    pub fn is_readable(&self, id: &TopicIdPartition, request: &ReadRequest) -> bool {
+        let Ok((partition, log)) = self.readable(id, request.current_leader_epoch, request.leader_only) else {
+            return true;
+        };
+        let offset = request.offset;
+        let visible = match request.isolation {
             Isolation::ReadUncommitted => partition.high_watermark(),
             Isolation::ReadCommitted => log.last_stable_offset(partition.high_watermark()),
         };

@@ -100,6 +100,7 @@ impl Sim {
                 isolation: Isolation::ReadUncommitted,
                 current_leader_epoch: state.leader_epoch,
                 last_fetched_epoch: -1,
+                leader_only: true,
             };
             assert!(end == 0 || !leader.read(&id, &request).unwrap().records.is_empty());
             let values = self.values(state.leader, &id, 0, end);

@@ -423,9 +423,10 @@ fn readers_see_no_more_than_the_high_watermark() {
         isolation: Isolation::ReadUncommitted,
         current_leader_epoch: -1,
         last_fetched_epoch: -1,
+        leader_only: true,
     };
     assert!(trio.at(1).read(&id(1), &request).unwrap().records.is_empty());
-    assert!(!trio.at(1).is_readable(&id(1), 0, -1, Isolation::ReadUncommitted));
+    assert!(!trio.at(1).is_readable(&id(1), &request));
     trio.settle();
     assert!(!trio.at(1).read(&id(1), &request).unwrap().records.is_empty());
     request.current_leader_epoch = 99;

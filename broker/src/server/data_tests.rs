@@ -449,6 +449,26 @@ fn no_client_can_act_as_a_replica() {
     assert_eq!(site.broker.purgatory.len(), 1, "the produce still waits");
 }
 
+/// As Kafka's ReplicaVerificationTool does.
+#[test]
+fn followers_are_read_for_debugging_only() {
+    let mut site = Site::with(image(2, 0, &[1, 2], &[1, 2]));
+    for (version, replica_id, code) in [
+        (12, -1, ErrorCode::NotLeaderOrFollower),
+        (12, -2, ErrorCode::None),
+        (18, -1, ErrorCode::NotLeaderOrFollower),
+        (18, -2, ErrorCode::None),
+    ] {
+        let mut request = fetch(version, 0, &[(0, 0)]);
+        if version >= 15 {
+            request.replica_state.replica_id = replica_id;
+        } else {
+            request.replica_id = replica_id;
+        }
+        assert_eq!(site.fetch_one(version, request).error_code, code.code(), "v{version} {replica_id}");
+    }
+}
+
 #[test]
 fn sessions_over_the_wire() {
     let mut site = Site::alone();

@@ -21,6 +21,8 @@ use crate::protocol::{ErrorCode, Response};
 use crate::replica::{Isolation, ReadRequest, ReadResult};
 use crate::types::{Now, TopicIdPartition};
 
+/// `replica_id` of Kafka's ReplicaVerificationTool, which reads followers, too.
+const DEBUGGING_CONSUMER: i32 = -2;
 /// From this version on, topics go by id.
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
 /// From this version on, an answer says who leads instead.
@@ -47,6 +49,7 @@ pub struct DelayedFetch {
     plan: FetchPlan,
     looks: Vec<Look>,
     isolation: Isolation,
+    leader_only: bool,
     min_bytes: usize,
     max_bytes: usize,
 }
@@ -97,6 +100,7 @@ fn prepare(broker: &Broker, request: &FetchRequestData, plan: FetchPlan, as_repl
         looks: plan.partitions.iter().map(look).collect(),
         plan,
         isolation: Isolation::from_wire(request.isolation_level),
+        leader_only: ![request.replica_id, request.replica_state.replica_id].contains(&DEBUGGING_CONSUMER),
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
     }
@@ -110,7 +114,9 @@ fn read_all(broker: &mut Broker, delayed: &DelayedFetch) -> Vec<PartRead> {
     for look in &delayed.looks {
         let read = look.id.and_then(|id| {
             let limit = usize::try_from(look.params.max_bytes).unwrap_or(0).min(room);
-            broker.replicas.read(&id, &read_request(look, delayed.isolation, look.params.offset, limit, first))
+            broker
+                .replicas
+                .read(&id, &ReadRequest { at_least_one_batch: first, ..delayed.read(look, look.params.offset, limit) })
         });
         let bytes = read.as_ref().map_or(0, |read| read.records.len());
         first &= bytes == 0;
@@ -120,14 +126,17 @@ fn read_all(broker: &mut Broker, delayed: &DelayedFetch) -> Vec<PartRead> {
     reads
 }
 
-fn read_request(look: &Look, isolation: Isolation, offset: i64, max_bytes: usize, first: bool) -> ReadRequest {
-    ReadRequest {
-        offset,
-        max_bytes,
-        at_least_one_batch: first,
-        isolation,
-        current_leader_epoch: look.params.current_leader_epoch,
-        last_fetched_epoch: look.params.last_fetched_epoch,
+impl DelayedFetch {
+    fn read(&self, look: &Look, offset: i64, max_bytes: usize) -> ReadRequest {
+        ReadRequest {
+            offset,
+            max_bytes,
+            at_least_one_batch: true,
+            isolation: self.isolation,
+            current_leader_epoch: look.params.current_leader_epoch,
+            last_fetched_epoch: look.params.last_fetched_epoch,
+            leader_only: self.leader_only,
+        }
     }
 }
 
@@ -179,26 +188,26 @@ pub fn try_complete(
 }
 
 fn has_enough(broker: &mut Broker, delayed: &mut DelayedFetch, changes: &BTreeSet<TopicIdPartition>) -> bool {
-    let isolation = delayed.isolation;
-    for look in &mut delayed.looks {
+    for index in 0..delayed.looks.len() {
+        let look = &delayed.looks[index];
         let Ok(id) = look.id else { continue };
         if !changes.contains(&id) {
             continue;
         }
-        if !broker.replicas.is_readable(&id, look.counted_to, look.params.current_leader_epoch, isolation) {
+        let limit = usize::try_from(look.params.max_bytes).unwrap_or(0);
+        let request = ReadRequest { last_fetched_epoch: -1, ..delayed.read(look, look.counted_to, limit) };
+        if !broker.replicas.is_readable(&id, &request) {
             continue;
         }
         // Any record is enough: nothing need be read only to be counted.
         if delayed.min_bytes <= 1 {
             return true;
         }
-        let limit = usize::try_from(look.params.max_bytes).unwrap_or(0);
-        let mut request = read_request(look, isolation, look.counted_to, limit, true);
-        request.last_fetched_epoch = -1;
+        let look = &mut delayed.looks[index];
         match broker.replicas.read(&id, &request) {
             Ok(read) => {
                 look.readable_bytes = look.readable_bytes.saturating_add(read.records.len()).min(limit.max(1));
-                look.counted_to = look.counted_to.max(visible_end(isolation, &read));
+                look.counted_to = look.counted_to.max(visible_end(request.isolation, &read));
             }
             Err(_) => return true,
         }
@@ -265,7 +274,12 @@ fn part(
             part.high_watermark = read.high_watermark;
             part.last_stable_offset = read.last_stable_offset;
             part.log_start_offset = read.log_start_offset;
-            part.aborted_transactions = (isolation == Isolation::ReadCommitted).then(Vec::new);
+            let aborted = read.aborted.iter().map(|txn| wire::AbortedTransaction {
+                producer_id: txn.producer_id,
+                first_offset: txn.first_offset,
+                ..wire::AbortedTransaction::default()
+            });
+            part.aborted_transactions = (isolation == Isolation::ReadCommitted).then(|| aborted.collect());
             part.records = Some(read.records);
             if let Some((epoch, end_offset)) = read.diverging {
                 part.diverging_epoch.epoch = epoch;
