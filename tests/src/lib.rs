@@ -4,4 +4,5 @@ pub mod campaign;
 pub mod clients;
 pub mod serve;
 pub mod sim;
+pub mod versus;
 pub mod wait;
