@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use broker::log::{Log, LogError};
+use broker::metadata::image::PartitionImage;
 use broker::metadata::report::Event;
 use broker::records::{self, BatchHeader};
 use broker::server::Broker;
@@ -206,9 +207,9 @@ impl Watch {
             watch.reigns.insert(epoch, Reign { leader: id, high_watermark, end: end.max(before.end) });
             if high_watermark > watch.end() {
                 watch.commit(log, high_watermark);
-                if watch.licence.is_none() {
-                    isr_has(world, broker, &tip, high_watermark)?;
-                }
+            }
+            if watch.licence.is_none() {
+                isr_has(world, broker, &tip, high_watermark)?;
             }
         }
         Ok(())
@@ -280,7 +281,11 @@ fn read_all(log: &Log, from: i64, to: i64) -> Result<Bytes, LogError> {
 /// Every member of the ISR has what is below the high watermark. Asked only of those that are in the incarnation that the leader knows.
 fn isr_has(world: &World, leader: &Broker, id: &TopicIdPartition, high_watermark: i64) -> Result<(), Anomaly> {
     let Some(replica) = leader.replicas.partition(id) else { return Ok(()) };
-    for member in replica.isr().iter().filter(|member| **member != leader.config.node_id) {
+    // Also who is in it by now and the leader does not know: it may be elected.
+    let same_reign = |partition: &&PartitionImage| partition.leader_epoch == replica.leader_epoch();
+    let there = world.partition(id.partition as u32).filter(same_reign);
+    let members = replica.isr().iter().chain(there.iter().flat_map(|partition| &partition.isr));
+    for member in members.filter(|member| **member != leader.config.node_id) {
         let Some(other) = world.broker(*member) else { continue };
         let known = leader.image.brokers.get(member).map(|broker| broker.epoch);
         if known != Some(other.lifecycle.broker_epoch()) {
