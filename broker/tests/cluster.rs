@@ -263,3 +263,28 @@ fn a_brokers_own_limits_act_at_once() {
     until(true);
     cluster.shutdown();
 }
+
+#[test]
+fn brokers_scrub_their_logs_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cluster, _reports) = start(dir.path());
+    assert_eq!(cluster.scrubs(), []);
+    assert!(matches!(cluster.start_scrub(9), Err(ClusterError::UnknownNode(9))));
+    assert!(matches!(cluster.start_scrub(3000), Err(ClusterError::UnknownNode(3000))));
+    cluster.start_scrub(1).unwrap();
+    cluster.start_scrub(2).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let scrubs = cluster.scrubs();
+        if scrubs.len() == 2 && scrubs.iter().all(|(_, progress)| progress.is_done) {
+            assert!(scrubs.iter().all(|(_, progress)| progress.findings.is_empty() && progress.started_at_ms > 0));
+            assert_eq!(scrubs.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 2]);
+            break;
+        }
+        assert!(Instant::now() < deadline, "{scrubs:?}");
+        std::thread::yield_now();
+    }
+    cluster.kill_node(2, "test").unwrap();
+    assert!(matches!(cluster.start_scrub(2), Err(ClusterError::WrongState { node_id: 2, .. })));
+    cluster.shutdown();
+}

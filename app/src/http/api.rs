@@ -5,13 +5,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::export::{self, Scope};
 use super::problem::Problem;
 use super::server::Sources;
 use crate::monitor::view::View;
+use broker::cluster::ScrubProgress;
 use broker::metadata::report::NodeState;
 
 /// `GET /`: where things are.
@@ -27,6 +28,7 @@ pub async fn index() -> Response {
         "/api/faults/{id}",
         "/api/brokers/{id}/start",
         "/api/controllers/{id}/start",
+        "/api/scrub",
         "/api/workloads",
         "/api/workloads/{id}",
         "/api/topics",
@@ -92,6 +94,20 @@ pub async fn events(State(sources): State<Sources>, Query(query): Query<After>) 
 /// `GET /api/faults`.
 pub async fn faults(State(sources): State<Sources>) -> Response {
     Json(&sources.slot.latest().snapshot.faults).into_response()
+}
+
+/// A broker's scrub.
+#[derive(Serialize)]
+struct BrokerScrub {
+    broker: i32,
+    #[serde(flatten)]
+    progress: ScrubProgress,
+}
+
+/// `GET /api/scrub`: of each broker that was asked for one since it started.
+pub async fn scrubs(State(sources): State<Sources>) -> Response {
+    let scrubs = (sources.scrubs)().into_iter().map(|(broker, progress)| BrokerScrub { broker, progress });
+    Json(scrubs.collect::<Vec<_>>()).into_response()
 }
 
 /// `GET /api/workloads`.

@@ -116,6 +116,20 @@ async fn start(sources: Sources, id: &str, what: &str) -> Result<Response, Probl
     Ok(Json(json!({ "id": id })).into_response())
 }
 
+/// Whose logs are to be read, as `POST /api/scrub` takes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScrubRequest {
+    #[serde(default)]
+    broker: Option<i32>,
+}
+
+/// `POST /api/scrub`.
+pub async fn scrub(State(sources): State<Sources>, request: Request) -> Result<Response, Problem> {
+    let ScrubRequest { broker } = json_of(request).await?;
+    Ok(done(carry_out(&sources, Command::Scrub { broker }).await?))
+}
+
 /// `POST /api/workloads`.
 pub async fn start_workload(State(sources): State<Sources>, request: Request) -> Result<Response, Problem> {
     let mut wish: Value = json_of(request).await?;

@@ -10,6 +10,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
+use broker::cluster::ScrubProgress;
+use broker::types::NodeId;
 use tokio::sync::oneshot;
 
 use super::problem::Problem;
@@ -20,6 +22,9 @@ use crate::monitor::slot::ViewSlot;
 /// Scrapes that are written down at the same time.
 const SCRAPES_AT_ONCE: usize = 2;
 
+/// Asks each broker's desk how far its scrub is; must not block.
+pub type Scrubs = Arc<dyn Fn() -> Vec<(NodeId, ScrubProgress)> + Send + Sync>;
+
 /// What the server shows and where it hands in changes.
 #[derive(Clone)]
 pub struct Sources {
@@ -27,6 +32,8 @@ pub struct Sources {
     pub slot: ViewSlot,
     /// Where commands go.
     pub orders: Orders,
+    /// How far scrubs are.
+    pub scrubs: Scrubs,
     /// Set when the cluster took writes for the first time.
     pub ready: Arc<AtomicBool>,
 }
@@ -98,6 +105,7 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/faults/{id}", delete(changes::heal))
         .route("/api/brokers/{id}/start", post(changes::start_broker))
         .route("/api/controllers/{id}/start", post(changes::start_controller))
+        .route("/api/scrub", get(api::scrubs).post(changes::scrub))
         .route("/api/workloads", get(api::workloads).post(changes::start_workload))
         .route("/api/workloads/{id}", delete(changes::stop_workload))
         .route("/api/topics", post(changes::create_topic))

@@ -16,6 +16,7 @@ use crate::monitor::snapshot::{
     ActiveFault, Broker, Group, GroupOffset, Partition, Quorum, Snapshot, Topic, Totals, Voter,
 };
 use crate::monitor::view::{EventEntry, Severity, View};
+use broker::cluster::{Finding, ScrubProgress};
 use broker::metadata::report::{BrokerCounters, NodeState, RequestCounters};
 
 struct Server {
@@ -36,9 +37,22 @@ fn server(view: View, obey: impl Fn(Command) -> Answer + Send + 'static) -> Serv
         }
     });
     let ready = Arc::new(AtomicBool::new(true));
-    let sources = Sources { slot, orders, ready: ready.clone() };
+    let scrubs = Arc::new(|| vec![(2, scrubbed())]);
+    let sources = Sources { slot, orders, scrubs, ready: ready.clone() };
     let http = HttpServer::start(TcpListener::bind("127.0.0.1:0").unwrap(), sources).unwrap();
     Server { http, ready }
+}
+
+fn scrubbed() -> ScrubProgress {
+    let finding = Finding {
+        partition: "t-0".into(),
+        file: "00000000000000000000.log".into(),
+        position: 61,
+        first_offset: 3,
+        last_offset: 4,
+        problem: "rot".into(),
+    };
+    ScrubProgress { is_done: true, logs: 5, logs_done: 5, batches: 9, findings: vec![finding], ..Default::default() }
 }
 
 fn nobody(_: Command) -> Answer {
@@ -238,6 +252,22 @@ fn not_ready_until_writes_are_taken() {
 }
 
 #[test]
+fn scrubs_are_shown() {
+    let server = server(view(), nobody);
+    let (status, answer) = server.json("GET", "/api/scrub", "");
+    assert_eq!((status, answer.as_array().map(Vec::len)), (200, Some(1)), "{answer}");
+    assert_eq!(
+        (&answer[0]["broker"], &answer[0]["is_done"], &answer[0]["batches"]),
+        (&json!(2), &json!(true), &json!(9))
+    );
+    let finding = json!({
+        "partition": "t-0", "file": "00000000000000000000.log", "position": 61, "first_offset": 3, "last_offset": 4,
+        "problem": "rot",
+    });
+    assert_eq!(answer[0]["findings"], json!([finding]));
+}
+
+#[test]
 fn changes_become_commands() {
     let server = server(view(), |command| {
         let id = match &command {
@@ -268,6 +298,8 @@ fn changes_become_commands() {
         ("POST", "/api/workloads", r#"{"acks":"1"}"#, 200, json!({ "id": 1 })),
         ("POST", "/api/workloads", r#"{"acks":"1","idempotent":true}"#, 400, json!({ "error": "No." })),
         ("DELETE", "/api/workloads/3", "", 200, json!({ "message": "StopWorkload(3)" })),
+        ("POST", "/api/scrub", "{}", 200, json!({ "message": "Scrub { broker: None }" })),
+        ("POST", "/api/scrub", r#"{"broker":2}"#, 200, json!({ "message": "Scrub { broker: Some(2) }" })),
         ("DELETE", "/api/topics/a%20b", "", 200, json!({ "message": "DeleteTopic { name: \"a b\" }" })),
         ("DELETE", "/api/topics/x", "", 503, json!({ "error": "Not x." })),
     ] {
@@ -295,6 +327,8 @@ fn what_is_wrong_is_one_sentence() {
         ("POST", "/api/faults", r#"{"broker":1}"#, 400),
         ("POST", "/api/workloads", r#"{"producers":-1}"#, 400),
         ("POST", "/api/workloads", r#"[]"#, 400),
+        ("POST", "/api/scrub", r#"{"broker":"one"}"#, 400),
+        ("POST", "/api/scrub", r#"{"brokers":1}"#, 400),
         ("POST", "/api/faults", &long, 413),
         ("DELETE", "/api/faults/x", "", 404),
         ("DELETE", "/api/workloads/-1", "", 404),

@@ -30,6 +30,11 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Have a broker read and check every byte of its logs.
+    Scrub {
+        /// Which; without it, every broker that runs.
+        broker: Option<i32>,
+    },
     /// Start a built-in workload.
     StartWorkload(WorkloadSpec),
     /// Stop one.

@@ -107,7 +107,9 @@ impl Session {
         let (orders, orders_in) = Orders::new();
         let desk = Desk::open(tools(&cluster, &monitor), orders_in).map_err(no_thread)?;
         let ready = Arc::new(AtomicBool::new(false));
-        let sources = Sources { slot: monitor.slot(), orders: orders.clone(), ready: ready.clone() };
+        let scrubbed = Arc::downgrade(&cluster);
+        let scrubs = Arc::new(move || scrubbed.upgrade().map(|cluster| cluster.scrubs()).unwrap_or_default());
+        let sources = Sources { slot: monitor.slot(), orders: orders.clone(), scrubs, ready: ready.clone() };
         let http = HttpServer::start(http, sources).map_err(no_thread)?;
         let (written, written_in) = bounded(1);
         let session = Session {

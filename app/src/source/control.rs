@@ -17,6 +17,8 @@ pub trait NodeControl: Send + Sync {
     fn kill(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
     /// Blocks it.
     fn pause(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
+    /// Asks a broker to read and check every byte of its logs.
+    fn scrub(&self, id: NodeId) -> Result<(), Refusal>;
     /// Starts it, or resumes it if it is paused.
     fn start(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
 }

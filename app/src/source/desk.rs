@@ -16,7 +16,7 @@ use super::control::NodeControl;
 use super::faults::{self, Faults};
 use super::topics::{self, TopicWish};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, Notice, WorkloadSpec};
-use crate::monitor::names::node;
+use crate::monitor::names::{is_controller, node};
 use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
 use crate::monitor::run::Word;
 use crate::monitor::slot::ViewSlot;
@@ -158,6 +158,7 @@ impl Worker {
             Command::DeleteTopic { name } => {
                 return self.request_topic(reply, move |servers| topics::delete(servers, &name));
             }
+            Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
         };
@@ -288,6 +289,27 @@ impl Worker {
         self.faults.release(id);
         self.tell_faults();
         Ok(Done { id: None, text: format!("{} was started.", node(id)) })
+    }
+
+    /// Each broker does it by itself; whoever asked looks how far they are.
+    fn scrub(&self, broker: Option<NodeId>) -> Answer {
+        let nodes = &self.tools.nodes;
+        if let Some(id) = broker {
+            if is_controller(id) || nodes.node_state(id).is_none() {
+                return Err(Refusal::not_found(format!("There is no broker {id}.")));
+            }
+            nodes.scrub(id)?;
+            return Ok(Done { id: None, text: format!("{} reads and checks all its logs.", node(id)) });
+        }
+        let runs = |id: &NodeId| !is_controller(*id) && nodes.node_state(*id) == Some(NodeState::Running);
+        let brokers: Vec<NodeId> = nodes.node_ids().into_iter().filter(runs).collect();
+        if brokers.is_empty() {
+            return Err(Refusal::conflict("No broker runs."));
+        }
+        for id in &brokers {
+            nodes.scrub(*id)?;
+        }
+        Ok(Done { id: None, text: "All brokers that run read and check all their logs.".into() })
     }
 
     fn heal_what_is_due(&mut self) {

@@ -62,6 +62,13 @@ impl NodeControl for FakeNodes {
         self.set(id, NodeState::Paused)
     }
 
+    fn scrub(&self, id: NodeId) -> Result<(), Refusal> {
+        match self.node_state(id) {
+            Some(NodeState::Running) => Ok(()),
+            _ => Err(Refusal::conflict("It does not run.")),
+        }
+    }
+
     fn start(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
         self.set(id, NodeState::Running)
     }
@@ -216,4 +223,14 @@ fn a_closed_desk_says_so() {
     let (answer, answered) = crossbeam_channel::bounded(1);
     orders.ask(Command::HealAllFaults, move |outcome| answer.send(outcome).unwrap());
     assert_eq!(answered.recv_timeout(PATIENCE).unwrap().unwrap_err().kind, RefusalKind::Failed);
+}
+
+#[test]
+fn brokers_are_asked_for_scrubs() {
+    let setup = open();
+    let ask = |broker| setup.ask(Command::Scrub { broker }).map_err(|refusal| refusal.kind).map(|done| done.id);
+    assert_eq!((ask(Some(1)), ask(None)), (Ok(None), Ok(None)));
+    assert_eq!([ask(Some(9)), ask(Some(3000))], [Err(RefusalKind::NotFound), Err(RefusalKind::NotFound)]);
+    setup.inject(FaultKind::Kill, 2, None).unwrap();
+    assert_eq!((ask(Some(2)), ask(None)), (Err(RefusalKind::Conflict), Ok(None)));
 }

@@ -80,6 +80,10 @@ impl NodeControl for Embedded {
         self.cluster.pause_node(id, cause).map_err(|error| refusal(&error))
     }
 
+    fn scrub(&self, id: NodeId) -> Result<(), Refusal> {
+        self.cluster.start_scrub(id).map_err(|error| refusal(&error))
+    }
+
     fn start(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
         self.cluster.start_node(id, cause).map_err(|error| refusal(&error))
     }

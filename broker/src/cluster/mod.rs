@@ -6,6 +6,8 @@ mod error;
 mod nodes;
 mod seat;
 
+pub use crate::log::Finding;
+pub use crate::replica::ScrubProgress;
 pub use config::{ClusterConfig, FIRST_CONTROLLER_ID, Profile};
 pub use error::ClusterError;
 pub use nodes::Cluster;

@@ -14,7 +14,8 @@ use crate::fault::Links;
 use crate::log::RealDisk;
 use crate::log::disk::Disk;
 use crate::metadata::report::{NodeState, Report};
-use crate::node::{Clock, Readiness};
+use crate::node::{Clock, Readiness, ScrubDesk};
+use crate::replica::ScrubProgress;
 use crate::types::{Id, NodeId};
 
 /// Says which cluster a data directory belongs to.
@@ -26,6 +27,8 @@ const CLUSTER_FILE_MAX_BYTES: u64 = 64 * 1024;
 pub struct Cluster {
     house: House,
     seats: BTreeMap<NodeId, Mutex<Seat>>,
+    /// Of the brokers; beside the seats, which are taken for as long as a node takes to stop.
+    scrubs: BTreeMap<NodeId, Arc<ScrubDesk>>,
 }
 
 impl Cluster {
@@ -47,8 +50,11 @@ impl Cluster {
         for id in &voters {
             seats.insert(*id, Mutex::new(Seat::new(*id, 0)));
         }
+        let mut scrubs = BTreeMap::new();
         for id in &brokers {
-            seats.insert(*id, Mutex::new(Seat::new(*id, port_of(*id)?)));
+            let seat = Seat::new(*id, port_of(*id)?);
+            scrubs.insert(*id, seat.scrubs());
+            seats.insert(*id, Mutex::new(seat));
         }
         let house = House {
             config,
@@ -58,7 +64,7 @@ impl Cluster {
             clock: Clock::start(),
             readiness: Arc::new(Readiness::default()),
         };
-        let cluster = Cluster { house, seats };
+        let cluster = Cluster { house, seats, scrubs };
         for id in voters.iter().chain(&brokers) {
             cluster.seat(*id)?.start(&cluster.house, "the cluster starts")?;
         }
@@ -154,6 +160,22 @@ impl Cluster {
     /// No such node, it runs already, or its port is taken.
     pub fn start_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
         self.seat(node_id)?.start(&self.house, cause)
+    }
+
+    /// Asks a broker to read and check every byte of its logs; [`Cluster::scrubs`] tells how far it is. One that is under way goes on.
+    ///
+    /// # Errors
+    /// No such broker, or it does not run.
+    pub fn start_scrub(&self, broker: NodeId) -> Result<(), ClusterError> {
+        match self.scrubs.contains_key(&broker) {
+            true => self.seat(broker)?.scrub(&self.house),
+            false => Err(ClusterError::UnknownNode(broker)),
+        }
+    }
+
+    /// Of each broker that was asked for a scrub since it started: how far it is, and what it found.
+    pub fn scrubs(&self) -> Vec<(NodeId, ScrubProgress)> {
+        self.scrubs.iter().filter_map(|(id, desk)| Some((*id, desk.progress()?))).collect()
     }
 
     /// Controlled shutdown of everything: the brokers together, while the controllers still answer them, then the controllers.

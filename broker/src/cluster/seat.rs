@@ -11,7 +11,7 @@ use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
 use crate::fault::Links;
 use crate::log::RealDisk;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
-use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role};
+use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
 use crate::types::NodeId;
 
 /// A controlled shutdown that takes longer is ended by a kill.
@@ -38,11 +38,12 @@ pub(super) struct Seat {
     state: NodeState,
     handle: Option<NodeHandle>,
     starts: u64,
+    scrubs: Arc<ScrubDesk>,
 }
 
 impl Seat {
     pub(super) fn new(node_id: NodeId, port: u16) -> Seat {
-        Seat { node_id, port, state: NodeState::Stopped, handle: None, starts: 0 }
+        Seat { node_id, port, state: NodeState::Stopped, handle: None, starts: 0, scrubs: Arc::default() }
     }
 
     fn is_broker(&self) -> bool {
@@ -121,6 +122,7 @@ impl Seat {
             reports: house.reports.clone(),
             clock: house.clock,
             readiness: house.readiness.clone(),
+            scrubs: self.scrubs.clone(),
             seed: rand::random::<u64>(),
         };
         match NodeHandle::spawn(setup) {
@@ -186,6 +188,22 @@ impl Seat {
         handle.wait(KILL_PATIENCE);
         self.enter(house, NodeState::Killed, cause);
         Ok(())
+    }
+
+    /// Where its broker is asked for a scrub.
+    pub(super) fn scrubs(&self) -> Arc<ScrubDesk> {
+        self.scrubs.clone()
+    }
+
+    /// Asks the broker for a scrub, if it runs.
+    pub(super) fn scrub(&mut self, house: &House) -> Result<(), ClusterError> {
+        match self.state() {
+            NodeState::Running => {
+                self.scrubs.ask(house.clock.now().wall_ms);
+                Ok(())
+            }
+            _ => Err(self.refuse("scrubbed")),
+        }
     }
 
     /// Blocks the node's thread.

@@ -337,6 +337,30 @@ impl Log {
         })
     }
 
+    /// Records of closed segments that are not known to be durable: what a recovery has to read again beside the active segment.
+    pub fn closed_unflushed_records(&self) -> i64 {
+        let active = self.segments.last().map_or(0, |segment| segment.base_offset);
+        (active - self.recovery_point).max(0)
+    }
+
+    /// Makes the first closed segment durable that is not, so that the recovery point moves to its end.
+    pub fn flush_closed_segment(&mut self, now: Now) -> Result<(), LogError> {
+        if self.closed_unflushed_records() == 0 {
+            return Ok(());
+        }
+        self.change(|log| {
+            if log.cut_unflushed {
+                return log.flush_now(now);
+            }
+            let next = log.segments.partition_point(|segment| segment.base_offset <= log.recovery_point);
+            let end = log.segments.get(next).map_or(log.recovery_point, |segment| segment.base_offset);
+            log.flush_segments(next)?;
+            log.recovery_point = end;
+            log.max_recovery_point = log.max_recovery_point.max(end);
+            Ok(())
+        })
+    }
+
     /// Makes the first `count` segments durable, as far as they are not, and all that stands beside them.
     fn flush_segments(&mut self, count: usize) -> Result<(), LogError> {
         let first =

@@ -166,7 +166,7 @@ impl Scrub {
         self.check_aborted(log, segment);
         self.segment += 1;
         let next = log.segments.get(self.segment).map_or(segment.next_offset, |next| next.base_offset);
-        self.walk = Walk::new(next.max(self.walk.next_offset), self.walk.last_epoch);
+        self.walk = Walk::new(next, self.walk.last_epoch);
         if next < segment.next_offset {
             let problem = format!("the next segment begins at {next}, before this one ends");
             self.find(segment, LOG, segment.size_bytes, (next, segment.next_offset - 1), problem);
@@ -228,13 +228,14 @@ impl Scrub {
         self.batches += 1;
         let offsets = (header.base_offset, header.last_offset());
         let mut problems = Vec::new();
+        let is_whole = error.is_none();
         problems.extend(error.map(|error| error.to_string()));
         if header.base_offset < self.walk.next_offset {
             problems
                 .push(format!("the batch begins at {}, but {} was to come", header.base_offset, self.walk.next_offset));
         }
-        if header.last_offset() - segment.base_offset > i64::from(i32::MAX) || header.base_offset < segment.base_offset
-        {
+        let is_inside = header.base_offset >= segment.base_offset && header.last_offset() < segment.next_offset;
+        if !is_inside {
             problems.push("the batch's offsets lie outside of its segment".to_owned());
         }
         let epoch = header.partition_leader_epoch;
@@ -255,12 +256,12 @@ impl Scrub {
         }
         self.check_offset_index(log, segment, position, Some(header));
         self.check_time_index(log, segment, header);
-        if is_sound {
+        // What a damaged header says must not condemn what follows.
+        if is_whole && is_inside {
             self.walk.next_offset = header.next_offset();
+        }
+        if is_sound {
             self.walk.last_epoch = epoch;
-        } else {
-            // What a damaged header says must not condemn what follows.
-            self.walk.next_offset = self.walk.next_offset.max(header.base_offset.min(segment.next_offset));
         }
     }
 

@@ -16,7 +16,7 @@ use super::connection::{self, Outgoing};
 use super::controller_node::wait_for;
 use super::handle::{Control, Wish};
 use super::outlet::Outlet;
-use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role};
+use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk};
 use crate::metadata::report::{Event, Report};
 use crate::server::Broker;
 use crate::server::context::ConnId;
@@ -44,6 +44,7 @@ pub(super) struct Shell {
     network: Arc<dyn Network>,
     outlet: Outlet,
     readiness: Arc<Readiness>,
+    scrubs: Arc<ScrubDesk>,
     ready: Cell<bool>,
     clock: Clock,
     /// The deadline that the main loop sleeps until.
@@ -153,6 +154,19 @@ impl Shell {
         }
     }
 
+    /// Begins a scrub that was asked for, and tells of one that runs.
+    fn scrub(&self) {
+        if self.scrubs.take_request() {
+            self.broker.borrow_mut().replicas.start_scrub(self.clock.now());
+            self.flush();
+        }
+        if self.scrubs.is_watched()
+            && let Some(progress) = self.broker.borrow().replicas.scrub_progress()
+        {
+            self.scrubs.tell(progress);
+        }
+    }
+
     fn report(&self) {
         if self.outlet.has_room() {
             let report = self.broker.borrow_mut().report(self.clock.now());
@@ -164,7 +178,7 @@ impl Shell {
 }
 
 pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
-    let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, seed } = setup;
+    let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, scrubs, seed } = setup;
     let node_id = config.node_id;
     let Role::Broker { listener } = role else {
         return Exit::Failed(format!("node {node_id} is no broker"));
@@ -188,6 +202,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         network,
         outlet: Outlet::new(node_id, reports),
         readiness,
+        scrubs,
         ready: Cell::new(false),
         clock,
         armed: Cell::new(None),
@@ -214,6 +229,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
             () = wait_for(deadline) => shell.broker.borrow_mut().on_tick(clock.now()),
             () = shell.rearm.notified() => continue,
             _ = report_timer.tick() => {
+                shell.scrub();
                 shell.report();
                 continue;
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
-use super::{Clock, Inbox, Network, Readiness, broker_node, controller_node};
+use super::{Clock, Inbox, Network, Readiness, ScrubDesk, broker_node, controller_node};
 use crate::log::RealDisk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
@@ -46,6 +46,8 @@ pub struct NodeSetup {
     pub clock: Clock,
     /// Where it tells that it takes part.
     pub readiness: Arc<Readiness>,
+    /// Where it is asked for a scrub.
+    pub scrubs: Arc<ScrubDesk>,
     /// Source of its random numbers.
     pub seed: u64,
 }
@@ -135,7 +137,7 @@ impl NodeHandle {
         };
         std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || {
             let local = tokio::task::LocalSet::new();
-            let (reports, clock) = (setup.reports.clone(), setup.clock);
+            let (reports, clock, scrubs) = (setup.reports.clone(), setup.clock, setup.scrubs.clone());
             let exit = match setup.role {
                 Role::Broker { .. } => runtime.block_on(local.run_until(broker_node::run(setup, thread_control))),
                 Role::Controller => runtime.block_on(local.run_until(controller_node::run(setup, thread_control))),
@@ -143,6 +145,7 @@ impl NodeHandle {
             // Tasks and sockets end here, wherever they stand.
             drop(local);
             runtime.shutdown_background();
+            scrubs.clear();
             if let Exit::Failed(reason) = &exit {
                 tell_failure(&reports, node_id, clock.now().wall_ms, reason);
             }

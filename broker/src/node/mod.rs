@@ -13,9 +13,11 @@ mod controller_tests;
 mod handle;
 mod outlet;
 mod readiness;
+mod scrub;
 
 pub use handle::{Exit, NodeHandle, NodeSetup, Role};
 pub use readiness::Readiness;
+pub use scrub::ScrubDesk;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

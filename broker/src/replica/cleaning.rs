@@ -51,7 +51,7 @@ impl ReplicaManager {
         self.config.bool("log.cleaner.enable").then(|| self.dir.next_cleaning())
     }
 
-    fn id_of_name(&self, name: &TopicPartition) -> Option<TopicIdPartition> {
+    pub(super) fn id_of_name(&self, name: &TopicPartition) -> Option<TopicIdPartition> {
         self.dir.log(name).and_then(id_of)
     }
 }

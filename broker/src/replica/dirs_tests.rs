@@ -110,6 +110,10 @@ impl Site {
         self.manager.apply_image(self.now, &self.image, &delta);
     }
 
+    fn root_of(&self, partition: i32) -> PathBuf {
+        self.manager.log_dirs().log(&name(partition)).unwrap().dir().to_owned()
+    }
+
     fn settle(&mut self) {
         for output in self.manager.take_outputs(self.now) {
             if let Output::AssignReplicasToDirs { id, request } = output {
@@ -409,4 +413,56 @@ fn a_replica_that_comes_later_goes_where_it_was_wished() {
     let delta = ImageDelta { partitions_changed: (0..3).map(id).collect(), ..ImageDelta::default() };
     site.manager.apply_image(site.now, &site.image, &delta);
     assert!((0..3).all(|partition| site.root(partition) == Path::new("/d2")));
+}
+
+#[test]
+fn a_scrub_reads_all_logs_of_all_directories_in_slices() {
+    let mut site = Site::new(40);
+    for partition in 0..40 {
+        for _ in 0..3 {
+            site.append(partition, 100_000).unwrap();
+        }
+    }
+    assert_eq!(site.manager.scrub_progress(), None);
+    let rotten = site.root_of(33).join("00000000000000000000.log");
+    let mut file = site.disk.open(&rotten, false).unwrap();
+    file.write_all_at(b"rot", 70).unwrap();
+    site.manager.start_scrub(site.now);
+    site.manager.start_scrub(site.now);
+    assert!(site.manager.next_deadline() <= site.now.mono, "it is due");
+    let mut seen = Vec::new();
+    for _ in 0..1000 {
+        site.pass(1);
+        let progress = site.manager.scrub_progress().unwrap();
+        seen.push(progress.bytes_done);
+        if progress.is_done {
+            break;
+        }
+    }
+    let done = site.manager.scrub_progress().unwrap();
+    assert!(done.is_done && seen.windows(2).all(|pair| pair[1] >= pair[0] && pair[1] - pair[0] < 2 << 20), "{seen:?}");
+    let bytes: u64 = site.manager.log_dirs().logs().map(crate::log::Log::size_bytes).sum();
+    assert_eq!((done.logs, done.logs_done, done.batches, done.bytes_done), (40, 40, 120, bytes));
+    let [found] = &done.findings[..] else { panic!("{:?}", done.findings) };
+    assert_eq!((found.partition.as_str(), found.position, found.first_offset), ("t-33", 0, 0));
+}
+
+#[test]
+fn recovery_points_follow_what_was_rolled() {
+    let mut site = Site::new(2);
+    site.append(0, 100).unwrap();
+    let log = site.manager.dir.log_mut(&name(0)).unwrap();
+    let config = crate::log::LogConfig { segment_bytes: 300, ..log.config().clone() };
+    log.set_config(config);
+    for _ in 0..6 {
+        site.append(0, 100).unwrap();
+    }
+    site.pass(20_000);
+    let log = site.manager.log_dirs().log(&name(0)).unwrap();
+    let active = log.active_segment_base_offset();
+    assert!(active > 2);
+    assert_eq!(log.recovery_point(), active);
+    let checkpoint = site.root_of(0).parent().unwrap().join("recovery-point-offset-checkpoint");
+    let text = String::from_utf8(site.disk.read(&checkpoint, 1000).unwrap()).unwrap();
+    assert!(text.contains(&format!("t 0 {active}\n")), "{text}");
 }

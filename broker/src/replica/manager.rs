@@ -18,6 +18,7 @@ use super::leader::LeaderView;
 use super::partition::Partition;
 use super::peer::PeerSession;
 use super::relocate::Moves;
+use super::scrub::Scrubbing;
 use crate::log::disk::Disk;
 use crate::log::{Log, LogError};
 use crate::metadata::config::NodeConfig;
@@ -155,6 +156,9 @@ impl Settings {
     }
 }
 
+/// A closed segment is flushed so often at most: the flush takes the thread from everything else.
+const CLOSED_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The replicas of one broker.
 pub struct ReplicaManager {
     pub(super) me: NodeId,
@@ -185,6 +189,8 @@ pub struct ReplicaManager {
     next_isr_check: Duration,
     next_checkpoint: Duration,
     next_retention: Duration,
+    next_closed_flush: Duration,
+    pub(super) scrubbing: Scrubbing,
 }
 
 impl ReplicaManager {
@@ -223,6 +229,8 @@ impl ReplicaManager {
             next_isr_check: now.mono + settings.isr_check_interval,
             next_checkpoint: now.mono + settings.checkpoint_interval,
             next_retention: now.mono + settings.retention_interval,
+            next_closed_flush: now.mono,
+            scrubbing: Scrubbing::default(),
         })
     }
 
@@ -300,6 +308,7 @@ impl ReplicaManager {
             self.next_isr_check = now.mono + self.settings.isr_check_interval;
             self.check_isrs(now);
             self.flush_and_delete(now);
+            self.flush_closed_slice(now);
         }
         if self.next_checkpoint <= now.mono {
             self.checkpoint(now);
@@ -311,6 +320,7 @@ impl ReplicaManager {
         self.assignments.on_tick(now.mono);
         self.copy_slice(now);
         self.clean(now);
+        self.scrub_slice(now);
         self.answer_peers(now);
     }
 
@@ -320,7 +330,7 @@ impl ReplicaManager {
         let fetchers = self.fetchers.values().filter_map(Fetcher::next_deadline);
         let polls = self.peers.values().filter_map(|session| session.waiting.map(|waiting| waiting.deadline));
         let queues = [self.alter.next_deadline(), self.assignments.next_deadline(), self.moves.next_deadline()];
-        let queues = queues.into_iter().chain([self.next_cleaning()]).flatten();
+        let queues = queues.into_iter().chain([self.next_cleaning(), self.scrubbing.next_deadline()]).flatten();
         let soonest = fixed.into_iter().chain(fetchers).chain(polls).chain(queues).min();
         soonest.unwrap_or(self.next_isr_check)
     }
@@ -396,6 +406,22 @@ impl ReplicaManager {
             size_bytes: log.size_bytes(),
             log_dir: log.dir().parent().map(|root| root.to_string_lossy().into()).unwrap_or_default(),
         })
+    }
+
+    /// Flushes a closed segment of one log, the one with the most to read again after a crash. Kafka flushes a segment in the background
+    /// once it was rolled (`UnifiedLog.roll`).
+    fn flush_closed_slice(&mut self, now: Now) {
+        if now.mono < self.next_closed_flush {
+            return;
+        }
+        self.next_closed_flush = now.mono + CLOSED_FLUSH_INTERVAL;
+        let online = self.dir.logs_mut().filter(|log| log.offline().is_none());
+        let Some(log) = online.max_by_key(|log| log.closed_unflushed_records()) else { return };
+        let Err(error) = log.flush_closed_segment(now) else { return };
+        let name = log.topic_partition().clone();
+        if let Some(id) = self.id_of_name(&name) {
+            self.fail_log(&id, &error);
+        }
     }
 
     /// `flush.ms`, and the directories of deleted logs.

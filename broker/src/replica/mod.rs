@@ -22,6 +22,7 @@ mod peer;
 mod propose;
 mod read;
 mod relocate;
+mod scrub;
 mod serve;
 #[cfg(test)]
 mod sim;
@@ -38,3 +39,4 @@ pub use isr::{BrokerStanding, Brokers};
 pub use manager::{Output, ReplicaManager, ReplicaManagerError, ReplicationCounters};
 pub use partition::{Partition, Role};
 pub use read::{AppendError, Appended, Isolation, OffsetFound, OffsetView, ReadRequest, ReadResult, timestamps};
+pub use scrub::ScrubProgress;

@@ -313,6 +313,26 @@ fn flushes_when_asked() {
 }
 
 #[test]
+fn closed_segments_are_flushed_one_by_one() {
+    let disk = SimDisk::new();
+    let mut log = damage::filled(&disk);
+    let bases: Vec<i64> = log.segments.iter().map(|segment| segment.base_offset).collect();
+    for base in &bases[1..] {
+        log.flush_closed_segment(now(1)).unwrap();
+        assert_eq!(log.recovery_point(), *base);
+    }
+    assert_eq!(log.closed_unflushed_records(), 0);
+    let syncs = disk.syncs();
+    log.flush_closed_segment(now(1)).unwrap();
+    assert_eq!(disk.syncs(), syncs, "the active segment is left alone");
+    let recovery_point = log.recovery_point();
+    disk.power_loss();
+    drop(log);
+    let recovery = Recovery { clean_shutdown: false, recovery_point, log_start_offset: -1, ..Recovery::UNKNOWN };
+    damage::check_up_to(&open_with(&disk, small(), recovery).unwrap(), recovery_point);
+}
+
+#[test]
 fn a_failing_disk_takes_the_log_offline() {
     type Change = fn(&mut Log) -> Result<(), LogError>;
     let changes: [(&str, Change); 5] = [

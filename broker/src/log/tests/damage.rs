@@ -3,10 +3,10 @@
 use super::*;
 use crate::log::disk::Disk;
 
-const FIRST: &str = "00000000000000000000";
+pub(super) const FIRST: &str = "00000000000000000000";
 
 /// Twenty batches of two records in several segments, epochs 0 to 3, one producer.
-fn filled(disk: &SimDisk) -> Log {
+pub(super) fn filled(disk: &SimDisk) -> Log {
     let mut log = open(disk, small());
     for step in 0..20 {
         log.append_as_leader(now(step), producer_batch(7, 0, step as i32 * 2, 2, false), step as i32 / 5).unwrap();
@@ -15,11 +15,11 @@ fn filled(disk: &SimDisk) -> Log {
     log
 }
 
-fn check_whole(log: &Log) {
+pub(super) fn check_whole(log: &Log) {
     check_up_to(log, 40);
 }
 
-fn check_up_to(log: &Log, end: i64) {
+pub(super) fn check_up_to(log: &Log, end: i64) {
     assert_eq!(log.log_end_offset(), end);
     assert_eq!(headers(log).len() as i64, end / 2);
     assert_eq!(

@@ -9,6 +9,8 @@ mod damage;
 mod directory;
 mod kafkas_tools;
 mod model;
+mod recovery_states;
+mod scrub;
 mod transactions;
 
 use std::path::{Path, PathBuf};
