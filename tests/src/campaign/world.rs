@@ -526,7 +526,7 @@ impl World {
         let now = self.now;
         let node = &mut self.nodes[slot];
         // A thread that wakes finds timers and messages ready at once; which come first is open.
-        let timers_first = node.due.is_some_and(|due| due <= now.mono) && (node.backlog.len() % 2 == 0);
+        let timers_first = node.due.is_some_and(|due| due <= now.mono) && node.backlog.len().is_multiple_of(2);
         if !timers_first && let Some(delivery) = node.backlog.pop_front() {
             return self.hand_over(slot, delivery);
         }
@@ -545,7 +545,7 @@ impl World {
             | Delivery::Frame { to, incarnation, .. }
             | Delivery::Hangup { to, incarnation, .. } => (*to, *incarnation),
             Delivery::Answer { .. } | Delivery::Closed { .. } => {
-                self.to_client(delivery);
+                self.hand_to_client(delivery);
                 return Ok(());
             }
         };
@@ -561,7 +561,7 @@ impl World {
         self.hand_over(slot, delivery)
     }
 
-    fn to_client(&mut self, delivery: Delivery) {
+    fn hand_to_client(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Answer { conn, seq, frame } => {
                 let Some(client) = self.conns.get(&conn).map(|conn| conn.client) else { return };
