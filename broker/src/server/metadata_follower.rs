@@ -136,6 +136,11 @@ impl MetadataFollower {
         self.snapshots.tick(now, &mut self.quorum, || Arc::new(image.clone())).map(|_| ())
     }
 
+    /// The copy cannot be followed any more: its image is not what a snapshot should hold, so none is due.
+    pub fn give_up_snapshots(&mut self) {
+        self.snapshots.give_up(&mut self.quorum);
+    }
+
     /// The next committed records, in order; empty: nothing new. A batch is never split.
     pub fn next_committed(&mut self) -> Result<Vec<DataRecord>, String> {
         loop {

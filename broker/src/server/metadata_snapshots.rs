@@ -65,6 +65,14 @@ impl MetadataSnapshots {
         self.last_timestamp_ms = snapshot.last_contained_ms;
     }
 
+    /// Drops the snapshot under way; the next is due when more was taken in.
+    pub fn give_up(&mut self, quorum: &mut Quorum) {
+        self.bytes = 0;
+        if let Some(task) = self.task.take() {
+            quorum.abandon_snapshot(task.writer);
+        }
+    }
+
     fn is_due(&self, now: Now) -> bool {
         self.bytes >= self.max_bytes || (self.bytes > 0 && now.mono >= self.due_at())
     }
@@ -156,4 +164,25 @@ pub fn snapshot_to_begin_with(quorum: &Quorum, next_offset: i64) -> Result<Optio
     let must = next_offset < quorum.log_start_offset();
     let may = next_offset == 0 && id.end_offset > 0;
     if must || may { quorum.read_snapshot().map_err(|error| error.to_string()) } else { Ok(None) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quorum::{MemoryElectionStore, MemoryMetadataLog, QuorumConfig};
+
+    #[test]
+    fn a_copy_that_is_given_up_asks_for_no_more_time() {
+        let now = Now { mono: Duration::from_secs(1), wall_ms: 1_790_000_000_000 };
+        let config = NodeConfig::new(1, "cluster", Default::default()).unwrap();
+        let (log, store) = (MemoryMetadataLog::default(), MemoryElectionStore::default());
+        let timings = QuorumConfig::lab(1, vec![3000]);
+        let mut quorum = Quorum::new(timings, Box::new(log), Box::new(store), 1, now).unwrap();
+        let mut snapshots = MetadataSnapshots::new(&config, now);
+        assert_eq!(snapshots.next_deadline(), Duration::MAX);
+        snapshots.applied(30 << 20, SnapshotId { end_offset: 9, epoch: 1 }, 0);
+        assert_eq!(snapshots.next_deadline(), Duration::ZERO);
+        snapshots.give_up(&mut quorum);
+        assert_eq!(snapshots.next_deadline(), Duration::MAX);
+    }
 }

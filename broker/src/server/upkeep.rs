@@ -147,6 +147,7 @@ fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: boo
 /// A committed record that cannot be understood: going on would mean acting on a wrong image. The broker stays with what it has.
 fn give_up_metadata(broker: &mut Broker, reason: String) -> bool {
     broker.upkeep.metadata_broken = true;
+    broker.metadata.give_up_snapshots();
     broker.events.push(Event::Error { message: format!("the metadata log cannot be followed: {reason}") });
     false
 }
