@@ -85,7 +85,8 @@ pub(super) struct LogCleaner {
 }
 
 impl LogDir {
-    /// Does a step of compaction if one is due. `high_watermark` tells a log's, or `None` if the log is to be left alone.
+    /// Does a step of compaction if one is due. `high_watermark` tells a log's, or `None` if the log is to be left alone;
+    /// a round on it ends then.
     pub fn clean(
         &mut self,
         now: Now,
@@ -101,7 +102,7 @@ impl LogDir {
         }
         let (partition, mut cleaning) = self.cleaner.current.take()?;
         let log = self.logs.get_mut(&partition)?;
-        if cleaning.is_void(log) {
+        if cleaning.is_void(log) || high_watermark(log).is_none() {
             cleaning.abort(log);
             return None;
         }

@@ -18,7 +18,13 @@ impl ReplicaManager {
         }
         let config = cleaner_config(&self.config);
         let partitions = &self.partitions;
+        // While a log is copied to another directory it stays as it is: a tombstone that went from it between two slices would be missing
+        // in the copy, where the value before it stands already (`LogCleanerManager.abortAndPauseCleaning`).
+        let moving = self.dir.moving_names();
         let high_watermark = |log: &Log| {
+            if moving.contains(log.topic_partition()) {
+                return None;
+            }
             let partition = partitions.get(&id_of(log)?).filter(|partition| !partition.is_offline())?;
             Some(partition.high_watermark())
         };

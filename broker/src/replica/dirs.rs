@@ -3,7 +3,7 @@
 //!
 //! Source: `kafka.log.LogManager`; KIP-112 (JBOD), KIP-858 (directory ids).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -297,6 +297,11 @@ impl LogDirs {
     /// The future log of a partition.
     pub fn future(&self, name: &TopicPartition) -> Option<&Log> {
         self.online().find_map(|dir| dir.future(name))
+    }
+
+    /// Partitions that are copied to another directory.
+    pub(super) fn moving_names(&self) -> BTreeSet<TopicPartition> {
+        self.online().flat_map(LogDir::futures).map(|log| log.topic_partition().clone()).collect()
     }
 
     pub(super) fn future_mut(&mut self, name: &TopicPartition) -> Option<&mut Log> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Output, ReplicaManager, ReplicaManagerError};
 use crate::log::SimDisk;
 use crate::log::disk::Disk;
-use crate::metadata::config::{NodeConfig, RESOURCE_BROKER};
+use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{BrokerImage, Image, PartitionImage, TopicImage};
 use crate::metadata::record::DIRECTORY_UNASSIGNED;
@@ -331,6 +331,45 @@ fn a_move_survives_a_kill_and_honours_its_throttle() {
     assert_ne!(site.root(0), Path::new(to));
     site.pass(3_500);
     assert_eq!(site.root(0), Path::new(to));
+}
+
+#[test]
+fn a_log_is_not_compacted_while_it_moves() {
+    let mut site = Site::new(2);
+    let set = |pairs: &[(&str, &str)]| Arc::new(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect());
+    let (broker, topic) = ((RESOURCE_BROKER, "".into()), (RESOURCE_TOPIC, "t".into()));
+    let rate = ("replica.alter.log.dirs.io.max.bytes.per.second", "100000");
+    let compacted =
+        [("cleanup.policy", "compact"), ("segment.bytes", "1048576"), ("min.cleanable.dirty.ratio", "0.01")];
+    site.image.configs.insert(broker.clone(), set(&[rate, ("log.cleaner.backoff.ms", "1000")]));
+    site.image.configs.insert(topic.clone(), set(&compacted));
+    let delta = ImageDelta { configs_changed: [broker, topic].into(), ..ImageDelta::default() };
+    site.manager.apply_image(site.now, &site.image, &delta);
+    let write = |site: &mut Site| {
+        for _ in 0..40 {
+            let mut batch = BatchBuilder::new(0, Compression::None);
+            batch.push(site.now.wall_ms, Some(b"key"), Some(&[7; 100_000]), &[]);
+            site.manager.append(site.now, &id(0), batch.build_mut(), -1).unwrap();
+        }
+    };
+    let size = |site: &Site| site.manager.log(&id(0)).unwrap().size_bytes();
+    write(&mut site);
+    let whole = size(&site);
+    let to = if site.root(0) == Path::new("/d1") { "/d2" } else { "/d1" };
+    assert_eq!(site.move_to(0, to), Ok(()));
+    site.pass(30_000);
+    assert!(site.manager.log_dirs().future(&name(0)).is_some(), "4 MB at 100 kB/s are still on their way");
+    assert_eq!(size(&site), whole);
+    site.pass(15_000);
+    assert_eq!(site.root(0), Path::new(to));
+    site.pass(5_000);
+    assert!(size(&site) < whole, "it has arrived, and is compacted");
+    // The same on the way back.
+    write(&mut site);
+    let before = size(&site);
+    assert_eq!(site.move_to(0, if to == "/d1" { "/d2" } else { "/d1" }), Ok(()));
+    site.pass(5_000);
+    assert_eq!(size(&site), before);
 }
 
 #[test]
