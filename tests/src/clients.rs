@@ -10,6 +10,8 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use crate::wait::wait_for;
+
 /// How long a client may take for anything on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -131,7 +133,10 @@ pub fn read_all(bootstrap_servers: &str, topic: &str, partitions: i32) -> Vec<Re
     let mut assignment = TopicPartitionList::new();
     let mut expected = 0;
     for partition in 0..partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).expect("watermarks");
+        // A leader that was just elected does not know its high watermark yet.
+        let (low, high) = wait_for("watermarks", PATIENCE, || {
+            consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| error.to_string())
+        });
         expected += high - low;
         assignment
             .add_partition_offset(topic, partition, rdkafka::Offset::Beginning)

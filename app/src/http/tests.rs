@@ -169,7 +169,15 @@ fn view() -> View {
     };
     let mut killed = broker(2);
     killed.state = NodeState::Killed;
-    let fault = ActiveFault { id: 7, kind: "kill".into(), node_id: 2, since_ms: 5, until_ms: None };
+    let fault = ActiveFault {
+        id: 7,
+        kind: "kill".into(),
+        node_id: 2,
+        node_ids: vec![2],
+        what: "broker 2 is killed".into(),
+        since_ms: 5,
+        until_ms: None,
+    };
     let snapshot = Snapshot {
         cluster_id: "c".into(),
         profile: "lab".into(),

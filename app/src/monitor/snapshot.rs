@@ -328,10 +328,14 @@ pub struct WorkloadStatus {
 pub struct ActiveFault {
     /// Id.
     pub id: u64,
-    /// `stop`, `kill`, `pause`.
+    /// `stop`, `kill`, `cut`, …
     pub kind: String,
-    /// Node that it holds.
+    /// Node that it hits, the first if there are several.
     pub node_id: i32,
+    /// All nodes that it hits.
+    pub node_ids: Vec<i32>,
+    /// What it does, in a few words: `broker 2 is killed`.
+    pub what: String,
     /// When it began.
     pub since_ms: i64,
     /// When it ends by itself; `None`: until healed.

@@ -1,5 +1,8 @@
 //! What the command desk needs of a cluster: break nodes, start them again, say how they are.
 
+use std::path::{Path, PathBuf};
+
+use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
 use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 
@@ -15,10 +18,34 @@ pub trait NodeControl: Send + Sync {
     fn stop(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
     /// Drops its runtime as it stands.
     fn kill(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
+    /// Drops its runtime as it stands if it runs, and takes from its files what was not synced.
+    fn power_loss(&self, id: NodeId, seed: u64, cause: &str) -> Result<(), Refusal>;
     /// Blocks it.
     fn pause(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
     /// Asks a broker to read and check every byte of its logs.
     fn scrub(&self, id: NodeId) -> Result<(), Refusal>;
     /// Starts it, or resumes it if it is paused.
     fn start(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
+    /// Zone of a broker; `None`: it stands in none.
+    fn zone(&self, id: NodeId) -> Option<String>;
+    /// The log directory of a node that is named by its path or by the end of it.
+    fn log_dir(&self, id: NodeId, log_dir: &Path) -> Result<PathBuf, Refusal>;
+    /// Damages the ends of the logs (`topic-0`) that are `chosen`, on a node that is down; how many.
+    fn corrupt_tails(
+        &self,
+        id: NodeId,
+        log_dir: Option<&Path>,
+        damage: Damage,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<usize, Refusal>;
+    /// Breaks links between nodes; the id to heal them by.
+    fn break_links(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64;
+    /// Ends that.
+    fn heal_links(&self, fault: u64);
+    /// Breaks a node's disk; the id to heal it by.
+    fn break_disk(&self, id: NodeId, fault: DiskFault) -> Result<u64, Refusal>;
+    /// Ends that.
+    fn heal_disk(&self, id: NodeId, fault: u64) -> Result<(), Refusal>;
+    /// Sets by how much a node's wall clock is ahead.
+    fn skew_clock(&self, id: NodeId, skew_ms: i64) -> Result<(), Refusal>;
 }

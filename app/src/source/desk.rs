@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use super::control::NodeControl;
 use super::faults::{self, Faults};
 use super::topics::{self, TopicWish};
-use crate::monitor::command::{Command, FaultKind, FaultRequest, Notice, WorkloadSpec};
+use crate::monitor::command::{Command, Notice, WorkloadSpec};
 use crate::monitor::names::{is_controller, node};
 use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
 use crate::monitor::run::Word;
@@ -97,18 +97,18 @@ enum Finished {
     Topic(Answer, Option<Reply>),
 }
 
-struct Worker {
-    tools: Tools,
-    faults: Faults,
+pub(super) struct Worker {
+    pub(super) tools: Tools,
+    pub(super) faults: Faults,
     /// Nodes in controlled shutdown.
-    stopping: BTreeSet<NodeId>,
+    pub(super) stopping: BTreeSet<NodeId>,
     /// Of these, those that were healed before they had stopped.
-    start_when_stopped: BTreeSet<NodeId>,
+    pub(super) start_when_stopped: BTreeSet<NodeId>,
     topic_requests: usize,
     finished: Sender<Finished>,
 }
 
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
@@ -175,36 +175,17 @@ impl Worker {
         }
     }
 
-    fn notify_failure(&self, refusal: Refusal) {
+    pub(super) fn notify_failure(&self, refusal: Refusal) {
         self.tools.slot.notify(Notice { ok: false, text: refusal.text });
     }
 
-    fn tell_faults(&self) {
+    pub(super) fn tell_faults(&self) {
         // The desk waits for the monitor here: a fault that is in force must not go untold. It is never full for long.
         let _ = self.tools.words.send_timeout(Word::Faults(self.faults.list()), Duration::from_secs(1));
     }
 
-    fn inject(&mut self, request: &FaultRequest) -> Answer {
-        let id = faults::target(request, &self.tools.nodes.node_ids())?;
-        if self.stopping.contains(&id) {
-            return Err(faults::still_stopping(id));
-        }
-        let state =
-            self.tools.nodes.node_state(id).ok_or_else(|| Refusal::not_found(format!("There is no node {id}.")))?;
-        faults::check_state(request.kind, id, state)?;
-        let cause = faults::cause(request);
-        match request.kind {
-            FaultKind::Kill => self.tools.nodes.kill(id, &cause)?,
-            FaultKind::Pause => self.tools.nodes.pause(id, &cause)?,
-            FaultKind::Stop => self.stop_aside(id, cause)?,
-        }
-        let fault = self.faults.add(request, id, now_ms());
-        self.tell_faults();
-        Ok(Done { id: Some(fault), text: faults::said(request.kind, id) })
-    }
-
     /// A controlled shutdown takes its time; the desk goes on meanwhile.
-    fn stop_aside(&mut self, id: NodeId, cause: String) -> Result<(), Refusal> {
+    pub(super) fn stop_aside(&mut self, id: NodeId, cause: String) -> Result<(), Refusal> {
         let (nodes, finished) = (self.tools.nodes.clone(), self.finished.clone());
         let run = move || drop(finished.send(Finished::Stop(id, nodes.stop(id, &cause))));
         std::thread::Builder::new()
@@ -235,45 +216,7 @@ impl Worker {
         }
     }
 
-    fn heal(&mut self, fault: u64) -> Answer {
-        let id = self.faults.node(fault)?;
-        self.heal_node(id)?;
-        Ok(Done { id: Some(fault), text: format!("{} runs again.", node(id)) })
-    }
-
-    fn heal_node(&mut self, id: NodeId) -> Result<(), Refusal> {
-        if self.stopping.contains(&id) {
-            // It starts as soon as it has stopped.
-            self.start_when_stopped.insert(id);
-            self.faults.release(id);
-            self.tell_faults();
-            return Ok(());
-        }
-        self.start_node(id, "its fault was healed").map(drop)
-    }
-
-    fn heal_all(&mut self) -> Answer {
-        let mut healed = 0;
-        let mut failures = Vec::new();
-        for id in self.tools.nodes.node_ids() {
-            let down = self.stopping.contains(&id)
-                || matches!(
-                    self.tools.nodes.node_state(id),
-                    Some(NodeState::Stopped | NodeState::Killed | NodeState::Paused)
-                );
-            match down.then(|| self.heal_node(id)) {
-                None => {}
-                Some(Ok(())) => healed += 1,
-                Some(Err(refusal)) => failures.push(refusal.text),
-            }
-        }
-        if !failures.is_empty() {
-            return Err(Refusal::failed(failures.join(" ")));
-        }
-        Ok(Done { id: None, text: format!("All nodes run; {healed} had to be started.") })
-    }
-
-    fn start_node(&mut self, id: NodeId, cause: &str) -> Answer {
+    pub(super) fn start_node(&mut self, id: NodeId, cause: &str) -> Answer {
         if self.stopping.contains(&id) {
             return Err(faults::still_stopping(id));
         }
@@ -312,19 +255,7 @@ impl Worker {
         Ok(Done { id: None, text: "All brokers that run read and check all their logs.".into() })
     }
 
-    fn heal_what_is_due(&mut self) {
-        for id in self.faults.due(now_ms()) {
-            if self.stopping.contains(&id) {
-                self.start_when_stopped.insert(id);
-                self.faults.release(id);
-                self.tell_faults();
-            } else {
-                self.start_by_itself(id, "the fault's time is over");
-            }
-        }
-    }
-
-    fn start_by_itself(&mut self, id: NodeId, cause: &str) {
+    pub(super) fn start_by_itself(&mut self, id: NodeId, cause: &str) {
         if let Err(refusal) = self.start_node(id, cause) {
             // It will not be tried again: the node stays down, and who looks is told.
             self.faults.release(id);

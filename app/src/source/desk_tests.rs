@@ -1,78 +1,21 @@
 //! The desk with fake nodes and fake workloads.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 use crossbeam_channel::Receiver;
 
-use super::control::NodeControl;
 use super::desk::{Desk, Tools, WorkloadRunner};
+use super::fake_nodes::{Done, FakeNodes};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
-use crate::monitor::order::{Answer, Orders, Refusal, RefusalKind};
+use crate::monitor::order::{Answer, Orders, RefusalKind};
 use crate::monitor::run::Word;
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::{ActiveFault, WorkloadStatus};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Nodes that do as they are told. A stop waits until it is let through.
-struct FakeNodes {
-    states: Mutex<BTreeMap<NodeId, NodeState>>,
-    stops_pass: Mutex<bool>,
-    passed: Condvar,
-    changed: crossbeam_channel::Sender<(NodeId, NodeState)>,
-}
-
-impl FakeNodes {
-    fn set(&self, id: NodeId, state: NodeState) -> Result<(), Refusal> {
-        self.states.lock().unwrap().insert(id, state);
-        self.changed.send((id, state)).unwrap();
-        Ok(())
-    }
-
-    fn let_stops_pass(&self) {
-        *self.stops_pass.lock().unwrap() = true;
-        self.passed.notify_all();
-    }
-}
-
-impl NodeControl for FakeNodes {
-    fn node_ids(&self) -> Vec<NodeId> {
-        self.states.lock().unwrap().keys().copied().collect()
-    }
-
-    fn node_state(&self, id: NodeId) -> Option<NodeState> {
-        self.states.lock().unwrap().get(&id).copied()
-    }
-
-    fn stop(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
-        let passes = self.stops_pass.lock().unwrap();
-        drop(self.passed.wait_timeout_while(passes, PATIENCE, |passes| !*passes).unwrap());
-        self.set(id, NodeState::Stopped)
-    }
-
-    fn kill(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
-        self.set(id, NodeState::Killed)
-    }
-
-    fn pause(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
-        self.set(id, NodeState::Paused)
-    }
-
-    fn scrub(&self, id: NodeId) -> Result<(), Refusal> {
-        match self.node_state(id) {
-            Some(NodeState::Running) => Ok(()),
-            _ => Err(Refusal::conflict("It does not run.")),
-        }
-    }
-
-    fn start(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
-        self.set(id, NodeState::Running)
-    }
-}
 
 struct FakeWorkloads;
 
@@ -94,7 +37,7 @@ impl WorkloadRunner for FakeWorkloads {
 
 struct Setup {
     nodes: Arc<FakeNodes>,
-    changes: Receiver<(NodeId, NodeState)>,
+    done: Receiver<Done>,
     words: Receiver<Word>,
     slot: ViewSlot,
     orders: Orders,
@@ -102,14 +45,8 @@ struct Setup {
 }
 
 fn open() -> Setup {
-    let (changed, changes) = crossbeam_channel::unbounded();
-    let states = [1, 2, 3, 3000].map(|id| (id, NodeState::Running)).into();
-    let nodes = Arc::new(FakeNodes {
-        states: Mutex::new(states),
-        stops_pass: Mutex::default(),
-        passed: Condvar::new(),
-        changed,
-    });
+    let (nodes, done) = FakeNodes::of_three_brokers();
+    let nodes = Arc::new(nodes);
     let (words_out, words) = crossbeam_channel::unbounded();
     let slot = ViewSlot::default();
     let (orders, taken) = Orders::new();
@@ -121,7 +58,7 @@ fn open() -> Setup {
         slot: slot.clone(),
     };
     let desk = Desk::open(tools, taken).unwrap();
-    Setup { nodes, changes, words, slot, orders, desk }
+    Setup { nodes, done, words, slot, orders, desk }
 }
 
 impl Setup {
@@ -133,12 +70,20 @@ impl Setup {
 
     fn inject(&self, kind: FaultKind, id: NodeId, duration_ms: Option<u64>) -> Result<u64, RefusalKind> {
         let (broker, controller) = if id < 3000 { (Some(id), None) } else { (None, Some(id)) };
-        let answer = self.ask(Command::InjectFault(FaultRequest { kind, broker, controller, duration_ms }));
+        let answer =
+            self.ask(Command::InjectFault(FaultRequest { broker, controller, duration_ms, ..FaultRequest::new(kind) }));
         answer.map(|done| done.id.unwrap()).map_err(|refusal| refusal.kind)
     }
 
     fn next_change(&self) -> (NodeId, NodeState) {
-        self.changes.recv_timeout(PATIENCE).unwrap()
+        match self.next_done() {
+            Done::State(id, state) => (id, state),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn next_done(&self) -> Done {
+        self.done.recv_timeout(PATIENCE).unwrap()
     }
 
     /// The faults as they were told last, once they are `count`.
@@ -186,7 +131,7 @@ fn a_pause_heals_by_itself_and_a_start_ends_a_fault() {
 fn the_desk_goes_on_while_a_node_stops() {
     let setup = open();
     assert_eq!(setup.inject(FaultKind::Stop, 1, None), Ok(1));
-    assert_eq!(setup.inject(FaultKind::Kill, 1, None), Err(RefusalKind::Conflict));
+    assert_eq!(setup.inject(FaultKind::Pause, 1, None), Err(RefusalKind::Conflict));
     assert_eq!(setup.ask(Command::StartNode(1)).unwrap_err().kind, RefusalKind::Conflict);
     assert_eq!(setup.inject(FaultKind::Kill, 2, None), Ok(2));
     assert_eq!(setup.next_change(), (2, NodeState::Killed));
@@ -196,6 +141,64 @@ fn the_desk_goes_on_while_a_node_stops() {
     setup.nodes.let_stops_pass();
     assert_eq!(setup.next_change(), (1, NodeState::Stopped));
     assert_eq!(setup.next_change(), (1, NodeState::Running));
+}
+
+#[test]
+fn a_stop_that_drags_on_is_ended_by_a_kill() {
+    let setup = open();
+    assert_eq!(setup.inject(FaultKind::Stop, 1, None), Ok(1));
+    assert_eq!(setup.inject(FaultKind::Kill, 1, None), Ok(2));
+    assert_eq!(setup.next_change(), (1, NodeState::Killed));
+    assert_eq!(setup.faults(1)[0].kind, "stop");
+    assert_eq!(setup.faults(1)[0].kind, "kill");
+    assert!(setup.ask(Command::HealFault(2)).is_ok());
+    assert_eq!(setup.next_change(), (1, NodeState::Running));
+}
+
+#[test]
+fn a_zone_falls_and_rises_as_one_fault() {
+    let setup = open();
+    let outage = FaultRequest { zone: Some("a".into()), ..FaultRequest::new(FaultKind::ZoneOutage) };
+    assert_eq!(setup.inject(FaultKind::Kill, 3, None), Ok(1));
+    assert_eq!(setup.next_change(), (3, NodeState::Killed));
+    assert_eq!(setup.ask(Command::InjectFault(outage.clone())).unwrap().id, Some(2));
+    assert_eq!(setup.next_change(), (1, NodeState::Killed));
+    assert_eq!(setup.ask(Command::InjectFault(outage)).unwrap_err().kind, RefusalKind::Conflict);
+    assert_eq!(setup.faults(2)[1].node_ids, [1], "broker 3 was down before");
+    assert!(setup.ask(Command::HealFault(2)).is_ok());
+    assert_eq!(setup.next_change(), (1, NodeState::Running));
+}
+
+#[test]
+fn what_is_around_a_node_breaks_beside_what_holds_it_down() {
+    let setup = open();
+    let send = |request| setup.ask(Command::InjectFault(request)).unwrap();
+    let cut = FaultRequest { from: Some(1), to: Some(2), duration_ms: Some(1), ..FaultRequest::new(FaultKind::Cut) };
+    assert_eq!(send(cut).text, "Broker 1 to broker 2 is cut.");
+    assert_eq!(setup.next_done(), Done::BreakLinks(vec![(1, 2)]));
+    assert_eq!(setup.next_done(), Done::HealLinks(70));
+    let full = setup.inject(FaultKind::DiskFull, 1, None).unwrap();
+    assert!(matches!(setup.next_done(), Done::BreakDisk(1, _)));
+    setup.inject(FaultKind::PowerLoss, 1, None).unwrap();
+    assert_eq!(setup.next_done(), Done::PowerLoss(1));
+    assert_eq!(setup.next_change(), (1, NodeState::Killed));
+    let skew =
+        |skew_ms| FaultRequest { broker: Some(2), skew_ms: Some(skew_ms), ..FaultRequest::new(FaultKind::ClockSkew) };
+    send(skew(5));
+    send(skew(-5));
+    assert_eq!((setup.next_done(), setup.next_done()), (Done::Skew(2, 5), Done::Skew(2, -5)));
+    assert_eq!(
+        setup.faults(3).iter().map(|fault| fault.kind.as_str()).collect::<Vec<_>>(),
+        ["disk_full", "power_loss", "clock_skew"]
+    );
+    assert!(setup.ask(Command::HealFault(full)).is_ok());
+    assert_eq!(setup.next_done(), Done::HealDisk(1, 80));
+    let tails = FaultRequest { broker: Some(3), topic: Some("a".into()), ..FaultRequest::new(FaultKind::CorruptTail) };
+    assert_eq!(send(tails).text, "Broker 3 is killed, with damaged logs (2 logs).");
+    assert_eq!((setup.next_change(), setup.next_done()), ((3, NodeState::Killed), Done::CorruptTails(3)));
+    assert!(setup.ask(Command::HealAllFaults).is_ok());
+    assert_eq!(setup.next_done(), Done::Skew(2, 0));
+    assert_eq!((setup.next_change(), setup.next_change()), ((1, NodeState::Running), (3, NodeState::Running)));
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! The embedded cluster: nodes as threads of this process (crate `broker`).
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker::cluster::{Cluster, ClusterConfig, ClusterError};
+use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
 use broker::metadata::config::{NodeConfig, cap_replication, profile_overrides};
 use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 
 use super::control::NodeControl;
 use crate::monitor::join::Facts;
+use crate::monitor::names::is_controller;
 use crate::monitor::order::Refusal;
 
 /// What the monitor should know before the nodes tell anything.
@@ -50,7 +53,7 @@ fn refusal(error: &ClusterError) -> Refusal {
     let mut chars = text.chars();
     let text = chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or(text);
     match error {
-        ClusterError::UnknownNode(_) => Refusal::not_found(text),
+        ClusterError::UnknownNode(_) | ClusterError::UnknownLogDir { .. } => Refusal::not_found(text),
         ClusterError::WrongState { .. } => Refusal::conflict(text),
         ClusterError::OutOfRange { .. } | ClusterError::Config(_) => Refusal::invalid(text),
         _ => Refusal::failed(text),
@@ -86,6 +89,49 @@ impl NodeControl for Embedded {
 
     fn start(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
         self.cluster.start_node(id, cause).map_err(|error| refusal(&error))
+    }
+
+    fn power_loss(&self, id: NodeId, seed: u64, cause: &str) -> Result<(), Refusal> {
+        self.cluster.power_loss_node(id, seed, cause).map_err(|error| refusal(&error))
+    }
+
+    fn zone(&self, id: NodeId) -> Option<String> {
+        (!is_controller(id)).then(|| self.cluster.config().zone(id))
+    }
+
+    fn log_dir(&self, id: NodeId, log_dir: &Path) -> Result<PathBuf, Refusal> {
+        self.cluster.log_dir(id, log_dir).map_err(|error| refusal(&error))
+    }
+
+    fn corrupt_tails(
+        &self,
+        id: NodeId,
+        log_dir: Option<&Path>,
+        damage: Damage,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<usize, Refusal> {
+        let tails = self.cluster.corrupt_tails(id, log_dir, damage, chosen);
+        tails.map(|tails| tails.len()).map_err(|error| refusal(&error))
+    }
+
+    fn break_links(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64 {
+        self.cluster.break_links(directions, effect)
+    }
+
+    fn heal_links(&self, fault: u64) {
+        self.cluster.heal_links(fault);
+    }
+
+    fn break_disk(&self, id: NodeId, fault: DiskFault) -> Result<u64, Refusal> {
+        self.cluster.break_disk(id, fault).map_err(|error| refusal(&error))
+    }
+
+    fn heal_disk(&self, id: NodeId, fault: u64) -> Result<(), Refusal> {
+        self.cluster.heal_disk(id, fault).map_err(|error| refusal(&error))
+    }
+
+    fn skew_clock(&self, id: NodeId, skew_ms: i64) -> Result<(), Refusal> {
+        self.cluster.skew_clock(id, skew_ms).map_err(|error| refusal(&error))
     }
 }
 

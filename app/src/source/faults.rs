@@ -1,52 +1,53 @@
-//! The faults in force: which node, since when, until when. Pure: it decides, the desk acts.
+//! The faults in force: whom they hit, since when, until when, and how they are healed. Pure: it remembers, the desk acts.
 
 use std::collections::BTreeMap;
 
 use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 
+use super::plan::Deed;
 use crate::monitor::command::{FaultKind, FaultRequest};
 use crate::monitor::names::{node, node_inside};
 use crate::monitor::order::Refusal;
 use crate::monitor::snapshot::ActiveFault;
 
-/// Longest duration of a fault: a week. More is a slip of the hand.
-const DURATION_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
+/// How a fault is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Healing {
+    /// Its nodes are started or resumed.
+    Start,
+    /// Links are mended.
+    Links(u64),
+    /// The disk of its node is mended.
+    Disk(u64),
+    /// The clock of its node is set right.
+    Clock,
+}
 
-/// The faults in force, at most one on each node.
+/// The faults in force. A node is held down by one of them at most; links, disks and clocks may have several.
 #[derive(Debug, Default)]
 pub struct Faults {
-    active: BTreeMap<u64, ActiveFault>,
+    active: BTreeMap<u64, (ActiveFault, Healing)>,
     last_id: u64,
 }
 
-/// Which node a request is about.
-pub fn target(request: &FaultRequest, node_ids: &[NodeId]) -> Result<NodeId, Refusal> {
-    use crate::monitor::names::is_controller;
-    if request.duration_ms.is_some_and(|duration_ms| duration_ms == 0 || duration_ms > DURATION_MAX_MS) {
-        return Err(Refusal::invalid(format!("duration_ms must be between 1 and {DURATION_MAX_MS}.")));
-    }
-    match (request.broker, request.controller) {
-        (Some(_), Some(_)) => Err(Refusal::invalid("Name a broker or a controller, not both.")),
-        (None, None) => Err(Refusal::invalid("Name the broker or the controller that the fault is to hit.")),
-        (Some(id), None) if !is_controller(id) && node_ids.contains(&id) => Ok(id),
-        (Some(id), None) => Err(Refusal::not_found(format!("There is no broker {id}."))),
-        (None, Some(id)) if is_controller(id) && node_ids.contains(&id) => Ok(id),
-        (None, Some(id)) => Err(Refusal::not_found(format!("There is no controller {id}."))),
-    }
-}
-
-/// Refuses a fault that the node's state does not allow.
-pub fn check_state(kind: FaultKind, id: NodeId, state: NodeState) -> Result<(), Refusal> {
-    let allowed = match kind {
-        FaultKind::Kill => !matches!(state, NodeState::Stopped | NodeState::Killed),
-        FaultKind::Stop => matches!(state, NodeState::Running | NodeState::Paused),
-        FaultKind::Pause => state == NodeState::Running,
+/// Refuses what the node's state does not allow.
+pub fn check_state(deed: &Deed, id: NodeId, state: NodeState) -> Result<(), Refusal> {
+    let allowed = match deed {
+        Deed::Kill => !matches!(state, NodeState::Stopped | NodeState::Killed),
+        Deed::PowerLoss(_) | Deed::CorruptTail(_) => true,
+        Deed::Stop => matches!(state, NodeState::Running | NodeState::Paused),
+        Deed::Pause => state == NodeState::Running,
     };
     if allowed {
         return Ok(());
     }
-    Err(Refusal::conflict(format!("{} is {}, so it cannot be {}.", node(id), state_name(state), done(kind))))
+    let done = match deed {
+        Deed::Stop => "stopped",
+        Deed::Pause => "paused",
+        Deed::Kill | Deed::PowerLoss(_) | Deed::CorruptTail(_) => "killed",
+    };
+    Err(Refusal::conflict(format!("{} is {}, so it cannot be {done}.", node(id), state_name(state))))
 }
 
 /// `running`, `stopped`, …
@@ -61,84 +62,104 @@ pub fn state_name(state: NodeState) -> &'static str {
     }
 }
 
-/// `stopped`, `killed`, `paused`.
-pub fn done(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Stop => "stopped",
-        FaultKind::Kill => "killed",
-        FaultKind::Pause => "paused",
-    }
-}
-
-fn name(kind: FaultKind) -> &'static str {
+/// A kind as the HTTP API names it.
+pub fn name(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Stop => "stop",
         FaultKind::Kill => "kill",
+        FaultKind::PowerLoss => "power_loss",
         FaultKind::Pause => "pause",
+        FaultKind::Isolate => "isolate",
+        FaultKind::Cut => "cut",
+        FaultKind::Delay => "delay",
+        FaultKind::Drop => "drop",
+        FaultKind::SlowDisk => "slow_disk",
+        FaultKind::DiskFull => "disk_full",
+        FaultKind::DiskError => "disk_error",
+        FaultKind::CorruptTail => "corrupt_tail",
+        FaultKind::ZoneOutage => "zone_outage",
+        FaultKind::ClockSkew => "clock_skew",
     }
 }
 
 impl Faults {
-    /// A fault came into force; it takes the place of one that held the node before. Its id.
-    pub fn add(&mut self, request: &FaultRequest, node_id: NodeId, now_ms: i64) -> u64 {
-        self.release(node_id);
+    /// A fault came into force on these nodes. One that holds nodes down takes the place of what held them before. Its id.
+    pub fn add(
+        &mut self,
+        request: &FaultRequest,
+        node_ids: &[NodeId],
+        what: String,
+        healing: Healing,
+        now_ms: i64,
+    ) -> u64 {
+        if healing == Healing::Start {
+            node_ids.iter().for_each(|id| self.release(*id));
+        }
         self.last_id += 1;
-        let until_ms = request.duration_ms.map(|duration_ms| now_ms.saturating_add_unsigned(duration_ms));
-        let kind = name(request.kind).into();
-        self.active.insert(self.last_id, ActiveFault { id: self.last_id, kind, node_id, since_ms: now_ms, until_ms });
+        let fault = ActiveFault {
+            id: self.last_id,
+            kind: name(request.kind).into(),
+            node_id: node_ids.first().copied().unwrap_or(-1),
+            node_ids: node_ids.to_vec(),
+            what,
+            since_ms: now_ms,
+            until_ms: request.duration_ms.map(|duration_ms| now_ms.saturating_add_unsigned(duration_ms)),
+        };
+        self.active.insert(self.last_id, (fault, healing));
         self.last_id
     }
 
-    /// Which node a fault holds.
-    pub fn node(&self, id: u64) -> Result<NodeId, Refusal> {
+    /// A fault in force: what it does, and how it is ended.
+    pub fn get(&self, id: u64) -> Result<(&ActiveFault, Healing), Refusal> {
         let missing = || Refusal::not_found(format!("There is no fault {id} in force."));
-        self.active.get(&id).map(|fault| fault.node_id).ok_or_else(missing)
+        self.active.get(&id).map(|(fault, healing)| (fault, *healing)).ok_or_else(missing)
     }
 
-    /// A node runs again: no fault holds it any more.
+    /// A fault is over.
+    pub fn remove(&mut self, id: u64) {
+        self.active.remove(&id);
+    }
+
+    /// A node runs again: no fault holds it down any more.
     pub fn release(&mut self, node_id: NodeId) {
-        self.active.retain(|_, fault| fault.node_id != node_id);
+        self.active.retain(|_, (fault, healing)| {
+            if *healing == Healing::Start {
+                fault.node_ids.retain(|id| *id != node_id);
+                fault.node_id = fault.node_ids.first().copied().unwrap_or(-1);
+            }
+            !fault.node_ids.is_empty()
+        });
     }
 
-    /// Nodes whose fault is over.
-    pub fn due(&self, now_ms: i64) -> Vec<NodeId> {
-        self.active
-            .values()
-            .filter(|fault| fault.until_ms.is_some_and(|until_ms| until_ms <= now_ms))
-            .map(|fault| fault.node_id)
-            .collect()
+    /// Faults whose time is over.
+    pub fn due(&self, now_ms: i64) -> Vec<u64> {
+        let over = |fault: &&ActiveFault| fault.until_ms.is_some_and(|until_ms| until_ms <= now_ms);
+        self.active.values().map(|(fault, _)| fault).filter(over).map(|fault| fault.id).collect()
     }
 
     /// When the next fault ends by itself.
     pub fn next_end_ms(&self) -> Option<i64> {
-        self.active.values().filter_map(|fault| fault.until_ms).min()
+        self.active.values().filter_map(|(fault, _)| fault.until_ms).min()
     }
 
     /// All in force, oldest first.
     pub fn list(&self) -> Vec<ActiveFault> {
-        self.active.values().cloned().collect()
+        self.active.values().map(|(fault, _)| fault.clone()).collect()
     }
 }
 
 /// The cause that events carry.
 pub fn cause(request: &FaultRequest) -> String {
     let wish = match request.kind {
-        FaultKind::Stop => "a stop was asked for",
-        FaultKind::Kill => "a kill was injected",
-        FaultKind::Pause => "a pause was injected",
+        FaultKind::Stop => "a stop was asked for".into(),
+        FaultKind::ZoneOutage => {
+            format!("an outage of zone {} was injected", request.zone.as_deref().unwrap_or_default())
+        }
+        kind => format!("a {} was injected", name(kind).replace('_', " ")),
     };
     match request.duration_ms {
-        None => wish.into(),
+        None => wish,
         Some(duration_ms) => format!("{wish}, for {duration_ms} ms"),
-    }
-}
-
-/// What a fault that came into force is said to have done.
-pub fn said(kind: FaultKind, id: NodeId) -> String {
-    match kind {
-        FaultKind::Stop => format!("{} is shutting down in order.", node(id)),
-        FaultKind::Kill => format!("{} was killed.", node(id)),
-        FaultKind::Pause => format!("{} is paused.", node(id)),
     }
 }
 
@@ -155,46 +176,17 @@ mod tests {
     use super::*;
     use crate::monitor::order::RefusalKind;
 
-    fn request(
-        kind: FaultKind,
-        broker: Option<i32>,
-        controller: Option<i32>,
-        duration_ms: Option<u64>,
-    ) -> FaultRequest {
-        FaultRequest { kind, broker, controller, duration_ms }
-    }
-
-    #[test]
-    fn targets() {
-        let nodes = [1, 2, 3, 3000];
-        for (broker, controller, duration_ms, expected) in [
-            (Some(2), None, None, Ok(2)),
-            (None, Some(3000), Some(5), Ok(3000)),
-            (Some(4), None, None, Err(RefusalKind::NotFound)),
-            (Some(3000), None, None, Err(RefusalKind::NotFound)),
-            (None, Some(1), None, Err(RefusalKind::NotFound)),
-            (None, Some(3001), None, Err(RefusalKind::NotFound)),
-            (Some(-1), None, None, Err(RefusalKind::NotFound)),
-            (Some(1), Some(3000), None, Err(RefusalKind::Invalid)),
-            (None, None, None, Err(RefusalKind::Invalid)),
-            (Some(1), None, Some(0), Err(RefusalKind::Invalid)),
-            (Some(1), None, Some(u64::MAX), Err(RefusalKind::Invalid)),
-        ] {
-            let target = target(&request(FaultKind::Kill, broker, controller, duration_ms), &nodes);
-            assert_eq!(target.map_err(|refusal| refusal.kind), expected, "{broker:?} {controller:?}");
-        }
-    }
-
     #[test]
     fn states_that_allow_a_fault() {
         use NodeState::{Killed, Paused, Running, Starting, Stopped, Stopping};
-        for (kind, allowed) in [
-            (FaultKind::Kill, vec![Starting, Running, Stopping, Paused]),
-            (FaultKind::Stop, vec![Running, Paused]),
-            (FaultKind::Pause, vec![Running]),
+        for (deed, allowed) in [
+            (Deed::Kill, vec![Starting, Running, Stopping, Paused]),
+            (Deed::Stop, vec![Running, Paused]),
+            (Deed::Pause, vec![Running]),
+            (Deed::PowerLoss(None), vec![Starting, Running, Stopping, Stopped, Killed, Paused]),
         ] {
             for state in [Starting, Running, Stopping, Stopped, Killed, Paused] {
-                assert_eq!(check_state(kind, 1, state).is_ok(), allowed.contains(&state), "{kind:?} {state:?}");
+                assert_eq!(check_state(&deed, 1, state).is_ok(), allowed.contains(&state), "{deed:?} {state:?}");
             }
         }
     }
@@ -202,16 +194,25 @@ mod tests {
     #[test]
     fn a_node_is_held_by_one_fault_and_time_heals() {
         let mut faults = Faults::default();
-        let pause = request(FaultKind::Pause, Some(1), None, Some(500));
-        assert_eq!(faults.add(&pause, 1, 1000), 1);
-        assert_eq!(faults.add(&request(FaultKind::Kill, Some(2), None, None), 2, 1000), 2);
+        let add = |faults: &mut Faults, kind, ids: &[NodeId], healing, duration_ms, now_ms| {
+            let request = FaultRequest { duration_ms, ..FaultRequest::new(kind) };
+            faults.add(&request, ids, String::new(), healing, now_ms)
+        };
+        assert_eq!(add(&mut faults, FaultKind::Pause, &[1], Healing::Start, Some(500), 1000), 1);
+        assert_eq!(add(&mut faults, FaultKind::ZoneOutage, &[2, 3], Healing::Start, None, 1000), 2);
+        assert_eq!(add(&mut faults, FaultKind::DiskFull, &[1], Healing::Disk(7), None, 1000), 3);
         assert_eq!((faults.due(1499), faults.due(1500)), (vec![], vec![1]));
         assert_eq!(faults.next_end_ms(), Some(1500));
-        assert_eq!(faults.add(&request(FaultKind::Kill, Some(1), None, None), 1, 1200), 3);
-        assert_eq!(faults.list().iter().map(|fault| fault.id).collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(faults.node(1).unwrap_err().kind, RefusalKind::NotFound);
-        assert_eq!(faults.node(3), Ok(1));
+        assert_eq!(add(&mut faults, FaultKind::Kill, &[1], Healing::Start, None, 1200), 4);
+        let ids = |faults: &Faults| faults.list().iter().map(|fault| (fault.id, fault.node_id)).collect::<Vec<_>>();
+        assert_eq!(ids(&faults), [(2, 2), (3, 1), (4, 1)], "a full disk holds nobody down");
+        assert_eq!(faults.get(1).unwrap_err().kind, RefusalKind::NotFound);
+        assert_eq!(faults.get(3).unwrap().1, Healing::Disk(7));
         faults.release(1);
-        assert_eq!((faults.list().len(), faults.next_end_ms()), (1, None));
+        faults.release(2);
+        assert_eq!(ids(&faults), [(2, 3), (3, 1)]);
+        faults.release(3);
+        faults.remove(3);
+        assert_eq!((faults.list().len(), faults.next_end_ms()), (0, None));
     }
 }

@@ -4,8 +4,12 @@
 
 pub mod control;
 pub mod desk;
+mod desk_faults;
 pub mod embedded;
+#[cfg(test)]
+mod fake_nodes;
 pub mod faults;
+pub mod plan;
 pub mod topics;
 
 #[cfg(test)]

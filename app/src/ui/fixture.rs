@@ -182,7 +182,15 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
             error: None,
         }],
         faults: if broken {
-            vec![ActiveFault { id: 7, kind: "kill".into(), node_id: 2, since_ms: KILLED_MS, until_ms: None }]
+            vec![ActiveFault {
+                id: 7,
+                kind: "kill".into(),
+                node_id: 2,
+                node_ids: vec![2],
+                what: "broker 2 is killed".into(),
+                since_ms: KILLED_MS,
+                until_ms: None,
+            }]
         } else {
             Vec::new()
         },

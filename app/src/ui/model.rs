@@ -319,9 +319,9 @@ pub fn behind(partition: &Partition, replica: i32) -> Option<i64> {
     Some((leader - replica).max(0))
 }
 
-/// The fault that holds a node.
+/// A fault that hits a node.
 pub fn fault_on(snapshot: &Snapshot, node_id: i32) -> Option<&ActiveFault> {
-    snapshot.faults.iter().find(|fault| fault.node_id == node_id)
+    snapshot.faults.iter().find(|fault| fault.node_ids.contains(&node_id))
 }
 
 /// A value worked out again only when its key changed.

@@ -112,7 +112,7 @@ fn kill_is_sent_for_the_broker_on_whose_card_it_stands() {
     window.click("Kill broker 2");
     window.click("Pause controller 3001");
     let fault =
-        |kind, broker, controller| Command::InjectFault(FaultRequest { kind, broker, controller, duration_ms: None });
+        |kind, broker, controller| Command::InjectFault(FaultRequest { broker, controller, ..FaultRequest::new(kind) });
     assert_eq!(window.sent(), [fault(FaultKind::Kill, Some(2), None), fault(FaultKind::Pause, None, Some(3001))]);
 }
 

@@ -105,8 +105,8 @@ impl ClusterConfig {
         (1..=self.brokers).map(|index| index as NodeId).collect()
     }
 
-    /// Zone of a broker.
-    fn zone(&self, broker: NodeId) -> String {
+    /// Zone of a broker: a, b, c, …
+    pub fn zone(&self, broker: NodeId) -> String {
         let index = (broker as u32 - 1) % self.zones;
         char::from(b'a' + index as u8).to_string()
     }
@@ -118,6 +118,11 @@ impl ClusterConfig {
         cap_replication(&mut merged, self.brokers);
         merged.extend(self.overrides.clone());
         Ok(merged)
+    }
+
+    /// Where a node's drive keeps what a loss of power would bring back.
+    pub(super) fn kept_dir(&self, node_id: NodeId) -> PathBuf {
+        self.data_dir.join(format!("unsynced-{node_id}"))
     }
 
     /// A node's configuration.

@@ -65,6 +65,26 @@ pub enum ClusterError {
         /// What was wished.
         wish: &'static str,
     },
+    /// No such log directory on that node.
+    #[error("node {node_id} has no log directory {log_dir}; it has {known}")]
+    UnknownLogDir {
+        /// Node.
+        node_id: NodeId,
+        /// What was given.
+        log_dir: PathBuf,
+        /// What it has.
+        known: String,
+    },
+    /// The machine's own disk refused what a fault asked of it.
+    #[error("the files of node {node_id} could not be {wish}: {source}")]
+    Files {
+        /// Node.
+        node_id: NodeId,
+        /// What was wished.
+        wish: &'static str,
+        /// Why.
+        source: io::Error,
+    },
     /// It did not get ready in time.
     #[error("the cluster did not take writes within {0} ms")]
     NotReady(u128),

@@ -1,7 +1,7 @@
 //! The cluster: its seats, and what one may do with them. Methods may block for as long as a node takes to start or stop.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use super::ClusterError;
 use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
 use super::seat::{House, Seat};
-use crate::fault::Links;
+use crate::fault::{Damage, Direction, DiskFault, LinkEffect, Links, Tail};
 use crate::log::RealDisk;
 use crate::log::disk::Disk;
 use crate::metadata::report::{NodeState, Report};
@@ -46,16 +46,7 @@ impl Cluster {
                 ClusterError::Config(format!("--kafka-port {first} leaves no port below 65536 for broker {broker}"))
             }),
         };
-        let mut seats = BTreeMap::new();
-        for id in &voters {
-            seats.insert(*id, Mutex::new(Seat::new(*id, 0)));
-        }
-        let mut scrubs = BTreeMap::new();
-        for id in &brokers {
-            let seat = Seat::new(*id, port_of(*id)?);
-            scrubs.insert(*id, seat.scrubs());
-            seats.insert(*id, Mutex::new(seat));
-        }
+        let ports = brokers.iter().map(|id| port_of(*id)).collect::<Result<Vec<u16>, _>>()?;
         let house = House {
             config,
             cluster_id,
@@ -64,6 +55,10 @@ impl Cluster {
             clock: Clock::start(),
             readiness: Arc::new(Readiness::default()),
         };
+        let seats = voters.iter().map(|id| (*id, 0)).chain(brokers.iter().copied().zip(ports));
+        let seats: BTreeMap<NodeId, Seat> = seats.map(|(id, port)| (id, Seat::new(id, port, &house))).collect();
+        let scrubs = brokers.iter().filter_map(|id| Some((*id, seats.get(id)?.scrubs()))).collect();
+        let seats = seats.into_iter().map(|(id, seat)| (id, Mutex::new(seat))).collect();
         let cluster = Cluster { house, seats, scrubs };
         for id in voters.iter().chain(&brokers) {
             cluster.seat(*id)?.start(&cluster.house, "the cluster starts")?;
@@ -132,13 +127,13 @@ impl Cluster {
     /// # Errors
     /// No such node, or it does not run.
     pub fn stop_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
-        let mut seat = self.seat(node_id)?;
-        seat.begin_stop(&self.house, cause)?;
-        seat.finish_stop(&self.house);
+        let stop = self.seat(node_id)?.begin_stop(&self.house, cause)?;
+        stop.wait();
+        self.seat(node_id)?.finish_stop(&self.house, &stop);
         Ok(())
     }
 
-    /// Kills a node (SIGKILL): its runtime is dropped as it stands.
+    /// Kills a node (SIGKILL): its runtime is dropped as it stands, also while it is stopping.
     ///
     /// # Errors
     /// No such node, or it does not run.
@@ -178,16 +173,106 @@ impl Cluster {
         self.scrubs.iter().filter_map(|(id, desk)| Some((*id, desk.progress()?))).collect()
     }
 
+    /// Kills a node and takes from its files what was not synced. A node that is down loses what its page cache still held. `seed` decides
+    /// how much of what was being appended reached the disk.
+    ///
+    /// # Errors
+    /// No such node, or the machine's own disk failed.
+    pub fn power_loss_node(&self, node_id: NodeId, seed: u64, cause: &str) -> Result<(), ClusterError> {
+        self.seat(node_id)?.power_loss(&self.house, seed, cause)
+    }
+
+    /// Damages the ends of the last segments of the partitions (`topic-0`) that `chosen` accepts, on a node that is down.
+    ///
+    /// # Errors
+    /// No such node or log directory, it runs, or the machine's own disk failed.
+    pub fn corrupt_tails(
+        &self,
+        node_id: NodeId,
+        log_dir: Option<&Path>,
+        damage: Damage,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Tail>, ClusterError> {
+        let log_dirs = match log_dir {
+            Some(log_dir) => vec![self.log_dir(node_id, log_dir)?],
+            None => self.log_dirs(node_id)?,
+        };
+        self.seat(node_id)?.corrupt_tails(&log_dirs, damage, chosen)
+    }
+
+    /// Breaks a node's disk until it is healed, over all its deaths and starts; the id of the fault.
+    ///
+    /// # Errors
+    /// No such node or log directory.
+    pub fn break_disk(&self, node_id: NodeId, mut fault: DiskFault) -> Result<u64, ClusterError> {
+        if let Some(log_dir) = &mut fault.log_dir {
+            *log_dir = self.log_dir(node_id, log_dir)?;
+        }
+        Ok(self.seat(node_id)?.drive.break_it(fault))
+    }
+
+    /// Ends a fault of a node's disk.
+    ///
+    /// # Errors
+    /// No such node.
+    pub fn heal_disk(&self, node_id: NodeId, fault_id: u64) -> Result<(), ClusterError> {
+        self.seat(node_id)?.drive.heal(fault_id);
+        Ok(())
+    }
+
+    /// Breaks links between nodes (not those to clients) until they are healed; the id of the fault.
+    pub fn break_links(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64 {
+        self.house.links.break_them(directions, effect)
+    }
+
+    /// Ends a fault of links.
+    pub fn heal_links(&self, fault_id: u64) {
+        self.house.links.heal(fault_id);
+    }
+
+    /// Sets by how much a node's wall clock is ahead; its time-outs run on monotonic time and do not notice.
+    ///
+    /// # Errors
+    /// No such node.
+    pub fn skew_clock(&self, node_id: NodeId, skew_ms: i64) -> Result<(), ClusterError> {
+        self.seat(node_id)?.clock.set_skew_ms(skew_ms);
+        Ok(())
+    }
+
+    /// A node's log directories.
+    ///
+    /// # Errors
+    /// No such node.
+    pub fn log_dirs(&self, node_id: NodeId) -> Result<Vec<PathBuf>, ClusterError> {
+        let port = self.seat(node_id)?.port;
+        Ok(self.house.config.node(node_id, &self.house.cluster_id, port)?.log_dirs)
+    }
+
+    /// The log directory of a node that is named by its path or by the end of it (`disk-2`).
+    ///
+    /// # Errors
+    /// No such node or log directory.
+    pub fn log_dir(&self, node_id: NodeId, log_dir: &Path) -> Result<PathBuf, ClusterError> {
+        let known = self.log_dirs(node_id)?;
+        let mut named = known.iter().filter(|dir| !log_dir.as_os_str().is_empty() && dir.ends_with(log_dir));
+        if let (Some(dir), None) = (named.next(), named.next()) {
+            return Ok(dir.clone());
+        }
+        let known = known.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
+        Err(ClusterError::UnknownLogDir { node_id, log_dir: log_dir.to_path_buf(), known })
+    }
+
     /// Controlled shutdown of everything: the brokers together, while the controllers still answer them, then the controllers.
     pub fn shutdown(self) {
         for group in [self.broker_ids(), self.controller_ids()] {
-            let mut seats: Vec<_> = group.iter().filter_map(|id| self.seat(*id).ok()).collect();
-            for seat in &mut seats {
-                // A seat that is empty or dead needs no stop.
-                let _ = seat.begin_stop(&self.house, "the cluster stops");
-            }
-            for seat in &mut seats {
-                seat.finish_stop(&self.house);
+            // A seat that is empty or dead needs no stop.
+            let begin =
+                |id: &NodeId| Some((*id, self.seat(*id).ok()?.begin_stop(&self.house, "the cluster stops").ok()?));
+            for (id, stop) in group.iter().filter_map(begin).collect::<Vec<_>>() {
+                stop.wait();
+                if let Ok(mut seat) = self.seat(id) {
+                    seat.finish_stop(&self.house, &stop);
+                }
             }
         }
     }

@@ -1,15 +1,17 @@
 //! A node's place in the cluster, whether or not a node sits in it just now.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::ClusterError;
 use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
-use crate::fault::Links;
-use crate::log::RealDisk;
+use crate::fault::{Damage, Drive, Links, Tail, corrupt_tails};
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
 use crate::types::NodeId;
@@ -30,29 +32,54 @@ pub(super) struct House {
     pub(super) readiness: Arc<Readiness>,
 }
 
+/// A stop that is under way.
+pub(super) struct Stop {
+    handle: Option<Arc<NodeHandle>>,
+}
+
+impl Stop {
+    /// Waits for the node's end, but not for ever. The seat must not be held meanwhile: the node may be killed.
+    pub(super) fn wait(&self) {
+        if let Some(handle) = &self.handle {
+            handle.wait(STOP_PATIENCE);
+        }
+    }
+}
+
 /// One seat.
 pub(super) struct Seat {
     node_id: NodeId,
     /// Client port, kept over restarts; 0 for a controller, and for a broker on a free port before its first start.
     pub(super) port: u16,
     state: NodeState,
-    handle: Option<NodeHandle>,
-    starts: u64,
+    handle: Option<Arc<NodeHandle>>,
+    /// What stays when the node dies: its disk and its clock, with what is wrong with them.
+    pub(super) drive: Drive,
+    pub(super) clock: Clock,
     scrubs: Arc<ScrubDesk>,
 }
 
 impl Seat {
-    pub(super) fn new(node_id: NodeId, port: u16) -> Seat {
-        Seat { node_id, port, state: NodeState::Stopped, handle: None, starts: 0, scrubs: Arc::default() }
+    pub(super) fn new(node_id: NodeId, port: u16, house: &House) -> Seat {
+        Seat {
+            node_id,
+            port,
+            state: NodeState::Stopped,
+            handle: None,
+            drive: Drive::new(house.config.kept_dir(node_id)),
+            clock: house.clock.another(),
+            scrubs: Arc::default(),
+        }
     }
 
     fn is_broker(&self) -> bool {
         self.node_id < FIRST_CONTROLLER_ID
     }
 
-    /// The state, after a look whether the node ended by itself.
+    /// The state, after a look whether the node ended by itself. How a stop ended is told by who waits for it.
     pub(super) fn state(&mut self) -> NodeState {
         if let Some(handle) = &self.handle
+            && self.state != NodeState::Stopping
             && handle.wait(Duration::ZERO).is_some()
         {
             self.handle = None;
@@ -110,24 +137,23 @@ impl Seat {
             false => Role::Controller,
         };
         let config = house.config.node(self.node_id, &house.cluster_id, self.port)?;
-        self.starts += 1;
         self.enter(house, NodeState::Starting, cause);
         house.readiness.forget(self.node_id);
         let setup = NodeSetup {
             role,
             config,
-            disk: RealDisk::new(),
+            disk: Arc::new(self.drive.mount()),
             network: house.links.clone(),
             inbox: house.links.plug_in(self.node_id),
             reports: house.reports.clone(),
-            clock: house.clock,
+            clock: self.clock.clone(),
             readiness: house.readiness.clone(),
             scrubs: self.scrubs.clone(),
             seed: rand::random::<u64>(),
         };
         match NodeHandle::spawn(setup) {
             Ok(handle) => {
-                self.handle = Some(handle);
+                self.handle = Some(Arc::new(handle));
                 self.enter(house, NodeState::Running, cause);
                 Ok(())
             }
@@ -139,8 +165,8 @@ impl Seat {
         }
     }
 
-    /// Asks a running node to stop politely; `finish_stop` waits for it.
-    pub(super) fn begin_stop(&mut self, house: &House, cause: &str) -> Result<(), ClusterError> {
+    /// Asks a running node to stop politely; [`Stop::wait`] waits for it, then `finish_stop` is to be called.
+    pub(super) fn begin_stop(&mut self, house: &House, cause: &str) -> Result<Stop, ClusterError> {
         match self.state() {
             NodeState::Running => {}
             // A stopped process cannot shut down politely; SIGTERM waits until SIGCONT, so do both.
@@ -155,13 +181,14 @@ impl Seat {
         if let Some(handle) = &self.handle {
             handle.stop();
         }
-        Ok(())
+        Ok(Stop { handle: self.handle.clone() })
     }
 
-    /// Waits for a stop that was begun; a node that does not end is killed.
-    pub(super) fn finish_stop(&mut self, house: &House) {
-        let Some(handle) = self.handle.take() else { return };
-        let (state, cause) = match handle.wait(STOP_PATIENCE) {
+    /// Ends a stop that was waited for; a node that did not end is killed. Nothing is left to do if it was killed meanwhile.
+    pub(super) fn finish_stop(&mut self, house: &House, stop: &Stop) {
+        let Some(stopping) = &stop.handle else { return };
+        let Some(handle) = self.handle.take_if(|handle| Arc::ptr_eq(handle, stopping)) else { return };
+        let (state, cause) = match handle.wait(Duration::ZERO) {
             Some(Exit::Stopped) => (NodeState::Stopped, "controlled shutdown is complete".to_string()),
             Some(Exit::Failed(reason)) => (NodeState::Killed, reason),
             Some(Exit::Killed) => (NodeState::Killed, "killed while it was stopping".to_string()),
@@ -204,6 +231,35 @@ impl Seat {
             }
             _ => Err(self.refuse("scrubbed")),
         }
+    }
+
+    /// Kills the node if it lives, then takes from its disk what was not synced: of some files all of it, of some a part.
+    pub(super) fn power_loss(&mut self, house: &House, seed: u64, cause: &str) -> Result<(), ClusterError> {
+        self.state();
+        if self.handle.is_some() {
+            self.kill(house, cause)?;
+        }
+        let mut rng = StdRng::seed_from_u64(seed);
+        let survive = |bytes: u64| if rng.random_bool(0.5) { 0 } else { rng.random_range(0..=bytes) };
+        let failed =
+            |source| ClusterError::Files { node_id: self.node_id, wish: "put back to what was synced", source };
+        self.drive.power_loss(survive).map_err(failed)
+    }
+
+    /// Damages the ends of logs of a node that is down.
+    pub(super) fn corrupt_tails(
+        &mut self,
+        log_dirs: &[PathBuf],
+        damage: Damage,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Tail>, ClusterError> {
+        if self.state() != NodeState::Killed && self.state != NodeState::Stopped {
+            return Err(self.refuse("given a corrupt log"));
+        }
+        let corrupt = |dir: &PathBuf| corrupt_tails(Path::new(dir), damage, chosen);
+        let tails = log_dirs.iter().map(corrupt).collect::<std::io::Result<Vec<_>>>();
+        let failed = |source| ClusterError::Files { node_id: self.node_id, wish: "damaged", source };
+        Ok(tails.map_err(failed)?.concat())
     }
 
     /// Blocks the node's thread.

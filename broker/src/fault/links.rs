@@ -1,53 +1,184 @@
-//! The network between the nodes of one cluster: messages passed in memory, per direction, and lost where a link is cut or nobody listens.
+//! The network between the nodes of one cluster: messages passed in memory, per direction; late, or lost, where a link is slow or cut or
+//! nobody listens.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{PoisonError, RwLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
+use rand::Rng;
 use tokio::sync::mpsc;
 
+use super::courier::{Courier, Parcel};
 use crate::node::{INBOX_MAX, Inbox, Network};
 use crate::server::peer::PeerMessage;
-use crate::types::NodeId;
+use crate::types::{NO_NODE, NodeId};
 
 type Mailbox = mpsc::Sender<(NodeId, PeerMessage)>;
 
-/// All links of one cluster.
+/// A direction: from, to; each may be [`ANY_NODE`].
+pub type Direction = (NodeId, NodeId);
+
+/// In a fault's direction: every node, also those that come later.
+pub const ANY_NODE: NodeId = NO_NODE;
+
+/// What a link does wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LinkEffect {
+    /// Nothing passes.
+    Cut,
+    /// Everything is late by `delay`, plus up to `jitter`; the order stays, as on a connection.
+    Late {
+        /// At least this.
+        delay: Duration,
+        /// At most so much more.
+        jitter: Duration,
+    },
+    /// Each message is lost with this probability (0 to 1). A connection would send it again; here whoever waits for it times out.
+    Lossy(f64),
+}
+
+/// All faults of one direction taken together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rule {
+    cut: bool,
+    delay: Duration,
+    jitter: Duration,
+    loss: f64,
+}
+
+impl Rule {
+    fn of(effect: LinkEffect) -> Rule {
+        match effect {
+            LinkEffect::Cut => Rule { cut: true, ..Rule::default() },
+            LinkEffect::Late { delay, jitter } => Rule { delay, jitter, ..Rule::default() },
+            LinkEffect::Lossy(probability) => Rule { loss: probability, ..Rule::default() },
+        }
+    }
+
+    fn and(self, other: Rule) -> Rule {
+        Rule {
+            cut: self.cut || other.cut,
+            delay: self.delay + other.delay,
+            jitter: self.jitter + other.jitter,
+            loss: 1.0 - (1.0 - self.loss) * (1.0 - other.loss),
+        }
+    }
+
+    fn loses(self) -> bool {
+        self.cut || (self.loss > 0.0 && rand::rng().random_bool(self.loss.clamp(0.0, 1.0)))
+    }
+
+    fn lateness(self) -> Duration {
+        match self.jitter.is_zero() {
+            true => self.delay,
+            false => self.delay + self.jitter.mul_f64(rand::rng().random::<f64>()),
+        }
+    }
+}
+
 #[derive(Default)]
+struct Rules {
+    faults: BTreeMap<u64, (Vec<Direction>, LinkEffect)>,
+    by_direction: HashMap<Direction, Rule>,
+    last_id: u64,
+}
+
+/// All links of one cluster.
 pub struct Links {
+    wires: Arc<Wires>,
+    courier: Courier,
+}
+
+/// What the senders and the courier share.
+#[derive(Default)]
+pub(super) struct Wires {
     mailboxes: RwLock<HashMap<NodeId, Mailbox>>,
-    /// Directions in which nothing passes: (from, to).
-    cuts: RwLock<HashSet<(NodeId, NodeId)>>,
+    /// A fault is in force, or messages are on their way: look at the rules. A sound network costs one load.
+    armed: AtomicBool,
+    rules: RwLock<Rules>,
+}
+
+impl Default for Links {
+    fn default() -> Links {
+        let wires = Arc::new(Wires::default());
+        Links { courier: Courier::new(wires.clone()), wires }
+    }
 }
 
 impl Links {
     /// Plugs a node in (again); its former inbox, if any, gets nothing more.
     pub fn plug_in(&self, node_id: NodeId) -> Inbox {
         let (mailbox, inbox) = mpsc::channel(INBOX_MAX);
-        self.mailboxes.write().unwrap_or_else(PoisonError::into_inner).insert(node_id, mailbox);
+        self.courier.forget(node_id);
+        self.wires.mailboxes.write().unwrap_or_else(PoisonError::into_inner).insert(node_id, mailbox);
         inbox
     }
 
     /// The node is gone: whoever writes to it is refused.
     pub fn unplug(&self, node_id: NodeId) {
-        self.mailboxes.write().unwrap_or_else(PoisonError::into_inner).remove(&node_id);
+        self.wires.mailboxes.write().unwrap_or_else(PoisonError::into_inner).remove(&node_id);
+        self.courier.forget(node_id);
     }
 
-    /// Loses everything from `from` to `to`.
-    pub fn cut(&self, from: NodeId, to: NodeId) {
-        self.cuts.write().unwrap_or_else(PoisonError::into_inner).insert((from, to));
+    /// Puts a fault on directions into force; its id.
+    pub fn break_them(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64 {
+        let mut rules = self.wires.rules.write().unwrap_or_else(PoisonError::into_inner);
+        rules.last_id += 1;
+        let id = rules.last_id;
+        rules.faults.insert(id, (directions, effect));
+        rules.apply();
+        self.wires.armed.store(true, Ordering::Release);
+        id
     }
 
-    /// Lets everything pass again from `from` to `to`.
-    pub fn mend(&self, from: NodeId, to: NodeId) {
-        self.cuts.write().unwrap_or_else(PoisonError::into_inner).remove(&(from, to));
+    /// Ends a fault. What was on its way late arrives late.
+    pub fn heal(&self, id: u64) {
+        let mut rules = self.wires.rules.write().unwrap_or_else(PoisonError::into_inner);
+        rules.faults.remove(&id);
+        rules.apply();
+        drop(rules);
+        self.disarm_if_sound();
     }
 
-    fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        self.cuts.read().unwrap_or_else(PoisonError::into_inner).contains(&(from, to))
+    fn disarm_if_sound(&self) {
+        self.courier.if_idle(|| self.wires.disarm_if_sound());
+    }
+}
+
+impl Rules {
+    fn apply(&mut self) {
+        self.by_direction.clear();
+        for (directions, effect) in self.faults.values() {
+            for direction in directions {
+                let rule = self.by_direction.entry(*direction).or_default();
+                *rule = rule.and(Rule::of(*effect));
+            }
+        }
+    }
+}
+
+impl Wires {
+    fn rule(&self, (from, to): Direction) -> Rule {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        let given = [(from, to), (from, ANY_NODE), (ANY_NODE, to)].map(|direction| rules.by_direction.get(&direction));
+        given.into_iter().flatten().fold(Rule::default(), |all, rule| all.and(*rule))
+    }
+
+    pub(super) fn is_cut(&self, direction: Direction) -> bool {
+        self.rule(direction).cut
+    }
+
+    /// To be called while nothing is on its way late.
+    pub(super) fn disarm_if_sound(&self) {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        if rules.faults.is_empty() {
+            self.armed.store(false, Ordering::Release);
+        }
     }
 
     /// Puts a message into a mailbox. False: nobody listens. A full mailbox loses the message, as a paused node's socket would.
-    fn deliver(&self, from: NodeId, to: NodeId, message: PeerMessage) -> bool {
+    pub(super) fn deliver(&self, (from, to): Direction, message: PeerMessage) -> bool {
         let mailboxes = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner);
         match mailboxes.get(&to).map(|mailbox| mailbox.try_send((from, message))) {
             Some(Ok(()) | Err(mpsc::error::TrySendError::Full(_))) => true,
@@ -56,21 +187,41 @@ impl Links {
     }
 }
 
+/// What the sender hears if nobody listens.
+pub(super) fn refusal_of(message: &PeerMessage) -> Option<PeerMessage> {
+    match message {
+        PeerMessage::Request { correlation, .. } => Some(PeerMessage::Refused { correlation: *correlation }),
+        PeerMessage::Quorum(_) => Some(PeerMessage::Refused { correlation: 0 }),
+        PeerMessage::Response { .. } | PeerMessage::Refused { .. } => None,
+    }
+}
+
 impl Network for Links {
     fn send(&self, from: NodeId, to: NodeId, message: PeerMessage) {
-        if self.is_cut(from, to) {
+        if self.wires.armed.load(Ordering::Acquire) {
+            let rule = self.wires.rule((from, to));
+            if rule.loses() {
+                return;
+            }
+            let late = rule.lateness();
+            let parcel = Parcel { direction: (from, to), message, due: Instant::now() + late };
+            if let Some(parcel) = self.courier.take(parcel, !late.is_zero()) {
+                self.pass(parcel.direction, parcel.message);
+            }
             return;
         }
-        let refusal = match &message {
-            PeerMessage::Request { correlation, .. } => Some(*correlation),
-            PeerMessage::Quorum(_) => Some(0),
-            PeerMessage::Response { .. } | PeerMessage::Refused { .. } => None,
-        };
-        if !self.deliver(from, to, message)
-            && let Some(correlation) = refusal
-            && !self.is_cut(to, from)
+        self.pass((from, to), message);
+    }
+}
+
+impl Links {
+    fn pass(&self, (from, to): Direction, message: PeerMessage) {
+        let refusal = refusal_of(&message);
+        if !self.wires.deliver((from, to), message)
+            && let Some(refusal) = refusal
+            && !self.wires.is_cut((to, from))
         {
-            self.deliver(to, from, PeerMessage::Refused { correlation });
+            self.wires.deliver((to, from), refusal);
         }
     }
 }
@@ -80,21 +231,46 @@ mod tests {
     use super::*;
     use crate::quorum::Message;
 
-    fn hello() -> PeerMessage {
-        PeerMessage::Quorum(Message::BeginQuorumEpochRequest { epoch: 1 })
+    fn hello(epoch: i32) -> PeerMessage {
+        PeerMessage::Quorum(Message::BeginQuorumEpochRequest { epoch })
+    }
+
+    fn epoch(message: Option<(NodeId, PeerMessage)>) -> i32 {
+        match message {
+            Some((_, PeerMessage::Quorum(Message::BeginQuorumEpochRequest { epoch }))) => epoch,
+            _ => panic!("another message"),
+        }
     }
 
     #[test]
-    fn a_cut_has_a_direction() {
+    fn a_cut_has_a_direction_and_cuts_add_up() {
         let links = Links::default();
         let (mut one, mut two) = (links.plug_in(1), links.plug_in(2));
-        links.cut(1, 2);
-        links.send(1, 2, hello());
-        links.send(2, 1, hello());
+        let cut = links.break_them(vec![(1, 2)], LinkEffect::Cut);
+        let both = links.break_them(vec![(1, 2), (2, 3)], LinkEffect::Cut);
+        links.send(1, 2, hello(1));
+        links.send(2, 1, hello(2));
         assert!(two.try_recv().is_err());
         assert!(one.try_recv().is_ok());
-        links.mend(1, 2);
-        links.send(1, 2, hello());
+        links.heal(both);
+        links.send(1, 2, hello(3));
+        assert!(two.try_recv().is_err());
+        links.heal(cut);
+        links.send(1, 2, hello(4));
+        assert!(two.try_recv().is_ok());
+        assert!(!links.wires.armed.load(Ordering::Acquire), "a sound network looks at no rules");
+    }
+
+    #[test]
+    fn an_isolated_node_hears_nobody_and_is_heard_by_nobody() {
+        let links = Links::default();
+        let (mut one, mut two, mut three) = (links.plug_in(1), links.plug_in(2), links.plug_in(3));
+        let isolation = links.break_them(vec![(1, ANY_NODE), (ANY_NODE, 1)], LinkEffect::Cut);
+        let all = [(1, 2), (2, 1), (3, 1), (2, 3)];
+        all.iter().for_each(|(from, to)| links.send(*from, *to, hello(1)));
+        assert!(one.try_recv().is_err() && two.try_recv().is_err() && three.try_recv().is_ok());
+        links.heal(isolation);
+        links.send(1, 2, hello(2));
         assert!(two.try_recv().is_ok());
     }
 
@@ -102,12 +278,55 @@ mod tests {
     fn a_dead_node_refuses_and_a_full_one_is_silent() {
         let links = Links::default();
         let mut one = links.plug_in(1);
-        links.send(1, 2, hello());
+        links.send(1, 2, hello(1));
         assert!(matches!(one.try_recv(), Ok((2, PeerMessage::Refused { correlation: 0 }))));
         let _two = links.plug_in(2);
         for _ in 0..INBOX_MAX + 10 {
-            links.send(1, 2, hello());
+            links.send(1, 2, hello(1));
         }
         assert!(one.try_recv().is_err());
+    }
+
+    #[test]
+    fn late_messages_keep_their_order_even_when_the_link_heals() {
+        let links = Links::default();
+        let mut two = links.plug_in(2);
+        let delay = Duration::from_millis(20);
+        let start = Instant::now();
+        let slow = links.break_them(vec![(1, 2)], LinkEffect::Late { delay, jitter: Duration::from_millis(20) });
+        (0..50).for_each(|number| links.send(1, 2, hello(number)));
+        assert!(two.try_recv().is_err());
+        links.heal(slow);
+        (50..100).for_each(|number| links.send(1, 2, hello(number)));
+        for number in 0..100 {
+            assert_eq!(epoch(two.blocking_recv()), number);
+        }
+        assert!(start.elapsed() >= delay);
+    }
+
+    #[test]
+    fn what_is_late_is_lost_by_a_cut_and_by_a_new_start() {
+        let links = Links::default();
+        let mut two = links.plug_in(2);
+        let late = LinkEffect::Late { delay: Duration::from_millis(20), jitter: Duration::ZERO };
+        links.break_them(vec![(1, 2), (3, 2)], late);
+        links.send(1, 2, hello(1));
+        links.break_them(vec![(1, 2)], LinkEffect::Cut);
+        links.send(3, 2, hello(2));
+        assert_eq!(epoch(two.blocking_recv()), 2);
+        links.send(3, 2, hello(3));
+        let mut two = links.plug_in(2);
+        links.send(3, 2, hello(4));
+        assert_eq!(epoch(two.blocking_recv()), 4);
+    }
+
+    #[test]
+    fn a_lossy_link_loses_its_share() {
+        let links = Links::default();
+        let mut two = links.plug_in(2);
+        links.break_them(vec![(1, 2)], LinkEffect::Lossy(0.5));
+        (0..2000).for_each(|number| links.send(1, 2, hello(number)));
+        let arrived = std::iter::from_fn(|| two.try_recv().ok()).count();
+        assert!((800..1200).contains(&arrived), "{arrived} of 2000 arrived");
     }
 }

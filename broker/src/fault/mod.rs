@@ -1,6 +1,22 @@
-//! What can go wrong, as data, and the links between nodes that it acts on. Knows nodes only as numbers; whoever owns the nodes (`cluster`)
-//! starts and stops them.
+//! What can go wrong, as data, and what it acts on: the links between nodes, a node's drive, the end of its files. Knows nodes only as
+//! numbers; whoever owns the nodes (`cluster`) starts and stops them.
 
+mod courier;
+mod damage;
+mod disk;
+#[cfg(test)]
+mod disk_tests;
 mod links;
+mod undo;
+mod unsynced;
 
-pub use links::Links;
+pub use damage::{Damage, Tail, corrupt_tails};
+pub use disk::{DiskEffect, DiskFault, Drive, FaultDisk};
+pub use links::{ANY_NODE, Direction, LinkEffect, Links};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is guarded here is put right before it is used, so a panic of who held it does no harm.
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -189,7 +189,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         Err(error) => return failed(&error),
     };
     let request_max_bytes = usize::try_from(config.i32("socket.request.max.bytes")).unwrap_or(0);
-    let broker = match Broker::open(config, Arc::new(disk), seed, clock.now()) {
+    let broker = match Broker::open(config, disk, seed, clock.now()) {
         Ok(broker) => broker,
         Err(error) => return failed(&error),
     };
@@ -204,7 +204,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         readiness,
         scrubs,
         ready: Cell::new(false),
-        clock,
+        clock: clock.clone(),
         armed: Cell::new(None),
         rearm: Notify::new(),
     });

@@ -23,7 +23,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
     let NodeSetup { config, disk, network, mut inbox, reports, clock, seed, .. } = setup;
     let node_id = config.node_id;
     let outlet = Outlet::new(node_id, reports);
-    let mut controller = match Controller::new(config, Arc::new(disk), seed, clock.now()) {
+    let mut controller = match Controller::new(config, disk, seed, clock.now()) {
         Ok(controller) => controller,
         Err(error) => return Exit::Failed(format!("controller {node_id} could not start: {error}")),
     };

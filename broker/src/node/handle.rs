@@ -4,11 +4,10 @@ use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use tokio::sync::Notify;
 
-use super::{Clock, Inbox, Network, Readiness, ScrubDesk, broker_node, controller_node};
-use crate::log::RealDisk;
+use super::{Clock, Inbox, Network, NodeDisk, Readiness, ScrubDesk, broker_node, controller_node};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::types::NodeId;
@@ -35,7 +34,7 @@ pub struct NodeSetup {
     /// Its configuration.
     pub config: NodeConfig,
     /// Its disk; fenced when the node is killed.
-    pub disk: RealDisk,
+    pub disk: Arc<dyn NodeDisk>,
     /// The way to other nodes.
     pub network: Arc<dyn Network>,
     /// The way from other nodes.
@@ -110,12 +109,42 @@ impl Control {
     }
 }
 
+/// Where a thread leaves how it ended, for all who wait.
+#[derive(Default)]
+struct ExitSlot {
+    exit: Mutex<Option<Exit>>,
+    ended: Condvar,
+}
+
+impl ExitSlot {
+    /// The first word counts.
+    fn put(&self, exit: Exit) {
+        self.exit.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(exit);
+        self.ended.notify_all();
+    }
+
+    fn wait(&self, timeout: Duration) -> Option<Exit> {
+        let exit = self.exit.lock().unwrap_or_else(PoisonError::into_inner);
+        let (exit, _) =
+            self.ended.wait_timeout_while(exit, timeout, |exit| exit.is_none()).unwrap_or_else(PoisonError::into_inner);
+        exit.clone()
+    }
+}
+
+/// Tells of a thread that panicked.
+struct TellPanic(Arc<ExitSlot>, NodeId);
+
+impl Drop for TellPanic {
+    fn drop(&mut self) {
+        self.0.put(Exit::Failed(format!("node {} panicked", self.1)));
+    }
+}
+
 /// A running node.
 pub struct NodeHandle {
-    node_id: NodeId,
     control: Arc<Control>,
-    disk: RealDisk,
-    exited: Receiver<Exit>,
+    disk: Arc<dyn NodeDisk>,
+    exit: Arc<ExitSlot>,
 }
 
 impl NodeHandle {
@@ -127,17 +156,18 @@ impl NodeHandle {
         let node_id = setup.config.node_id;
         let control =
             Arc::new(Control { wish: Mutex::new(Wish::Run), blocked: Condvar::new(), changed: Notify::new() });
-        let (exit_sender, exited) = crossbeam_channel::bounded(1);
-        let disk = setup.disk.clone();
+        let exit_slot = Arc::new(ExitSlot::default());
+        let disk = Arc::clone(&setup.disk);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread_control = control.clone();
+        let (thread_control, thread_exit) = (Arc::clone(&control), Arc::clone(&exit_slot));
         let name = match setup.role {
             Role::Broker { .. } => format!("broker-{node_id}"),
             Role::Controller => format!("controller-{node_id}"),
         };
         std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || {
+            let tell_panic = TellPanic(thread_exit, node_id);
             let local = tokio::task::LocalSet::new();
-            let (reports, clock, scrubs) = (setup.reports.clone(), setup.clock, setup.scrubs.clone());
+            let (reports, clock, scrubs) = (setup.reports.clone(), setup.clock.clone(), setup.scrubs.clone());
             let exit = match setup.role {
                 Role::Broker { .. } => runtime.block_on(local.run_until(broker_node::run(setup, thread_control))),
                 Role::Controller => runtime.block_on(local.run_until(controller_node::run(setup, thread_control))),
@@ -149,15 +179,9 @@ impl NodeHandle {
             if let Exit::Failed(reason) = &exit {
                 tell_failure(&reports, node_id, clock.now().wall_ms, reason);
             }
-            // Nobody may be listening any more: the cluster itself is being dropped.
-            let _ = exit_sender.send(exit);
+            tell_panic.0.put(exit);
         })?;
-        Ok(NodeHandle { node_id, control, disk, exited })
-    }
-
-    /// Its id.
-    pub fn node_id(&self) -> NodeId {
-        self.node_id
+        Ok(NodeHandle { control, disk, exit: exit_slot })
     }
 
     /// Controlled shutdown; [`NodeHandle::wait`] tells the end.
@@ -183,13 +207,7 @@ impl NodeHandle {
 
     /// Waits for the thread's end. `None`: it goes on.
     pub fn wait(&self, timeout: Duration) -> Option<Exit> {
-        match self.exited.recv_timeout(timeout) {
-            Ok(exit) => Some(exit),
-            Err(crossbeam_channel::RecvTimeoutError::Timeout) => None,
-            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => {
-                Some(Exit::Failed(format!("node {} panicked", self.node_id)))
-            }
-        }
+        self.exit.wait(timeout)
     }
 }
 

@@ -19,8 +19,12 @@ pub use handle::{Exit, NodeHandle, NodeSetup, Role};
 pub use readiness::Readiness;
 pub use scrub::ScrubDesk;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::log::RealDisk;
+use crate::log::disk::Disk;
 use crate::server::peer::PeerMessage;
 use crate::types::{NodeId, Now};
 
@@ -30,28 +34,52 @@ pub trait Network: Send + Sync {
     fn send(&self, from: NodeId, to: NodeId, message: PeerMessage);
 }
 
+/// A node's disk, which can be taken from it.
+pub trait NodeDisk: Disk {
+    /// From now on every change through this disk fails: a node that was killed writes no more, whatever of it still runs.
+    fn fence(&self);
+}
+
+impl NodeDisk for RealDisk {
+    fn fence(&self) {
+        RealDisk::fence(self);
+    }
+}
+
 /// How many messages may wait for a node; what comes on top is lost, as from a full socket buffer.
 pub const INBOX_MAX: usize = 8_192;
 
 /// What waits for a node: who sent it, and what.
 pub type Inbox = tokio::sync::mpsc::Receiver<(NodeId, PeerMessage)>;
 
-/// A node's clock: monotonic time since the cluster's start (tokio's, so that tests may pause it), and wall-clock time.
-#[derive(Clone, Copy, Debug)]
+/// A node's clock: monotonic time since the cluster's start (tokio's, so that tests may pause it), and wall-clock time, which may be wrong.
+/// Clones are one clock.
+#[derive(Clone, Debug)]
 pub struct Clock {
     start: tokio::time::Instant,
+    skew_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
     /// A clock that starts now.
     pub fn start() -> Clock {
-        Clock { start: tokio::time::Instant::now() }
+        Clock { start: tokio::time::Instant::now(), skew_ms: Arc::default() }
+    }
+
+    /// Another node's clock: the same monotonic time, a wall clock of its own.
+    pub fn another(&self) -> Clock {
+        Clock { start: self.start, skew_ms: Arc::default() }
+    }
+
+    /// Sets by how much the wall clock is ahead (or behind, if negative).
+    pub fn set_skew_ms(&self, skew_ms: i64) {
+        self.skew_ms.store(skew_ms, Ordering::Relaxed);
     }
 
     /// The time.
     pub fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Now { mono: self.start.elapsed(), wall_ms: wall.as_millis() as i64 }
+        Now { mono: self.start.elapsed(), wall_ms: wall.as_millis() as i64 + self.skew_ms.load(Ordering::Relaxed) }
     }
 
     /// The instant at which `mono` is reached.

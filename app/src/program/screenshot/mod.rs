@@ -85,8 +85,7 @@ fn live(session: &Session, args: &ScreenshotArgs) -> Result<(), Failure> {
     let lived = |_: &View| {
         if let Some(broker) = to_kill.filter(|_| Instant::now() + KILL_BEFORE >= until) {
             to_kill = None;
-            let fault =
-                FaultRequest { kind: FaultKind::Kill, broker: Some(broker), controller: None, duration_ms: None };
+            let fault = FaultRequest { broker: Some(broker), ..FaultRequest::new(FaultKind::Kill) };
             session.orders().send(Command::InjectFault(fault));
         }
         Instant::now() >= until

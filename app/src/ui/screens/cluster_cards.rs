@@ -276,10 +276,9 @@ fn command(target: &Target<'_>, kind: Option<FaultKind>) -> Command {
     match kind {
         None => Command::StartNode(target.id),
         Some(kind) => Command::InjectFault(FaultRequest {
-            kind,
             broker: (!target.controller).then_some(target.id),
             controller: target.controller.then_some(target.id),
-            duration_ms: None,
+            ..FaultRequest::new(kind)
         }),
     }
 }
