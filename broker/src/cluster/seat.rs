@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 
 use super::ClusterError;
 use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
-use crate::fault::{Damage, Drive, Links, Tail, corrupt_tails};
+use crate::fault::{Damage, Drive, Links, Parting, Plug, Tail, corrupt_tails};
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
 use crate::types::NodeId;
@@ -53,6 +53,7 @@ pub(super) struct Seat {
     pub(super) port: u16,
     state: NodeState,
     handle: Option<Arc<NodeHandle>>,
+    plug: Option<Arc<Plug>>,
     /// What stays when the node dies: its disk and its clock, with what is wrong with them.
     pub(super) drive: Drive,
     pub(super) clock: Clock,
@@ -66,6 +67,7 @@ impl Seat {
             port,
             state: NodeState::Stopped,
             handle: None,
+            plug: None,
             drive: Drive::new(house.config.kept_dir(node_id)),
             clock: house.clock.another(),
             scrubs: Arc::default(),
@@ -139,12 +141,13 @@ impl Seat {
         let config = house.config.node(self.node_id, &house.cluster_id, self.port)?;
         self.enter(house, NodeState::Starting, cause);
         house.readiness.forget(self.node_id);
+        let (plug, inbox) = house.links.plug_in(self.node_id);
         let setup = NodeSetup {
             role,
             config,
             disk: Arc::new(self.drive.mount()),
-            network: house.links.clone(),
-            inbox: house.links.plug_in(self.node_id),
+            network: plug.clone(),
+            inbox,
             reports: house.reports.clone(),
             clock: self.clock.clone(),
             readiness: house.readiness.clone(),
@@ -154,11 +157,11 @@ impl Seat {
         match NodeHandle::spawn(setup) {
             Ok(handle) => {
                 self.handle = Some(Arc::new(handle));
+                self.plug = Some(plug);
                 self.enter(house, NodeState::Running, cause);
                 Ok(())
             }
             Err(source) => {
-                house.links.unplug(self.node_id);
                 self.enter(house, NodeState::Killed, "no thread could be started");
                 Err(ClusterError::Spawn { node_id: self.node_id, source })
             }
@@ -198,19 +201,24 @@ impl Seat {
                 (NodeState::Killed, format!("not stopped within {} s", STOP_PATIENCE.as_secs()))
             }
         };
-        house.links.unplug(self.node_id);
+        self.pull_plug(Parting::Reset);
         house.readiness.forget(self.node_id);
         self.enter(house, state, &cause);
     }
 
     /// Kills a node that runs, is paused, or is stopping.
     pub(super) fn kill(&mut self, house: &House, cause: &str) -> Result<(), ClusterError> {
+        self.end(house, Parting::Reset, cause)
+    }
+
+    /// Before anything else it leaves the network, so that nobody hears how a dying node finds its disk gone.
+    fn end(&mut self, house: &House, parting: Parting, cause: &str) -> Result<(), ClusterError> {
         let state = self.state();
         let Some(handle) = self.handle.take().filter(|_| state != NodeState::Killed) else {
             return Err(self.refuse("killed"));
         };
+        self.pull_plug(parting);
         handle.kill();
-        house.links.unplug(self.node_id);
         house.readiness.forget(self.node_id);
         handle.wait(KILL_PATIENCE);
         self.enter(house, NodeState::Killed, cause);
@@ -237,7 +245,7 @@ impl Seat {
     pub(super) fn power_loss(&mut self, house: &House, seed: u64, cause: &str) -> Result<(), ClusterError> {
         self.state();
         if self.handle.is_some() {
-            self.kill(house, cause)?;
+            self.end(house, Parting::Silence, cause)?;
         }
         let mut rng = StdRng::seed_from_u64(seed);
         let survive = |bytes: u64| if rng.random_bool(0.5) { 0 } else { rng.random_range(0..=bytes) };
@@ -260,6 +268,12 @@ impl Seat {
         let tails = log_dirs.iter().map(corrupt).collect::<std::io::Result<Vec<_>>>();
         let failed = |source| ClusterError::Files { node_id: self.node_id, wish: "damaged", source };
         Ok(tails.map_err(failed)?.concat())
+    }
+
+    fn pull_plug(&mut self, parting: Parting) {
+        if let Some(plug) = self.plug.take() {
+            plug.pull(parting);
+        }
     }
 
     /// Blocks the node's thread.

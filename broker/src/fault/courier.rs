@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::links::{Direction, Wires, refusal_of};
+use super::links::{Direction, Wires};
 use super::locked;
 use crate::node::INBOX_MAX;
 use crate::server::peer::PeerMessage;
@@ -109,23 +109,15 @@ impl Shared {
 
     fn carry_lane(&self, lanes: &mut Lanes, direction: Direction, now: Instant) {
         let Some(lane) = lanes.lanes.get_mut(&direction) else { return };
-        let mut refused = Vec::new();
         while lane.front().is_some_and(|(due, _)| *due <= now)
             && let Some((_, message)) = lane.pop_front()
         {
-            let refusal = refusal_of(&message);
-            if !self.wires.is_cut(direction) && !self.wires.deliver(direction, message) {
-                refused.extend(refusal);
+            if !self.wires.is_cut(direction) {
+                self.wires.deliver(direction, message);
             }
         }
         if lane.is_empty() {
             lanes.lanes.remove(&direction);
-        }
-        let (from, to) = direction;
-        for refusal in refused {
-            if !self.wires.is_cut((to, from)) {
-                self.wires.deliver((to, from), refusal);
-            }
         }
     }
 }

@@ -7,14 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rand::Rng;
-use tokio::sync::mpsc;
 
 use super::courier::{Courier, Parcel};
-use crate::node::{INBOX_MAX, Inbox, Network};
+use super::lines::{Lines, Parting, Resets};
+use crate::node::{Inbox, Network};
 use crate::server::peer::PeerMessage;
 use crate::types::{NO_NODE, NodeId};
-
-type Mailbox = mpsc::Sender<(NodeId, PeerMessage)>;
 
 /// A direction: from, to; each may be [`ANY_NODE`].
 pub type Direction = (NodeId, NodeId);
@@ -87,38 +85,41 @@ struct Rules {
 /// All links of one cluster.
 pub struct Links {
     wires: Arc<Wires>,
-    courier: Courier,
+    courier: Arc<Courier>,
 }
 
 /// What the senders and the courier share.
 #[derive(Default)]
 pub(super) struct Wires {
-    mailboxes: RwLock<HashMap<NodeId, Mailbox>>,
+    lines: Lines,
     /// A fault is in force, or messages are on their way: look at the rules. A sound network costs one load.
     armed: AtomicBool,
     rules: RwLock<Rules>,
 }
 
+/// One life of a node on the network.
+pub struct Plug {
+    node_id: NodeId,
+    number: u64,
+    wires: Arc<Wires>,
+    courier: Arc<Courier>,
+}
+
 impl Default for Links {
     fn default() -> Links {
         let wires = Arc::new(Wires::default());
-        Links { courier: Courier::new(wires.clone()), wires }
+        Links { courier: Arc::new(Courier::new(wires.clone())), wires }
     }
 }
 
 impl Links {
     /// Plugs a node in (again); its former inbox, if any, gets nothing more.
-    pub fn plug_in(&self, node_id: NodeId) -> Inbox {
-        let (mailbox, inbox) = mpsc::channel(INBOX_MAX);
+    pub fn plug_in(&self, node_id: NodeId) -> (Arc<Plug>, Inbox) {
         self.courier.forget(node_id);
-        self.wires.mailboxes.write().unwrap_or_else(PoisonError::into_inner).insert(node_id, mailbox);
-        inbox
-    }
-
-    /// The node is gone: whoever writes to it is refused.
-    pub fn unplug(&self, node_id: NodeId) {
-        self.wires.mailboxes.write().unwrap_or_else(PoisonError::into_inner).remove(&node_id);
-        self.courier.forget(node_id);
+        let (number, inbox, resets) = self.wires.lines.plug_in(node_id, &self.wires.cuts());
+        self.wires.tell(resets);
+        let (wires, courier) = (self.wires.clone(), self.courier.clone());
+        (Arc::new(Plug { node_id, number, wires, courier }), inbox)
     }
 
     /// Puts a fault on directions into force; its id.
@@ -138,11 +139,39 @@ impl Links {
         rules.faults.remove(&id);
         rules.apply();
         drop(rules);
-        self.disarm_if_sound();
+        self.courier.if_idle(|| self.wires.disarm_if_sound());
+    }
+}
+
+impl Plug {
+    /// The node leaves the network. What it still sends goes nowhere.
+    pub fn pull(&self, parting: Parting) {
+        if let Some(resets) = self.wires.lines.unplug(self.node_id, self.number, parting, &self.wires.cuts()) {
+            self.courier.forget(self.node_id);
+            self.wires.tell(resets);
+        }
+    }
+}
+
+impl Network for Plug {
+    fn send(&self, to: NodeId, message: PeerMessage) {
+        let direction = (self.node_id, to);
+        let rule = self.wires.armed.load(Ordering::Acquire).then(|| self.wires.rule(direction));
+        let is_lost = rule.is_some_and(Rule::loses);
+        let message = match self.wires.lines.set_out(direction, self.number, message, is_lost, &self.wires.cuts()) {
+            Ok(message) => message,
+            Err(resets) => return self.wires.tell(resets),
+        };
+        let Some(rule) = rule else { return self.wires.deliver(direction, message) };
+        let late = rule.lateness();
+        let parcel = Parcel { direction, message, due: Instant::now() + late };
+        if let Some(parcel) = self.courier.take(parcel, !late.is_zero()) {
+            self.wires.deliver(parcel.direction, parcel.message);
+        }
     }
 
-    fn disarm_if_sound(&self) {
-        self.courier.if_idle(|| self.wires.disarm_if_sound());
+    fn hang_up(&self) {
+        self.pull(Parting::Reset);
     }
 }
 
@@ -166,7 +195,11 @@ impl Wires {
     }
 
     pub(super) fn is_cut(&self, direction: Direction) -> bool {
-        self.rule(direction).cut
+        self.armed.load(Ordering::Acquire) && self.rule(direction).cut
+    }
+
+    fn cuts(&self) -> impl Fn(Direction) -> bool {
+        |direction| self.is_cut(direction)
     }
 
     /// To be called while nothing is on its way late.
@@ -177,51 +210,15 @@ impl Wires {
         }
     }
 
-    /// Puts a message into a mailbox. False: nobody listens. A full mailbox loses the message, as a paused node's socket would.
-    pub(super) fn deliver(&self, (from, to): Direction, message: PeerMessage) -> bool {
-        let mailboxes = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner);
-        match mailboxes.get(&to).map(|mailbox| mailbox.try_send((from, message))) {
-            Some(Ok(()) | Err(mpsc::error::TrySendError::Full(_))) => true,
-            None | Some(Err(mpsc::error::TrySendError::Closed(_))) => false,
-        }
+    /// A message arrives; if it finds a node that has ended, all whose connections that closes hear of it.
+    pub(super) fn deliver(&self, direction: Direction, message: PeerMessage) {
+        self.tell(self.lines.arrive(direction, message, &self.cuts()));
     }
-}
 
-/// What the sender hears if nobody listens.
-pub(super) fn refusal_of(message: &PeerMessage) -> Option<PeerMessage> {
-    match message {
-        PeerMessage::Request { correlation, .. } => Some(PeerMessage::Refused { correlation: *correlation }),
-        PeerMessage::Quorum(_) => Some(PeerMessage::Refused { correlation: 0 }),
-        PeerMessage::Response { .. } | PeerMessage::Refused { .. } => None,
-    }
-}
-
-impl Network for Links {
-    fn send(&self, from: NodeId, to: NodeId, message: PeerMessage) {
-        if self.wires.armed.load(Ordering::Acquire) {
-            let rule = self.wires.rule((from, to));
-            if rule.loses() {
-                return;
-            }
-            let late = rule.lateness();
-            let parcel = Parcel { direction: (from, to), message, due: Instant::now() + late };
-            if let Some(parcel) = self.courier.take(parcel, !late.is_zero()) {
-                self.pass(parcel.direction, parcel.message);
-            }
-            return;
-        }
-        self.pass((from, to), message);
-    }
-}
-
-impl Links {
-    fn pass(&self, (from, to): Direction, message: PeerMessage) {
-        let refusal = refusal_of(&message);
-        if !self.wires.deliver((from, to), message)
-            && let Some(refusal) = refusal
-            && !self.wires.is_cut((to, from))
-        {
-            self.wires.deliver((to, from), refusal);
+    fn tell(&self, resets: Resets) {
+        for (direction, refusal) in resets {
+            // A refusal finds nobody if that one has ended as well; then nobody is to be told either.
+            drop(self.lines.arrive(direction, refusal, &self.cuts()));
         }
     }
 }
@@ -229,6 +226,7 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::INBOX_MAX;
     use crate::quorum::Message;
 
     fn hello(epoch: i32) -> PeerMessage {
@@ -245,18 +243,18 @@ mod tests {
     #[test]
     fn a_cut_has_a_direction_and_cuts_add_up() {
         let links = Links::default();
-        let (mut one, mut two) = (links.plug_in(1), links.plug_in(2));
+        let ((one_out, mut one), (two_out, mut two)) = (links.plug_in(1), links.plug_in(2));
         let cut = links.break_them(vec![(1, 2)], LinkEffect::Cut);
         let both = links.break_them(vec![(1, 2), (2, 3)], LinkEffect::Cut);
-        links.send(1, 2, hello(1));
-        links.send(2, 1, hello(2));
+        one_out.send(2, hello(1));
+        two_out.send(1, hello(2));
         assert!(two.try_recv().is_err());
         assert!(one.try_recv().is_ok());
         links.heal(both);
-        links.send(1, 2, hello(3));
+        one_out.send(2, hello(3));
         assert!(two.try_recv().is_err());
         links.heal(cut);
-        links.send(1, 2, hello(4));
+        one_out.send(2, hello(4));
         assert!(two.try_recv().is_ok());
         assert!(!links.wires.armed.load(Ordering::Acquire), "a sound network looks at no rules");
     }
@@ -264,25 +262,27 @@ mod tests {
     #[test]
     fn an_isolated_node_hears_nobody_and_is_heard_by_nobody() {
         let links = Links::default();
-        let (mut one, mut two, mut three) = (links.plug_in(1), links.plug_in(2), links.plug_in(3));
+        let ((one_out, mut one), (two_out, mut two), (three_out, mut three)) =
+            (links.plug_in(1), links.plug_in(2), links.plug_in(3));
         let isolation = links.break_them(vec![(1, ANY_NODE), (ANY_NODE, 1)], LinkEffect::Cut);
-        let all = [(1, 2), (2, 1), (3, 1), (2, 3)];
-        all.iter().for_each(|(from, to)| links.send(*from, *to, hello(1)));
+        for (from, to) in [(&one_out, 2), (&two_out, 1), (&three_out, 1), (&two_out, 3)] {
+            from.send(to, hello(1));
+        }
         assert!(one.try_recv().is_err() && two.try_recv().is_err() && three.try_recv().is_ok());
         links.heal(isolation);
-        links.send(1, 2, hello(2));
+        one_out.send(2, hello(2));
         assert!(two.try_recv().is_ok());
     }
 
     #[test]
     fn a_dead_node_refuses_and_a_full_one_is_silent() {
         let links = Links::default();
-        let mut one = links.plug_in(1);
-        links.send(1, 2, hello(1));
+        let (one_out, mut one) = links.plug_in(1);
+        one_out.send(2, hello(1));
         assert!(matches!(one.try_recv(), Ok((2, PeerMessage::Refused { correlation: 0 }))));
-        let _two = links.plug_in(2);
+        let (_two_out, _two) = links.plug_in(2);
         for _ in 0..INBOX_MAX + 10 {
-            links.send(1, 2, hello(1));
+            one_out.send(2, hello(1));
         }
         assert!(one.try_recv().is_err());
     }
@@ -290,14 +290,14 @@ mod tests {
     #[test]
     fn late_messages_keep_their_order_even_when_the_link_heals() {
         let links = Links::default();
-        let mut two = links.plug_in(2);
+        let ((one_out, _one), (_two_out, mut two)) = (links.plug_in(1), links.plug_in(2));
         let delay = Duration::from_millis(20);
         let start = Instant::now();
         let slow = links.break_them(vec![(1, 2)], LinkEffect::Late { delay, jitter: Duration::from_millis(20) });
-        (0..50).for_each(|number| links.send(1, 2, hello(number)));
+        (0..50).for_each(|number| one_out.send(2, hello(number)));
         assert!(two.try_recv().is_err());
         links.heal(slow);
-        (50..100).for_each(|number| links.send(1, 2, hello(number)));
+        (50..100).for_each(|number| one_out.send(2, hello(number)));
         for number in 0..100 {
             assert_eq!(epoch(two.blocking_recv()), number);
         }
@@ -307,25 +307,26 @@ mod tests {
     #[test]
     fn what_is_late_is_lost_by_a_cut_and_by_a_new_start() {
         let links = Links::default();
-        let mut two = links.plug_in(2);
+        let ((one_out, _one), (three_out, _three)) = (links.plug_in(1), links.plug_in(3));
+        let (_two_out, mut two) = links.plug_in(2);
         let late = LinkEffect::Late { delay: Duration::from_millis(20), jitter: Duration::ZERO };
         links.break_them(vec![(1, 2), (3, 2)], late);
-        links.send(1, 2, hello(1));
+        one_out.send(2, hello(1));
         links.break_them(vec![(1, 2)], LinkEffect::Cut);
-        links.send(3, 2, hello(2));
+        three_out.send(2, hello(2));
         assert_eq!(epoch(two.blocking_recv()), 2);
-        links.send(3, 2, hello(3));
-        let mut two = links.plug_in(2);
-        links.send(3, 2, hello(4));
+        three_out.send(2, hello(3));
+        let (_two_out, mut two) = links.plug_in(2);
+        three_out.send(2, hello(4));
         assert_eq!(epoch(two.blocking_recv()), 4);
     }
 
     #[test]
     fn a_lossy_link_loses_its_share() {
         let links = Links::default();
-        let mut two = links.plug_in(2);
+        let ((one_out, _one), (_two_out, mut two)) = (links.plug_in(1), links.plug_in(2));
         links.break_them(vec![(1, 2)], LinkEffect::Lossy(0.5));
-        (0..2000).for_each(|number| links.send(1, 2, hello(number)));
+        (0..2000).for_each(|number| one_out.send(2, hello(number)));
         let arrived = std::iter::from_fn(|| two.try_recv().ok()).count();
         assert!((800..1200).contains(&arrived), "{arrived} of 2000 arrived");
     }

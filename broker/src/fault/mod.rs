@@ -6,13 +6,17 @@ mod damage;
 mod disk;
 #[cfg(test)]
 mod disk_tests;
+mod lines;
+#[cfg(test)]
+mod lines_tests;
 mod links;
 mod undo;
 mod unsynced;
 
 pub use damage::{Damage, Tail, corrupt_tails};
 pub use disk::{DiskEffect, DiskFault, Drive, FaultDisk};
-pub use links::{ANY_NODE, Direction, LinkEffect, Links};
+pub use lines::Parting;
+pub use links::{ANY_NODE, Direction, LinkEffect, Links, Plug};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

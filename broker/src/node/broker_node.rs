@@ -90,7 +90,7 @@ impl Shell {
         let events = std::mem::take(&mut broker.events);
         let now = self.clock.now();
         for (to, message) in outbox.peer {
-            self.network.send(self.node_id, to, message);
+            self.network.send(to, message);
         }
         let connections = self.connections.borrow();
         for response in outbox.responses {

@@ -30,7 +30,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
     let flush = |controller: &mut Controller, now: Now| {
         let outbox = controller.take_outbox();
         for (to, message) in outbox.peer {
-            network.send(node_id, to, message);
+            network.send(to, message);
         }
         outlet.events(now, outbox.events);
     };

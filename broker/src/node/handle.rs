@@ -131,12 +131,23 @@ impl ExitSlot {
     }
 }
 
-/// Tells of a thread that panicked.
-struct TellPanic(Arc<ExitSlot>, NodeId);
+/// Leaves the network and tells how the thread ended, also if it panicked.
+struct Ending {
+    slot: Arc<ExitSlot>,
+    network: Arc<dyn Network>,
+    node_id: NodeId,
+}
 
-impl Drop for TellPanic {
+impl Ending {
+    fn tell(&self, exit: Exit) {
+        self.network.hang_up();
+        self.slot.put(exit);
+    }
+}
+
+impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.put(Exit::Failed(format!("node {} panicked", self.1)));
+        self.tell(Exit::Failed(format!("node {} panicked", self.node_id)));
     }
 }
 
@@ -165,7 +176,7 @@ impl NodeHandle {
             Role::Controller => format!("controller-{node_id}"),
         };
         std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || {
-            let tell_panic = TellPanic(thread_exit, node_id);
+            let ending = Ending { slot: thread_exit, network: Arc::clone(&setup.network), node_id };
             let local = tokio::task::LocalSet::new();
             let (reports, clock, scrubs) = (setup.reports.clone(), setup.clock.clone(), setup.scrubs.clone());
             let exit = match setup.role {
@@ -179,7 +190,7 @@ impl NodeHandle {
             if let Exit::Failed(reason) = &exit {
                 tell_failure(&reports, node_id, clock.now().wall_ms, reason);
             }
-            tell_panic.0.put(exit);
+            ending.tell(exit);
         })?;
         Ok(NodeHandle { control, disk, exit: exit_slot })
     }

@@ -28,10 +28,12 @@ use crate::log::disk::Disk;
 use crate::server::peer::PeerMessage;
 use crate::types::{NodeId, Now};
 
-/// What carries messages between nodes. Sending never waits: what cannot be carried is lost, as on a wire.
+/// What carries a node's messages to others. Sending never waits: what cannot be carried is lost, as on a wire.
 pub trait Network: Send + Sync {
     /// Sends `message` to node `to`.
-    fn send(&self, from: NodeId, to: NodeId, message: PeerMessage);
+    fn send(&self, to: NodeId, message: PeerMessage);
+    /// The node has ended: its connections are closed, if nobody took the network from it before.
+    fn hang_up(&self);
 }
 
 /// A node's disk, which can be taken from it.
