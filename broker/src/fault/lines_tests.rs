@@ -47,7 +47,7 @@ fn a_process_that_ends_resets_what_it_had_taken_in() {
     let ((one, mut one_in), (two, mut two_in)) = pair(&links);
     let (three, mut three_in) = links.plug_in(3);
     (5..8).for_each(|correlation| one.send(2, ask(correlation)));
-    three.send(2, PeerMessage::Quorum(Message::BeginQuorumEpochRequest { epoch: 1 }));
+    three.send(2, PeerMessage::Quorum(Message::BeginQuorumEpochResponse { epoch: 1, leader: None }));
     let first = taken(&mut two_in);
     two.send(1, answer(first, 40));
     two.pull(Parting::Reset);

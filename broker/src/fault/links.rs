@@ -230,12 +230,12 @@ mod tests {
     use crate::quorum::Message;
 
     fn hello(epoch: i32) -> PeerMessage {
-        PeerMessage::Quorum(Message::BeginQuorumEpochRequest { epoch })
+        PeerMessage::Quorum(Message::BeginQuorumEpochResponse { epoch, leader: None })
     }
 
     fn epoch(message: Option<(NodeId, PeerMessage)>) -> i32 {
         match message {
-            Some((_, PeerMessage::Quorum(Message::BeginQuorumEpochRequest { epoch }))) => epoch,
+            Some((_, PeerMessage::Quorum(Message::BeginQuorumEpochResponse { epoch, .. }))) => epoch,
             _ => panic!("another message"),
         }
     }

@@ -302,7 +302,8 @@ impl Controller {
             Output::LeaderChanged { .. }
             | Output::HighWatermark(_)
             | Output::Truncated(_)
-            | Output::SnapshotInstalled(_) => {}
+            | Output::SnapshotInstalled(_)
+            | Output::VoterChange { .. } => {}
         }
     }
 

@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::config::QuorumConfig;
 use super::snapshot::SnapshotId;
+use super::voter_set::VoterSet;
 use crate::records::control::{ControlType, LeaderChange, Voter, control_key};
 use crate::records::{self, BatchBuilder, BatchError, BatchHeader, Compression};
 use crate::types::{Id, NodeId};
@@ -71,23 +71,36 @@ pub(super) fn data_batch(base_offset: i64, epoch: i32, timestamp_ms: i64, values
     builder.build_mut()
 }
 
-/// First batch of a leader's epoch. With kraft.version 0 it holds the leader change alone, in version 0 (without directory ids).
+/// First batch of a leader's epoch: the leader change, in version 0 (without directory ids) as Kafka 4.3 writes it.
 pub(super) fn leader_change_batch(
     base_offset: i64,
     epoch: i32,
     timestamp_ms: i64,
-    config: &QuorumConfig,
+    leader_id: NodeId,
+    voters: &VoterSet,
     granting: impl IntoIterator<Item = NodeId>,
 ) -> BytesMut {
     let voter = |id: NodeId| Voter { id, directory_id: Id::ZERO };
     let message = LeaderChange {
         version: 0,
-        leader_id: config.id,
-        voters: config.voters.iter().copied().map(voter).collect(),
+        leader_id,
+        voters: voters.ids().map(voter).collect(),
         granting_voters: granting.into_iter().map(voter).collect(),
     };
+    control_batch(base_offset, epoch, timestamp_ms, &[(ControlType::LeaderChange, message.encode())])
+}
+
+/// A batch of the quorum's own records.
+pub(super) fn control_batch(
+    base_offset: i64,
+    epoch: i32,
+    timestamp_ms: i64,
+    content: &[(ControlType, Bytes)],
+) -> BytesMut {
     let mut builder = BatchBuilder::new(base_offset, Compression::None).leader_epoch(epoch).control(true);
-    builder.push(timestamp_ms, Some(&control_key(ControlType::LeaderChange)), Some(&message.encode()), &[]);
+    for (control_type, value) in content {
+        builder.push(timestamp_ms, Some(&control_key(*control_type)), Some(value), &[]);
+    }
     builder.build_mut()
 }
 

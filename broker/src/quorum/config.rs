@@ -2,18 +2,48 @@
 
 use std::time::Duration;
 
-use crate::types::NodeId;
+use super::voter_set::{KRAFT_VERSION_MAX, ReplicaKey};
+use crate::records::control::{VoterDescription, VoterEndpoint};
+use crate::types::{Id, NodeId};
 
 /// Kafka's `KafkaRaftClient.MAX_FETCH_WAIT_MS`.
 const FETCH_MAX_WAIT: Duration = Duration::from_millis(500);
+
+/// Kafka's default of `controller.quorum.request.timeout.ms`.
+const VOTER_CHANGE_TIMEOUT: Duration = Duration::from_millis(2000);
+
+/// A known bug in how voters change; see [`QuorumConfig::has`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VoterBug {
+    /// A change is taken while another one is not committed.
+    TwoChangesAtOnce,
+    /// Voters count from the commit of their record on, not from its append.
+    CountCommittedVoters,
+    /// Voters whose record was cut off count on.
+    KeepTruncatedVoters,
+    /// A leader changes voters before it has committed a record of its own epoch.
+    ChangeBeforeOwnEpoch,
+    /// A replica that is made a voter may have acknowledged what is not on its disk.
+    AcknowledgeUnsynced,
+}
 
 /// Who votes, and how patient everybody is. Fields carry the names of Kafka's `controller.quorum.*` configurations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuorumConfig {
     /// This node.
     pub id: NodeId,
-    /// All voters. A node that is not among them is an observer.
+    /// Its metadata log's directory; [`Id::ZERO`] if that is not known, as with kraft.version 0 it need not be.
+    pub directory_id: Id,
+    /// Where it listens, as the voters record says it.
+    pub endpoints: Vec<VoterEndpoint>,
+    /// `controller.quorum.voters`: all voters, as long as the log names none. A node that is not among them is an observer.
     pub voters: Vec<NodeId>,
+    /// `controller.quorum.bootstrap.servers`: whom to ask for the leader beside the voters that it knows.
+    pub bootstrap: Vec<NodeId>,
+    /// It is a controller: it votes, or may be made a voter, and so has on its disk whatever it acknowledges.
+    pub can_become_voter: bool,
+    /// `controller.quorum.auto.join.enable`: as an observer it asks the leader to be made a voter.
+    pub auto_join: bool,
     /// `controller.quorum.election.timeout.ms`: how long an election may last. Drawn anew each time between this and twice this.
     pub election_timeout: Duration,
     /// `controller.quorum.fetch.timeout.ms`: how long a follower goes without its leader before it stands (plus up to a quarter, so that
@@ -38,6 +68,9 @@ pub struct QuorumConfig {
     pub segment_ms: i64,
     /// `metadata.max.retention.bytes`: of log and snapshots together; what the newest snapshot stands for goes first. -1: no limit.
     pub max_retention_bytes: i64,
+    /// A known bug, to see that the simulation catches it.
+    #[cfg(test)]
+    pub(crate) planted: Option<VoterBug>,
     /// `metadata.max.retention.ms`: how old the last record of a snapshot may be, if there is a newer snapshot. -1: no limit.
     pub max_retention_ms: i64,
 }
@@ -47,6 +80,13 @@ impl QuorumConfig {
     pub fn kafka(id: NodeId, voters: Vec<NodeId>) -> QuorumConfig {
         QuorumConfig {
             id,
+            directory_id: Id::ZERO,
+            endpoints: Vec::new(),
+            bootstrap: Vec::new(),
+            can_become_voter: voters.contains(&id),
+            auto_join: false,
+            #[cfg(test)]
+            planted: None,
             voters,
             election_timeout: Duration::from_millis(1000),
             fetch_timeout: Duration::from_millis(2000),
@@ -74,19 +114,37 @@ impl QuorumConfig {
         }
     }
 
-    /// Whether this node votes.
-    pub fn is_voter(&self) -> bool {
-        self.voters.contains(&self.id)
+    /// This replica.
+    pub fn key(&self) -> ReplicaKey {
+        ReplicaKey { id: self.id, directory_id: self.directory_id }
     }
 
-    /// Voters other than this node.
-    pub fn other_voters(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.voters.iter().copied().filter(|voter| *voter != self.id)
+    /// What it says of itself as a voter.
+    pub fn description(&self) -> VoterDescription {
+        VoterDescription {
+            id: self.id,
+            directory_id: self.directory_id,
+            endpoints: self.endpoints.clone(),
+            min_kraft_version: 0,
+            max_kraft_version: KRAFT_VERSION_MAX,
+        }
     }
 
-    /// Smallest number of voters that is more than half.
-    pub fn majority(&self) -> usize {
-        self.voters.len() / 2 + 1
+    /// How long a change of the voters may take: an impatient quorum is not impatient with people.
+    pub fn voter_change_timeout(&self) -> Duration {
+        self.request_timeout.max(VOTER_CHANGE_TIMEOUT)
+    }
+
+    /// Whether this member has a known bug. Only in this room's own tests.
+    #[cfg(test)]
+    pub(super) fn has(&self, bug: VoterBug) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// No.
+    #[cfg(not(test))]
+    pub(super) const fn has(&self, _: VoterBug) -> bool {
+        false
     }
 
     /// How long a leader keeps a fetch that finds nothing new.

@@ -52,7 +52,7 @@ impl DiskMetadataLog {
         let recovery = Recovery { recovery_point, ..Recovery::UNKNOWN };
         let mut log = Log::open(disk, dir, topic_partition, Some(METADATA_TOPIC_ID), log_config, recovery, now)?;
         let start = log.log_start_offset();
-        if start > recovery_point && config.is_voter() {
+        if start > recovery_point && config.can_become_voter {
             let reason = format!(
                 "it begins at offset {start}, and no snapshot of what was before can be read; remove the directory once the other voters \
                  are in good health, and this one will fetch everything anew"

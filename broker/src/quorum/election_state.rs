@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::voter_set::ReplicaKey;
 use crate::log::disk::Disk;
 use crate::types::{Id, NO_NODE, NodeId};
 
@@ -23,7 +24,7 @@ pub struct ElectionState {
     /// Leader of that epoch.
     pub leader: Option<NodeId>,
     /// Whom it voted for in that epoch.
-    pub voted: Option<NodeId>,
+    pub voted: Option<ReplicaKey>,
 }
 
 /// Keeps an [`ElectionState`]. When `store` returns, the state survives a power loss.
@@ -79,15 +80,20 @@ impl ElectionStore for QuorumStateFile {
             return Err(invalid(format!("epoch {} is negative", data.leader_epoch)));
         }
         let node = |id: i32| (id != NO_NODE).then_some(id);
-        Ok(ElectionState { epoch: data.leader_epoch, leader: node(data.leader_id), voted: node(data.voted_id) })
+        let directory_id = match data.voted_directory_id.as_deref() {
+            Some(text) => text.parse().map_err(|_| invalid(format!("{text} is no directory id")))?,
+            None => Id::ZERO,
+        };
+        let voted = node(data.voted_id).map(|id| ReplicaKey { id, directory_id });
+        Ok(ElectionState { epoch: data.leader_epoch, leader: node(data.leader_id), voted })
     }
 
     fn store(&mut self, state: &ElectionState) -> io::Result<()> {
         let data = QuorumStateData {
             leader_id: state.leader.unwrap_or(NO_NODE),
             leader_epoch: state.epoch,
-            voted_id: state.voted.unwrap_or(NO_NODE),
-            voted_directory_id: Some(Id::ZERO.to_string()),
+            voted_id: state.voted.map_or(NO_NODE, |voted| voted.id),
+            voted_directory_id: Some(state.voted.map_or(Id::ZERO, |voted| voted.directory_id).to_string()),
             data_version: DATA_VERSION,
         };
         let bytes = serde_json::to_vec(&data)?;
@@ -151,7 +157,9 @@ mod tests {
         let version_0 = r#"{"clusterId":"abc","leaderId":3001,"leaderEpoch":4,"votedId":-1,"appliedOffset":0,"currentVoters":[{"voterId":3000}],"data_version":0}"#;
         assert_eq!(with_text(version_0).unwrap(), ElectionState { epoch: 4, leader: Some(3001), voted: None });
         let version_1 = r#"{"leaderId":-1,"leaderEpoch":7,"votedId":3000,"votedDirectoryId":"AAAAAAAAAAEAAAAAAAAAAg","data_version":1}"#;
-        assert_eq!(with_text(version_1).unwrap(), ElectionState { epoch: 7, leader: None, voted: Some(3000) });
+        let directory_id = "AAAAAAAAAAEAAAAAAAAAAg".parse().unwrap();
+        let voted = Some(ReplicaKey { id: 3000, directory_id });
+        assert_eq!(with_text(version_1).unwrap(), ElectionState { epoch: 7, leader: None, voted });
     }
 
     #[test]
@@ -162,6 +170,7 @@ mod tests {
             "nonsense",
             r#"{"leaderId":1,"leaderEpoch":-1,"votedId":-1,"data_version":1}"#,
             r#"{"leaderId":1,"leaderEpoch":1,"votedId":-1,"data_version":2}"#,
+            r#"{"leaderId":1,"leaderEpoch":1,"votedId":1,"votedDirectoryId":"x","data_version":1}"#,
             r#"{"leaderId":1,"leaderEpoch":99999999999,"votedId":-1,"data_version":1}"#,
         ] {
             assert_eq!(with_text(text).unwrap_err().kind(), io::ErrorKind::InvalidData, "{text}");
@@ -172,7 +181,8 @@ mod tests {
     fn a_vote_outlives_a_power_loss_even_in_a_new_directory() {
         let disk = SimDisk::new();
         assert_eq!(file(&disk).load().unwrap(), ElectionState::default());
-        let mut state = ElectionState { epoch: 1, leader: None, voted: Some(2) };
+        let mut state =
+            ElectionState { epoch: 1, leader: None, voted: Some(ReplicaKey { id: 2, directory_id: Id([3; 16]) }) };
         file(&disk).store(&state).unwrap();
         disk.power_loss();
         assert_eq!(file(&disk).load().unwrap(), state);

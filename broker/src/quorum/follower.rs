@@ -7,8 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::batch;
+use super::config::VoterBug;
 use super::machine::{Output, Quorum, QuorumError};
 use super::message::{FetchOutcome, FetchRequest, FetchResponse, FetchSnapshotRequest, Message};
+use super::metadata_log::MetadataLogError;
 use super::roles::{InFlight, State};
 use crate::types::{NodeId, Now};
 
@@ -26,7 +28,10 @@ impl Quorum {
         }
         let Some(to) = self.fetch_target() else { return Ok(()) };
         // The offset in a voter's fetch is a promise that it has everything below, whatever happens to its power.
-        if self.is_voter() && self.log.synced_offset() < self.log.end_offset() {
+        // What may become a voter promises it beforehand, since the leader counts what it acknowledged as soon as it is one.
+        let promises =
+            self.is_voter() || (self.config.can_become_voter && !self.config.has(VoterBug::AcknowledgeUnsynced));
+        if promises && self.log.synced_offset() < self.log.end_offset() {
             self.log.sync(now)?;
         }
         let correlation = self.next_correlation;
@@ -34,12 +39,14 @@ impl Quorum {
         self.fetching.in_flight = Some(InFlight { correlation, to, give_up_at: now.mono + self.config.fetch_retry() });
         if let Some(download) = self.fetching.download {
             let (id, position) = (download.id, download.position);
-            let request = FetchSnapshotRequest { correlation, epoch: self.election.epoch, id, position };
+            let (directory_id, epoch) = (self.config.directory_id, self.election.epoch);
+            let request = FetchSnapshotRequest { correlation, directory_id, epoch, id, position };
             self.send(to, Message::FetchSnapshotRequest(request));
             return Ok(());
         }
         let request = FetchRequest {
             correlation,
+            directory_id: self.config.directory_id,
             epoch: self.election.epoch,
             fetch_offset: self.log.end_offset(),
             last_fetched_epoch: self.log.last_epoch(),
@@ -55,15 +62,21 @@ impl Quorum {
         match &self.state {
             State::Follower(follower) if self.is_voter() || self.fetching.failures == 0 => Some(follower.leader),
             State::Follower(_) | State::Unattached { .. } => {
-                let voters = &self.config.voters;
-                self.fetching.rotation = (self.fetching.rotation + 1) % voters.len();
-                if voters[self.fetching.rotation] == self.config.id {
-                    self.fetching.rotation = (self.fetching.rotation + 1) % voters.len();
-                }
-                Some(voters[self.fetching.rotation]).filter(|voter| *voter != self.config.id)
+                let known = self.whom_to_ask();
+                self.fetching.rotation = self.fetching.rotation.wrapping_add(1);
+                known.get(self.fetching.rotation % known.len().max(1)).copied()
             }
             _ => None,
         }
+    }
+
+    /// The other voters that it knows, and those that it was told to ask.
+    fn whom_to_ask(&self) -> Vec<NodeId> {
+        let mut known: Vec<NodeId> = self.control.voters().ids().chain(self.config.bootstrap.iter().copied()).collect();
+        known.sort_unstable();
+        known.dedup();
+        known.retain(|id| *id != self.config.id);
+        known
     }
 
     /// Once around the voters without a pause, then slower and slower.
@@ -71,7 +84,7 @@ impl Quorum {
         self.fetching.in_flight = None;
         self.fetching.failures = self.fetching.failures.saturating_add(1);
         let searches = !matches!(self.state, State::Follower(_)) || !self.is_voter();
-        let free = if searches { self.config.other_voters().count() as u32 } else { 0 };
+        let free = if searches { self.whom_to_ask().len() as u32 } else { 0 };
         let doublings = self.fetching.failures.saturating_sub(free);
         let units = if searches { (1 << doublings.min(31)) >> 1 } else { 1 };
         self.fetching.next_at = now.mono + self.config.retry_backoff * units.min(BACKOFF_LIMIT);
@@ -80,6 +93,7 @@ impl Quorum {
     pub(super) fn fetch_deadline(&self) -> Duration {
         match self.fetching.in_flight {
             Some(fetch) => fetch.give_up_at,
+            None if self.whom_to_ask().is_empty() => Duration::MAX,
             None => self.fetching.next_at,
         }
     }
@@ -125,9 +139,6 @@ impl Quorum {
         epoch: i32,
         leader: Option<NodeId>,
     ) -> Result<bool, QuorumError> {
-        if !self.config.voters.contains(&from) {
-            return Ok(false);
-        }
         if epoch > self.election.epoch {
             self.adopt_epoch(now, epoch, leader)?;
             return Ok(false);
@@ -141,8 +152,7 @@ impl Quorum {
     }
 
     pub(super) fn on_not_leader(&mut self, now: Now, from: NodeId, leader: Option<NodeId>) -> Result<(), QuorumError> {
-        let other =
-            leader.filter(|leader| *leader != self.config.id && *leader != from && self.config.voters.contains(leader));
+        let other = leader.filter(|leader| *leader != self.config.id && *leader != from);
         match (&self.state, other) {
             (State::Unattached { .. }, Some(leader)) => {
                 return self.become_follower(now, self.election.epoch, leader);
@@ -186,6 +196,7 @@ impl Quorum {
         }
         if !records.is_empty() {
             self.log.append_follower(now, records)?;
+            self.control.take_in(records).map_err(MetadataLogError::from)?;
         }
         let high_watermark = high_watermark.min(self.log.end_offset());
         if high_watermark > self.high_watermark {
@@ -206,6 +217,9 @@ impl Quorum {
         }
         if offset < self.log.end_offset() {
             self.log.truncate_to(offset)?;
+            if !self.config.has(VoterBug::KeepTruncatedVoters) {
+                self.control.truncate_to(self.log.end_offset());
+            }
             self.outputs.push(Output::Truncated(self.log.end_offset()));
         }
         Ok(())

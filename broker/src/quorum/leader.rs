@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use super::config::VoterBug;
 use super::machine::{Output, Quorum, QuorumError};
 use super::message::{FetchOutcome, FetchRequest, FetchResponse, Message};
 use super::replicas::ReplicaState;
 use super::roles::{Leader, State, WaitingFetch};
+use super::voter_set::ReplicaKey;
 use crate::types::{NodeId, Now};
 
 impl Quorum {
@@ -29,7 +31,8 @@ impl Quorum {
             self.refuse_fetch(from, request.correlation);
             return Ok(());
         }
-        leader.members.heard(now, from);
+        let member = ReplicaKey { id: from, directory_id: request.directory_id };
+        leader.members.heard(now, member);
         leader.waiting.remove(&from);
         if let Some(id) = self.snapshot_for(request) {
             self.answer_fetch(from, request.correlation, FetchOutcome::Snapshot(id));
@@ -42,7 +45,7 @@ impl Quorum {
             self.answer_fetch(from, request.correlation, outcome);
             return Ok(());
         }
-        leader.members.fetched(now, from, request.fetch_offset, self.log.end_offset());
+        leader.members.fetched(now, member, request.fetch_offset, self.log.end_offset());
         let fetch = WaitingFetch {
             correlation: request.correlation,
             fetch_offset: request.fetch_offset,
@@ -51,7 +54,9 @@ impl Quorum {
         };
         leader.waiting.insert(from, fetch);
         self.advance_high_watermark();
-        self.answer_waiting(now)
+        self.answer_waiting(now)?;
+        self.resign_if_removed(now);
+        Ok(())
     }
 
     fn answer_fetch(&mut self, to: NodeId, correlation: u64, outcome: FetchOutcome) {
@@ -83,19 +88,26 @@ impl Quorum {
 
     /// A majority has everything below the new high watermark, safe from a power loss, this leader's own epoch's first record included
     /// (Raft's figure 8: an older epoch's record on a majority may still be overwritten).
-    fn advance_high_watermark(&mut self) {
+    pub(super) fn advance_high_watermark(&mut self) {
         let State::Leader(leader) = &self.state else { return };
-        let own = self.log.synced_offset();
-        let others = self
-            .config
-            .other_voters()
+        let voters = match self.config.has(VoterBug::CountCommittedVoters) {
+            true => self.control.committed_voters(self.high_watermark),
+            false => self.control.voters(),
+        };
+        // One that is no voter (any more) leads on until that is committed, and does not count.
+        let own = Some(self.log.synced_offset()).filter(|_| voters.is_voter(self.config.key()));
+        let others = voters
+            .ids()
+            .filter(|voter| *voter != self.config.id)
             .map(|voter| leader.members.voters.get(&voter).and_then(|progress| progress.end_offset).unwrap_or(-1));
-        let mut acknowledged: Vec<i64> = others.chain([own]).collect();
+        let mut acknowledged: Vec<i64> = others.chain(own).collect();
         acknowledged.sort_unstable_by_key(|offset| std::cmp::Reverse(*offset));
-        let on_majority = acknowledged[self.config.majority() - 1];
+        let Some(&on_majority) = acknowledged.get(voters.majority() - 1) else { return };
+        // Where voters changed, fewer may have it than before; what was committed stays so.
         if on_majority > leader.epoch_start_offset && on_majority > self.high_watermark {
             self.high_watermark = on_majority;
             self.outputs.push(Output::HighWatermark(on_majority));
+            self.voter_change_committed();
         }
     }
 
@@ -105,6 +117,9 @@ impl Quorum {
             self.advance_high_watermark();
         }
         self.answer_waiting(now)?;
+        self.resign_if_removed(now);
+        self.expire_voter_change(now);
+        self.describe_itself(now)?;
         let State::Leader(leader) = &self.state else { return Ok(()) };
         let announce = now.mono >= leader.announce_at;
         if now.mono >= self.check_quorum_deadline(leader) {
@@ -115,21 +130,25 @@ impl Quorum {
         Ok(())
     }
 
-    /// Tells voters that have not fetched yet who leads. Source: `beginQuorumEpochTimer`.
+    /// Tells voters that have not fetched yet, or not for long, who leads: they may know none of those who could tell them. Source: `beginQuorumEpochTimer`.
     pub(super) fn announce(&mut self, now: Now) {
         let announce_at = now.mono + self.config.fetch_timeout / 3;
         let State::Leader(leader) = &mut self.state else { return };
         leader.announce_at = announce_at;
-        let ignorant = leader.members.voters.iter().filter(|(_, voter)| !voter.acknowledged);
+        let forgetful = self.config.fetch_timeout;
+        let ignorant =
+            leader.members.voters.iter().filter(|(_, voter)| voter.needs_announcement(forgetful) <= now.mono);
         let ignorant: Vec<NodeId> = ignorant.map(|(id, _)| *id).collect();
         for to in ignorant {
-            self.send(to, Message::BeginQuorumEpochRequest { epoch: self.election.epoch });
+            let (epoch, voter_directory_id) = (self.election.epoch, self.directory_of(to));
+            self.send(to, Message::BeginQuorumEpochRequest { epoch, voter_directory_id });
         }
     }
 
     /// When too many voters will have been silent for too long.
     fn check_quorum_deadline(&self, leader: &Leader) -> Duration {
-        let needed = self.config.majority() - 1;
+        let voters = self.control.voters();
+        let needed = voters.majority() - usize::from(voters.is_voter(self.config.key()));
         if needed == 0 {
             return Duration::MAX;
         }
@@ -143,14 +162,17 @@ impl Quorum {
             return Duration::ZERO;
         }
         let answer_at = leader.waiting.values().map(|fetch| fetch.answer_at).min().unwrap_or(Duration::MAX);
-        let unaware = leader.members.voters.values().any(|voter| !voter.acknowledged);
-        let announce_at = if unaware { leader.announce_at } else { Duration::MAX };
-        self.check_quorum_deadline(leader).min(answer_at).min(announce_at)
+        let forgetful = self.config.fetch_timeout;
+        let needed = leader.members.voters.values().map(|voter| voter.needs_announcement(forgetful)).min();
+        let announce_at = needed.map_or(Duration::MAX, |needed| leader.announce_at.max(needed));
+        let change_at = leader.change.as_ref().map_or(Duration::MAX, |change| change.give_up_at);
+        self.check_quorum_deadline(leader).min(answer_at).min(announce_at).min(change_at)
     }
 
     pub(super) fn own_replica_state(&self, now: Now) -> ReplicaState {
         ReplicaState {
             node_id: self.config.id,
+            directory_id: self.config.directory_id,
             log_end_offset: self.log.end_offset(),
             last_fetch_ms: now.wall_ms,
             last_caught_up_ms: now.wall_ms,

@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng};
 
 use super::batch;
 use super::config::QuorumConfig;
+use super::control_state::ControlState;
 use super::disk_log::DiskMetadataLog;
 use super::election_state::{ElectionState, ElectionStore, QuorumStateFile};
 use super::message::Message;
@@ -19,8 +20,10 @@ use super::metadata_log::{MetadataLog, MetadataLogError, contains};
 use super::replicas::{Members, QuorumReplicas};
 use super::roles::{Election, Fetching, Follower, Leader, Role, State};
 use super::snapshot::SnapshotId;
+use super::voter_changes::VoterChangeError;
+use super::voter_set::{ReplicaKey, VoterSet};
 use crate::log::disk::Disk;
-use crate::types::{NodeId, Now};
+use crate::types::{Id, NodeId, Now};
 
 /// What the member wants done, or tells. In order.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +61,13 @@ pub enum Output {
     Truncated(i64),
     /// A snapshot took the place of the whole log: [`Quorum::read_snapshot`] gives it, and reading goes on where it ends.
     SnapshotInstalled(SnapshotId),
+    /// A change of the voters that was asked for came to this.
+    VoterChange {
+        /// As given with the wish.
+        token: u64,
+        /// The outcome.
+        outcome: Result<(), VoterChangeError>,
+    },
     /// The disk failed, or the log contradicts the leader's below the high watermark. The member is dead; so should its node be.
     Failed(QuorumError),
 }
@@ -125,6 +135,12 @@ pub struct Quorum {
     /// When to look for snapshots and segments that nobody needs any more.
     pub(super) clean_at: Duration,
     pub(super) outputs: Vec<Output>,
+    /// What the log says of the quorum: its version, its voters.
+    pub(super) control: ControlState,
+    /// When to ask the leader (again) for what a follower wishes of it.
+    pub(super) wish_at: Duration,
+    /// Epoch whose leader knows what this voter is; matters with kraft.version 0 only.
+    pub(super) described_in: i32,
     failure: Option<QuorumError>,
     told_leader: (Option<NodeId>, i32),
 }
@@ -154,7 +170,7 @@ impl Quorum {
         let mut voters = config.voters.clone();
         voters.sort_unstable();
         voters.dedup();
-        if voters.is_empty() || voters.len() != config.voters.len() {
+        if (voters.is_empty() && config.bootstrap.is_empty()) || voters.len() != config.voters.len() {
             return Err(QuorumError::InvalidVoters(config.voters));
         }
         let snapshot = log.snapshots().last().map(|snapshot| snapshot.id);
@@ -162,13 +178,13 @@ impl Quorum {
             // It stopped after a snapshot was here, and before the log was gone.
             log.restart_at_snapshot(id)?;
         }
+        let control = ControlState::load(&*log, VoterSet::of_ids(voters), config.max_batch_bytes)?;
         let mut election = store.load().map_err(|error| QuorumError::ElectionState(error.to_string()))?;
         if log.last_epoch() > election.epoch {
             election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
         }
         let mut rng = StdRng::seed_from_u64(seed);
-        let fetching =
-            Fetching { next_at: now.mono, rotation: rng.random_range(0..config.voters.len()), ..Fetching::default() };
+        let fetching = Fetching { next_at: now.mono, rotation: rng.random_range(0..64), ..Fetching::default() };
         let mut quorum = Quorum {
             next_correlation: rng.random(),
             // A snapshot holds what is committed, and nothing else.
@@ -177,6 +193,9 @@ impl Quorum {
             state: State::Resigned { until: now.mono },
             told_leader: (None, election.epoch),
             outputs: Vec::new(),
+            control,
+            wish_at: now.mono,
+            described_in: -1,
             failure: None,
             fetching,
             config,
@@ -196,10 +215,8 @@ impl Quorum {
         let soon = now.mono + self.random_between(Duration::ZERO, self.config.election_timeout / 5);
         match self.election.leader {
             Some(leader) if leader == self.config.id => State::Resigned { until: soon },
-            Some(leader) if self.config.voters.contains(&leader) => {
-                State::Follower(Follower { leader, stand_at: soon, leader_is_alive: false })
-            }
-            _ => State::Unattached { stand_at: soon },
+            Some(leader) => State::Follower(Follower { leader, stand_at: soon, leader_is_alive: false }),
+            None => State::Unattached { stand_at: soon },
         }
     }
 
@@ -211,7 +228,9 @@ impl Quorum {
         let handled = match message {
             Message::VoteRequest(request) => self.on_vote_request(now, from, &request),
             Message::VoteResponse(response) => self.on_vote_response(now, from, &response),
-            Message::BeginQuorumEpochRequest { epoch } => self.on_begin_quorum_epoch(now, from, epoch),
+            Message::BeginQuorumEpochRequest { epoch, voter_directory_id } => {
+                self.on_begin_quorum_epoch(now, from, epoch, voter_directory_id)
+            }
             Message::BeginQuorumEpochResponse { epoch, leader } => self.on_epoch_begun(now, from, epoch, leader),
             Message::EndQuorumEpochRequest { epoch, preferred_successors } => {
                 self.on_end_quorum_epoch(now, from, epoch, &preferred_successors)
@@ -220,9 +239,34 @@ impl Quorum {
             Message::FetchResponse(response) => self.on_fetch_response(now, from, response),
             Message::FetchSnapshotRequest(request) => self.on_fetch_snapshot_request(now, from, &request),
             Message::FetchSnapshotResponse(response) => self.on_fetch_snapshot_response(now, from, response),
+            Message::UpdateVoterRequest { epoch, voter } => self.on_update_voter(now, from, epoch, voter),
+            other => {
+                self.on_voter_message(now, from, other);
+                Ok(())
+            }
         };
         let handled = handled.and_then(|()| self.poll_fetch(now));
+        self.poll_wish(now);
         self.fail_if(handled);
+    }
+
+    fn on_voter_message(&mut self, now: Now, from: NodeId, message: Message) {
+        match message {
+            Message::UpdateVoterResponse { epoch } => self.on_voter_updated(from, epoch),
+            Message::AddVoterRequest { epoch, voter, endpoints }
+                if epoch == self.election.epoch && voter.id == from =>
+            {
+                self.add_voter(now, None, voter, endpoints, false);
+            }
+            Message::RemoveVoterRequest { epoch, voter } if epoch == self.election.epoch && voter.id == from => {
+                self.remove_voter(now, None, voter);
+            }
+            Message::VersionsRequest { correlation } => self.on_versions_request(from, correlation),
+            Message::VersionsResponse { correlation, min_kraft_version, max_kraft_version } => {
+                self.on_versions_response(now, from, correlation, min_kraft_version, max_kraft_version);
+            }
+            _ => {}
+        }
     }
 
     /// The time of [`Quorum::next_deadline`] has come. Early or late calls do no harm.
@@ -233,11 +277,11 @@ impl Quorum {
             return;
         }
         let handled = match self.state {
-            State::Unattached { stand_at } if self.is_voter() && now.mono >= stand_at => self.become_prospective(now),
+            State::Unattached { stand_at } if self.may_stand() && now.mono >= stand_at => self.become_prospective(now),
             State::Unattached { .. } => Ok(()),
             State::Prospective(_) | State::Candidate(_) => self.tick_election(now),
             State::Leader(_) => self.tick_leader(now),
-            State::Follower(ref follower) if self.is_voter() && now.mono >= follower.stand_at => {
+            State::Follower(ref follower) if self.may_stand() && now.mono >= follower.stand_at => {
                 self.become_prospective(now)
             }
             State::Follower(_) => Ok(()),
@@ -249,6 +293,7 @@ impl Quorum {
             State::Resigned { .. } => Ok(()),
         };
         let handled = handled.and_then(|()| self.clean_if_due(now)).and_then(|()| self.poll_fetch(now));
+        self.poll_wish(now);
         self.fail_if(handled);
     }
 
@@ -261,7 +306,9 @@ impl Quorum {
             State::Unattached { stand_at } => self.fetch_deadline().min(self.standing_deadline(*stand_at)),
             State::Prospective(election) | State::Candidate(election) => election.repeat_at.min(election.ends_at),
             State::Leader(leader) => self.leader_deadline(leader),
-            State::Follower(follower) => self.fetch_deadline().min(self.standing_deadline(follower.stand_at)),
+            State::Follower(follower) => {
+                self.fetch_deadline().min(self.standing_deadline(follower.stand_at)).min(self.wish_deadline())
+            }
             State::Resigned { until } => *until,
         }
     }
@@ -284,6 +331,7 @@ impl Quorum {
         if batch.len() > limit_bytes {
             return Err(AppendError::TooLarge { size_bytes: batch.len(), limit_bytes });
         }
+        // What holds none of the quorum's own records changes nothing there.
         let appended = self.log.append_leader(now, batch, epoch).map_err(QuorumError::from);
         let told = appended.and_then(|_| self.answer_waiting(now));
         if let Err(error) = &told {
@@ -306,6 +354,7 @@ impl Quorum {
         if self.failure.is_some() {
             return;
         }
+        self.voter_is_down(node);
         match &mut self.state {
             State::Leader(leader) => {
                 leader.waiting.remove(&node);
@@ -399,7 +448,9 @@ impl Quorum {
     /// As leader: how far everybody is, for DescribeQuorum.
     pub fn replicas(&self, now: Now) -> Option<QuorumReplicas> {
         match &self.state {
-            State::Leader(leader) => Some(leader.members.describe(now, self.own_replica_state(now))),
+            State::Leader(leader) => {
+                Some(leader.members.describe(now, self.control.voters(), &self.own_replica_state(now)))
+            }
             _ => None,
         }
     }
@@ -409,8 +460,39 @@ impl Quorum {
         self.failure.as_ref()
     }
 
+    /// The voters that count: the last that its log names, committed or not, or those of its configuration.
+    pub fn voters(&self) -> &VoterSet {
+        self.control.voters()
+    }
+
+    /// As leader: the same, with what each voter said of itself, also where the log does not say it yet (kraft.version 0).
+    pub fn described_voters(&self) -> &VoterSet {
+        match &self.state {
+            State::Leader(leader) if self.control.kraft_version() == 0 => &leader.described,
+            _ => self.control.voters(),
+        }
+    }
+
+    /// Version of KRaft's protocol that is finalized: from 1 on the voters stand in the log.
+    pub fn kraft_version(&self) -> i16 {
+        self.control.kraft_version()
+    }
+
     pub(super) fn is_voter(&self) -> bool {
-        self.config.is_voter()
+        self.control.voters().is_voter(self.config.key())
+    }
+
+    /// Also one that was taken out, as long as that is not known to be committed: without it the others may not come to a majority, and its
+    /// log may be the longest. Raft's dissertation, 4.2.2; Kafka does not.
+    pub(super) fn may_stand(&self) -> bool {
+        let fallback = self.control.voters_to_fall_back_on(self.high_watermark);
+        self.config.can_become_voter
+            && (self.is_voter() || fallback.is_some_and(|voters| voters.is_voter(self.config.key())))
+    }
+
+    /// Directory of a voter, as far as it is known.
+    pub(super) fn directory_of(&self, voter: NodeId) -> Id {
+        self.control.voters().get(voter).map_or(Id::ZERO, |voter| voter.directory_id)
     }
 
     pub(super) fn send(&mut self, to: NodeId, message: Message) {
@@ -430,7 +512,7 @@ impl Quorum {
     }
 
     fn standing_deadline(&self, stand_at: Duration) -> Duration {
-        if self.is_voter() { stand_at } else { Duration::MAX }
+        if self.may_stand() { stand_at } else { Duration::MAX }
     }
 
     /// Keeps epoch, vote and leader durably, before anybody hears of them.
@@ -448,8 +530,10 @@ impl Quorum {
         self.fetching.in_flight = None;
         self.fetching.failures = 0;
         self.fetching.next_at = now.mono;
+        self.wish_at = now.mono;
         self.stop_download();
         if let State::Leader(leader) = before {
+            self.drop_voter_change(leader.change);
             self.outputs.push(Output::LostLeadership { epoch: led_epoch, reason });
             self.dismiss(leader.waiting);
         }
@@ -480,7 +564,7 @@ impl Quorum {
 
     /// Goes to a higher epoch that it heard of, with the leader that it was told, if any.
     pub(super) fn adopt_epoch(&mut self, now: Now, epoch: i32, leader: Option<NodeId>) -> Result<(), QuorumError> {
-        match leader.filter(|leader| *leader != self.config.id && self.config.voters.contains(leader)) {
+        match leader.filter(|leader| *leader != self.config.id) {
             Some(leader) => self.become_follower(now, epoch, leader),
             None => self.become_unattached(now, epoch, "a higher epoch was seen"),
         }
@@ -502,7 +586,7 @@ impl Quorum {
     }
 
     /// Votes for `candidate` in this epoch; the vote is durable when this returns.
-    pub(super) fn vote_for(&mut self, now: Now, candidate: NodeId) -> Result<(), QuorumError> {
+    pub(super) fn vote_for(&mut self, now: Now, candidate: ReplicaKey) -> Result<(), QuorumError> {
         self.persist(ElectionState { voted: Some(candidate), ..self.election })?;
         let stand_at = now.mono + self.random_election_timeout();
         self.take_role(now, State::Unattached { stand_at }, "voted", self.election.epoch);
@@ -523,16 +607,16 @@ impl Quorum {
 
     pub(super) fn become_prospective(&mut self, now: Now) -> Result<(), QuorumError> {
         let lasts = self.random_election_timeout();
-        let election = Election::new(now, &self.config, lasts);
+        let election = Election::new(now, &self.config, self.control.voters(), lasts);
         self.take_role(now, State::Prospective(election), "stands again", self.election.epoch);
         self.ask_for_votes(now)
     }
 
     pub(super) fn become_candidate(&mut self, now: Now) -> Result<(), QuorumError> {
         let epoch = self.election.epoch + 1;
-        self.persist(ElectionState { epoch, leader: None, voted: Some(self.config.id) })?;
+        self.persist(ElectionState { epoch, leader: None, voted: Some(self.config.key()) })?;
         let lasts = self.random_election_timeout();
-        let election = Election::new(now, &self.config, lasts);
+        let election = Election::new(now, &self.config, self.control.voters(), lasts);
         self.take_role(now, State::Candidate(election), "stands again", epoch);
         self.ask_for_votes(now)
     }
@@ -542,11 +626,17 @@ impl Quorum {
         self.persist(ElectionState { leader: Some(self.config.id), ..self.election })?;
         // Only a record of its own epoch can be counted as committed (Raft's figure 8), so it writes one at once.
         let epoch_start_offset = self.log.end_offset();
-        let batch = batch::leader_change_batch(epoch_start_offset, epoch, now.wall_ms, &self.config, granting);
+        let (id, voters) = (self.config.id, self.control.voters());
+        let batch = batch::leader_change_batch(epoch_start_offset, epoch, now.wall_ms, id, voters, granting);
+        let members = Members::new(now, voters, self.config.key());
+        let mut described = voters.clone();
+        described.describe(self.config.description());
         self.log.append_leader(now, batch, epoch)?;
         let leader = Leader {
             epoch_start_offset,
-            members: Members::new(now, self.config.other_voters()),
+            members,
+            change: None,
+            described,
             waiting: BTreeMap::new(),
             announce_at: now.mono,
         };
@@ -562,15 +652,18 @@ impl Quorum {
         let epoch = self.election.epoch;
         let until = now.mono + self.random_election_timeout();
         self.take_role(now, State::Resigned { until }, reason, epoch);
-        for to in self.config.other_voters().collect::<Vec<_>>() {
+        let others: Vec<NodeId> = self.control.voters().ids().filter(|voter| *voter != self.config.id).collect();
+        for to in others {
             let preferred_successors = successors.clone();
             self.send(to, Message::EndQuorumEpochRequest { epoch, preferred_successors });
         }
     }
 
-    fn fail_if(&mut self, result: Result<(), QuorumError>) {
+    pub(super) fn fail_if(&mut self, result: Result<(), QuorumError>) {
         let Err(error) = result else { return };
-        if matches!(self.state, State::Leader(_)) {
+        if let State::Leader(leader) = &mut self.state {
+            let change = leader.change.take();
+            self.drop_voter_change(change);
             self.outputs.push(Output::LostLeadership { epoch: self.election.epoch, reason: "its log failed" });
         }
         self.state = State::Resigned { until: Duration::MAX };

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::records::control::{ControlType, LeaderChange, Voter, control_type};
 use crate::records::{batches, records as records_of};
-use crate::types::{NodeId, Now};
+use crate::types::{Id, NodeId, Now};
 
 const START: Now = Now { mono: Duration::from_secs(5), wall_ms: 1_790_000_000_000 };
 
@@ -86,13 +86,16 @@ impl Member {
 
     fn fetch(&mut self, from: NodeId, fetch_offset: i64, last_fetched_epoch: i32) -> Vec<(NodeId, Message)> {
         let (epoch, high_watermark) = (self.quorum.epoch(), self.quorum.high_watermark());
-        let request = FetchRequest { correlation: 9, epoch, fetch_offset, last_fetched_epoch, high_watermark };
+        let directory_id = Id::ZERO;
+        let request =
+            FetchRequest { correlation: 9, directory_id, epoch, fetch_offset, last_fetched_epoch, high_watermark };
         self.receive(from, Message::FetchRequest(request))
     }
 }
 
 fn vote_request(epoch: i32, pre_vote: bool, last_epoch: i32, log_end_offset: i64) -> Message {
-    Message::VoteRequest(VoteRequest { epoch, last_epoch, log_end_offset, pre_vote })
+    let (directory_id, voter_directory_id) = Default::default();
+    Message::VoteRequest(VoteRequest { epoch, last_epoch, log_end_offset, directory_id, voter_directory_id, pre_vote })
 }
 
 fn vote_response(epoch: i32, pre_vote: bool, granted: bool) -> Message {
@@ -146,7 +149,7 @@ fn votes_go_to_logs_that_are_not_shorter() {
             let mut member = Member::new(config, log_of(&[1, 2, 2]), ElectionState::default());
             let answer = member.receive(2, vote_request(7, pre_vote, last_epoch, end_offset));
             assert_eq!(granted(&answer), Some(expected), "{last_epoch}, {end_offset}, pre-vote {pre_vote}");
-            assert_eq!(member.store.load().unwrap().voted, (expected && !pre_vote).then_some(2));
+            assert_eq!(member.store.load().unwrap().voted.map(|voted| voted.id), (expected && !pre_vote).then_some(2));
         }
     }
 }
@@ -196,7 +199,15 @@ fn a_fetch_of_another_epoch_is_refused() {
     member.elect();
     member.tick(Duration::ZERO);
     let fetch = |epoch| {
-        let request = FetchRequest { correlation: 9, epoch, fetch_offset: 1, last_fetched_epoch: 1, high_watermark: 0 };
+        let directory_id = Id::ZERO;
+        let request = FetchRequest {
+            correlation: 9,
+            directory_id,
+            epoch,
+            fetch_offset: 1,
+            last_fetched_epoch: 1,
+            high_watermark: 0,
+        };
         Message::FetchRequest(request)
     };
     let refusal = |epoch, leader| {
@@ -337,7 +348,7 @@ fn a_leader_without_a_majority_resigns() {
 /// A follower of node 2 in epoch 1, and the number of the fetch that it has sent.
 fn following() -> (Member, u64) {
     let mut member = Member::voter();
-    let sent = member.receive(2, Message::BeginQuorumEpochRequest { epoch: 1 });
+    let sent = member.receive(2, Message::BeginQuorumEpochRequest { epoch: 1, voter_directory_id: Id::ZERO });
     let correlation = fetch_sent(&sent).unwrap();
     (member, correlation)
 }

@@ -8,7 +8,9 @@
 use bytes::Bytes;
 
 use super::snapshot::{SnapshotChunk, SnapshotId};
-use crate::types::NodeId;
+use super::voter_set::ReplicaKey;
+use crate::records::control::{VoterDescription, VoterEndpoint};
+use crate::types::{Id, NodeId};
 
 /// One message; sender and receiver stand on its envelope.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,8 @@ pub enum Message {
     BeginQuorumEpochRequest {
         /// Its epoch.
         epoch: i32,
+        /// Directory of the voter that it means; zero if it does not know that.
+        voter_directory_id: Id,
     },
     /// The answer.
     BeginQuorumEpochResponse {
@@ -44,6 +48,48 @@ pub enum Message {
     FetchSnapshotRequest(FetchSnapshotRequest),
     /// The answer.
     FetchSnapshotResponse(FetchSnapshotResponse),
+    /// A voter tells its leader what it is, where the leader does not know.
+    UpdateVoterRequest {
+        /// Epoch of both.
+        epoch: i32,
+        /// What it is.
+        voter: VoterDescription,
+    },
+    /// The answer: the leader knows.
+    UpdateVoterResponse {
+        /// Epoch of the one who answers.
+        epoch: i32,
+    },
+    /// A controller that is an observer asks to be made a voter (`controller.quorum.auto.join.enable`). Asked again until the log says so.
+    AddVoterRequest {
+        /// Epoch of both.
+        epoch: i32,
+        /// Itself.
+        voter: ReplicaKey,
+        /// Where it listens.
+        endpoints: Vec<VoterEndpoint>,
+    },
+    /// The same, of one that stands among the voters with a directory that it no longer has: away with that.
+    RemoveVoterRequest {
+        /// Epoch of both.
+        epoch: i32,
+        /// What it was.
+        voter: ReplicaKey,
+    },
+    /// The leader asks a node that is to be made a voter which versions of KRaft's protocol it speaks (Kafka: ApiVersions).
+    VersionsRequest {
+        /// Names the change for which it asks.
+        correlation: u64,
+    },
+    /// The answer.
+    VersionsResponse {
+        /// Of the request.
+        correlation: u64,
+        /// Lowest.
+        min_kraft_version: i16,
+        /// Highest.
+        max_kraft_version: i16,
+    },
 }
 
 /// See [`Message::VoteRequest`].
@@ -55,6 +101,10 @@ pub struct VoteRequest {
     pub last_epoch: i32,
     /// Its log end offset.
     pub log_end_offset: i64,
+    /// Directory of the candidate.
+    pub directory_id: Id,
+    /// Directory of the voter that it means; zero if it does not know that.
+    pub voter_directory_id: Id,
     /// Only asks whether it would be worth standing (KIP-996).
     pub pre_vote: bool,
 }
@@ -79,6 +129,8 @@ pub struct VoteResponse {
 pub struct FetchRequest {
     /// Names the request; the answer repeats it, so that a late answer is told from the awaited one.
     pub correlation: u64,
+    /// Directory of the asker.
+    pub directory_id: Id,
     /// Epoch that the asker believes in.
     pub epoch: i32,
     /// First offset that it lacks.
@@ -132,6 +184,8 @@ pub enum FetchOutcome {
 pub struct FetchSnapshotRequest {
     /// As in [`FetchRequest`].
     pub correlation: u64,
+    /// Directory of the asker.
+    pub directory_id: Id,
     /// Epoch that the asker believes in.
     pub epoch: i32,
     /// Which.

@@ -4,14 +4,18 @@
 //! with the time; outputs are messages and what changed. It writes its log and its vote through what it was handed, and knows no thread,
 //! socket or clock, nor what the records that it replicates mean.
 //!
-//! Source: `org.apache.kafka.raft.KafkaRaftClient`, `QuorumState`, `LeaderState`; KIP-595, KIP-630, KIP-631, KIP-835, KIP-996, KIP-1166.
-//! Not here yet: changes of the voter set (KIP-853); the quorum is static, as with kraft.version 0.
+//! With kraft.version 0 the voters are those of the configuration; from 1 on they stand in the log, and change while it runs.
+//!
+//! Source: `org.apache.kafka.raft.KafkaRaftClient`, `QuorumState`, `LeaderState`; KIP-595, KIP-630, KIP-631, KIP-835, KIP-853, KIP-996,
+//! KIP-1166.
 
 mod batch;
 mod config;
+mod control_state;
 mod disk_log;
 mod election_state;
 mod follower;
+mod join;
 mod leader;
 mod machine;
 mod memory;
@@ -23,6 +27,8 @@ mod roles;
 mod snapshot;
 mod snapshot_fetch;
 mod snapshot_files;
+mod voter_changes;
+mod voter_set;
 mod votes;
 
 #[cfg(test)]
@@ -31,6 +37,8 @@ mod machine_tests;
 mod scenarios;
 #[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod voter_scenarios;
 
 pub use batch::{Committed, DataRecord, data_records, take_apart};
 pub use config::QuorumConfig;
@@ -46,3 +54,5 @@ pub use metadata_log::{EpochEnd, MetadataLog, MetadataLogError};
 pub use replicas::{QuorumReplicas, ReplicaState};
 pub use roles::Role;
 pub use snapshot::{Snapshot, SnapshotChunk, SnapshotId, SnapshotInfo, SnapshotPart, SnapshotWriter};
+pub use voter_changes::{KRaftVersionError, VoterChangeError};
+pub use voter_set::{KRAFT_VERSION_MAX, ReplicaKey, VoterSet};

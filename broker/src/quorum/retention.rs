@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::machine::{Quorum, QuorumError};
 use super::metadata_log::{MetadataLogError, contains};
 use super::snapshot::{self, Snapshot, SnapshotId, SnapshotInfo, SnapshotWriter};
+use super::voter_set::VoterSet;
 use crate::types::Now;
 
 /// Kafka looks for what can go once a minute.
@@ -43,7 +44,9 @@ impl Quorum {
             return Ok(None);
         }
         let mut writer = SnapshotWriter::new(id, now.wall_ms);
-        let header = writer.header(last_contained_ms, 0, None);
+        let (kraft_version, voters) = self.control.at(id.end_offset);
+        let voters = voters.map(VoterSet::to_vec);
+        let header = writer.header(last_contained_ms, kraft_version, voters.as_deref());
         self.write_part(&mut writer, &header)?;
         Ok(Some(writer))
     }
@@ -103,6 +106,7 @@ impl Quorum {
                 return Ok(());
             }
             self.log.delete_before_snapshot(now, next.id, self.high_watermark)?;
+            self.control.forget_before(self.log.start_offset());
         }
     }
 

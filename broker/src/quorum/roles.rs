@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::config::QuorumConfig;
 use super::replicas::Members;
 use super::snapshot::SnapshotId;
+use super::voter_changes::VoterChange;
+use super::voter_set::VoterSet;
 use crate::types::{NodeId, Now};
 
 /// What a member is in its epoch. Observers are unattached or followers.
@@ -73,6 +75,8 @@ impl State {
 /// One round of votes or pre-votes.
 #[derive(Debug)]
 pub(super) struct Election {
+    /// Whose votes count.
+    voters: BTreeSet<NodeId>,
     pub granted: BTreeSet<NodeId>,
     pub rejected: BTreeSet<NodeId>,
     /// When requests without an answer are repeated.
@@ -82,9 +86,11 @@ pub(super) struct Election {
 }
 
 impl Election {
-    pub fn new(now: Now, config: &QuorumConfig, lasts: Duration) -> Election {
+    /// It grants itself its own vote, if that counts.
+    pub fn new(now: Now, config: &QuorumConfig, voters: &VoterSet, lasts: Duration) -> Election {
         Election {
-            granted: BTreeSet::from([config.id]),
+            voters: voters.ids().collect(),
+            granted: Some(config.id).filter(|_| voters.is_voter(config.key())).into_iter().collect(),
             rejected: BTreeSet::new(),
             repeat_at: now.mono + config.vote_retry(),
             ends_at: now.mono + lasts,
@@ -92,6 +98,9 @@ impl Election {
     }
 
     pub fn count(&mut self, from: NodeId, granted: bool) {
+        if !self.voters.contains(&from) {
+            return;
+        }
         if granted {
             self.granted.insert(from);
         } else if !self.granted.contains(&from) {
@@ -99,17 +108,22 @@ impl Election {
         }
     }
 
-    pub fn is_won(&self, config: &QuorumConfig) -> bool {
-        self.granted.len() >= config.majority()
+    fn majority(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
+    pub fn is_won(&self) -> bool {
+        self.granted.len() >= self.majority()
     }
 
     /// Too many said no for the rest to make a majority.
-    pub fn is_lost(&self, config: &QuorumConfig) -> bool {
-        config.voters.len() - self.rejected.len() < config.majority()
+    pub fn is_lost(&self) -> bool {
+        self.voters.len() - self.rejected.len() < self.majority()
     }
 
-    pub fn unanswered(&self, config: &QuorumConfig) -> Vec<NodeId> {
-        config.other_voters().filter(|voter| !self.granted.contains(voter) && !self.rejected.contains(voter)).collect()
+    pub fn unanswered(&self, own: NodeId) -> Vec<NodeId> {
+        let answered = |voter: &NodeId| self.granted.contains(voter) || self.rejected.contains(voter);
+        self.voters.iter().copied().filter(|voter| *voter != own && !answered(voter)).collect()
     }
 }
 
@@ -121,6 +135,10 @@ pub(super) struct Leader {
     pub members: Members,
     /// Fetches that found nothing new, one per member.
     pub waiting: BTreeMap<NodeId, WaitingFetch>,
+    /// A change of the voters that somebody waits for; one at a time.
+    pub change: Option<VoterChange>,
+    /// With kraft.version 0: the voters of the configuration, with what each said of itself. Needed to write them into the log.
+    pub described: VoterSet,
     /// When to announce itself again to voters that do not know it yet.
     pub announce_at: Duration,
 }

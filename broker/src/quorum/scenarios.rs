@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::batch::data_batch;
 use super::sim::World;
-use super::{AppendError, ElectionState, ElectionStore, MemoryMetadataLog, MetadataLog, Role};
-use crate::types::{NodeId, Now};
+use super::{AppendError, ElectionState, ElectionStore, MemoryMetadataLog, MetadataLog, ReplicaKey, Role};
+use crate::types::{Id, NodeId, Now};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -18,7 +18,7 @@ fn settled(seed: u64, voters: usize, observers: usize) -> (World, NodeId) {
 }
 
 fn others(world: &World, id: NodeId) -> Vec<NodeId> {
-    world.voters.iter().copied().filter(|voter| *voter != id).collect()
+    world.controllers.iter().copied().filter(|voter| *voter != id).collect()
 }
 
 fn new_leader(world: &mut World, old: NodeId, epoch: i32) -> Duration {
@@ -393,7 +393,11 @@ fn an_observer_that_heard_of_a_later_epoch_is_not_left_behind() {
     let outsider = others(&world, leader)[0];
     let epoch = world.quorum(leader).epoch();
     world.kill(outsider);
-    let election = ElectionState { epoch: epoch + 3, leader: None, voted: Some(outsider) };
+    let election = ElectionState {
+        epoch: epoch + 3,
+        leader: None,
+        voted: Some(ReplicaKey { id: outsider, directory_id: Id::ZERO }),
+    };
     world.nodes.get_mut(&outsider).expect("a node").store.store(&election).expect("memory");
     world.isolate(outsider);
     world.isolate(101);

@@ -152,6 +152,23 @@ pub(super) fn last_contained_ms(first_bytes: &[u8]) -> Result<i64, BatchError> {
     Err(BatchError::Invalid("a snapshot does not begin with its header"))
 }
 
+/// Version of KRaft's protocol and voters, from a snapshot's first batch.
+pub(super) fn control_state(first_bytes: &[u8]) -> Result<(i16, Option<Vec<VoterDescription>>), BatchError> {
+    let first = records::batches(first_bytes).next().ok_or(BatchError::Invalid("a snapshot is empty"))?;
+    let (_, batch) = first?;
+    let mut state = (0, None);
+    for record in records::records(batch, first_bytes.len())? {
+        let record = record?;
+        let value = record.value.unwrap_or_default();
+        match control_type(&record.key.unwrap_or_default())? {
+            Some(ControlType::KRaftVersion) => state.0 = control::decode_kraft_version(&value)?,
+            Some(ControlType::KRaftVoters) => state.1 = Some(control::decode_voters(&value)?),
+            _ => {}
+        }
+    }
+    Ok(state)
+}
+
 /// Makes a snapshot's batches, one after the other. What it makes is to be written at `position`.
 #[derive(Debug)]
 pub struct SnapshotWriter {

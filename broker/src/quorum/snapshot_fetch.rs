@@ -6,6 +6,7 @@ use super::machine::{Output, Quorum, QuorumError};
 use super::message::{FetchRequest, FetchSnapshotOutcome, FetchSnapshotRequest, FetchSnapshotResponse, Message};
 use super::roles::{Download, State};
 use super::snapshot::{SnapshotChunk, SnapshotId, SnapshotPart};
+use super::voter_set::ReplicaKey;
 use crate::types::{NodeId, Now};
 
 impl Quorum {
@@ -32,7 +33,7 @@ impl Quorum {
         }
         let outcome = match &mut self.state {
             State::Leader(leader) if request.epoch == self.election.epoch => {
-                leader.members.heard(now, from);
+                leader.members.heard(now, ReplicaKey { id: from, directory_id: request.directory_id });
                 let max_bytes = self.config.fetch_snapshot_max_bytes;
                 match self.log.read_snapshot(request.id, request.position, max_bytes)? {
                     Some(chunk) => FetchSnapshotOutcome::Chunk { position: request.position, chunk },
@@ -124,6 +125,7 @@ impl Quorum {
     /// Puts the snapshot in place of the log. A stop in between does no harm: a start finds a log that does not hold it, and does the same.
     fn install(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
         self.log.restart_at_snapshot(id)?;
+        self.control.reload(&*self.log)?;
         self.outputs.push(Output::SnapshotInstalled(id));
         if id.end_offset > self.high_watermark {
             self.high_watermark = id.end_offset;

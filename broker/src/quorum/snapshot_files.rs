@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::control_state::FIRST_BATCH_MAX_BYTES;
 use super::metadata_log::MetadataLogError;
 use super::snapshot::{self, PART_SUFFIX, SnapshotChunk, SnapshotId, SnapshotInfo, SnapshotPart};
 use crate::log::disk::Disk;
 
-/// What a snapshot's first batch takes at most: a header, and the description of all voters.
-const FIRST_BATCH_MAX_BYTES: u64 = 64 * 1024;
 /// Far more than any image takes.
 const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
 /// Kafka's name for a snapshot that it is about to delete.
@@ -77,7 +76,7 @@ impl SnapshotFiles {
     /// Size and age of a snapshot; `None` if it does not even begin as one.
     fn look_at(&self, id: SnapshotId) -> Result<Option<SnapshotInfo>, MetadataLogError> {
         let path = self.path(id);
-        let chunk = self.read_at(&path, 0, FIRST_BATCH_MAX_BYTES)?;
+        let chunk = self.read_at(&path, 0, FIRST_BATCH_MAX_BYTES as u64)?;
         let info = |last_contained_ms| SnapshotInfo { id, size_bytes: chunk.size_bytes, last_contained_ms };
         Ok(snapshot::last_contained_ms(&chunk.bytes).ok().map(info))
     }

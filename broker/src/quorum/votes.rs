@@ -7,21 +7,30 @@ use std::time::Duration;
 use super::machine::{Quorum, QuorumError};
 use super::message::{Message, VoteRequest, VoteResponse};
 use super::roles::State;
-use crate::types::{NodeId, Now};
+use super::voter_set::ReplicaKey;
+use crate::types::{Id, NodeId, Now};
 
 impl Quorum {
     pub(super) fn on_vote_request(&mut self, now: Now, from: NodeId, request: &VoteRequest) -> Result<(), QuorumError> {
-        if !self.is_voter() || !self.config.voters.contains(&from) {
+        // Where voters change, its own log may lag: whoever can vote does, and for one whom it does not know as a voter too (KIP-853).
+        let is_stranger = self.control.kraft_version() == 0 && self.control.voters().get(from).is_none();
+        if !self.config.can_become_voter || is_stranger {
             return Ok(());
         }
         if request.epoch > self.election.epoch {
             self.become_unattached(now, request.epoch, "a higher epoch was seen")?;
         }
         let up_to_date = (request.last_epoch, request.log_end_offset) >= (self.log.last_epoch(), self.log.end_offset());
+        let candidate = ReplicaKey { id: from, directory_id: request.directory_id };
         let granted = request.epoch == self.election.epoch
-            && if request.pre_vote { self.grants_pre_vote(up_to_date) } else { self.grants_vote(from, up_to_date) };
+            && self.is_meant(request.voter_directory_id)
+            && if request.pre_vote {
+                self.grants_pre_vote(up_to_date)
+            } else {
+                self.grants_vote(candidate, up_to_date)
+            };
         if granted && !request.pre_vote {
-            self.vote_for(now, from)?;
+            self.vote_for(now, candidate)?;
         }
         if !granted && !up_to_date && request.epoch == self.election.epoch {
             self.hasten_own_election(now, from);
@@ -37,6 +46,11 @@ impl Quorum {
         Ok(())
     }
 
+    /// Whether one who means the voter with this directory means this replica.
+    fn is_meant(&self, directory_id: Id) -> bool {
+        [Id::ZERO, self.config.directory_id].contains(&directory_id) || self.config.directory_id == Id::ZERO
+    }
+
     /// Whoever hears from a leader holds others back.
     fn grants_pre_vote(&self, up_to_date: bool) -> bool {
         match &self.state {
@@ -46,7 +60,7 @@ impl Quorum {
         }
     }
 
-    fn grants_vote(&self, from: NodeId, up_to_date: bool) -> bool {
+    fn grants_vote(&self, from: ReplicaKey, up_to_date: bool) -> bool {
         match self.state {
             State::Unattached { .. } | State::Prospective(_) => match self.election.voted {
                 Some(voted) => voted == from,
@@ -85,16 +99,13 @@ impl Quorum {
         from: NodeId,
         response: &VoteResponse,
     ) -> Result<(), QuorumError> {
-        if !self.config.voters.contains(&from) {
-            return Ok(());
-        }
         if response.epoch > self.election.epoch {
             return self.adopt_epoch(now, response.epoch, response.leader);
         }
         if response.epoch < self.election.epoch || response.request_epoch != self.election.epoch {
             return Ok(());
         }
-        let leader = response.leader.filter(|leader| *leader != self.config.id && self.config.voters.contains(leader));
+        let leader = response.leader.filter(|leader| *leader != self.config.id);
         match &mut self.state {
             State::Prospective(election) if response.pre_vote => {
                 election.count(from, response.granted);
@@ -126,9 +137,9 @@ impl Quorum {
 
     fn judge_pre_votes(&mut self, now: Now) -> Result<(), QuorumError> {
         let State::Prospective(election) = &self.state else { return Ok(()) };
-        if election.is_won(&self.config) {
+        if election.is_won() {
             self.become_candidate(now)
-        } else if election.is_lost(&self.config) {
+        } else if election.is_lost() {
             self.return_to_leader(now)
         } else {
             Ok(())
@@ -138,11 +149,11 @@ impl Quorum {
     fn judge_votes(&mut self, now: Now) -> Result<(), QuorumError> {
         let longest = self.config.election_backoff_max;
         let State::Candidate(election) = &self.state else { return Ok(()) };
-        if election.is_won(&self.config) {
+        if election.is_won() {
             let granting = election.granted.iter().copied().collect();
             return self.become_leader(now, granting);
         }
-        if election.is_lost(&self.config) && election.ends_at > now.mono + longest {
+        if election.is_lost() && election.ends_at > now.mono + longest {
             let backoff = self.random_between(Duration::ZERO, longest);
             if let State::Candidate(election) = &mut self.state {
                 election.ends_at = now.mono + backoff;
@@ -178,22 +189,30 @@ impl Quorum {
         let repeat_at = now.mono + self.config.vote_retry();
         let (State::Prospective(election) | State::Candidate(election)) = &mut self.state else { return Ok(()) };
         election.repeat_at = repeat_at;
-        let asked = election.unanswered(&self.config);
+        let asked = election.unanswered(self.config.id);
         let pre_vote = matches!(self.state, State::Prospective(_));
-        let request = VoteRequest {
-            epoch: self.election.epoch,
-            last_epoch: self.log.last_epoch(),
-            log_end_offset: self.log.end_offset(),
-            pre_vote,
-        };
         for to in asked {
-            self.send(to, Message::VoteRequest(request.clone()));
+            let request = VoteRequest {
+                epoch: self.election.epoch,
+                last_epoch: self.log.last_epoch(),
+                log_end_offset: self.log.end_offset(),
+                directory_id: self.config.directory_id,
+                voter_directory_id: self.directory_of(to),
+                pre_vote,
+            };
+            self.send(to, Message::VoteRequest(request));
         }
         if pre_vote { self.judge_pre_votes(now) } else { self.judge_votes(now) }
     }
 
-    pub(super) fn on_begin_quorum_epoch(&mut self, now: Now, from: NodeId, epoch: i32) -> Result<(), QuorumError> {
-        if !self.config.voters.contains(&from) {
+    pub(super) fn on_begin_quorum_epoch(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        epoch: i32,
+        voter_directory_id: Id,
+    ) -> Result<(), QuorumError> {
+        if !self.is_meant(voter_directory_id) {
             return Ok(());
         }
         if epoch > self.election.epoch {
@@ -225,7 +244,8 @@ impl Quorum {
             && epoch == self.election.epoch
             && leader == Some(self.config.id)
         {
-            state.members.heard(now, from);
+            let directory_id = self.control.voters().get(from).map_or(Id::ZERO, |voter| voter.directory_id);
+            state.members.heard(now, ReplicaKey { id: from, directory_id });
         }
         Ok(())
     }
@@ -238,7 +258,7 @@ impl Quorum {
         epoch: i32,
         successors: &[NodeId],
     ) -> Result<(), QuorumError> {
-        if !self.is_voter() || !self.config.voters.contains(&from) || epoch < self.election.epoch {
+        if !self.may_stand() || epoch < self.election.epoch {
             return Ok(());
         }
         if epoch > self.election.epoch {

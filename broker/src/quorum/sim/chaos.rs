@@ -6,6 +6,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use super::super::QuorumConfig;
+use super::super::config::VoterBug;
 use super::checker::Tally;
 use super::world::{Network, World};
 use crate::types::NodeId;
@@ -32,6 +33,28 @@ pub fn run_with_files(seed: u64) -> Tally {
     run_in(world, CHAOS / 2)
 }
 
+/// Voters come and go while everything else happens too, the leader among them.
+pub fn run_with_changes(seed: u64, planted: Option<VoterBug>) -> Tally {
+    let mut world = World::with_spares(seed, 3, 3, |config| adjust_for_changes(config, seed, planted));
+    world.snapshot_every = [usize::MAX, 5, 40][(seed % 3) as usize];
+    world.changes_voters = true;
+    run_in(world, CHAOS)
+}
+
+/// The same on simulated disks, with Kafka's files.
+pub fn run_with_changes_and_files(seed: u64) -> Tally {
+    let mut world = World::with_spares_and_files(seed, 3, 2, |config| adjust_for_changes(config, seed, None));
+    world.snapshot_every = [5, 40, usize::MAX][(seed % 3) as usize];
+    world.changes_voters = true;
+    run_in(world, CHAOS / 2)
+}
+
+fn adjust_for_changes(config: &mut QuorumConfig, seed: u64, planted: Option<VoterBug>) {
+    config.planted = planted;
+    config.auto_join = config.can_become_voter && config.id > 51 && seed.is_multiple_of(4);
+    with_small_logs(config);
+}
+
 /// Everything happens often: segments roll, the log's beginning goes, and a snapshot comes in many pieces.
 fn with_small_logs(config: &mut QuorumConfig) {
     config.segment_bytes = 600;
@@ -43,15 +66,21 @@ fn run_in(mut world: World, chaos: Duration) -> Tally {
     world.skewed = world.rng.random_bool(0.5);
     let fault_every = world.rng.random_range(20..400);
     let append_every = world.rng.random_range(2..60);
+    let change_every = world.rng.random_range(20..300);
+    let mut next_change = if world.changes_voters { Duration::from_millis(300) } else { Duration::MAX };
     let mut next_fault = Duration::from_millis(500);
     let mut next_append = Duration::ZERO;
     while world.time < chaos {
-        let until = next_fault.min(next_append);
+        let until = next_fault.min(next_append).min(next_change);
         let span = until.saturating_sub(world.time);
         world.run_for(span);
         if world.time >= next_append {
             append_somewhere(&mut world);
             next_append = world.time + Duration::from_millis(world.rng.random_range(1..=append_every));
+        }
+        if world.time >= next_change {
+            change_voters(&mut world);
+            next_change = world.time + Duration::from_millis(world.rng.random_range(1..=change_every));
         }
         if world.time >= next_fault {
             fault(&mut world);
@@ -82,7 +111,7 @@ fn recover(world: &mut World) {
 
 /// Every node that takes itself for the leader gets records, also one that others have replaced.
 fn append_somewhere(world: &mut World) {
-    for id in world.voters.clone() {
+    for id in world.controllers.clone() {
         let leads = world.nodes[&id].quorum.as_ref().is_some_and(|quorum| quorum.is_leader());
         if leads && !world.nodes[&id].paused {
             let count = world.rng.random_range(1..4);
@@ -91,10 +120,35 @@ fn append_somewhere(world: &mut World) {
     }
 }
 
+/// Asks for a change or two of everyone who takes itself for the leader.
+fn change_voters(world: &mut World) {
+    for id in world.controllers.clone() {
+        let leads = world.nodes[&id].quorum.as_ref().is_some_and(|quorum| quorum.is_leader());
+        if !leads || world.nodes[&id].paused {
+            continue;
+        }
+        if world.quorum(id).kraft_version() == 0 {
+            world.upgrade(id);
+        }
+        for _ in 0..world.rng.random_range(1..=2) {
+            let node = *world.controllers.clone().choose(&mut world.rng).expect("controllers");
+            // Of one that is removed first, the leader often is the one.
+            let node = if world.rng.random_bool(0.2) { id } else { node };
+            if !world.is_up(id) || !world.quorum(id).is_leader() {
+                break;
+            }
+            match world.quorum(id).voters().get(node) {
+                Some(_) => world.remove_voter(id, node),
+                None => world.add_voter(id, node),
+            }
+        }
+    }
+}
+
 fn fault(world: &mut World) {
     let ids = world.ids();
     let any = *ids.choose(&mut world.rng).expect("nodes");
-    let voter = *world.voters.clone().choose(&mut world.rng).expect("voters");
+    let voter = *world.controllers.clone().choose(&mut world.rng).expect("voters");
     // The leader is where it hurts.
     let node = match world.leader() {
         Some(leader) if world.rng.random_bool(0.3) => leader,

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::super::{Message, Output, SnapshotId, data_records};
+use super::super::{Message, MetadataLog, Output, Quorum, ReplicaKey, SnapshotId, VoterSet, data_records};
 use super::world::Node;
 use crate::records;
-use crate::types::NodeId;
+use crate::records::control::{ControlType, control_type, decode_voters};
+use crate::types::{Id, NodeId};
 
 /// What happened, so that one can see that enough did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Tally {
     pub snapshots_made: u64,
     pub snapshots_installed: u64,
     pub snapshots_loaded: u64,
+    pub voter_changes: u64,
+    pub voter_changes_refused: u64,
 }
 
 impl Tally {
@@ -34,6 +37,8 @@ impl Tally {
         self.snapshots_made += other.snapshots_made;
         self.snapshots_installed += other.snapshots_installed;
         self.snapshots_loaded += other.snapshots_loaded;
+        self.voter_changes += other.voter_changes;
+        self.voter_changes_refused += other.voter_changes_refused;
     }
 }
 
@@ -53,6 +58,8 @@ type BatchId = (i32, i64);
 #[derive(Default)]
 struct Seen {
     log: Vec<Placed>,
+    /// Voters, each with the offset of their record, as log and snapshot name them.
+    voters: Vec<(i64, Vec<ReplicaKey>)>,
     high_watermark: i64,
     /// Appended as leader and not yet committed: (epoch, offset, payload).
     pending: Vec<(i32, i64, Bytes)>,
@@ -61,9 +68,12 @@ struct Seen {
 pub struct Checker {
     pub seed: u64,
     pub tally: Tally,
-    voters: Vec<NodeId>,
+    /// Of the configuration.
+    fixed: Vec<ReplicaKey>,
+    /// Those by whom the last record was counted as committed.
+    counted: Vec<ReplicaKey>,
     leaders: BTreeMap<i32, NodeId>,
-    votes: BTreeMap<(NodeId, i32), NodeId>,
+    votes: BTreeMap<(ReplicaKey, i32), NodeId>,
     /// Every batch ever seen in any log, with the one before it.
     batches: BTreeMap<BatchId, (Bytes, Option<BatchId>)>,
     committed: Vec<Placed>,
@@ -75,11 +85,13 @@ pub struct Checker {
 }
 
 impl Checker {
-    pub fn new(seed: u64, voters: Vec<NodeId>) -> Checker {
+    pub fn new(seed: u64, voters: &[NodeId]) -> Checker {
+        let fixed: Vec<_> = voters.iter().map(|id| ReplicaKey { id: *id, directory_id: Id::ZERO }).collect();
         Checker {
             seed,
             tally: Tally::default(),
-            voters,
+            counted: fixed.clone(),
+            fixed,
             leaders: BTreeMap::new(),
             votes: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -123,13 +135,17 @@ impl Checker {
                 let seen = self.seen.entry(id).or_default();
                 assert!(*offset >= seen.high_watermark, "seed {seed}: node {id} cut committed records off");
                 seen.log.retain(|batch| batch.next_offset <= *offset);
+                seen.voters.retain(|(at, _)| at < offset);
             }
             Output::SnapshotInstalled(snapshot) => {
                 self.tally.snapshots_installed += 1;
                 let seen = self.seen.entry(id).or_default();
                 assert!(snapshot.end_offset >= seen.high_watermark, "seed {seed}: node {id} fell behind by a snapshot");
                 seen.log.clear();
+                seen.voters.clear();
             }
+            Output::VoterChange { outcome: Ok(()), .. } => self.tally.voter_changes += 1,
+            Output::VoterChange { .. } => self.tally.voter_changes_refused += 1,
             Output::Failed(error) => panic!("seed {seed}: node {id} failed: {error}"),
             Output::LeaderChanged { .. } | Output::HighWatermark(_) => {}
         }
@@ -138,16 +154,17 @@ impl Checker {
     fn sent(&mut self, id: NodeId, to: NodeId, message: &Message, nodes: &BTreeMap<NodeId, Node>) {
         let seed = self.seed;
         self.tally.messages += 1;
+        let key = nodes[&id].config.key();
         match message {
             Message::VoteResponse(response) if response.granted && !response.pre_vote => {
-                let voted = *self.votes.entry((id, response.request_epoch)).or_insert(to);
+                let voted = *self.votes.entry((key, response.request_epoch)).or_insert(to);
                 assert_eq!(voted, to, "seed {seed}: {id} voted twice in epoch {}", response.request_epoch);
             }
             Message::VoteRequest(request) if !request.pre_vote => {
-                let voted = *self.votes.entry((id, request.epoch)).or_insert(id);
+                let voted = *self.votes.entry((key, request.epoch)).or_insert(id);
                 assert_eq!(voted, id, "seed {seed}: {id} voted twice in epoch {}", request.epoch);
             }
-            Message::FetchRequest(request) if self.voters.contains(&id) => {
+            Message::FetchRequest(request) if nodes[&id].config.can_become_voter => {
                 let synced = nodes[&id].log().map_or(0, |log| log.synced_offset());
                 assert!(request.fetch_offset <= synced, "seed {seed}: {id} acknowledged what it had not synced");
             }
@@ -173,6 +190,7 @@ impl Checker {
         let node = &nodes[&id];
         let Some(quorum) = &node.quorum else { return };
         self.check_log(id, node);
+        self.check_voters(id, quorum);
         let high_watermark = quorum.high_watermark();
         let seen = self.seen.entry(id).or_default();
         let seed = self.seed;
@@ -191,6 +209,10 @@ impl Checker {
             committed.extend(placed(&quorum.read_committed(next, 1 << 30).expect("committed records")));
             next = committed.last().map_or(high_watermark, |batch: &Placed| batch.next_offset);
         }
+        // Also one that resigned with this very step, since it was removed.
+        if self.leaders.get(&quorum.epoch()) == Some(&id) && high_watermark > self.committed_end() {
+            self.counted = self.voters_of(id).to_vec();
+        }
         self.check_committed(id, quorum.epoch(), &committed, high_watermark);
         self.check_acknowledged(id, quorum.epoch(), high_watermark, nodes);
         self.check_durability(nodes);
@@ -201,12 +223,17 @@ impl Checker {
         let seen = self.seen.entry(id).or_default();
         let start = node.log().map_or(0, |log| log.start_offset());
         let from = seen.log.last().map_or(start, |batch| batch.next_offset);
+        if seen.log.is_empty() && seen.voters.is_empty() {
+            seen.voters.extend(node.log().and_then(voters_before));
+        }
         let end = node.log().map_or(0, |log| log.end_offset());
         assert!(from <= end, "seed {}: {id} cut its log without saying so", self.seed);
         if from == end {
             return;
         }
         for batch in placed(&node.batches(from)) {
+            let known = seen.voters.last().map_or(-1, |(at, _)| *at);
+            seen.voters.extend(voters_in(&batch.bytes).into_iter().filter(|(at, _)| *at > known));
             let key = (batch.epoch, batch.base_offset);
             let previous = seen.log.last().map(|batch| (batch.epoch, batch.base_offset));
             // What was before a snapshot's end was committed, so everybody has the same there.
@@ -239,6 +266,27 @@ impl Checker {
         }
     }
 
+    fn voters_of(&self, id: NodeId) -> &[ReplicaKey] {
+        self.seen.get(&id).and_then(|seen| seen.voters.last()).map_or(&self.fixed, |(_, voters)| voters)
+    }
+
+    /// Those count whom the log names last; of changes that are not committed there is one at most; and each is of one voter, so that any
+    /// majority of those before meets any majority of those after.
+    fn check_voters(&self, id: NodeId, quorum: &Quorum) {
+        let seed = self.seed;
+        let counted: Vec<_> = quorum.voters().keys().collect();
+        assert_eq!(counted, self.voters_of(id), "seed {seed}: {id} counts voters that its log does not name");
+        let Some(seen) = self.seen.get(&id) else { return };
+        let open = seen.voters.iter().filter(|(at, _)| *at >= self.committed_end()).count();
+        assert!(open <= 1, "seed {seed}: {open} changes of voters in the log of {id} are not committed");
+        for pair in seen.voters.windows(2) {
+            let [before, after] = [&pair[0].1, &pair[1].1];
+            let gone = before.iter().filter(|key| !after.contains(key)).count();
+            let come = after.iter().filter(|key| !before.contains(key)).count();
+            assert!(gone + come <= 1, "seed {seed}: {id} has {before:?} before {after:?}");
+        }
+    }
+
     /// What a leader appended and then saw committed in its own epoch stands at the offset that it was given.
     fn check_acknowledged(&mut self, id: NodeId, epoch: i32, high_watermark: i64, nodes: &BTreeMap<NodeId, Node>) {
         let seen = self.seen.entry(id).or_default();
@@ -256,19 +304,25 @@ impl Checker {
     /// What is committed is on the disks of a majority, whatever happens to their power.
     pub fn check_durability(&self, nodes: &BTreeMap<NodeId, Node>) {
         let Some(last) = self.committed.last() else { return };
-        if self.voters.iter().any(|id| nodes[id].disk.is_some()) {
+        if nodes.values().any(|node| node.disk.is_some()) {
             return; // What a restarted member finds in its files is durable, but it does not know that before its next sync.
         }
-        let has = |id: &&NodeId| {
-            let Some(log) = nodes[id].log() else { return false };
+        let has = |key: &&ReplicaKey| {
+            let node = &nodes[&key.id];
+            let Some(log) = node.log().filter(|_| is_replica(node, **key)) else { return false };
             if log.start_offset() >= last.next_offset {
                 return true;
             }
             let end = log.end_offset_for_epoch(last.epoch);
             log.synced_offset() >= last.next_offset && end.epoch == last.epoch && end.end_offset >= last.next_offset
         };
-        let count = self.voters.iter().filter(has).count();
-        assert!(count > self.voters.len() / 2, "seed {}: committed records are on {count} disks only", self.seed);
+        let count = self.counted.iter().filter(has).count();
+        assert!(
+            count > self.counted.len() / 2,
+            "seed {}: committed records are on {count} disks only of {:?}",
+            self.seed,
+            self.counted
+        );
     }
 
     /// A snapshot that a node reads holds what was committed below its end, and nothing else.
@@ -301,6 +355,33 @@ impl Checker {
         }
         assert_eq!(ends.len(), 1, "seed {}", self.seed);
     }
+}
+
+fn is_replica(node: &Node, key: ReplicaKey) -> bool {
+    [Id::ZERO, node.config.directory_id].contains(&key.directory_id)
+}
+
+/// Voters that a batch names.
+fn voters_in(batch: &Bytes) -> Vec<(i64, Vec<ReplicaKey>)> {
+    let (header, _) = records::batches(batch).next().expect("a batch").expect("a batch");
+    if !header.is_control() {
+        return Vec::new();
+    }
+    let voters = |record: records::Record| {
+        let is_voters = control_type(&record.key?).expect("a control record") == Some(ControlType::KRaftVoters);
+        let named = is_voters.then(|| decode_voters(&record.value.expect("a value")).expect("voters"))?;
+        Some((record.offset, VoterSet::of_voters(named).keys().collect()))
+    };
+    records::records(batch, 1 << 20).expect("a batch").filter_map(|record| voters(record.expect("a record"))).collect()
+}
+
+/// Voters before a log's start, from its oldest snapshot.
+fn voters_before(log: &dyn MetadataLog) -> Option<(i64, Vec<ReplicaKey>)> {
+    let id = log.snapshots().first()?.id;
+    let bytes = log.read_snapshot(id, 0, 1 << 30).expect("a snapshot")?.bytes;
+    let header = records::batches(&bytes).next().expect("a batch").expect("a batch");
+    let (_, keys) = voters_in(&bytes.slice_ref(header.1)).pop()?;
+    Some((id.end_offset - 1, keys))
 }
 
 fn placed(bytes: &Bytes) -> Vec<Placed> {

@@ -9,6 +9,7 @@ mod world;
 
 pub(super) use world::World;
 
+use super::config::VoterBug;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -45,6 +46,45 @@ fn random_faults_with_kafkas_files_break_no_promise() {
     eprintln!("{seeds:?} with files took {:?}: {total:?}", started.elapsed());
     assert!(total.snapshots_made > 0 && total.snapshots_installed > 0 && total.snapshots_loaded > 0, "{total:?}");
     assert!(total.elections > 0 && total.committed > 0 && total.crashes > 0, "{total:?}");
+}
+
+#[test]
+fn voters_that_come_and_go_break_no_promise() {
+    let started = Instant::now();
+    let mut total = checker::Tally::default();
+    for seed in seeds() {
+        total.add(&chaos::run_with_changes(seed, None));
+    }
+    eprintln!("{:?} with changes took {:?}: {total:?}", seeds(), started.elapsed());
+    assert!(total.voter_changes > 100 && total.voter_changes_refused > 0, "{total:?}");
+    assert!(total.elections > 0 && total.committed > 0 && total.truncations > 0 && total.crashes > 0, "{total:?}");
+    assert!(total.snapshots_made > 0 && total.snapshots_installed > 0 && total.snapshots_loaded > 0, "{total:?}");
+}
+
+#[test]
+fn voters_that_come_and_go_break_no_promise_with_kafkas_files() {
+    let all = seeds();
+    let mut total = checker::Tally::default();
+    for seed in all.start..all.start + (all.end - all.start).div_ceil(5) {
+        total.add(&chaos::run_with_changes_and_files(seed));
+    }
+    assert!(total.voter_changes > 0 && total.snapshots_loaded > 0 && total.crashes > 0, "{total:?}");
+}
+
+/// A check that finds nothing proves nothing.
+#[test]
+fn known_bugs_in_changing_voters_are_caught() {
+    for bug in [
+        VoterBug::TwoChangesAtOnce,
+        VoterBug::CountCommittedVoters,
+        VoterBug::KeepTruncatedVoters,
+        VoterBug::AcknowledgeUnsynced,
+    ] {
+        let caught =
+            seeds().find(|seed| std::panic::catch_unwind(|| chaos::run_with_changes(*seed, Some(bug))).is_err());
+        eprintln!("{bug:?} is caught with seed {caught:?}");
+        assert!(caught.is_some(), "{bug:?} is not caught");
+    }
 }
 
 #[test]

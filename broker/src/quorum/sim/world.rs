@@ -11,13 +11,14 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::super::{
-    AppendError, MemoryElectionStore, MemoryMetadataLog, Message, MetadataLog, Output, Quorum, QuorumConfig, Role,
+    AppendError, MemoryElectionStore, MemoryMetadataLog, Message, MetadataLog, Output, Quorum, QuorumConfig,
+    ReplicaKey, Role,
 };
 use super::checker::Checker;
 use super::state::NodeState;
 use crate::log::SimDisk;
 use crate::records;
-use crate::types::{NodeId, Now};
+use crate::types::{Id, NodeId, Now};
 
 /// One second on a true clock.
 const MICROS: u64 = 1_000_000;
@@ -127,11 +128,14 @@ pub struct World {
     pub rng: StdRng,
     pub time: Duration,
     pub nodes: BTreeMap<NodeId, Node>,
-    pub voters: Vec<NodeId>,
+    /// The first voters, and those that may become some.
+    pub controllers: Vec<NodeId>,
     pub network: Network,
     pub cuts: BTreeSet<(NodeId, NodeId)>,
     pub checker: Checker,
     pub skewed: bool,
+    /// Voters come and go.
+    pub changes_voters: bool,
     /// Committed records between two snapshots of a node.
     pub snapshot_every: usize,
     queue: BinaryHeap<Reverse<Queued>>,
@@ -142,33 +146,49 @@ pub struct World {
 impl World {
     /// Voters 1, 2, … and observers 101, 102, …, all started; `adjust` may change each one's configuration.
     pub fn new(seed: u64, voters: usize, observers: usize, adjust: impl Fn(&mut QuorumConfig)) -> World {
-        World::build(seed, voters, observers, false, adjust)
+        World::build(seed, (voters, 0, observers), false, adjust)
     }
 
     /// The same on simulated disks, with Kafka's files.
     pub fn with_files(seed: u64, voters: usize, observers: usize, adjust: impl Fn(&mut QuorumConfig)) -> World {
-        World::build(seed, voters, observers, true, adjust)
+        World::build(seed, (voters, 0, observers), true, adjust)
     }
 
-    fn build(seed: u64, voters: usize, observers: usize, files: bool, adjust: impl Fn(&mut QuorumConfig)) -> World {
+    /// With `spares` more controllers, 51, 52, …, that may be made voters, and one observer.
+    pub fn with_spares(seed: u64, voters: usize, spares: usize, adjust: impl Fn(&mut QuorumConfig)) -> World {
+        World::build(seed, (voters, spares, 1), false, adjust)
+    }
+
+    /// The same on simulated disks, with Kafka's files.
+    pub fn with_spares_and_files(seed: u64, voters: usize, spares: usize, adjust: impl Fn(&mut QuorumConfig)) -> World {
+        World::build(seed, (voters, spares, 1), true, adjust)
+    }
+
+    fn build(seed: u64, counts: (usize, usize, usize), files: bool, adjust: impl Fn(&mut QuorumConfig)) -> World {
+        let (voters, spares, observers) = counts;
         let voter_ids: Vec<NodeId> = (1..=voters as NodeId).collect();
+        let spare_ids: Vec<NodeId> = (51..).take(spares).collect();
         let observer_ids = (101..).take(observers);
         let mut world = World {
             rng: StdRng::seed_from_u64(seed),
             time: Duration::ZERO,
             nodes: BTreeMap::new(),
-            voters: voter_ids.clone(),
+            controllers: voter_ids.iter().chain(&spare_ids).copied().collect(),
             network: Network::good(),
             cuts: BTreeSet::new(),
-            checker: Checker::new(seed, voter_ids.clone()),
+            checker: Checker::new(seed, &voter_ids),
             skewed: false,
+            changes_voters: false,
             snapshot_every: usize::MAX,
             queue: BinaryHeap::new(),
             sequence: 0,
             next_payload: 0,
         };
-        for id in voter_ids.iter().copied().chain(observer_ids) {
+        for id in voter_ids.iter().chain(&spare_ids).copied().chain(observer_ids) {
             let mut config = QuorumConfig::lab(id, voter_ids.clone());
+            config.can_become_voter = id < 101;
+            config.directory_id = Id([id as u8; 16]);
+            config.bootstrap = world.controllers.clone();
             adjust(&mut config);
             let node = Node {
                 config,
@@ -319,6 +339,40 @@ impl World {
         appended
     }
 
+    /// Raises kraft.version to 1, if this leader may.
+    pub fn upgrade(&mut self, leader: NodeId) -> bool {
+        self.with(leader, |quorum, now| quorum.upgrade_kraft_version(now, 1, false))
+            .is_some_and(|result| result.is_ok())
+    }
+
+    /// Asks the leader to make a node a voter.
+    pub fn add_voter(&mut self, leader: NodeId, id: NodeId) {
+        let key = self.nodes[&id].config.key();
+        self.with(leader, |quorum, now| quorum.add_voter(now, Some(1), key, Vec::new(), true));
+    }
+
+    /// Asks the leader to take a voter out.
+    pub fn remove_voter(&mut self, leader: NodeId, id: NodeId) {
+        let Some(voter) = self.quorum(leader).voters().get(id) else { return };
+        let key = ReplicaKey { id, directory_id: voter.directory_id };
+        self.with(leader, |quorum, now| quorum.remove_voter(now, Some(2), key));
+    }
+
+    /// A new disk: the log and the vote are gone, and the directory is another one.
+    pub fn replace_disk(&mut self, id: NodeId) {
+        self.kill(id);
+        let node = self.nodes.get_mut(&id).expect("a node");
+        node.config.directory_id = Id([node.config.directory_id.0[0] + 100; 16]);
+        node.log = MemoryMetadataLog::default();
+        node.store = MemoryElectionStore::default();
+        node.disk = node.disk.as_ref().map(|_| SimDisk::new());
+    }
+
+    /// Voters as the leader counts them.
+    pub fn voter_ids(&self) -> Vec<NodeId> {
+        self.leader().map(|leader| self.quorum(leader).voters().ids().collect()).unwrap_or_default()
+    }
+
     fn with<T>(&mut self, id: NodeId, act: impl FnOnce(&mut Quorum, Now) -> T) -> Option<T> {
         let time = self.time;
         let node = self.nodes.get_mut(&id).expect("a node");
@@ -449,7 +503,7 @@ impl World {
             let node = &self.nodes[id];
             !node.paused && node.quorum.as_ref().is_some_and(|quorum| quorum.role() == Role::Leader)
         };
-        self.voters.iter().filter(leads).max_by_key(|id| self.quorum(**id).epoch()).copied()
+        self.controllers.iter().filter(leads).max_by_key(|id| self.quorum(**id).epoch()).copied()
     }
 
     /// All nodes follow one leader and have committed all that it has.
@@ -472,10 +526,11 @@ impl World {
         for (id, node) in &self.nodes {
             lines.push(match &node.quorum {
                 Some(quorum) => format!(
-                    "{id}: {} in epoch {} under {:?}, log end {}, high watermark {}{}",
+                    "{id}: {} in epoch {} under {:?}, voters {:?}, log end {}, high watermark {}{}",
                     quorum.role(),
                     quorum.epoch(),
                     quorum.leader(),
+                    quorum.voters().ids().collect::<Vec<_>>(),
                     quorum.log_end_offset(),
                     quorum.high_watermark(),
                     if node.paused { ", paused" } else { "" }
