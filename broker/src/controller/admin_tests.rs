@@ -1,5 +1,6 @@
 //! What an operator asks of the controller: configs, elections, features. Kafka's errors, in its words.
 
+use super::KRaftFeature;
 use super::alter_configs::AlterOp;
 use super::testing::{Harness, text};
 use crate::metadata::MetadataRecord;
@@ -94,7 +95,7 @@ impl Harness {
         let update =
             FeatureUpdateKey { feature: text(name), max_version_level: level, upgrade_type, ..Default::default() };
         let request = UpdateFeaturesRequestData { feature_updates: vec![update], ..Default::default() };
-        let decision = self.state.update_features(&request);
+        let decision = self.state.update_features(&request, &KRaftFeature { voters: vec![3000], ..Default::default() });
         let response = self.commit(decision);
         match ErrorCode::from(response.error_code) {
             ErrorCode::None => Ok(()),

@@ -9,7 +9,8 @@ use crate::metadata::image::Image;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_quorum_response::{Listener, Node, PartitionData, ReplicaState, TopicData};
 use crate::protocol::messages::{DescribeQuorumRequestData, DescribeQuorumResponseData, KafkaString};
-use crate::quorum::{self, QuorumReplicas};
+use crate::quorum::{self, QuorumReplicas, VoterSet};
+use crate::records::control::VoterEndpoint;
 use crate::types::NodeId;
 
 /// The quorum as its leader sees it.
@@ -21,6 +22,8 @@ pub struct QuorumView {
     pub epoch: i32,
     /// High watermark; -1 while it is not known.
     pub high_watermark: i64,
+    /// The voters, with what each says of itself.
+    pub voters: VoterSet,
     /// Everybody's logs.
     pub replicas: QuorumReplicas,
 }
@@ -40,6 +43,7 @@ pub fn describe_quorum(
     }
     let state = |replica: &quorum::ReplicaState| ReplicaState {
         replica_id: replica.node_id,
+        replica_directory_id: replica.directory_id.into(),
         log_end_offset: replica.log_end_offset,
         last_fetch_timestamp: replica.last_fetch_ms,
         last_caught_up_timestamp: replica.last_caught_up_ms,
@@ -56,11 +60,21 @@ pub fn describe_quorum(
     };
     let topic =
         TopicData { topic_name: text(CLUSTER_METADATA_TOPIC), partitions: vec![partition], ..Default::default() };
-    let nodes = view.replicas.voters.iter().map(|voter| node(voter.node_id, image)).collect();
+    let nodes = view.replicas.voters.iter().map(|voter| node(voter.node_id, view, image)).collect();
     DescribeQuorumResponseData { topics: vec![topic], nodes, ..Default::default() }
 }
 
-fn node(node_id: NodeId, image: &Image) -> Node {
+fn node(node_id: NodeId, view: &QuorumView, image: &Image) -> Node {
+    let described = view.voters.get(node_id).map_or(&[][..], |voter| &voter.endpoints);
+    if !described.is_empty() {
+        let listener = |endpoint: &VoterEndpoint| Listener {
+            name: text(&endpoint.name),
+            host: text(&endpoint.host),
+            port: endpoint.port,
+            ..Default::default()
+        };
+        return Node { node_id, listeners: described.iter().map(listener).collect(), ..Default::default() };
+    }
     let endpoints = image.controllers.get(&node_id).map_or(&[][..], |controller| &controller.endpoints);
     let listeners = endpoints
         .iter()

@@ -27,7 +27,7 @@ pub const FEATURES: [Feature; 7] = [
     Feature { name: "group.version", min: 0, max: 1, initial: 1 },
     Feature { name: "transaction.version", min: 0, max: 2, initial: 2 },
     Feature { name: ELR_FEATURE, min: 0, max: 1, initial: 1 },
-    Feature { name: "kraft.version", min: 0, max: 0, initial: 0 },
+    Feature { name: "kraft.version", min: 0, max: 1, initial: 0 },
     Feature { name: "share.version", min: 0, max: 0, initial: 0 },
     Feature { name: "streams.version", min: 0, max: 0, initial: 0 },
 ];
@@ -36,7 +36,7 @@ pub const FEATURES: [Feature; 7] = [
 pub fn supported_features() -> Vec<FeatureRange> {
     FEATURES
         .iter()
-        .filter(|feature| feature.max > 0 || feature.name == "kraft.version")
+        .filter(|feature| feature.max > 0)
         .map(|feature| FeatureRange {
             name: feature.name.to_owned(),
             min_supported_version: feature.min,

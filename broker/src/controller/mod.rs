@@ -24,6 +24,7 @@ mod liveness;
 mod names;
 mod partition_change;
 mod placement;
+mod raft_voters;
 mod reassign;
 mod rebalance;
 mod registration;
@@ -49,8 +50,10 @@ pub use features::{FEATURES, Feature, supported_features};
 pub use names::{check_topic_name, collides, is_internal};
 pub use partition_change::{Election, PartitionChange};
 pub use placement::{PlacementError, UsableBroker, place};
+pub use raft_voters::{CONTROLLER_LISTENER, add_answer, asked_to_add, asked_to_remove, remove_answer, told};
 pub use rebalance::{Move, Rebalance, RebalanceProgress, Spread, evacuate, spread};
 pub use state::{ControllerState, Decision};
+pub use update_features::KRaftFeature;
 
 /// What one request may append: more is refused (Kafka's `MAX_RECORDS_PER_USER_OP`).
 pub const MAX_RECORDS_PER_REQUEST: usize = 10_000;

@@ -14,6 +14,7 @@ use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::update_features_response::UpdatableFeatureResult;
 use crate::protocol::messages::{KafkaString, UpdateFeaturesRequestData, UpdateFeaturesResponseData};
+use crate::types::NodeId;
 
 const METADATA_VERSION: &str = "metadata.version";
 const KRAFT_VERSION: &str = "kraft.version";
@@ -32,18 +33,33 @@ enum Direction {
     UnsafeDowngrade,
 }
 
+/// kraft.version, which is the quorum's: its level stands in the quorum's own records, and the quorum raises it.
+#[derive(Clone, Debug, Default)]
+pub struct KRaftFeature {
+    /// Level.
+    pub level: i16,
+    /// Who votes.
+    pub voters: Vec<NodeId>,
+    /// Why the quorum refuses the level that is asked for, if it does.
+    pub refusal: Option<String>,
+}
+
 impl ControllerState {
-    /// UpdateFeatures: all of them, or none.
-    pub fn update_features(&self, request: &UpdateFeaturesRequestData) -> Decision<UpdateFeaturesResponseData> {
+    /// UpdateFeatures: all of them, or none. The caller raises kraft.version.
+    pub fn update_features(
+        &self,
+        request: &UpdateFeaturesRequestData,
+        kraft: &KRaftFeature,
+    ) -> Decision<UpdateFeaturesResponseData> {
         let wanted: BTreeMap<&str, (i16, i8)> = request
             .feature_updates
             .iter()
             .map(|update| (update.feature.as_str(), (update.max_version_level, update.upgrade_type)))
             .collect();
-        let level_after = |name: &str| wanted.get(name).map_or_else(|| self.level(name), |(level, _)| *level);
+        let level_after = |name: &str| wanted.get(name).map_or_else(|| self.level(name, kraft), |(level, _)| *level);
         let mut changes = Changes::default();
         for (name, (level, upgrade_type)) in &wanted {
-            if let Err(why) = self.check_feature(name, *level, *upgrade_type, &level_after) {
+            if let Err(why) = self.check_feature(name, *level, *upgrade_type, &level_after, kraft) {
                 let message =
                     format!("The update failed for all features since the following feature had an error: {why}");
                 return Decision::only(UpdateFeaturesResponseData {
@@ -55,11 +71,11 @@ impl ControllerState {
             if *name == ELR_FEATURE {
                 self.prepare_elr(*level, &mut changes);
             }
+            let from = self.level(name, kraft);
+            if *level != from {
+                changes.events.push(Event::FeatureChanged { feature: (*name).to_owned(), from, to: *level });
+            }
             if *name != KRAFT_VERSION {
-                if *level != self.level(name) {
-                    let (feature, from) = ((*name).to_owned(), self.level(name));
-                    changes.events.push(Event::FeatureChanged { feature, from, to: *level });
-                }
                 changes.push(FeatureLevelRecord { name: (*name).to_owned(), feature_level: *level });
             }
         }
@@ -74,7 +90,10 @@ impl ControllerState {
         if request.validate_only { Decision::only(response) } else { changes.with(response) }
     }
 
-    fn level(&self, name: &str) -> i16 {
+    fn level(&self, name: &str, kraft: &KRaftFeature) -> i16 {
+        if name == KRAFT_VERSION {
+            return kraft.level;
+        }
         self.image.features.get(name).copied().unwrap_or(0)
     }
 
@@ -84,6 +103,7 @@ impl ControllerState {
         level: i16,
         upgrade_type: i8,
         level_after: &dyn Fn(&str) -> i16,
+        kraft: &KRaftFeature,
     ) -> Result<(), String> {
         let invalid = |why: &str| Err(format!("Invalid update version {level} for feature {name}. {why}"));
         let direction = match upgrade_type {
@@ -95,10 +115,10 @@ impl ControllerState {
         if level < 0 {
             return invalid("A feature version cannot be less than 0.");
         }
-        if let Some(why) = self.unsupported(name, level) {
+        if let Some(why) = self.unsupported(name, level, kraft) {
             return invalid(&why);
         }
-        let current = self.level(name);
+        let current = self.level(name, kraft);
         if level < current && direction == Direction::Upgrade {
             return invalid(
                 "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe \
@@ -111,6 +131,7 @@ impl ControllerState {
         match name {
             METADATA_VERSION => check_metadata_version(current, level, direction),
             KRAFT_VERSION if level < current => invalid("Can't downgrade the version of this feature."),
+            KRAFT_VERSION => kraft.refusal.clone().map_or(Ok(()), Err),
             ELR_FEATURE if level > 0 && level_after(METADATA_VERSION) < ELR_SINCE => invalid(&format!(
                 "{ELR_FEATURE} could not be set to {level} because it depends on {METADATA_VERSION} level {ELR_SINCE}"
             )),
@@ -119,13 +140,13 @@ impl ControllerState {
     }
 
     /// Every node is of the same version as this one, but a controller that never registered may be anything.
-    fn unsupported(&self, name: &str, level: i16) -> Option<String> {
+    fn unsupported(&self, name: &str, level: i16, kraft: &KRaftFeature) -> Option<String> {
         let me = self.config.node_id;
         let range = FEATURES.iter().find(|feature| feature.name == name).map_or((0, 0), |f| (f.min, f.max));
         match range {
             (min, max) if (min..=max).contains(&level) => {
                 let absent = |id: &&i32| **id != me && !self.image.controllers.contains_key(*id);
-                let id = self.config.voters.iter().find(absent)?;
+                let id = kraft.voters.iter().find(absent)?;
                 Some(format!("controller {id} has not registered, and may not support this feature"))
             }
             (_, 0) => Some(format!("Local controller {me} does not support this feature.")),

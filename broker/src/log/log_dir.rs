@@ -141,6 +141,15 @@ impl LogDir {
         Ok(())
     }
 
+    /// Id of the log directory `root`; zero if it has not been opened yet.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn directory_id_of(disk: &dyn Disk, root: &Path) -> Result<Id, LogError> {
+        let properties = MetaProperties::read(disk, &root.join(META_PROPERTIES))?;
+        Ok(properties.map_or(Id::ZERO, |properties| properties.directory_id))
+    }
+
     /// Whose directory it is.
     pub fn properties(&self) -> &MetaProperties {
         &self.properties

@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::controller_requests::{self as requests, Asked};
+use super::controller_voters::VoterAsker;
 use crate::controller::{ControllerState, Decision, QuorumView, describe_quorum};
 use crate::log::disk::Disk;
 use crate::log::{LogDir, LogError};
@@ -96,19 +97,21 @@ struct Leadership {
 
 /// One controller.
 pub struct Controller {
-    config: NodeConfig,
+    pub(super) config: NodeConfig,
     incarnation: Id,
     rng: StdRng,
-    quorum: Quorum,
+    pub(super) quorum: Quorum,
+    /// Who waits for a change of the voters.
+    pub(super) voter_askers: BTreeMap<u64, VoterAsker>,
     committed: Arc<Image>,
     registered_at: BTreeMap<NodeId, i64>,
     next_offset: i64,
     snapshots: MetadataSnapshots,
     leadership: Option<Leadership>,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     asked_for: Duration,
     register_at: Duration,
-    next_correlation: u64,
+    pub(super) next_correlation: u64,
     reported: Option<ControllerReport>,
     image_reported: bool,
     leaves: bool,
@@ -128,8 +131,8 @@ impl Controller {
     ) -> Result<Controller, ControllerStartError> {
         let root = config.log_dirs.first().ok_or(ControllerStartError::NoLogDir)?.clone();
         // Makes the directory this node's own, or says whose it is.
-        LogDir::open(Arc::clone(&disk), root.clone(), config.node_id, &config.cluster_id, now)?;
-        let quorum_config = quorum_config(&config);
+        let dir = LogDir::open(Arc::clone(&disk), root.clone(), config.node_id, &config.cluster_id, now)?;
+        let quorum_config = quorum_config(&config, dir.directory_id());
         let log = DiskMetadataLog::open(Arc::clone(&disk), &root, &quorum_config, now).map_err(QuorumError::from)?;
         let store = QuorumStateFile::new(disk, &DiskMetadataLog::dir(&root));
         let quorum = Quorum::new(quorum_config, Box::new(log), Box::new(store), seed, now)?;
@@ -151,6 +154,7 @@ impl Controller {
             asked_for: Duration::MAX,
             register_at: now.mono,
             next_correlation: 0,
+            voter_askers: BTreeMap::new(),
             reported: None,
             image_reported: false,
             leaves: false,
@@ -227,7 +231,7 @@ impl Controller {
         self.active().is_some()
     }
 
-    fn active(&self) -> Option<&ControllerState> {
+    pub(super) fn active(&self) -> Option<&ControllerState> {
         self.leadership.as_ref()?.state.as_ref()
     }
 
@@ -241,7 +245,7 @@ impl Controller {
 
     /// It had nothing to hand over, or another leads now, or there is nobody to hand over to.
     pub fn has_handed_over(&self) -> bool {
-        let alone = self.quorum.config().voters.len() <= 1;
+        let alone = self.quorum.voters().len() <= 1;
         self.failure.is_some()
             || !self.hands_over
             || alone
@@ -298,12 +302,12 @@ impl Controller {
             }
             Output::LostLeadership { reason, .. } => self.step_down(reason),
             Output::Failed(error) => self.fail(error.into()),
+            Output::VoterChange { token, outcome } => self.voter_change_done(token, outcome),
             // What these tell is read from the quorum itself.
             Output::LeaderChanged { .. }
             | Output::HighWatermark(_)
             | Output::Truncated(_)
-            | Output::SnapshotInstalled(_)
-            | Output::VoterChange { .. } => {}
+            | Output::SnapshotInstalled(_) => {}
         }
     }
 
@@ -475,7 +479,7 @@ impl Controller {
         }
     }
 
-    fn refuse(&mut self, to: NodeId, correlation: u64) {
+    pub(super) fn refuse(&mut self, to: NodeId, correlation: u64) {
         let leader_id = self.quorum.leader().unwrap_or(NO_NODE);
         let body = PeerResponse::NotController { leader_id };
         self.outbox.peer.push((to, PeerMessage::Response { correlation, body }));
@@ -489,11 +493,17 @@ impl Controller {
                 leader_id: self.config.node_id,
                 epoch: self.quorum.epoch(),
                 high_watermark: self.quorum.high_watermark(),
+                voters: self.quorum.described_voters().clone(),
                 replicas,
             };
             let body = PeerResponse::DescribeQuorum(Box::new(describe_quorum(asked, &view, &self.committed)));
             self.outbox.peer.push((from, PeerMessage::Response { correlation, body }));
             return;
+        }
+        match &request {
+            PeerRequest::AddRaftVoter(asked) => return self.add_raft_voter(now, (from, correlation), asked),
+            PeerRequest::RemoveRaftVoter(asked) => return self.remove_raft_voter(now, (from, correlation), asked),
+            _ => {}
         }
         let Some(leadership) = self.leadership.as_mut() else { return self.refuse(from, correlation) };
         let Some(state) = leadership.state.as_mut() else {
@@ -507,13 +517,22 @@ impl Controller {
         if leadership.pending.len() >= MAX_WAITING {
             return self.refuse(from, correlation);
         }
+        if let PeerRequest::UpdateFeatures(asked) = &request {
+            return self.update_features(now, (from, correlation), asked);
+        }
         match requests::decide(state, now, &request, self.quorum.log_end_offset()) {
             Asked::Decided(decision) => self.answer(now, (from, correlation), &request, decision),
             Asked::NotForControllers => self.refuse(from, correlation),
         }
     }
 
-    fn answer(&mut self, now: Now, asker: (NodeId, u64), request: &PeerRequest, decision: Decision<PeerResponse>) {
+    pub(super) fn answer(
+        &mut self,
+        now: Now,
+        asker: (NodeId, u64),
+        request: &PeerRequest,
+        decision: Decision<PeerResponse>,
+    ) {
         let (to, correlation) = asker;
         let offset = if decision.records.is_empty() {
             // A read: what it saw may not be committed yet.

@@ -59,13 +59,12 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
         }
         Ask::Rebalance(wish) => state.rebalance(wish).map(Answer::Rebalance),
         Ask::ElectLeaders(request) => state.elect_leaders(request).map(|data| Answer::ElectLeaders(Box::new(data))),
-        Ask::UpdateFeatures(request) => {
-            state.update_features(request).map(|data| Answer::UpdateFeatures(Box::new(data)))
-        }
         Ask::ControllerRegistration(request) => {
             let decision = state.register_controller(request.controller_id, Id::from(request.incarnation_id));
             decision.map(|()| Answer::ControllerRegistration(Box::default()))
         }
+        // The quorum has a part in these, and they never come here.
+        Ask::UpdateFeatures(_) | Ask::AddRaftVoter(_) | Ask::RemoveRaftVoter(_) => return Asked::NotForControllers,
         Ask::DescribeQuorum(_) | Ask::Fetch(_) | Ask::OffsetForLeaderEpoch(_) => return Asked::NotForControllers,
     })
 }

@@ -17,15 +17,15 @@ use crate::quorum::{MemoryElectionStore, MemoryMetadataLog, Quorum};
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::types::{Id, NodeId, Now};
 
-const VOTERS: [NodeId; 3] = [3000, 3001, 3002];
+pub(super) const VOTERS: [NodeId; 3] = [3000, 3001, 3002];
 const CLIENT: NodeId = 1;
 
-struct Cluster {
+pub(super) struct Cluster {
     now: Now,
-    nodes: BTreeMap<NodeId, Controller>,
+    pub(super) nodes: BTreeMap<NodeId, Controller>,
     disks: BTreeMap<NodeId, (MemoryMetadataLog, MemoryElectionStore)>,
     wires: VecDeque<(NodeId, NodeId, PeerMessage)>,
-    cut_off: BTreeSet<NodeId>,
+    pub(super) cut_off: BTreeSet<NodeId>,
     answers: BTreeMap<u64, PeerResponse>,
     events: Vec<(NodeId, Event)>,
     correlation: u64,
@@ -45,12 +45,12 @@ const SNAPSHOTS: [(&str, &str); 3] = [
     ("internal.metadata.log.segment.bytes", "2000"),
 ];
 
-fn text(text: &str) -> KafkaString {
+pub(super) fn text(text: &str) -> KafkaString {
     KafkaString::from(text.to_owned())
 }
 
 impl Cluster {
-    fn new() -> Cluster {
+    pub(super) fn new() -> Cluster {
         Cluster::with(&[])
     }
 
@@ -72,10 +72,18 @@ impl Cluster {
         cluster
     }
 
-    fn start(&mut self, id: NodeId) {
+    pub(super) fn start(&mut self, id: NodeId) {
         let config = NodeConfig::new(id, "test-cluster", self.overrides.clone()).unwrap().with_voters(VOTERS.to_vec());
+        let config = config.with_controllers((3000..=3004).collect());
         let (log, store) = self.disks.entry(id).or_default().clone();
-        let quorum = Quorum::new(quorum_config(&config), Box::new(log), Box::new(store), id as u64, self.now).unwrap();
+        let quorum = Quorum::new(
+            quorum_config(&config, Id([id as u8; 16])),
+            Box::new(log),
+            Box::new(store),
+            id as u64,
+            self.now,
+        )
+        .unwrap();
         self.nodes.insert(id, Controller::with_quorum(config, quorum, id as u64, self.now));
         self.collect(id);
     }
@@ -104,11 +112,11 @@ impl Cluster {
         }
     }
 
-    fn run(&mut self, ms: u64) {
+    pub(super) fn run(&mut self, ms: u64) {
         let end = self.now.mono + Duration::from_millis(ms);
         while self.now.mono < end {
             self.now = self.now.plus(Duration::from_millis(1));
-            for id in VOTERS {
+            for id in self.nodes.keys().copied().collect::<Vec<_>>() {
                 let due = self.nodes.get(&id).and_then(Controller::next_deadline);
                 if due.is_some_and(|due| due <= self.now.mono)
                     && let Some(node) = self.nodes.get_mut(&id)
@@ -121,7 +129,7 @@ impl Cluster {
         }
     }
 
-    fn active(&self) -> NodeId {
+    pub(super) fn active(&self) -> NodeId {
         let active: Vec<NodeId> = self
             .nodes
             .iter()
@@ -140,7 +148,7 @@ impl Cluster {
         correlation
     }
 
-    fn ask(&mut self, to: NodeId, body: PeerRequest) -> PeerResponse {
+    pub(super) fn ask(&mut self, to: NodeId, body: PeerRequest) -> PeerResponse {
         let correlation = self.send(to, body);
         self.run(50);
         self.answers.remove(&correlation).unwrap()
@@ -190,7 +198,7 @@ impl Cluster {
         PeerRequest::CreateTopics(Box::new(CreateTopicsRequestData { topics: vec![topic], ..Default::default() }))
     }
 
-    fn assert_agreement(&self) {
+    pub(super) fn assert_agreement(&self) {
         let mut images = self.nodes.values().map(Controller::image);
         let first = images.next().unwrap();
         for image in images {

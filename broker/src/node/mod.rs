@@ -10,6 +10,9 @@ mod controller_node;
 mod controller_requests;
 #[cfg(test)]
 mod controller_tests;
+mod controller_voters;
+#[cfg(test)]
+mod controller_voters_tests;
 mod handle;
 mod outlet;
 mod readiness;

@@ -159,6 +159,8 @@ apis! {
     UnregisterBroker = 64, 0..=0, flexible 0, UnregisterBrokerRequestData, UnregisterBrokerResponseData;
     ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequestData, ListConfigResourcesResponseData;
     DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequestData, DescribeTopicPartitionsResponseData;
+    AddRaftVoter = 80, 0..=1, flexible 0, AddRaftVoterRequestData, AddRaftVoterResponseData;
+    RemoveRaftVoter = 81, 0..=0, flexible 0, RemoveRaftVoterRequestData, RemoveRaftVoterResponseData;
 }
 
 impl Api {
@@ -216,7 +218,7 @@ mod tests {
         }
         assert!(Api::ALL.windows(2).all(|pair| pair[0].key() < pair[1].key()));
         // What is not offered: inter-broker requests never enter through a client's port.
-        for key in [-1, 4, 5, 6, 7, 52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73, i16::MAX] {
+        for key in [-1, 4, 5, 6, 7, 52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73, 82, i16::MAX] {
             assert_eq!(Api::from_key(key), None, "{key}");
         }
     }
@@ -260,6 +262,8 @@ mod tests {
             (64, 0, 0),
             (74, 0, 1),
             (75, 0, 0),
+            (80, 0, 1),
+            (81, 0, 0),
         ];
         let ours: Vec<_> = Api::ALL.iter().map(|api| (api.key(), api.min_version(), api.max_version())).collect();
         assert_eq!(ours, kafka);

@@ -170,32 +170,35 @@ impl Quorum {
         }
     }
 
-    /// Finalizes a higher kraft.version: from then on the voters stand in the log. The offset of its record, or `None` if nothing had to be
-    /// written or (`validate_only`) nothing should be.
+    /// Whether kraft.version can be raised to this one (`false`: it is there already).
     ///
     /// # Errors
     /// It does not lead, the version is lower than the present one, or a voter has not said that it supports it.
-    pub fn upgrade_kraft_version(
-        &mut self,
-        now: Now,
-        version: i16,
-        validate_only: bool,
-    ) -> Result<Option<i64>, KRaftVersionError> {
+    pub fn check_kraft_version(&self, version: i16) -> Result<bool, KRaftVersionError> {
         let State::Leader(leader) = &self.state else { return Err(KRaftVersionError::NotLeader) };
         let from = self.control.kraft_version();
         if version == from {
-            return Ok(None);
+            return Ok(false);
         }
         if version < from {
             return Err(KRaftVersionError::Downgrade { from, to: version });
         }
-        let described = &leader.described;
-        if version > KRAFT_VERSION_MAX || !described.supports(version) {
+        if version > KRAFT_VERSION_MAX || !leader.described.supports(version) {
             return Err(KRaftVersionError::Unsupported(version));
         }
-        if validate_only {
+        Ok(true)
+    }
+
+    /// Finalizes a higher kraft.version: from then on the voters stand in the log. The offset of its record, or `None` if nothing had to be
+    /// written.
+    ///
+    /// # Errors
+    /// As [`Quorum::check_kraft_version`]; or the log failed.
+    pub fn upgrade_kraft_version(&mut self, now: Now, version: i16) -> Result<Option<i64>, KRaftVersionError> {
+        if !self.check_kraft_version(version)? {
             return Ok(None);
         }
+        let described = self.described_voters();
         let content = [
             (ControlType::KRaftVersion, encode_kraft_version(version)),
             (ControlType::KRaftVoters, encode_voters(&described.to_vec())),

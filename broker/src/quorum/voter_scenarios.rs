@@ -62,7 +62,7 @@ fn a_version_that_a_voter_has_not_said_to_speak_is_refused() {
     let now = Now { mono: world.time, wall_ms: 0 };
     let mut upgrade = |version| {
         let quorum = world.nodes.get_mut(&leader).and_then(|node| node.quorum.as_mut()).expect("it is up");
-        quorum.upgrade_kraft_version(now, version, false).map_err(|error| error.to_string())
+        quorum.upgrade_kraft_version(now, version).map_err(|error| error.to_string())
     };
     assert_eq!(upgrade(0), Ok(None));
     let refused = "Invalid upgrade of kraft.version to 1 because not all of the voters support it";

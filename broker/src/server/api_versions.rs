@@ -18,10 +18,16 @@ const LEVEL_ZERO_SINCE: i16 = 4;
 
 /// Answers from this broker's image.
 pub fn handle(broker: &mut Broker, context: &RequestContext, _now: Now, request: ApiVersionsRequestData) -> Handled {
-    Handled::Reply(Response::ApiVersions(answer(&broker.image, context.header.api_version, &request)))
+    let kraft_version = broker.metadata.quorum().kraft_version();
+    Handled::Reply(Response::ApiVersions(answer(&broker.image, kraft_version, context.header.api_version, &request)))
 }
 
-fn answer(image: &Image, version: i16, request: &ApiVersionsRequestData) -> ApiVersionsResponseData {
+fn answer(
+    image: &Image,
+    kraft_version: i16,
+    version: i16,
+    request: &ApiVersionsRequestData,
+) -> ApiVersionsResponseData {
     let response = ApiVersionsResponseData::default();
     if !Api::ApiVersions.supports(version) {
         return response
@@ -37,7 +43,7 @@ fn answer(image: &Image, version: i16, request: &ApiVersionsRequestData) -> ApiV
         .with_api_keys(Api::ALL.iter().copied().map(offered).collect())
         .with_supported_features(supported_features(version))
         .with_finalized_features_epoch(image.offset)
-        .with_finalized_features(finalized_features(image))
+        .with_finalized_features(finalized_features(image, kraft_version))
 }
 
 fn offered(api: Api) -> ApiVersion {
@@ -59,14 +65,16 @@ fn supported_features(version: i16) -> Vec<SupportedFeatureKey> {
     shown.map(key).collect()
 }
 
-fn finalized_features(image: &Image) -> Vec<FinalizedFeatureKey> {
-    let key = |(name, level): (&String, &i16)| {
+/// kraft.version stands in the quorum's own records, not among the image's features.
+fn finalized_features(image: &Image, kraft_version: i16) -> Vec<FinalizedFeatureKey> {
+    let key = |(name, level): (&str, &i16)| {
         FinalizedFeatureKey::default()
             .with_name(text(name))
             .with_min_version_level(*level)
             .with_max_version_level(*level)
     };
-    image.features.iter().filter(|(_, level)| **level != 0).map(key).collect()
+    let known = image.features.iter().map(|(name, level)| (name.as_str(), level));
+    known.chain([("kraft.version", &kraft_version)]).filter(|(_, level)| **level != 0).map(key).collect()
 }
 
 /// Letters, digits, dots and dashes; the first and the last a letter or a digit.
@@ -88,7 +96,7 @@ mod tests {
 
     #[test]
     fn everything_offered_and_nothing_else() {
-        let response = answer(&Image::default(), 4, &request("librdkafka"));
+        let response = answer(&Image::default(), 0, 4, &request("librdkafka"));
         assert_eq!(response.error_code, 0);
         let keys: Vec<_> =
             response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
@@ -99,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_version_of_the_future_is_told_the_range() {
-        let response = answer(&Image::default(), 5, &ApiVersionsRequestData::default());
+        let response = answer(&Image::default(), 0, 5, &ApiVersionsRequestData::default());
         assert_eq!(response.error_code, 35);
         assert_eq!(response.api_keys.len(), 1);
         let api = &response.api_keys[0];
@@ -111,8 +119,8 @@ mod tests {
         for (name, ok) in
             [("a", true), ("apache-kafka-java", true), ("", false), ("-a", false), ("a.", false), ("a b", false)]
         {
-            assert_eq!(answer(&Image::default(), 3, &request(name)).error_code == 0, ok, "{name}");
-            assert_eq!(answer(&Image::default(), 2, &request(name)).error_code, 0);
+            assert_eq!(answer(&Image::default(), 0, 3, &request(name)).error_code == 0, ok, "{name}");
+            assert_eq!(answer(&Image::default(), 0, 2, &request(name)).error_code, 0);
         }
     }
 
@@ -120,14 +128,15 @@ mod tests {
     fn features_as_the_image_has_them() {
         let mut image = Image { offset: 42, ..Image::default() };
         image.features.insert("metadata.version".into(), 30);
-        image.features.insert("kraft.version".into(), 0);
-        let response = answer(&image, 4, &request("a"));
+        let response = answer(&image, 0, 4, &request("a"));
         assert_eq!(response.finalized_features_epoch, 42);
         let finalized: Vec<_> =
             response.finalized_features.iter().map(|f| (f.name.as_str(), f.max_version_level)).collect();
         assert_eq!(finalized, [("metadata.version", 30)]);
+        let finalized = answer(&image, 1, 4, &request("a")).finalized_features;
+        assert!(finalized.iter().any(|f| f.name.as_str() == "kraft.version" && f.max_version_level == 1));
         let names = |version| -> Vec<String> {
-            let features = answer(&image, version, &request("a")).supported_features;
+            let features = answer(&image, 0, version, &request("a")).supported_features;
             features.iter().map(|feature| feature.name.as_str().to_owned()).collect()
         };
         // As Kafka 4.3: version 3 is told of metadata.version alone.

@@ -4,12 +4,12 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
-    alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,
-    create_topics, delete_groups, delete_records, delete_topics, describe_cluster, describe_configs, describe_groups,
-    describe_log_dirs, describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat,
-    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources, list_groups,
-    list_offsets, list_partition_reassignments, metadata, offset_commit, offset_fetch, offset_for_leader_epoch,
-    produce, sync_group, unregister_broker, update_features,
+    add_raft_voter, alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions,
+    create_partitions, create_topics, delete_groups, delete_records, delete_topics, describe_cluster, describe_configs,
+    describe_groups, describe_log_dirs, describe_quorum, describe_topic_partitions, elect_leaders, fetch,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    list_config_resources, list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit,
+    offset_fetch, offset_for_leader_epoch, produce, remove_raft_voter, sync_group, unregister_broker, update_features,
 };
 use crate::protocol::messages::alter_partition_reassignments_response::{
     ReassignablePartitionResponse, ReassignableTopicResponse,
@@ -19,9 +19,10 @@ use crate::protocol::messages::create_topics_response::CreatableTopicResult;
 use crate::protocol::messages::delete_topics_response::DeletableTopicResult;
 use crate::protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use crate::protocol::messages::{
-    AlterPartitionReassignmentsResponseData, CreatePartitionsResponseData, CreateTopicsResponseData,
-    DeleteTopicsResponseData, DescribeQuorumResponseData, ElectLeadersResponseData,
-    ListPartitionReassignmentsResponseData, UnregisterBrokerResponseData, UpdateFeaturesResponseData,
+    AddRaftVoterResponseData, AlterPartitionReassignmentsResponseData, CreatePartitionsResponseData,
+    CreateTopicsResponseData, DeleteTopicsResponseData, DescribeQuorumResponseData, ElectLeadersResponseData,
+    ListPartitionReassignmentsResponseData, RemoveRaftVoterResponseData, UnregisterBrokerResponseData,
+    UpdateFeaturesResponseData,
 };
 use crate::protocol::{ErrorCode, Request, Response};
 use crate::types::Now;
@@ -62,6 +63,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::CreatePartitions(r) => create_partitions::handle(broker, context, now, r),
         Request::DeleteGroups(r) => delete_groups::handle(broker, context, now, r),
         Request::DescribeQuorum(r) => describe_quorum::handle(broker, context, now, r),
+        Request::AddRaftVoter(r) => add_raft_voter::handle(broker, context, now, r),
+        Request::RemoveRaftVoter(r) => remove_raft_voter::handle(broker, context, now, r),
         Request::DescribeCluster(r) => describe_cluster::handle(broker, context, now, r),
         Request::DescribeTopicPartitions(r) => describe_topic_partitions::handle(broker, context, now, r),
     }
@@ -78,6 +81,8 @@ pub(super) fn forwarded(answer: PeerResponse) -> Option<Response> {
         PeerResponse::UnregisterBroker(response) => Some(Response::UnregisterBroker(*response)),
         PeerResponse::ElectLeaders(response) => Some(Response::ElectLeaders(*response)),
         PeerResponse::UpdateFeatures(response) => Some(Response::UpdateFeatures(*response)),
+        PeerResponse::AddRaftVoter(response) => Some(Response::AddRaftVoter(*response)),
+        PeerResponse::RemoveRaftVoter(response) => Some(Response::RemoveRaftVoter(*response)),
         PeerResponse::DescribeQuorum(response) => Some(Response::DescribeQuorum(*response)),
         _ => None,
     }
@@ -143,6 +148,12 @@ pub(super) fn refusal(request: &PeerRequest, error: ErrorCode) -> Option<Respons
         }
         PeerRequest::UpdateFeatures(_) => {
             Some(Response::UpdateFeatures(UpdateFeaturesResponseData::default().with_error_code(code)))
+        }
+        PeerRequest::AddRaftVoter(_) => {
+            Some(Response::AddRaftVoter(AddRaftVoterResponseData::default().with_error_code(code)))
+        }
+        PeerRequest::RemoveRaftVoter(_) => {
+            Some(Response::RemoveRaftVoter(RemoveRaftVoterResponseData::default().with_error_code(code)))
         }
         PeerRequest::DescribeQuorum(_) => {
             Some(Response::DescribeQuorum(DescribeQuorumResponseData::default().with_error_code(code)))

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::metadata_snapshots::{MetadataSnapshots, image_of, snapshot_to_begin_with};
+use crate::controller::CONTROLLER_LISTENER;
+use crate::log::LogDir;
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::quorum::{self, DataRecord, DiskMetadataLog, Quorum, QuorumConfig, QuorumStateFile};
-use crate::types::{NodeId, Now};
+use crate::records::control::VoterEndpoint;
+use crate::types::{Id, NodeId, Now};
 
 /// Bytes of committed records applied per step.
 const STEP_BYTES: usize = 1024 * 1024;
@@ -21,15 +24,25 @@ const STEP_BYTES: usize = 1024 * 1024;
 /// One sentence: the directory or what is in it cannot be used.
 pub fn open_quorum(config: &NodeConfig, disk: Arc<dyn Disk>, seed: u64, now: Now) -> Result<Quorum, String> {
     let root = config.log_dirs.first().ok_or_else(|| format!("node {} has no log directory", config.node_id))?;
-    let timings = quorum_config(config);
+    let timings = quorum_config(config, LogDir::directory_id_of(&*disk, root).map_err(|error| error.to_string())?);
     let log = DiskMetadataLog::open(disk.clone(), root, &timings, now).map_err(|error| error.to_string())?;
     let store = QuorumStateFile::new(disk, &DiskMetadataLog::dir(root));
     Quorum::new(timings, Box::new(log), Box::new(store), seed, now).map_err(|error| error.to_string())
 }
 
-/// The quorum's timings as a node is configured.
-pub fn quorum_config(config: &NodeConfig) -> QuorumConfig {
+/// The quorum's members and timings as a node is configured; `directory_id` is that of its metadata log's directory.
+pub fn quorum_config(config: &NodeConfig, directory_id: Id) -> QuorumConfig {
+    let id = config.node_id;
+    // Controllers meet over in-memory links: they have a name, and no port.
+    let name = CONTROLLER_LISTENER.to_owned();
+    let endpoint = VoterEndpoint { name, host: format!("controller-{id}"), port: 0 };
+    let is_controller = config.is_controller();
     QuorumConfig {
+        directory_id,
+        endpoints: if is_controller { vec![endpoint] } else { Vec::new() },
+        bootstrap: config.controllers.clone(),
+        can_become_voter: is_controller,
+        auto_join: is_controller && config.bool("controller.quorum.auto.join.enable"),
         election_timeout: config.millis("controller.quorum.election.timeout.ms"),
         fetch_timeout: config.millis("controller.quorum.fetch.timeout.ms"),
         election_backoff_max: config.millis("controller.quorum.election.backoff.max.ms"),

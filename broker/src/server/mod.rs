@@ -3,6 +3,7 @@
 //! May know everything below it (protocol, metadata, quorum, replica, group). Knows no socket, no thread, no clock and no other broker:
 //! what it wants sent lies in an [`context::Outbox`], and time is told to it.
 
+pub mod add_raft_voter;
 pub mod alter_configs;
 pub mod alter_partition_reassignments;
 pub mod alter_replica_log_dirs;
@@ -58,6 +59,7 @@ pub mod produce;
 pub mod purgatory;
 #[cfg(test)]
 mod records_tests;
+pub mod remove_raft_voter;
 pub mod sync_group;
 pub mod unregister_broker;
 pub mod update_features;

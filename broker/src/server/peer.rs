@@ -3,17 +3,19 @@
 
 use crate::controller::{Rebalance, RebalanceProgress};
 use crate::protocol::messages::{
-    AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterConfigsRequestData, AlterConfigsResponseData,
-    AlterPartitionReassignmentsRequestData, AlterPartitionReassignmentsResponseData, AlterPartitionRequestData,
-    AlterPartitionResponseData, AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData,
-    BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, BrokerRegistrationRequestData,
-    BrokerRegistrationResponseData, ControllerRegistrationRequestData, ControllerRegistrationResponseData,
-    CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData,
-    DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData,
-    ElectLeadersRequestData, ElectLeadersResponseData, FetchRequestData, FetchResponseData,
-    IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData, ListPartitionReassignmentsRequestData,
-    ListPartitionReassignmentsResponseData, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData,
-    UnregisterBrokerRequestData, UnregisterBrokerResponseData, UpdateFeaturesRequestData, UpdateFeaturesResponseData,
+    AddRaftVoterRequestData, AddRaftVoterResponseData, AllocateProducerIdsRequestData, AllocateProducerIdsResponseData,
+    AlterConfigsRequestData, AlterConfigsResponseData, AlterPartitionReassignmentsRequestData,
+    AlterPartitionReassignmentsResponseData, AlterPartitionRequestData, AlterPartitionResponseData,
+    AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData, BrokerHeartbeatRequestData,
+    BrokerHeartbeatResponseData, BrokerRegistrationRequestData, BrokerRegistrationResponseData,
+    ControllerRegistrationRequestData, ControllerRegistrationResponseData, CreatePartitionsRequestData,
+    CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData, DeleteTopicsRequestData,
+    DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData, ElectLeadersRequestData,
+    ElectLeadersResponseData, FetchRequestData, FetchResponseData, IncrementalAlterConfigsRequestData,
+    IncrementalAlterConfigsResponseData, ListPartitionReassignmentsRequestData, ListPartitionReassignmentsResponseData,
+    OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData, RemoveRaftVoterRequestData,
+    RemoveRaftVoterResponseData, UnregisterBrokerRequestData, UnregisterBrokerResponseData, UpdateFeaturesRequestData,
+    UpdateFeaturesResponseData,
 };
 use crate::quorum;
 
@@ -85,6 +87,10 @@ pub enum PeerRequest {
     /// Forwarded for a client.
     UpdateFeatures(Box<UpdateFeaturesRequestData>),
     /// Forwarded for a client.
+    AddRaftVoter(Box<AddRaftVoterRequestData>),
+    /// Forwarded for a client.
+    RemoveRaftVoter(Box<RemoveRaftVoterRequestData>),
+    /// Forwarded for a client.
     DescribeQuorum(Box<DescribeQuorumRequestData>),
 }
 
@@ -129,6 +135,10 @@ pub enum PeerResponse {
     ElectLeaders(Box<ElectLeadersResponseData>),
     /// To [`PeerRequest::UpdateFeatures`].
     UpdateFeatures(Box<UpdateFeaturesResponseData>),
+    /// To [`PeerRequest::AddRaftVoter`].
+    AddRaftVoter(Box<AddRaftVoterResponseData>),
+    /// To [`PeerRequest::RemoveRaftVoter`].
+    RemoveRaftVoter(Box<RemoveRaftVoterResponseData>),
     /// To [`PeerRequest::DescribeQuorum`].
     DescribeQuorum(Box<DescribeQuorumResponseData>),
     /// The node asked is a controller but not the active one: ask `leader_id` (-1: not known).

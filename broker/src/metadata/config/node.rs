@@ -54,6 +54,8 @@ pub struct NodeConfig {
     pub log_dirs: Vec<PathBuf>,
     /// Controllers that vote.
     pub voters: Vec<NodeId>,
+    /// All controllers: whom to ask for the quorum's leader where the voters are others by now.
+    pub controllers: Vec<NodeId>,
     overrides: Arc<BTreeMap<String, String>>,
     /// What its file and Kafka's defaults come to.
     file_values: Arc<Vec<Value>>,
@@ -87,6 +89,7 @@ impl NodeConfig {
             port: 0,
             log_dirs: Vec::new(),
             voters: Vec::new(),
+            controllers: Vec::new(),
             overrides: Arc::new(overrides),
             file_values: Arc::new(values.clone()),
             values: Arc::new(values),
@@ -150,9 +153,16 @@ impl NodeConfig {
         self
     }
 
+    /// In a cluster with these controllers, whether they vote or not.
+    #[must_use]
+    pub fn with_controllers(mut self, controllers: Vec<NodeId>) -> NodeConfig {
+        self.controllers = controllers;
+        self
+    }
+
     /// True for a controller.
     pub fn is_controller(&self) -> bool {
-        self.voters.contains(&self.node_id)
+        self.voters.contains(&self.node_id) || self.controllers.contains(&self.node_id)
     }
 
     /// What was set over Kafka's defaults.

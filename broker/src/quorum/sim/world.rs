@@ -341,8 +341,7 @@ impl World {
 
     /// Raises kraft.version to 1, if this leader may.
     pub fn upgrade(&mut self, leader: NodeId) -> bool {
-        self.with(leader, |quorum, now| quorum.upgrade_kraft_version(now, 1, false))
-            .is_some_and(|result| result.is_ok())
+        self.with(leader, |quorum, now| quorum.upgrade_kraft_version(now, 1)).is_some_and(|result| result.is_ok())
     }
 
     /// Asks the leader to make a node a voter.
