@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::server::Sources;
-use crate::monitor::command::{Command, FaultRequest, WorkloadSpec};
+use crate::monitor::command::{Command, FaultRequest, NewBroker, WorkloadSpec};
 use crate::monitor::names::{FIRST_CONTROLLER_ID, is_controller};
 use crate::monitor::order::Done;
 
@@ -104,6 +104,27 @@ pub async fn start_broker(State(sources): State<Sources>, Path(id): Path<String>
 /// `POST /api/controllers/ID/start`.
 pub async fn start_controller(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
     start(sources, &id, "controller").await
+}
+
+/// `POST /api/brokers`.
+pub async fn add_broker(State(sources): State<Sources>, request: Request) -> Result<Response, Problem> {
+    let wish: NewBroker = json_of(request).await?;
+    Ok(done(carry_out(&sources, Command::AddBroker(wish)).await?))
+}
+
+fn broker_id(text: &str) -> Result<i32, Problem> {
+    let missing = || Problem::not_found(format!("There is no broker {}.", shown(text)));
+    text.parse().ok().filter(|id| (1..FIRST_CONTROLLER_ID).contains(id)).ok_or_else(missing)
+}
+
+/// `DELETE /api/brokers/ID`.
+pub async fn remove_broker(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
+    Ok(done(carry_out(&sources, Command::RemoveBroker(broker_id(&id)?)).await?))
+}
+
+/// `DELETE /api/brokers/ID/removal`.
+pub async fn keep_broker(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
+    Ok(done(carry_out(&sources, Command::KeepBroker(broker_id(&id)?)).await?))
 }
 
 async fn start(sources: Sources, id: &str, what: &str) -> Result<Response, Problem> {

@@ -13,7 +13,7 @@ use crate::monitor::command::Command;
 use crate::monitor::order::{Answer, Done, Orders, Refusal};
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::{
-    ActiveFault, Broker, Group, GroupOffset, Partition, Quorum, Snapshot, Topic, Totals, Voter,
+    ActiveFault, Broker, Group, GroupOffset, Membership, Partition, Quorum, Snapshot, Topic, Totals, Voter,
 };
 use crate::monitor::view::{EventEntry, Severity, View};
 use broker::cluster::{Finding, ScrubProgress};
@@ -179,6 +179,7 @@ fn view() -> View {
         until_ms: None,
     };
     let snapshot = Snapshot {
+        membership: Membership::default(),
         cluster_id: "c".into(),
         profile: "lab".into(),
         sequence: 812,
@@ -281,6 +282,7 @@ fn changes_become_commands() {
         let id = match &command {
             Command::InjectFault(_) => Some(7),
             Command::StartWorkload(_) => Some(1),
+            Command::AddBroker(wish) => Some(if wish.rebalance { 4 } else { 5 }),
             _ => None,
         };
         match command {
@@ -302,6 +304,12 @@ fn changes_become_commands() {
         ("POST", "/api/brokers/3001/start", "", 404, json!({ "error": "There is no broker 3001." })),
         ("POST", "/api/controllers/2/start", "", 404, json!({ "error": "There is no controller 2." })),
         ("POST", "/api/brokers/0/start", "", 404, json!({ "error": "There is no broker 0." })),
+        ("POST", "/api/brokers", "{}", 200, json!({ "id": 4 })),
+        ("POST", "/api/brokers", r#"{"zone":"b","rebalance":false}"#, 200, json!({ "id": 5 })),
+        ("DELETE", "/api/brokers/2", "", 200, json!({ "message": "RemoveBroker(2)" })),
+        ("DELETE", "/api/brokers/2/removal", "", 200, json!({ "message": "KeepBroker(2)" })),
+        ("DELETE", "/api/brokers/3000", "", 404, json!({ "error": "There is no broker 3000." })),
+        ("DELETE", "/api/brokers/x/removal", "", 404, json!({ "error": "There is no broker x." })),
         ("POST", "/api/workloads", "{}", 200, json!({ "id": 1 })),
         ("POST", "/api/workloads", r#"{"acks":"1"}"#, 200, json!({ "id": 1 })),
         ("POST", "/api/workloads", r#"{"acks":"1","idempotent":true}"#, 400, json!({ "error": "No." })),
@@ -333,6 +341,8 @@ fn what_is_wrong_is_one_sentence() {
         ("POST", "/api/faults", r#"{"kind":"burn","broker":1}"#, 400),
         ("POST", "/api/faults", r#"{"kind":"kill","broker":1,"more":1}"#, 400),
         ("POST", "/api/faults", r#"{"broker":1}"#, 400),
+        ("POST", "/api/brokers", r#"{"port":70000}"#, 400),
+        ("POST", "/api/brokers", r#"{"id":4}"#, 400),
         ("POST", "/api/workloads", r#"{"producers":-1}"#, 400),
         ("POST", "/api/workloads", r#"[]"#, 400),
         ("POST", "/api/scrub", r#"{"broker":"one"}"#, 400),

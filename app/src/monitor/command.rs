@@ -14,6 +14,12 @@ pub enum Command {
     HealAllFaults,
     /// Start (or resume) a node that was stopped, killed or paused.
     StartNode(i32),
+    /// Add a broker.
+    AddBroker(NewBroker),
+    /// Remove a broker: its replicas move to the others, then it leaves for good.
+    RemoveBroker(i32),
+    /// A broker that is being removed stays after all.
+    KeepBroker(i32),
     /// Create a topic; -1 takes the broker's default.
     CreateTopic {
         /// Its name.
@@ -39,6 +45,29 @@ pub enum Command {
     StartWorkload(WorkloadSpec),
     /// Stop one.
     StopWorkload(u64),
+}
+
+/// A broker to be added, as `POST /api/brokers` takes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewBroker {
+    /// Its id; without it, the lowest that is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker: Option<i32>,
+    /// Its zone; without it, the one with the fewest brokers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Its client port; without it, as `--kafka-port` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Whether it gets its share of replicas and leaderships.
+    pub rebalance: bool,
+}
+
+impl Default for NewBroker {
+    fn default() -> NewBroker {
+        NewBroker { broker: None, zone: None, port: None, rebalance: true }
+    }
 }
 
 /// A fault, as `POST /api/faults` takes it. Which fields a kind takes is said in `source::plan`.

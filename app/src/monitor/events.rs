@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broker::metadata::report::{Event, FenceReason, NodeEvent, NodeState};
+use broker::metadata::report::{Event, FenceReason, MembershipStep, NodeEvent, NodeState};
 
 use super::names::{count, node, node_inside, nodes};
 use super::view::{EVENTS_KEPT, EventEntry, Severity};
@@ -136,6 +136,10 @@ fn say(event: &NodeEvent) -> Said {
             };
             Said::new("replicas_changed", Info, partition, text)
         }
+        Event::MembershipChanged { broker_id, step } => {
+            let (kind, text) = membership_step(*broker_id, step);
+            Said::new(kind, Info, node(*broker_id), text)
+        }
         Event::GroupRebalance { group_id, generation, state, reason } => {
             let text = format!("Group {group_id} is {state} in generation {generation}.");
             Said::new("group_rebalance", Info, group_id, text).because(reason)
@@ -159,6 +163,23 @@ fn say(event: &NodeEvent) -> Said {
             let text = format!("{} of {} could not be told.", count(dropped, "event", "events"), node_inside(teller));
             Said::new("dropped_events", Warning, node(teller), text)
                 .because("More happened at once than the monitor takes in.")
+        }
+    }
+}
+
+fn membership_step(broker: i32, step: &MembershipStep) -> (&'static str, String) {
+    let name = node(broker);
+    match step {
+        MembershipStep::Added { zone: Some(zone) } => ("broker_added", format!("{name} was added, in zone {zone}.")),
+        MembershipStep::Added { zone: None } => ("broker_added", format!("{name} was added.")),
+        MembershipStep::Leaving { replicas } => {
+            let replicas = i64::try_from(*replicas).unwrap_or(i64::MAX);
+            let replicas = count(replicas, "replica", "replicas");
+            ("broker_leaving", format!("{name} is being removed: {replicas} to be moved to the others."))
+        }
+        MembershipStep::Stays => ("broker_stays", format!("{name} is not removed after all.")),
+        MembershipStep::Removed => {
+            ("broker_removed", format!("{name} was removed: it has no replicas, and is unregistered."))
         }
     }
 }
@@ -241,6 +262,18 @@ mod tests {
                 Event::TopicCreated { topic: "t".into(), partitions: 1, replication_factor: 3 },
                 Info,
                 "Topic t was created with 1 partition and replication factor 3.",
+            ),
+            (
+                -1,
+                Event::MembershipChanged { broker_id: 4, step: MembershipStep::Added { zone: Some("a".into()) } },
+                Info,
+                "Broker 4 was added, in zone a.",
+            ),
+            (
+                -1,
+                Event::MembershipChanged { broker_id: 1, step: MembershipStep::Leaving { replicas: 1 } },
+                Info,
+                "Broker 1 is being removed: 1 replica to be moved to the others.",
             ),
             (3000, config(Some("7")), Info, "retention.ms of topic t was set to 7."),
             (3000, config(None), Info, "retention.ms of topic t went back to its default."),

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use broker::metadata::image::Image;
-use broker::metadata::report::{BrokerCounters, BrokerReport, ControllerReport, GroupReport, NodeState};
+use broker::metadata::report::{
+    BrokerCounters, BrokerReport, ControllerReport, GroupReport, MembershipReport, NodeState,
+};
 use broker::types::{Id, NO_NODE, NodeId, Now};
 
 use super::names::is_controller;
 use super::rates::{self, Meter, Reading};
 use super::snapshot::{
-    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Observer, Partition, Quorum, Snapshot, Totals,
-    Voter, WorkloadStatus,
+    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum,
+    Snapshot, Totals, Voter, WorkloadStatus,
 };
 use super::topics::{Sums, Topics};
 
@@ -39,6 +41,8 @@ pub struct Join {
     controllers: BTreeMap<NodeId, ControllerReport>,
     topics: Topics,
     groups: BTreeMap<Arc<str>, GroupSeen>,
+    /// Which brokers there are; nothing told yet: those that are seen.
+    membership: Option<MembershipReport>,
     workloads: Vec<WorkloadStatus>,
     faults: Vec<ActiveFault>,
     sequence: u64,
@@ -96,6 +100,19 @@ impl Join {
     /// The cluster did something with a node.
     pub fn lifecycle(&mut self, node_id: NodeId, state: NodeState) {
         self.dirty |= self.states.insert(node_id, state) != Some(state);
+    }
+
+    /// Brokers came or went. What was known of one that is gone is forgotten.
+    pub fn membership(&mut self, report: MembershipReport) {
+        let is_gone = |id: &NodeId| !is_controller(*id) && !report.brokers.contains(id);
+        let gone: BTreeSet<NodeId> = self.states.keys().chain(self.brokers.keys()).copied().filter(is_gone).collect();
+        for id in gone {
+            self.states.remove(&id);
+            self.brokers.remove(&id);
+            self.topics.forget_node(id);
+        }
+        self.dirty |= self.membership.as_ref() != Some(&report);
+        self.membership = Some(report);
     }
 
     /// A broker told its state.
@@ -215,6 +232,10 @@ impl Join {
             at_ms: now.wall_ms,
             quorum: self.quorum(),
             brokers,
+            membership: self.membership.as_ref().map_or_else(Membership::default, |told| Membership {
+                leaving: told.leaving,
+                moving: told.moving.clone(),
+            }),
             topics: built.topics,
             groups,
             totals,
@@ -233,7 +254,12 @@ impl Join {
         let told = self.states.keys().chain(self.brokers.keys()).chain(self.controllers.keys());
         let registered = self.image.brokers.keys().chain(self.image.controllers.keys());
         let all = self.facts.node_ids.iter().chain(told).chain(registered);
-        all.copied().filter(|id| is_controller(*id) == controllers).collect()
+        let ids = all.copied().filter(|id| is_controller(*id) == controllers);
+        match &self.membership {
+            // The image may be older, and still have a broker that is gone.
+            Some(membership) if !controllers => membership.brokers.iter().copied().collect(),
+            _ => ids.collect(),
+        }
     }
 
     fn brokers(&self, sums: &Sums) -> Vec<Broker> {

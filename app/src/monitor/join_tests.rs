@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::metadata::image::{BrokerImage, Endpoint, Image, PartitionImage, TopicImage};
-use broker::metadata::report::{BrokerReport, ControllerReport, GroupReport, NodeState, ReplicaReport};
+use broker::metadata::report::{
+    BrokerReport, ControllerReport, GroupReport, MembershipReport, Moving, NodeState, ReplicaReport,
+};
 use broker::types::{Id, Now, TopicPartition};
 
 use super::join::{Facts, Join};
@@ -345,4 +347,26 @@ fn ten_thousand_partitions_are_joined_in_passing() {
     let second = join.snapshot(at(50));
     let rebuilt = first.topics.iter().zip(&second.topics).filter(|(before, after)| !Arc::ptr_eq(before, after)).count();
     assert_eq!(rebuilt, 1);
+}
+
+#[test]
+fn brokers_come_and_go() {
+    let mut join = Join::new(facts());
+    let image = image(1, &[("t", 1, vec![partition(1, 0, &[1])])]);
+    join.broker(&broker(1, Some(&image), vec![replica("t", true, 0, 9, 9)]));
+    join.lifecycle(4, NodeState::Starting);
+    let moving = Moving { partitions_left: 1, ongoing: 1, waiting_for: None };
+    join.membership(MembershipReport { brokers: vec![1, 2, 3, 4], leaving: Some(1), moving: Some(moving) });
+    let snapshot = join.snapshot(at(0));
+    assert_eq!(snapshot.brokers.iter().map(|broker| broker.id).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let told = serde_json::to_value(&snapshot).unwrap();
+    let moving = serde_json::json!({ "partitions_left": 1, "ongoing": 1, "waiting_for": null });
+    assert_eq!(told["membership"], serde_json::json!({ "leaving": 1, "moving": moving }));
+
+    join.membership(MembershipReport { brokers: vec![2, 3, 4], leaving: None, moving: None });
+    assert!(join.is_dirty());
+    let snapshot = join.snapshot(at(1));
+    assert_eq!(snapshot.brokers.iter().map(|broker| broker.id).collect::<Vec<_>>(), [2, 3, 4]);
+    assert!(only_partition(&snapshot).log_end_offsets.is_empty(), "its replicas went with it");
+    assert!(serde_json::to_value(&snapshot).unwrap().get("membership").is_none());
 }

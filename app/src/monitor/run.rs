@@ -141,6 +141,7 @@ impl Worker {
             Report::Controller(report) => self.join.controller(&report),
             Report::Lifecycle { node_id, state, .. } => self.join.lifecycle(node_id, state),
             Report::Event(event) => self.note(event),
+            Report::Membership(report) => self.join.membership(report),
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broker::metadata::report::{BrokerCounters, NodeState};
+use broker::metadata::report::{BrokerCounters, Moving, NodeState};
 use serde::Serialize;
 
 /// One instant.
@@ -23,6 +23,9 @@ pub struct Snapshot {
     pub quorum: Quorum,
     /// The brokers, by id.
     pub brokers: Vec<Broker>,
+    /// Brokers that come or go for good; left out while none does.
+    #[serde(skip_serializing_if = "Membership::is_idle")]
+    pub membership: Membership,
     /// The topics, by name; internal ones too.
     pub topics: Vec<Arc<Topic>>,
     /// The groups, by id.
@@ -36,6 +39,22 @@ pub struct Snapshot {
     /// Faults that are active.
     #[serde(skip)]
     pub faults: Vec<ActiveFault>,
+}
+
+/// What is being changed about who belongs to the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Membership {
+    /// The broker that is being removed.
+    pub leaving: Option<i32>,
+    /// How far replicas are that move because of that, or to give a new broker its share.
+    pub moving: Option<Moving>,
+}
+
+impl Membership {
+    /// Nothing is being changed.
+    pub fn is_idle(&self) -> bool {
+        *self == Membership::default()
+    }
 }
 
 /// The controllers' consensus.

@@ -100,8 +100,11 @@ impl Session {
         };
         let (reports, reports_in) = bounded(REPORTS_WAITING);
         let monitor = Monitor::start(embedded::facts(&config, ""), reports_in).map_err(no_thread)?;
-        let cluster = Arc::new(Cluster::start(config.clone(), reports)?);
-        let facts = embedded::facts(&config, cluster.cluster_id());
+        let cluster = Arc::new(Cluster::start(config, reports)?);
+        if let Some(note) = cluster.note() {
+            eprintln!("brokerscope: {note}");
+        }
+        let facts = embedded::facts(cluster.config(), cluster.cluster_id());
         // The monitor takes words as long as it lives, and it lives in this session.
         let _ = monitor.words().send(Word::Facts(facts));
         let (orders, orders_in) = Orders::new();
@@ -224,7 +227,10 @@ impl Session {
 }
 
 fn tools(cluster: &Arc<Cluster>, monitor: &Monitor) -> Tools {
-    let bootstrap_servers = cluster.bootstrap_servers();
+    let asked = Arc::downgrade(cluster);
+    // Brokers come and go; whoever connects later takes those that are there then.
+    let bootstrap_servers: Arc<dyn Fn() -> String + Send + Sync> =
+        Arc::new(move || asked.upgrade().map(|cluster| cluster.bootstrap_servers()).unwrap_or_default());
     let servers = bootstrap_servers.clone();
     let make_topic = move |spec: &WorkloadSpec, stop: &AtomicBool| {
         let wish = TopicWish {
@@ -233,10 +239,12 @@ fn tools(cluster: &Arc<Cluster>, monitor: &Monitor) -> Tools {
             replication_factor: spec.replication_factor,
             configs: Vec::new(),
         };
-        topics::ensure(&servers, &wish, stop)
+        topics::ensure(&servers(), &wish, stop)
     };
+    let embedded = Arc::new(Embedded::new(cluster.clone()));
     Tools {
-        nodes: Arc::new(Embedded::new(cluster.clone())),
+        nodes: embedded.clone(),
+        brokers: embedded,
         workloads: Box::new(Workloads::new(bootstrap_servers.clone(), Arc::new(make_topic))),
         bootstrap_servers,
         words: monitor.words(),

@@ -12,6 +12,7 @@ use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
+use super::brokers::{BrokerControl, BrokerWishes, News};
 use super::control::NodeControl;
 use super::faults::{self, Faults};
 use super::topics::{self, TopicWish};
@@ -47,10 +48,12 @@ pub trait WorkloadRunner: Send {
 pub struct Tools {
     /// The nodes.
     pub nodes: Arc<dyn NodeControl>,
+    /// Who belongs to the cluster.
+    pub brokers: Arc<dyn BrokerControl>,
     /// The workloads.
     pub workloads: Box<dyn WorkloadRunner>,
     /// Where clients connect.
-    pub bootstrap_servers: String,
+    pub bootstrap_servers: Arc<dyn Fn() -> String + Send + Sync>,
     /// Where to tell what is in force.
     pub words: Sender<Word>,
     /// Where answers for the window go.
@@ -60,6 +63,7 @@ pub struct Tools {
 /// The running desk. It closes when [`Desk::close`] is called, or when all [`crate::monitor::order::Orders`] are gone.
 pub struct Desk {
     closing: Sender<()>,
+    brokers: Arc<dyn BrokerControl>,
     thread: JoinHandle<()>,
 }
 
@@ -68,22 +72,26 @@ impl Desk {
     pub fn open(tools: Tools, orders: Receiver<Order>) -> io::Result<Desk> {
         let (closing, closed) = bounded(1);
         let (finished, finished_in) = crossbeam_channel::unbounded();
+        let (news, news_in) = crossbeam_channel::unbounded();
+        let control = tools.brokers.clone();
         let worker = Worker {
-            tools,
             faults: Faults::default(),
             stopping: BTreeSet::new(),
             start_when_stopped: BTreeSet::new(),
             topic_requests: 0,
             finished,
+            brokers: BrokerWishes::new(tools.brokers.clone(), news),
+            tools,
         };
         let thread = std::thread::Builder::new()
             .name("commands".into())
-            .spawn(move || worker.run(&orders, &finished_in, &closed))?;
-        Ok(Desk { closing, thread })
+            .spawn(move || worker.run(&orders, &finished_in, &news_in, &closed))?;
+        Ok(Desk { closing, brokers: control, thread })
     }
 
     /// Ends the workloads and the desk; returns when that is done.
     pub fn close(self) {
+        self.brokers.end();
         // If the thread has ended by itself there is nobody to be told.
         let _ = self.closing.try_send(());
         // A panic of the thread was told on standard error.
@@ -106,6 +114,7 @@ pub(super) struct Worker {
     pub(super) start_when_stopped: BTreeSet<NodeId>,
     topic_requests: usize,
     finished: Sender<Finished>,
+    brokers: BrokerWishes,
 }
 
 pub(super) fn now_ms() -> i64 {
@@ -113,7 +122,13 @@ pub(super) fn now_ms() -> i64 {
 }
 
 impl Worker {
-    fn run(mut self, orders: &Receiver<Order>, finished: &Receiver<Finished>, closed: &Receiver<()>) {
+    fn run(
+        mut self,
+        orders: &Receiver<Order>,
+        finished: &Receiver<Finished>,
+        news: &Receiver<News>,
+        closed: &Receiver<()>,
+    ) {
         let mut next_telling = Instant::now();
         loop {
             select! {
@@ -124,6 +139,7 @@ impl Worker {
                 },
                 // The worker holds a sender, so this never fails.
                 recv(finished) -> finished => finished.into_iter().for_each(|finished| self.finish(finished)),
+                recv(news) -> news => news.into_iter().for_each(|news| self.hear_of_brokers(news)),
                 default(self.wait(next_telling)) => {}
             }
             self.heal_what_is_due();
@@ -158,6 +174,18 @@ impl Worker {
             Command::DeleteTopic { name } => {
                 return self.request_topic(reply, move |servers| topics::delete(servers, &name));
             }
+            Command::AddBroker(wish) => {
+                let refused = self.brokers.add(wish, reply);
+                return refused.into_iter().for_each(|(answer, reply)| self.answer(answer, reply));
+            }
+            Command::RemoveBroker(id) => {
+                let refused = self.brokers.remove(id, reply);
+                return refused.into_iter().for_each(|(answer, reply)| self.answer(answer, reply));
+            }
+            Command::KeepBroker(id) => {
+                let refused = self.brokers.keep(id, reply);
+                return refused.into_iter().for_each(|(answer, reply)| self.answer(answer, reply));
+            }
             Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
@@ -172,6 +200,19 @@ impl Worker {
                 Ok(done) => Notice { ok: true, text: done.text },
                 Err(refusal) => Notice { ok: false, text: refusal.text },
             }),
+        }
+    }
+
+    fn hear_of_brokers(&mut self, news: News) {
+        match news {
+            News::Answered(answer, reply) => self.answer(answer, reply),
+            News::Over(answer) => self.answer(answer, None),
+            News::Removed(id) => {
+                // What held it is over with it.
+                self.faults.release(id);
+                self.tell_faults();
+            }
+            News::Ended => self.brokers.ended(),
         }
     }
 
@@ -268,7 +309,7 @@ impl Worker {
         if self.topic_requests >= TOPIC_REQUESTS_MAX {
             return self.answer(Err(Refusal::failed("Too many topic requests are under way; try again.")), reply);
         }
-        let (servers, finished) = (self.tools.bootstrap_servers.clone(), self.finished.clone());
+        let (servers, finished) = ((self.tools.bootstrap_servers)(), self.finished.clone());
         let spawned = std::thread::Builder::new()
             .name("topic-request".into())
             .spawn(move || drop(finished.send(Finished::Topic(request(&servers), reply))));

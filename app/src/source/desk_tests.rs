@@ -7,6 +7,7 @@ use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 use crossbeam_channel::Receiver;
 
+use super::brokers_tests::FakeBrokers;
 use super::desk::{Desk, Tools, WorkloadRunner};
 use super::fake_nodes::{Done, FakeNodes};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
@@ -52,8 +53,9 @@ fn open() -> Setup {
     let (orders, taken) = Orders::new();
     let tools = Tools {
         nodes: nodes.clone(),
+        brokers: Arc::new(FakeBrokers::default()),
         workloads: Box::new(FakeWorkloads),
-        bootstrap_servers: "127.0.0.1:1".into(),
+        bootstrap_servers: Arc::new(|| "127.0.0.1:1".into()),
         words: words_out,
         slot: slot.clone(),
     };

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::cluster::{Cluster, ClusterConfig, ClusterError};
+use broker::cluster::{self, Cluster, ClusterConfig, ClusterError};
 use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
 use broker::metadata::config::{NodeConfig, cap_replication, profile_overrides};
 use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 
+use super::brokers::BrokerControl;
 use super::control::NodeControl;
+use crate::monitor::command::NewBroker;
 use crate::monitor::join::Facts;
-use crate::monitor::names::is_controller;
 use crate::monitor::order::Refusal;
 
 /// What the monitor should know before the nodes tell anything.
@@ -54,7 +55,7 @@ fn refusal(error: &ClusterError) -> Refusal {
     let text = chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or(text);
     match error {
         ClusterError::UnknownNode(_) | ClusterError::UnknownLogDir { .. } => Refusal::not_found(text),
-        ClusterError::WrongState { .. } => Refusal::conflict(text),
+        ClusterError::WrongState { .. } | ClusterError::Refused(_) => Refusal::conflict(text),
         ClusterError::OutOfRange { .. } | ClusterError::Config(_) => Refusal::invalid(text),
         _ => Refusal::failed(text),
     }
@@ -96,7 +97,7 @@ impl NodeControl for Embedded {
     }
 
     fn zone(&self, id: NodeId) -> Option<String> {
-        (!is_controller(id)).then(|| self.cluster.config().zone(id))
+        self.cluster.zone(id)
     }
 
     fn log_dir(&self, id: NodeId, log_dir: &Path) -> Result<PathBuf, Refusal> {
@@ -132,6 +133,38 @@ impl NodeControl for Embedded {
 
     fn skew_clock(&self, id: NodeId, skew_ms: i64) -> Result<(), Refusal> {
         self.cluster.skew_clock(id, skew_ms).map_err(|error| refusal(&error))
+    }
+}
+
+impl BrokerControl for Embedded {
+    fn add(&self, wish: &NewBroker) -> Result<NodeId, Refusal> {
+        let wish = cluster::NewBroker { id: wish.broker, zone: wish.zone.clone(), port: wish.port };
+        self.cluster.add_broker(&wish).map_err(|error| refusal(&error))
+    }
+
+    fn spread(&self) -> Result<(), Refusal> {
+        self.cluster.spread().map_err(|error| refusal(&error))
+    }
+
+    fn begin_removal(&self, id: NodeId) -> Result<(), Refusal> {
+        self.cluster.begin_removal(id).map_err(|error| refusal(&error))
+    }
+
+    fn finish_removal(&self, id: NodeId) -> Result<bool, Refusal> {
+        let ended = self.cluster.finish_removal(id).map_err(|error| refusal(&error))?;
+        Ok(ended == cluster::Removal::Done)
+    }
+
+    fn keep(&self, id: NodeId) -> Result<(), Refusal> {
+        self.cluster.keep_broker(id).map_err(|error| refusal(&error))
+    }
+
+    fn leaving(&self) -> Option<NodeId> {
+        self.cluster.leaving()
+    }
+
+    fn end(&self) {
+        self.cluster.end_changes();
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows the monitor's words and the cluster; nothing of the window, of HTTP or of how workloads are made.
 
+pub mod brokers;
 pub mod control;
 pub mod desk;
 mod desk_faults;
@@ -12,5 +13,7 @@ pub mod faults;
 pub mod plan;
 pub mod topics;
 
+#[cfg(test)]
+mod brokers_tests;
 #[cfg(test)]
 mod desk_tests;

@@ -105,6 +105,8 @@ pub enum Dialog {
     CreateTopic,
     /// Delete this topic.
     DeleteTopic(String),
+    /// Remove this broker.
+    RemoveBroker(i32),
 }
 
 /// How the window opens.

@@ -1,4 +1,4 @@
-//! The dialogs: creating a topic, checked while one types, and deleting one, for which its name must be typed.
+//! The dialogs: creating a topic, checked while one types; deleting one, for which its name must be typed; removing a broker.
 
 use egui::Context;
 
@@ -20,6 +20,7 @@ pub struct Drafts {
 enum Draft {
     Create(CreateTopic),
     Delete { topic: String, typed: String },
+    RemoveBroker(i32),
 }
 
 impl Drafts {
@@ -30,6 +31,7 @@ impl Drafts {
                 replication_factor: if brokers == 0 { 3 } else { brokers.min(3) }.to_string(),
                 ..CreateTopic::default()
             }),
+            Dialog::RemoveBroker(id) => Draft::RemoveBroker(id),
             Dialog::DeleteTopic(topic) => Draft::Delete { topic, typed: String::new() },
         });
     }
@@ -40,6 +42,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
     let outcome = match &mut drafts.open {
         None => return,
         Some(Draft::Create(draft)) => create(ctx, scene, draft, actions),
+        Some(Draft::RemoveBroker(id)) => remove_broker(ctx, scene, *id, actions),
         Some(Draft::Delete { topic, typed }) => delete(ctx, scene, topic, typed, actions),
     };
     if outcome != Outcome::Open {
@@ -226,6 +229,36 @@ fn delete(ctx: &Context, scene: &Scene<'_>, topic: &str, typed: &mut String, act
     if outcome == Outcome::Confirmed {
         actions.push(Action::Send(Command::DeleteTopic { name: topic.to_owned() }));
         actions.push(Action::Go(Screen::Topics));
+    }
+    outcome
+}
+
+fn remove_broker(ctx: &Context, scene: &Scene<'_>, id: i32, actions: &mut Vec<Action>) -> Outcome {
+    let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
+    let outcome = dialog(ctx, "remove-broker", &format!("Remove broker {id}?"), |ui| {
+        let brokers = &scene.model.snapshot().brokers;
+        let replicas = brokers.iter().find(|broker| broker.id == id).map_or(0, |broker| broker.replicas);
+        let words = format!(
+            "Its {} move to the other brokers. Then it shuts down in order, is unregistered, and its directory is removed. \
+             Until it is empty, this can be called off.",
+            format::plural(replicas, "replica")
+        );
+        text::paragraph(ui, &words, font::body(), style.muted);
+        let others: Vec<String> =
+            brokers.iter().filter(|broker| broker.id != id).map(|broker| broker.id.to_string()).collect();
+        let servers = &scene.model.bootstrap;
+        let moves = format!(
+            "kafka-reassign-partitions.sh --bootstrap-server {servers} --generate --broker-list {} \
+             --topics-to-move-json-file topics.json",
+            others.join(",")
+        );
+        field::command(ui, "As commands: plan the moves, and --execute them", &moves);
+        let leave = format!("kafka-cluster.sh unregister --bootstrap-server {servers} --id {id}");
+        field::command(ui, "Stop the broker, and unregister it", &leave);
+        Buttons { confirm: "Remove broker", enabled: !others.is_empty(), danger: true }
+    });
+    if outcome == Outcome::Confirmed {
+        actions.push(Action::Send(Command::RemoveBroker(id)));
     }
     outcome
 }

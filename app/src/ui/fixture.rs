@@ -8,8 +8,8 @@ use broker::metadata::report::{BrokerCounters, NodeState};
 
 use crate::monitor::command::Command;
 use crate::monitor::snapshot::{
-    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Observer, Partition, Quorum, Rates, Snapshot,
-    Topic, Totals, Voter, WorkloadStatus,
+    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
+    Snapshot, Topic, Totals, Voter, WorkloadStatus,
 };
 use crate::monitor::view::{EventEntry, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View};
 use crate::ui::backend::Backend;
@@ -157,6 +157,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
     let totals = totals(&topics, &brokers);
     let events = if broken { incident_events() } else { start_events() };
     let snapshot = Snapshot {
+        membership: Membership::default(),
         cluster_id: "MkU3OEVBNTcwNTJENDM2Qg".into(),
         profile: "lab".into(),
         sequence: 812,

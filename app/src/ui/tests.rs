@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use broker::metadata::report::Moving;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::fixture::{self, Still};
 use super::{BrokerscopeApp, Dialog, Options, Screen, ThemeChoice};
-use crate::monitor::command::{Command, FaultKind, FaultRequest, Notice, WorkloadSpec};
+use crate::monitor::command::{Command, FaultKind, FaultRequest, NewBroker, Notice, WorkloadSpec};
+use crate::monitor::snapshot::Membership;
 use crate::monitor::view::View;
 
 struct Window {
@@ -124,6 +126,32 @@ fn a_killed_broker_can_be_started_and_not_killed_again() {
     window.click("Start broker 2");
     window.click("Heal all");
     assert_eq!(window.sent(), [Command::StartNode(2), Command::HealAllFaults]);
+}
+
+#[test]
+fn a_broker_is_added_by_one_click_and_removed_by_two() {
+    let mut window = Window::on(fixture::healthy(), Screen::Cluster);
+    window.click("Add broker");
+    window.click("Remove broker 2");
+    assert!(window.shows("unregister --bootstrap-server 127.0.0.1:9092"), "the commands that do the same");
+    window.click("Cancel");
+    window.click("Remove broker 3");
+    window.click("Remove broker");
+    assert_eq!(window.sent(), [Command::AddBroker(NewBroker::default()), Command::RemoveBroker(3)]);
+}
+
+#[test]
+fn while_a_broker_leaves_it_can_be_kept_and_nothing_else_changes() {
+    let mut view = fixture::healthy();
+    let snapshot = Arc::make_mut(&mut view.snapshot);
+    let moving = Moving { partitions_left: 12, ongoing: 4, waiting_for: None };
+    snapshot.membership = Membership { leaving: Some(2), moving: Some(moving) };
+    let mut window = Window::on(view, Screen::Cluster);
+    assert!(window.shows("Leaving") && window.shows("12 partitions to move"));
+    window.click("Add broker");
+    window.click("Remove broker 1");
+    window.click("Keep broker 2");
+    assert_eq!(window.sent(), [Command::KeepBroker(2)]);
 }
 
 #[test]

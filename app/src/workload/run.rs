@@ -22,9 +22,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// Makes the topic of a workload, if it is absent; one sentence if it cannot. It may block.
 pub type MakeTopic = Arc<dyn Fn(&WorkloadSpec, &AtomicBool) -> Result<(), String> + Send + Sync>;
 
+/// Where clients connect, when they are asked to.
+pub type Servers = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// The built-in workloads.
 pub struct Workloads {
-    bootstrap_servers: String,
+    bootstrap_servers: Servers,
     make_topic: MakeTopic,
     running: BTreeMap<u64, Workload>,
     last_id: u64,
@@ -41,7 +44,7 @@ struct Workload {
 
 impl Workloads {
     /// None running yet.
-    pub fn new(bootstrap_servers: String, make_topic: MakeTopic) -> Workloads {
+    pub fn new(bootstrap_servers: Servers, make_topic: MakeTopic) -> Workloads {
         Workloads { bootstrap_servers, make_topic, running: BTreeMap::new(), last_id: 0 }
     }
 
@@ -72,7 +75,7 @@ impl Workloads {
     /// One thread makes the topic, then starts the others and waits for them.
     fn spawn(&self, id: u64, workload: &mut Workload) -> std::io::Result<()> {
         let (spec, counts, stop) = (workload.spec.clone(), workload.counts.clone(), workload.stop.clone());
-        let (bootstrap_servers, group) = (self.bootstrap_servers.clone(), workload.group.clone());
+        let (bootstrap_servers, group) = ((self.bootstrap_servers)(), workload.group.clone());
         let make_topic = self.make_topic.clone();
         let lead = std::thread::Builder::new().name(format!("workload-{id}")).spawn(move || {
             if let Err(why) = make_topic(&spec, &stop) {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::ClusterError;
+use super::remembered::Place;
 use crate::metadata::config::{NodeConfig, cap_replication, profile_overrides};
 use crate::types::NodeId;
 
@@ -58,7 +60,7 @@ impl FromStr for Profile {
 /// A cluster to be started.
 #[derive(Clone, Debug)]
 pub struct ClusterConfig {
-    /// Brokers 1 to N.
+    /// Brokers 1 to N, at the first start; later ones are remembered by the data directory.
     pub brokers: u32,
     /// Controllers 3000 to 3000+N-1.
     pub controllers: u32,
@@ -105,10 +107,38 @@ impl ClusterConfig {
         (1..=self.brokers).map(|index| index as NodeId).collect()
     }
 
-    /// Zone of a broker: a, b, c, …
-    pub fn zone(&self, broker: NodeId) -> String {
-        let index = (broker as u32 - 1) % self.zones;
-        char::from(b'a' + index as u8).to_string()
+    /// Ids that a broker may have.
+    pub(super) fn possible_broker_ids(&self) -> RangeInclusive<NodeId> {
+        1..=BROKERS_MAX as NodeId
+    }
+
+    /// Zone of a broker, unless it was put elsewhere.
+    pub(super) fn zone(&self, broker: NodeId) -> String {
+        zone_name((broker as u32 - 1) % self.zones)
+    }
+
+    /// All zones.
+    pub(super) fn zone_names(&self) -> impl Iterator<Item = String> {
+        (0..self.zones).map(zone_name)
+    }
+
+    /// Client port of a broker; 0: any free one.
+    pub(super) fn port_of(&self, broker: NodeId, place: &Place) -> Result<u16, ClusterError> {
+        match (place.port, self.kafka_port) {
+            (Some(port), _) => Ok(port),
+            (None, 0) => Ok(0),
+            (None, first) => u16::try_from(u32::from(first) + broker as u32 - 1).map_err(|_| {
+                ClusterError::Config(format!("--kafka-port {first} leaves no port below 65536 for broker {broker}"))
+            }),
+        }
+    }
+
+    /// Where a node keeps everything.
+    pub(super) fn node_dir(&self, node_id: NodeId) -> PathBuf {
+        match node_id < FIRST_CONTROLLER_ID {
+            true => self.data_dir.join(format!("broker-{node_id}")),
+            false => self.data_dir.join(format!("controller-{node_id}")),
+        }
     }
 
     /// The profile's keys, capped by the number of brokers, under what was asked for.
@@ -128,16 +158,12 @@ impl ClusterConfig {
     /// A node's configuration.
     pub(super) fn node(&self, node_id: NodeId, cluster_id: &str, port: u16) -> Result<NodeConfig, ClusterError> {
         let is_broker = node_id < FIRST_CONTROLLER_ID;
-        let dir = match is_broker {
-            true => format!("broker-{node_id}"),
-            false => format!("controller-{node_id}"),
-        };
         let config = NodeConfig::new(node_id, cluster_id, self.merged_overrides()?)
             .map_err(|error| ClusterError::Config(error.to_string()))?;
         Ok(config
             .with_rack(is_broker.then(|| self.zone(node_id)))
             .with_endpoint(self.bind.to_string(), port)
-            .with_log_dirs(self.log_dirs_in(&self.data_dir.join(dir), is_broker))
+            .with_log_dirs(self.log_dirs_in(&self.node_dir(node_id), is_broker))
             .with_voters(self.voters()))
     }
 
@@ -146,6 +172,29 @@ impl ClusterConfig {
         match self.log_dirs {
             disks @ 2.. if is_broker => (1..=disks).map(|disk| dir.join(format!("disk-{disk}"))).collect(),
             _ => vec![dir.to_owned()],
+        }
+    }
+}
+
+fn zone_name(index: u32) -> String {
+    char::from(b'a' + index as u8).to_string()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::cluster) fn config() -> ClusterConfig {
+        ClusterConfig {
+            brokers: 3,
+            controllers: 3,
+            zones: 3,
+            log_dirs: 1,
+            data_dir: "/data".into(),
+            kafka_port: 0,
+            bind: std::net::Ipv4Addr::LOCALHOST.into(),
+            profile: Profile::Lab,
+            overrides: BTreeMap::new(),
         }
     }
 }

@@ -85,6 +85,12 @@ pub enum ClusterError {
         /// Why.
         source: io::Error,
     },
+    /// A broker cannot come or go like that.
+    #[error("{0}")]
+    Refused(String),
+    /// What was under way ends, and goes on after the next start.
+    #[error("the cluster is being shut down")]
+    Ending,
     /// It did not get ready in time.
     #[error("the cluster did not take writes within {0} ms")]
     NotReady(u128),

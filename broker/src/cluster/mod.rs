@@ -3,11 +3,15 @@
 
 mod config;
 mod error;
+mod membership;
 mod nodes;
+mod remembered;
 mod seat;
+mod voice;
 
 pub use crate::log::Finding;
 pub use crate::replica::ScrubProgress;
 pub use config::{ClusterConfig, FIRST_CONTROLLER_ID, Profile};
 pub use error::ClusterError;
+pub use membership::{NewBroker, Removal};
 pub use nodes::Cluster;

@@ -9,23 +9,23 @@ use crossbeam_channel::Sender;
 
 use super::ClusterError;
 use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
+use super::membership::Membership;
+use super::remembered::Remembered;
 use super::seat::{House, Seat};
+use super::voice::Voice;
 use crate::fault::{Damage, Direction, DiskFault, LinkEffect, Links, Tail};
-use crate::log::RealDisk;
-use crate::log::disk::Disk;
 use crate::metadata::report::{NodeState, Report};
 use crate::node::{Clock, Readiness, ScrubDesk};
 use crate::replica::ScrubProgress;
-use crate::types::{Id, NodeId};
-
-/// Says which cluster a data directory belongs to.
-const CLUSTER_FILE: &str = "cluster.properties";
-/// It holds two short lines.
-const CLUSTER_FILE_MAX_BYTES: u64 = 64 * 1024;
+use crate::types::NodeId;
 
 /// A running cluster. Dropping it kills its nodes; [`Cluster::shutdown`] is the polite end.
 pub struct Cluster {
-    house: House,
+    pub(super) house: House,
+    pub(super) membership: Membership,
+    pub(super) voice: Voice,
+    note: Option<String>,
+    /// Of all nodes that there may ever be; who belongs to the cluster is the membership's to say.
     seats: BTreeMap<NodeId, Mutex<Seat>>,
     /// Of the brokers; beside the seats, which are taken for as long as a node takes to stop.
     scrubs: BTreeMap<NodeId, Arc<ScrubDesk>>,
@@ -38,15 +38,12 @@ impl Cluster {
     /// A port is taken, the data directory is of another cluster or cannot be written, a configuration is wrong.
     pub fn start(config: ClusterConfig, reports: Sender<Report>) -> Result<Cluster, ClusterError> {
         config.check()?;
-        let cluster_id = settle_cluster_id(&config)?;
-        let (voters, brokers) = (config.voters(), config.broker_ids());
-        let port_of = |broker: NodeId| match config.kafka_port {
-            0 => Ok(0),
-            first => u16::try_from(u32::from(first) + broker as u32 - 1).map_err(|_| {
-                ClusterError::Config(format!("--kafka-port {first} leaves no port below 65536 for broker {broker}"))
-            }),
-        };
-        let ports = brokers.iter().map(|id| port_of(*id)).collect::<Result<Vec<u16>, _>>()?;
+        let remembered = Remembered::settle(&config)?;
+        let note = remembered.differs_from(&config);
+        // Kafka's defaults for replication are capped by as many brokers as there are.
+        let config = ClusterConfig { brokers: remembered.brokers.len() as u32, ..config };
+        let cluster_id = remembered.cluster_id.clone();
+        let membership = Membership::new(remembered);
         let house = House {
             config,
             cluster_id,
@@ -55,19 +52,27 @@ impl Cluster {
             clock: Clock::start(),
             readiness: Arc::new(Readiness::default()),
         };
-        let seats = voters.iter().map(|id| (*id, 0)).chain(brokers.iter().copied().zip(ports));
-        let seats: BTreeMap<NodeId, Seat> = seats.map(|(id, port)| (id, Seat::new(id, port, &house))).collect();
-        let scrubs = brokers.iter().filter_map(|id| Some((*id, seats.get(id)?.scrubs()))).collect();
+        let voice = Voice::new(&house.links);
+        let ids = house.config.voters().into_iter().chain(house.config.possible_broker_ids());
+        let seats: BTreeMap<NodeId, Seat> = ids.map(|id| (id, Seat::new(id, 0, &house))).collect();
+        let brokers = seats.iter().filter(|(id, _)| **id < FIRST_CONTROLLER_ID);
+        let scrubs = brokers.map(|(id, seat)| (*id, seat.scrubs())).collect();
         let seats = seats.into_iter().map(|(id, seat)| (id, Mutex::new(seat))).collect();
-        let cluster = Cluster { house, seats, scrubs };
-        for id in voters.iter().chain(&brokers) {
+        let cluster = Cluster { house, membership, voice, note, seats, scrubs };
+        let brokers = cluster.membership.brokers();
+        for (id, place) in &brokers {
+            cluster.seat(*id)?.renew(&cluster.house, place)?;
+        }
+        for id in cluster.controller_ids().iter().chain(brokers.keys()) {
             cluster.seat(*id)?.start(&cluster.house, "the cluster starts")?;
         }
+        cluster.tell_membership();
         Ok(cluster)
     }
 
-    fn seat(&self, node_id: NodeId) -> Result<MutexGuard<'_, Seat>, ClusterError> {
-        let seat = self.seats.get(&node_id).ok_or(ClusterError::UnknownNode(node_id))?;
+    pub(super) fn seat(&self, node_id: NodeId) -> Result<MutexGuard<'_, Seat>, ClusterError> {
+        let seat = self.seats.get(&node_id).filter(|_| self.membership.has(node_id));
+        let seat = seat.ok_or(ClusterError::UnknownNode(node_id))?;
         // A seat is put in order by its next use (`Seat::state`), so a panic while it was held does no harm.
         Ok(seat.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -82,9 +87,14 @@ impl Cluster {
         &self.house.config
     }
 
+    /// One sentence, if the brokers are those that the data directory remembers and not those that were asked for.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
     /// Ids of the brokers.
     pub fn broker_ids(&self) -> Vec<NodeId> {
-        self.seats.keys().copied().filter(|id| *id < FIRST_CONTROLLER_ID).collect()
+        self.membership.brokers().into_keys().collect()
     }
 
     /// Ids of the controllers.
@@ -152,9 +162,11 @@ impl Cluster {
     /// Starts a node that was stopped or killed, resumes one that is paused.
     ///
     /// # Errors
-    /// No such node, it runs already, or its port is taken.
+    /// No such node, it runs already, its port is taken, or it is being unregistered.
     pub fn start_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
-        self.seat(node_id)?.start(&self.house, cause)
+        let mut seat = self.seat(node_id)?;
+        self.membership.check_start(node_id)?;
+        seat.start(&self.house, cause)
     }
 
     /// Asks a broker to read and check every byte of its logs; [`Cluster::scrubs`] tells how far it is. One that is under way goes on.
@@ -162,7 +174,7 @@ impl Cluster {
     /// # Errors
     /// No such broker, or it does not run.
     pub fn start_scrub(&self, broker: NodeId) -> Result<(), ClusterError> {
-        match self.scrubs.contains_key(&broker) {
+        match broker < FIRST_CONTROLLER_ID {
             true => self.seat(broker)?.scrub(&self.house),
             false => Err(ClusterError::UnknownNode(broker)),
         }
@@ -170,7 +182,8 @@ impl Cluster {
 
     /// Of each broker that was asked for a scrub since it started: how far it is, and what it found.
     pub fn scrubs(&self) -> Vec<(NodeId, ScrubProgress)> {
-        self.scrubs.iter().filter_map(|(id, desk)| Some((*id, desk.progress()?))).collect()
+        let members = self.scrubs.iter().filter(|(id, _)| self.membership.has(**id));
+        members.filter_map(|(id, desk)| Some((*id, desk.progress()?))).collect()
     }
 
     /// Kills a node and takes from its files what was not synced. A node that is down loses what its page cache still held. `seed` decides
@@ -275,64 +288,5 @@ impl Cluster {
                 }
             }
         }
-    }
-}
-
-/// Reads which cluster lives in the data directory, or founds one there.
-fn settle_cluster_id(config: &ClusterConfig) -> Result<String, ClusterError> {
-    let disk = RealDisk::new();
-    let path = config.data_dir.join(CLUSTER_FILE);
-    let fail = |reason: String| ClusterError::DataDir { path: config.data_dir.clone(), reason };
-    disk.create_dir_all(&config.data_dir).map_err(|error| fail(error.to_string()))?;
-    if disk.exists(&path) {
-        let bytes = disk.read(&path, CLUSTER_FILE_MAX_BYTES).map_err(|error| fail(error.to_string()))?;
-        let content = String::from_utf8_lossy(&bytes);
-        return check_cluster_file(&content, config.controllers, config.log_dirs, &path).map_err(fail);
-    }
-    let cluster_id = Id::random(&mut rand::rng()).to_string();
-    let content =
-        format!("cluster.id={cluster_id}\ncontrollers={}\nlog.dirs={}\n", config.controllers, config.log_dirs);
-    disk.write_atomically(&path, content.as_bytes()).map_err(|error| fail(error.to_string()))?;
-    Ok(cluster_id)
-}
-
-fn check_cluster_file(content: &str, controllers: u32, log_dirs: u32, path: &Path) -> Result<String, String> {
-    let value = |key: &str| {
-        content.lines().find_map(|line| line.split_once('=').filter(|(name, _)| *name == key).map(|(_, v)| v.trim()))
-    };
-    let cluster_id = value("cluster.id")
-        .filter(|id| id.parse::<Id>().is_ok())
-        .ok_or_else(|| format!("{} names no cluster.id; restore it, or choose another --data-dir", path.display()))?;
-    let kept: Option<u32> = value("controllers").and_then(|count| count.parse().ok());
-    match kept {
-        Some(kept) if kept != controllers => Err(format!(
-            "its quorum has {kept} controllers, not {controllers}; start it with --controllers {kept}, or choose another --data-dir"
-        )),
-        _ => Ok(()),
-    }?;
-    // Files from before there could be several say nothing.
-    match value("log.dirs").and_then(|count| count.parse().ok()).unwrap_or(1) {
-        kept if kept != log_dirs => Err(format!(
-            "its brokers have {kept} log directories each, not {log_dirs}; start it with --log-dirs {kept}, or choose another --data-dir"
-        )),
-        _ => Ok(cluster_id.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_data_dir_remembers_its_cluster() {
-        let path = Path::new("/data/cluster.properties");
-        let good = "cluster.id=AAAAAAAAAAAAAAAAAAAAAQ\ncontrollers=3\n";
-        assert_eq!(check_cluster_file(good, 3, 1, path), Ok("AAAAAAAAAAAAAAAAAAAAAQ".to_string()));
-        assert!(check_cluster_file(good, 1, 1, path).is_err_and(|reason| reason.contains("--controllers 3")));
-        assert!(check_cluster_file(good, 3, 2, path).is_err_and(|reason| reason.contains("--log-dirs 1")));
-        let two = format!("{good}log.dirs=2\n");
-        assert!(check_cluster_file(&two, 3, 2, path).is_ok() && check_cluster_file(&two, 3, 1, path).is_err());
-        assert!(check_cluster_file("cluster.id=../..\n", 3, 1, path).is_err());
-        assert!(check_cluster_file("", 3, 1, path).is_err());
     }
 }

@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 
 use super::ClusterError;
 use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
+use super::remembered::Place;
 use crate::fault::{Damage, Drive, Links, Parting, Plug, Tail, corrupt_tails};
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
@@ -51,6 +52,8 @@ pub(super) struct Seat {
     node_id: NodeId,
     /// Client port, kept over restarts; 0 for a controller, and for a broker on a free port before its first start.
     pub(super) port: u16,
+    /// Its zone, where that is not the one that its number gives it.
+    rack: Option<String>,
     state: NodeState,
     handle: Option<Arc<NodeHandle>>,
     plug: Option<Arc<Plug>>,
@@ -65,6 +68,7 @@ impl Seat {
         Seat {
             node_id,
             port,
+            rack: None,
             state: NodeState::Stopped,
             handle: None,
             plug: None,
@@ -72,6 +76,13 @@ impl Seat {
             clock: house.clock.another(),
             scrubs: Arc::default(),
         }
+    }
+
+    /// For a broker that is new, or is remembered to be at that place.
+    pub(super) fn renew(&mut self, house: &House, place: &Place) -> Result<(), ClusterError> {
+        let port = house.config.port_of(self.node_id, place)?;
+        *self = Seat { rack: place.rack.clone(), scrubs: self.scrubs.clone(), ..Seat::new(self.node_id, port, house) };
+        Ok(())
     }
 
     fn is_broker(&self) -> bool {
@@ -138,7 +149,10 @@ impl Seat {
             true => Role::Broker { listener: self.listen(house.config.bind)? },
             false => Role::Controller,
         };
-        let config = house.config.node(self.node_id, &house.cluster_id, self.port)?;
+        let mut config = house.config.node(self.node_id, &house.cluster_id, self.port)?;
+        if let Some(rack) = &self.rack {
+            config = config.with_rack(Some(rack.clone()));
+        }
         self.enter(house, NodeState::Starting, cause);
         house.readiness.forget(self.node_id);
         let (plug, inbox) = house.links.plug_in(self.node_id);

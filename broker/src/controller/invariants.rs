@@ -17,9 +17,14 @@ enum Step {
     Delete { topic: usize },
     Reassign { topic: usize, order: u64, factor: usize },
     Cancel { topic: usize },
-    Rebalance { leaving: Option<NodeId> },
+    Rebalance(super::Rebalance),
     Unregister { broker: NodeId },
     Failover,
+}
+
+fn rebalance() -> impl Strategy<Value = super::Rebalance> {
+    use super::Rebalance::{Dismiss, Evacuate, Keep, Spread};
+    prop_oneof![Just(Spread), (1..=4i32).prop_map(Evacuate), (1..=4i32).prop_map(Keep), (1..=4i32).prop_map(Dismiss),]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -35,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(|topic| Step::Delete { topic }),
         3 => (any::<usize>(), any::<u64>(), 1..5usize).prop_map(|(topic, order, factor)| Step::Reassign { topic, order, factor }),
         1 => any::<usize>().prop_map(|topic| Step::Cancel { topic }),
-        1 => prop::option::of(1..=4i32).prop_map(|leaving| Step::Rebalance { leaving }),
+        2 => rebalance().prop_map(Step::Rebalance),
         1 => (1..=4i32).prop_map(|broker| Step::Unregister { broker }),
         1 => Just(Step::Failover),
     ]
@@ -118,9 +123,8 @@ impl World {
                 let Some(name) = self.topic(topic) else { return };
                 self.harness.reassign(&name, None);
             }
-            Step::Rebalance { leaving } => {
-                let wish = leaving.map_or(super::Rebalance::Spread, super::Rebalance::Evacuate);
-                let decision = harness.state.rebalance(&wish);
+            Step::Rebalance(ref wish) => {
+                let decision = harness.state.rebalance(wish);
                 harness.commit(decision);
             }
             Step::Unregister { broker } => {

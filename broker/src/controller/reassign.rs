@@ -145,7 +145,7 @@ impl ControllerState {
     }
 
     /// Goes back to the replicas from before. Where only replicas that were on their way in are in sync, that loses what they alone have.
-    fn cancel(
+    pub(super) fn cancel(
         &self,
         topic: &TopicImage,
         index: usize,

@@ -239,6 +239,34 @@ fn a_broker_is_emptied_and_others_take_over() {
 }
 
 #[test]
+fn a_broker_is_dismissed_only_when_it_is_empty() {
+    let mut harness = five_brokers();
+    let wish = Rebalance::Evacuate(1);
+    let decision = harness.state.rebalance(&wish);
+    harness.commit(decision);
+    let decision = harness.state.rebalance(&Rebalance::Dismiss(1));
+    assert_eq!((decision.records.len(), decision.response.left), (0, 1));
+    harness.propose("t", &[1, 2, 3, 4]);
+    let decision = harness.state.rebalance(&Rebalance::Dismiss(1));
+    assert_eq!(harness.commit(decision).left, 0);
+    assert!(!harness.state.image().brokers.contains_key(&1));
+    // Asked again, as after an answer that was lost.
+    let decision = harness.state.rebalance(&Rebalance::Dismiss(1));
+    assert_eq!((decision.records.len(), decision.response.left), (0, 0));
+}
+
+#[test]
+fn a_broker_that_stays_after_all_keeps_what_it_has() {
+    let mut harness = five_brokers();
+    let decision = harness.state.rebalance(&Rebalance::Evacuate(1));
+    harness.commit(decision);
+    assert!(harness.partition("t").is_reassigning());
+    let decision = harness.state.rebalance(&Rebalance::Keep(1));
+    assert_eq!(harness.commit(decision).left, 1);
+    assert_eq!(shape(&harness), (vec![2, 3, 1], vec![], vec![], vec![1, 2, 3], 1, 0));
+}
+
+#[test]
 fn spreading_ends_with_preferred_leaders() {
     let mut harness = Harness::with_brokers(&[], 2);
     for topic in ["t", "u"] {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::placement::UsableBroker;
 use super::state::{Changes, ControllerState, Decision};
+use crate::protocol::messages::UnregisterBrokerRequestData;
 use crate::types::{Id, NodeId};
 
 /// Reassignments begun by one decision; the rest follows with the next.
@@ -27,10 +28,12 @@ pub struct Move<K> {
 pub enum Rebalance {
     /// Move everything off this broker.
     Evacuate(NodeId),
+    /// It stays after all: what is on its way off this broker goes back.
+    Keep(NodeId),
+    /// Unregister this broker, unless it still has replicas. It should have stopped, so that it gets no new ones.
+    Dismiss(NodeId),
     /// Spread replicas and preferred leaders evenly.
     Spread,
-    /// Only tell what is under way; `Some`: on that broker.
-    Progress(Option<NodeId>),
 }
 
 /// How far it is.
@@ -83,7 +86,19 @@ impl ControllerState {
                     changes.events.extend(elected.events);
                 }
             }
-            Rebalance::Progress(on) => progress.left = on.map_or(0, |id| self.hosted_by(id)),
+            Rebalance::Keep(staying) => {
+                self.stop_moves_off(*staying, &mut changes);
+                progress.left = self.hosted_by(*staying);
+            }
+            Rebalance::Dismiss(leaving) => {
+                progress.left = self.hosted_by(*leaving);
+                if progress.left == 0 {
+                    let request = UnregisterBrokerRequestData { broker_id: *leaving, ..Default::default() };
+                    let unregistered = self.unregister_broker(&request);
+                    changes.records.extend(unregistered.records);
+                    changes.events.extend(unregistered.events);
+                }
+            }
         }
         progress.ongoing = self.ongoing() + progress.begun;
         changes.with(progress)
@@ -112,6 +127,17 @@ impl ControllerState {
             }
         }
         begun
+    }
+
+    /// A move that cannot be taken back (only replicas on their way in are in sync) ends as it was begun.
+    fn stop_moves_off(&self, staying: NodeId, changes: &mut Changes) {
+        for topic in self.image.topics.values() {
+            for (index, partition) in topic.partitions.iter().enumerate() {
+                if partition.removing.contains(&staying) {
+                    let _ = self.cancel(topic, index, partition, changes);
+                }
+            }
+        }
     }
 
     fn ongoing(&self) -> usize {

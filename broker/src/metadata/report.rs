@@ -24,6 +24,30 @@ pub enum Report {
     },
     /// Something happened on a node.
     Event(NodeEvent),
+    /// Brokers come or go for good.
+    Membership(MembershipReport),
+}
+
+/// Who belongs to the cluster, and what is being changed about that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MembershipReport {
+    /// All brokers, running or not.
+    pub brokers: Vec<NodeId>,
+    /// The one that is being removed.
+    pub leaving: Option<NodeId>,
+    /// Replicas that move because of that, or to give a new broker its share.
+    pub moving: Option<Moving>,
+}
+
+/// How far a move of replicas is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Moving {
+    /// Partitions that are not yet where they are to be.
+    pub partitions_left: usize,
+    /// Partitions whose reassignment is under way.
+    pub ongoing: usize,
+    /// What it waits for, if it cannot go on.
+    pub waiting_for: Option<String>,
 }
 
 /// What the cluster did with a node; how the window and the API name it.
@@ -326,6 +350,13 @@ pub enum Event {
         /// On their way out.
         removing: Vec<NodeId>,
     },
+    /// A broker came, or goes, for good.
+    MembershipChanged {
+        /// Broker.
+        broker_id: NodeId,
+        /// How far that is.
+        step: MembershipStep,
+    },
     /// A group began to rebalance, or ended.
     GroupRebalance {
         /// Group.
@@ -372,6 +403,25 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+}
+
+/// Steps of a broker's coming and going.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MembershipStep {
+    /// It was added.
+    Added {
+        /// Its zone.
+        zone: Option<String>,
+    },
+    /// It is being removed: its replicas move away.
+    Leaving {
+        /// How many it had.
+        replicas: usize,
+    },
+    /// It stays after all.
+    Stays,
+    /// It is gone: empty, stopped, unregistered.
+    Removed,
 }
 
 /// Why a broker was fenced.

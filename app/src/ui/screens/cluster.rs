@@ -1,9 +1,10 @@
 //! The cluster at a glance: the workload, zones with their brokers, the controllers, and the partition map.
 
+use broker::metadata::report::Moving;
 use egui::{Align, Layout, Ui};
 
 use super::{cluster_cards, cluster_map, header, page, side_by_side};
-use crate::monitor::command::{Command, WorkloadSpec};
+use crate::monitor::command::{Command, NewBroker, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
@@ -46,11 +47,40 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             format::plural(snapshot.totals.topics, "topic"),
             format::plural(snapshot.totals.partitions, "partition")
         );
-        header(ui, "Cluster", &summary, |_| {});
+        header(ui, "Cluster", &summary, |ui| {
+            let removing = snapshot.membership.leaving.is_some();
+            let add = Button::new("Add broker").with_icon(Icon::Plus).enabled(!removing).show(ui);
+            if add.clicked() {
+                actions.push(Action::Send(Command::AddBroker(NewBroker::default())));
+            }
+            let base = scene.options.http.as_deref().unwrap_or_default();
+            let help = if removing {
+                "Add broker: not while one is being removed.".to_owned()
+            } else {
+                format!(
+                    "One more broker, in the zone with the fewest; it gets its share of replicas and leaderships.\n\
+                     HTTP: POST {base}/api/brokers {{}}"
+                )
+            };
+            add.on_hover_text(help.clone()).on_disabled_hover_text(help);
+            if let Some(moving) = &snapshot.membership.moving {
+                moves(ui, moving);
+            }
+        });
         workloads(ui, scene, actions);
         nodes(ui, scene, &zones, actions);
         cluster_map::show(ui, scene, &mut state.map, actions);
     });
+}
+
+/// How far replicas are that move because a broker comes or goes.
+fn moves(ui: &mut Ui, moving: &Moving) {
+    let left = format::plural(moving.partitions_left, "partition");
+    let told = text::label(ui, &format!("{left} to move"), font::body(), palette(ui).muted);
+    if let Some(waiting_for) = &moving.waiting_for {
+        told.on_hover_text(format!("It waits: {waiting_for}."));
+        Pill::new(Mood::Warning, Icon::Clock, "Waiting").show(ui);
+    }
 }
 
 /// Brokers by zone, in the order of the zones' names.

@@ -7,7 +7,7 @@ use super::side_by_side;
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
 use crate::monitor::snapshot::{Broker, Voter};
 use crate::monitor::view::Metric;
-use crate::ui::app::{Action, Scene};
+use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::model::{fault_on, is_up, node_pill};
 use crate::ui::tokens::{font, palette, size, space};
@@ -35,6 +35,7 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
             glyph(ui, Icon::Broker, if mood == Mood::Quiet { style.muted } else { mood.colors(style).0 });
             text::label(ui, &format!("Broker {}", broker.id), font::heading(), style.text);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                removal(ui, scene, broker, actions);
                 if broker.fenced && broker.state != NodeState::Running && broker.state != NodeState::Starting {
                     Pill::new(Mood::Warning, Icon::Warning, "Fenced").show(ui);
                 }
@@ -62,6 +63,38 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
         let target = Target { id: broker.id, name: &name, controller: false, state: broker.state };
         buttons(ui, scene, &target, true, actions);
     });
+}
+
+/// Removes a broker for good, or calls that off.
+fn removal(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) {
+    let snapshot = scene.model.snapshot();
+    let base = scene.options.http.as_deref().unwrap_or_default();
+    let id = broker.id;
+    let (leaving, alone) = (snapshot.membership.leaving, snapshot.brokers.len() < 2);
+    if leaving == Some(id) {
+        let name = format!("Keep broker {id}");
+        let keep = Button::icon(Icon::Close, &name).small().tone(Tone::Bare).show(ui);
+        if keep.clicked() {
+            actions.push(Action::Send(Command::KeepBroker(id)));
+        }
+        keep.on_hover_text(format!("{name}: its removal is called off.\nHTTP: DELETE {base}/api/brokers/{id}/removal"));
+        Pill::new(Mood::Busy, Icon::Clock, "Leaving").show(ui);
+        return;
+    }
+    let name = format!("Remove broker {id}");
+    let enabled = leaving.is_none() && !alone;
+    let remove = Button::icon(Icon::Trash, &name).small().tone(Tone::Bare).enabled(enabled).show(ui);
+    if remove.clicked() {
+        actions.push(Action::Ask(Dialog::RemoveBroker(id)));
+    }
+    let help = match (leaving, alone) {
+        (Some(other), _) => format!("{name}: not while broker {other} is being removed."),
+        (None, true) => format!("{name}: it is the only one."),
+        (None, false) => {
+            format!("{name} for good: its replicas move to the others first.\nHTTP: DELETE {base}/api/brokers/{id}")
+        }
+    };
+    remove.on_hover_text(help);
 }
 
 /// A controller, in two lines.
