@@ -208,9 +208,7 @@ impl Worker {
             News::Answered(answer, reply) => self.answer(answer, reply),
             News::Over(answer) => self.answer(answer, None),
             News::Removed(id) => {
-                // What held it is over with it.
-                self.faults.release(id);
-                self.tell_faults();
+                self.forget_faults_of(id);
             }
             News::Ended => self.brokers.ended(),
         }

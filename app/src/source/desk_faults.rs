@@ -156,6 +156,17 @@ impl Worker {
         Ok(Done { id: None, text: format!("All nodes run; {started} had to be started.") })
     }
 
+    /// A broker is gone for good, and what was wrong with it alone.
+    pub(super) fn forget_faults_of(&mut self, id: NodeId) {
+        self.faults.release(id);
+        for fault in self.faults.list().into_iter().filter(|fault| fault.node_ids == [id]) {
+            // Its disk and its clock are gone with it; links are healed.
+            let _ = self.end(fault.id, "its broker was removed");
+            self.faults.remove(fault.id);
+        }
+        self.tell_faults();
+    }
+
     pub(super) fn heal_what_is_due(&mut self) {
         for fault in self.faults.due(now_ms()) {
             if let Err(refusal) = self.end(fault, "the fault's time is over") {
