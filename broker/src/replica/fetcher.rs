@@ -44,6 +44,8 @@ enum Status {
 struct Fetched {
     leader_epoch: i32,
     status: Status,
+    /// Whether the last answer left nothing below the leader's high watermark to be fetched.
+    level: bool,
     /// What the leader's session holds: (leader epoch, position).
     sent: Option<(i32, FetchPosition)>,
 }
@@ -91,7 +93,7 @@ impl Fetcher {
         let sent = self.partitions.get(&id).and_then(|fetched| fetched.sent);
         self.forget_waking(&id);
         self.to_forget.remove(&id);
-        self.partitions.insert(id, Fetched { leader_epoch, status: Status::Ready, sent });
+        self.partitions.insert(id, Fetched { leader_epoch, status: Status::Ready, level: false, sent });
         self.to_send.insert(id);
     }
 
@@ -109,6 +111,25 @@ impl Fetcher {
         if self.partitions.contains_key(&id) {
             self.to_send.insert(id);
         }
+    }
+
+    /// Whether this replica has all below the leader's high watermark.
+    pub fn note_level(&mut self, id: &TopicIdPartition, level: bool) {
+        if let Some(fetched) = self.partitions.get_mut(id) {
+            fetched.level = level;
+        }
+    }
+
+    /// Those of the chosen that would be fetched, and have not been level with the leader since its reign began.
+    pub fn behind(&self, chosen: impl Fn(&TopicIdPartition) -> bool) -> Vec<TopicIdPartition> {
+        let waits = |fetched: &Fetched| fetched.status == Status::Ready && !fetched.level;
+        let behind = self.partitions.iter().filter(|(id, fetched)| waits(fetched) && chosen(id));
+        behind.map(|(id, _)| *id).collect()
+    }
+
+    /// Whether a request may be sent now.
+    pub fn may_send(&self, now: Duration) -> bool {
+        self.in_flight.is_none() && now >= self.retry_at
     }
 
     /// Leaves a partition out until `until`.
@@ -209,7 +230,7 @@ impl Fetcher {
         limits: &FetchLimits,
         mut position: impl FnMut(&TopicIdPartition) -> Option<FetchPosition>,
     ) -> Option<FetchRequestData> {
-        if self.in_flight.is_some() || now < self.retry_at {
+        if !self.may_send(now) {
             return None;
         }
         let mut updates = Vec::new();

@@ -112,7 +112,13 @@ impl ReplicaManager {
             return;
         }
         self.counters.bytes_in += records.len() as u64;
+        if partition.throttled.as_follower {
+            self.throttles.follower.record(now.mono, records.len());
+        }
         let new_end = log.log_end_offset();
+        if let Some(fetcher) = self.fetchers.get_mut(&leader) {
+            fetcher.note_level(&id, data.high_watermark <= new_end);
+        }
         let mut changed = new_end != log_end;
         changed |= partition.learn_high_watermark(data.high_watermark, new_end);
         let start = data.log_start_offset;

@@ -19,6 +19,7 @@ use super::partition::Partition;
 use super::peer::PeerSession;
 use super::relocate::Moves;
 use super::scrub::Scrubbing;
+use super::throttle::Throttles;
 use crate::log::disk::Disk;
 use crate::log::{Log, LogError};
 use crate::metadata::config::NodeConfig;
@@ -172,6 +173,7 @@ pub struct ReplicaManager {
     pub(super) alter: AlterQueue,
     pub(super) assignments: Assignments,
     pub(super) moves: Moves,
+    pub(super) throttles: Throttles,
     /// When each directory failed, on the monotonic clock.
     pub(super) failed_at: BTreeMap<Id, Duration>,
     pub(super) halted: Option<String>,
@@ -213,6 +215,7 @@ impl ReplicaManager {
             alter: AlterQueue::default(),
             assignments: Assignments::default(),
             moves: Moves::default(),
+            throttles: Throttles::of(config),
             failed_at: BTreeMap::new(),
             halted: None,
             last_tick: now.mono,
@@ -339,6 +342,7 @@ impl ReplicaManager {
     pub fn take_outputs(&mut self, now: Now) -> Vec<Output> {
         self.answer_peers(now);
         let mut outputs = std::mem::take(&mut self.replies);
+        self.hold_back_fetches(now.mono);
         for (&leader, fetcher) in &mut self.fetchers {
             let (partitions, dir) = (&self.partitions, &self.dir);
             let position = |id: &TopicIdPartition| {

@@ -32,6 +32,7 @@ mod sim_checks;
 mod sim_controller;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod transition;
 
 pub use dirs::LogDirs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::isr::{Isr, Proposal};
 use super::leader::{Leader, LeaderView};
+use super::throttle::Throttled;
 use crate::metadata::image::PartitionImage;
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
@@ -40,6 +41,7 @@ pub struct Partition {
     /// Id of the log directory that holds it, or held it until it failed.
     pub(super) directory: Option<Id>,
     pub(super) min_insync_replicas: usize,
+    pub(super) throttled: Throttled,
 }
 
 impl Partition {
@@ -61,6 +63,7 @@ impl Partition {
             high_watermark,
             directory: None,
             min_insync_replicas,
+            throttled: Throttled::default(),
         }
     }
 

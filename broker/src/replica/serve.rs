@@ -149,34 +149,39 @@ impl ReplicaManager {
         let Some(session) = self.peers.get_mut(&from) else { return };
         let fresh = std::mem::take(&mut session.fresh);
         let Some(waiting) = session.waiting else { return };
-        let due = waiting.deadline <= now.mono || fresh.iter().any(|id| self.is_worth_an_answer(id, from));
+        let due = waiting.deadline <= now.mono || fresh.iter().any(|id| self.is_worth_an_answer(now, id, from));
         if !due {
             return;
         }
         if let Some(session) = self.peers.get_mut(&from) {
             session.waiting = None;
         }
-        let response = self.fetch_response(from, waiting.max_bytes);
+        let response = self.fetch_response(now, from, waiting.max_bytes);
         self.reply(from, waiting.correlation, response);
     }
 
-    fn is_worth_an_answer(&self, id: &TopicIdPartition, from: NodeId) -> bool {
+    fn is_worth_an_answer(&self, now: Now, id: &TopicIdPartition, from: NodeId) -> bool {
         let Some(held) = self.peers.get(&from).and_then(|session| session.held(id)) else { return false };
         match self.standing(id, from, held) {
-            Standing::Sound(log) => log.log_end_offset() > held.offset,
+            Standing::Sound(log) => log.log_end_offset() > held.offset && !self.is_held_back(now.mono, id, from),
             Standing::Diverging(..) | Standing::Refused(_) => true,
         }
     }
 
-    fn fetch_response(&mut self, from: NodeId, max_bytes: i32) -> FetchResponseData {
+    fn fetch_response(&mut self, now: Now, from: NodeId, max_bytes: i32) -> FetchResponseData {
         let Some(session) = self.peers.get(&from) else { return FetchResponseData::default() };
         let mut response = FetchResponseData { session_id: session.id, ..FetchResponseData::default() };
         let mut room = usize::try_from(max_bytes).unwrap_or(0);
         let mut first = true;
         for _ in 0..session.queued() {
             let Some((id, held)) = self.peers.get_mut(&from).and_then(PeerSession::take_queued) else { break };
-            let data = self.fetch_partition(from, &id, &held, room, first);
+            // One that is held back is told everything but records.
+            let limit = if self.is_held_back(now.mono, &id, from) { None } else { Some(room) };
+            let data = self.fetch_partition(from, &id, &held, limit, first);
             let bytes = data.records.as_ref().map_or(0, Bytes::len);
+            if self.partitions.get(&id).is_some_and(|partition| partition.throttled.as_leader) {
+                self.throttles.leader.record(now.mono, bytes);
+            }
             first &= bytes == 0;
             room = room.saturating_sub(bytes);
             self.counters.bytes_out += bytes as u64;
@@ -215,7 +220,7 @@ impl ReplicaManager {
         from: NodeId,
         id: &TopicIdPartition,
         held: &Held,
-        room: usize,
+        room: Option<usize>,
         first: bool,
     ) -> wire::PartitionData {
         let mut data = wire::PartitionData { partition_index: id.partition, ..wire::PartitionData::default() };
@@ -238,6 +243,7 @@ impl ReplicaManager {
         };
         data.log_start_offset = log.log_start_offset();
         data.high_watermark = self.partitions.get(id).map_or(-1, Partition::high_watermark);
+        let Some(room) = room else { return data };
         let limit = room.min(usize::try_from(held.max_bytes).unwrap_or(0));
         if log.log_end_offset() == held.offset || (limit == 0 && !first) {
             return data;

@@ -43,6 +43,13 @@ impl SimController {
         }
     }
 
+    /// Commits a change of configs.
+    pub fn configure(&mut self, configs: Vec<((i8, Arc<str>), Arc<BTreeMap<String, String>>)>) {
+        self.delta.configs_changed.extend(configs.iter().map(|(key, _)| key.clone()));
+        self.image.configs.extend(configs);
+        self.commit();
+    }
+
     pub fn create_topic(&mut self, name: &str, id: Id, assignments: &[Vec<NodeId>]) {
         let partition = |replicas: &Vec<NodeId>| PartitionImage {
             leader: NO_NODE,

@@ -230,6 +230,62 @@ fn ten_thousand_idle_partitions_cost_nothing() {
     assert_eq!(trio.high_watermark(1), 1);
 }
 
+/// Broker 3 comes back with everything still to be fetched, 40 batches of some 100 kB, while these configs are in force.
+fn comes_back_throttled(broker: &[(&str, &str)], topic: &[(&str, &str)]) -> Trio {
+    let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);
+    trio.take_out(3);
+    for _ in 0..40 {
+        let mut large = BatchBuilder::new(0, Compression::None);
+        large.push(1_700_000_000_000, None, Some(&[7; 100_000]), &[]);
+        let now = trio.now;
+        trio.at(1).append(now, &id(1), large.build_mut(), -1).unwrap();
+        trio.settle();
+    }
+    let set = |pairs: &[(&str, &str)]| Arc::new(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect());
+    trio.controller
+        .configure(vec![((RESOURCE_BROKER, "".into()), set(broker)), ((RESOURCE_TOPIC, "t".into()), set(topic))]);
+    trio.bring_back(3);
+    trio
+}
+
+#[test]
+fn a_leader_holds_back_what_is_behind_and_never_what_is_in_sync() {
+    let limits = [("leader.replication.throttled.rate", "500000"), ("replica.fetch.max.bytes", "100000")];
+    for (topic, throttled) in [("0:1", true), ("*", true), ("0:2,0:3", false)] {
+        let mut trio = comes_back_throttled(&limits, &[("leader.replication.throttled.replicas", topic)]);
+        trio.pass(ms(3_000));
+        let behind = trio.log_end(3);
+        assert_eq!(throttled, behind < 40, "{topic}: {behind} batches are there");
+        assert!(behind > 5, "{topic}: {behind} batches are there");
+        // The others are in sync: what is written reaches them at once, and is acknowledged.
+        assert_eq!(trio.append(1, 1, -1), Ok(40));
+        trio.settle();
+        assert_eq!((trio.log_end(2), trio.high_watermark(1)), (41, 41));
+        trio.pass(ms(9_000));
+        assert_eq!(trio.log_end(3), 41, "{topic}");
+        trio.pass(ms(3_000));
+        assert_eq!(trio.controller.partition(&id(1)).isr.len(), 3);
+    }
+}
+
+#[test]
+fn a_follower_leaves_out_what_has_to_wait_until_it_is_level() {
+    let limits = [("follower.replication.throttled.rate", "500000"), ("replica.fetch.max.bytes", "100000")];
+    for (topic, throttled) in [("0:3", true), ("*", true), ("0:1", false)] {
+        let mut trio = comes_back_throttled(&limits, &[("follower.replication.throttled.replicas", topic)]);
+        trio.pass(ms(3_000));
+        let behind = trio.log_end(3);
+        assert_eq!(throttled, behind < 40, "{topic}: {behind} batches are there");
+        assert!(behind > 5, "{topic}: {behind} batches are there");
+        trio.pass(ms(10_000));
+        assert_eq!(trio.log_end(3), 40, "{topic}");
+        assert_eq!(trio.controller.partition(&id(1)).isr.len(), 3);
+        assert_eq!(trio.append(1, 1, -1), Ok(40));
+        trio.settle();
+        assert_eq!(trio.log_end(3), 41, "level: it is not held back");
+    }
+}
+
 #[test]
 fn a_silent_follower_leaves_the_isr_and_comes_back() {
     let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);

@@ -10,6 +10,7 @@ use super::isr::Brokers;
 use super::manager::ReplicaManager;
 use super::partition::{Partition, Role};
 use super::relocate::Move;
+use super::throttle::Throttled;
 use crate::log::{Log, LogConfig, LogError};
 use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC, TopicConfig};
 use crate::metadata::delta::ImageDelta;
@@ -60,6 +61,7 @@ impl ReplicaManager {
         self.loaded = true;
         self.config = self.config.effective(image);
         self.set_move_rate(image);
+        self.throttles.set_limits(&self.config);
         self.delete_strays(now, image);
         for (topic_id, topic) in &image.topics {
             for partition in 0..topic.partitions.len() {
@@ -150,7 +152,9 @@ impl ReplicaManager {
         }
         let config = TopicConfig::resolve_in(image, &name.topic, &self.config);
         let min_isr = usize::try_from(config.min_insync_replicas).unwrap_or(1);
-        self.partitions.insert(id, Partition::new(id, name.clone(), 0, min_isr));
+        let mut partition = Partition::new(id, name.clone(), 0, min_isr);
+        partition.throttled = Throttled::of(&config, id.partition, self.me);
+        self.partitions.insert(id, partition);
         let log_config = log_config(&config, &self.config);
         self.recover_abandoned(now, &name, assigned)?;
         if self.dir.log(&name).is_none() && !self.dir.may_create(assigned) {
@@ -246,6 +250,7 @@ impl ReplicaManager {
         let mut resolved: BTreeMap<Arc<str>, TopicConfig> = BTreeMap::new();
         let shared: Arc<str> = Arc::from("");
         self.set_move_rate(image);
+        self.throttles.set_limits(&self.config);
         for partition in self.partitions.values_mut().filter(|partition| touched(partition.name())) {
             let topic = &partition.name().topic;
             let has_own = image.configs.contains_key(&(RESOURCE_TOPIC, topic.clone()));
@@ -257,6 +262,7 @@ impl ReplicaManager {
                 log.set_config(log_config(config, &self.config));
             }
             partition.min_insync_replicas = min_isr;
+            partition.throttled = Throttled::of(config, partition.name().partition, self.me);
         }
     }
 

@@ -35,6 +35,10 @@ pub struct TopicConfig {
     pub delete_retention_ms: i64,
     /// `file.delete.delay.ms`.
     pub file_delete_delay_ms: i64,
+    /// `follower.replication.throttled.replicas`: `*`, or `partition:broker` each.
+    pub follower_throttled_replicas: Vec<String>,
+    /// `leader.replication.throttled.replicas`: `*`, or `partition:broker` each.
+    pub leader_throttled_replicas: Vec<String>,
     /// `flush.messages`.
     pub flush_messages: i64,
     /// `flush.ms`.
@@ -169,6 +173,10 @@ impl<'a> Layers<'a> {
         self.value(key) == Value::Bool(true)
     }
 
+    fn list(&self, key: &str) -> Vec<String> {
+        if let Value::List(list) = self.value(key) { list } else { Vec::new() }
+    }
+
     fn text(&self, key: &str) -> String {
         self.value(key).to_text().unwrap_or_default()
     }
@@ -195,6 +203,8 @@ impl<'a> Layers<'a> {
             compression_zstd_level: self.signed("compression.zstd.level"),
             delete_retention_ms: self.i64("delete.retention.ms"),
             file_delete_delay_ms: self.i64("file.delete.delay.ms"),
+            follower_throttled_replicas: self.list("follower.replication.throttled.replicas"),
+            leader_throttled_replicas: self.list("leader.replication.throttled.replicas"),
             flush_messages: self.i64("flush.messages"),
             flush_ms: self.i64("flush.ms"),
             index_interval_bytes: self.i32("index.interval.bytes"),
