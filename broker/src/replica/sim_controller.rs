@@ -43,10 +43,12 @@ impl SimController {
         }
     }
 
-    /// Commits a change of configs.
-    pub fn configure(&mut self, configs: Vec<((i8, Arc<str>), Arc<BTreeMap<String, String>>)>) {
-        self.delta.configs_changed.extend(configs.iter().map(|(key, _)| key.clone()));
-        self.image.configs.extend(configs);
+    /// Commits the configs of a resource.
+    pub fn configure(&mut self, kind: i8, name: &str, configs: &[(&str, &str)]) {
+        let key = (kind, Arc::from(name));
+        let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.delta.configs_changed.insert(key.clone());
+        self.image.configs.insert(key, Arc::new(configs));
         self.commit();
     }
 

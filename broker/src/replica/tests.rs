@@ -241,9 +241,8 @@ fn comes_back_throttled(broker: &[(&str, &str)], topic: &[(&str, &str)]) -> Trio
         trio.at(1).append(now, &id(1), large.build_mut(), -1).unwrap();
         trio.settle();
     }
-    let set = |pairs: &[(&str, &str)]| Arc::new(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect());
-    trio.controller
-        .configure(vec![((RESOURCE_BROKER, "".into()), set(broker)), ((RESOURCE_TOPIC, "t".into()), set(topic))]);
+    trio.controller.configure(RESOURCE_BROKER, "", broker);
+    trio.controller.configure(RESOURCE_TOPIC, "t", topic);
     trio.bring_back(3);
     trio
 }
