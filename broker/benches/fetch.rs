@@ -1,5 +1,7 @@
 //! Tail and cold fetch by a client, against a copy of the same bytes over loopback: `cargo bench -p broker --bench fetch`.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails has nothing to say")]
+
 mod common;
 
 use std::path::{Path, PathBuf};
@@ -78,7 +80,7 @@ fn main() {
         let total = if is_quick() { 32 * MIB } else { 512 * MIB };
         let records = batch(batch_bytes, 1024);
         let dir = tempfile::tempdir().unwrap();
-        let (cluster, _reports) = start(dir.path(), Profile::Kafka);
+        let cluster = start(dir.path(), Profile::Kafka);
         let bootstrap = cluster.bootstrap_servers();
         let mut client = Client::connect(bootstrap.split(',').next().unwrap());
         client.create_topic("bench", 1);

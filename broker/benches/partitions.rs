@@ -1,6 +1,8 @@
 //! 10,000 partitions with three replicas each on three brokers: creation, start, memory, and failover of a broker that leads a third of
 //! them: `cargo bench -p broker --bench partitions`.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails has nothing to say")]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -35,7 +37,7 @@ fn main() {
     let total = TOPICS * each;
     let dir = tempfile::tempdir().unwrap();
     let empty = {
-        let (cluster, _reports) = start(dir.path(), Profile::Lab);
+        let cluster = start(dir.path(), Profile::Lab);
         let empty = resident_bytes();
         let mut client = client(&cluster, 2);
         let began = Instant::now();
@@ -48,27 +50,38 @@ fn main() {
         empty
     };
     let began = Instant::now();
-    let (cluster, _reports) = start(dir.path(), Profile::Lab);
+    let cluster = start(dir.path(), Profile::Lab);
     println!("| start after a clean stop, until all brokers take part | {:.2} s |", began.elapsed().as_secs_f64());
     let mut survivor = client(&cluster, 2);
     wait(&mut survivor, total, |leader, isr| leader > 0 && isr == 3);
     println!("| until all are in sync | {:.2} s |", began.elapsed().as_secs_f64());
     let now = resident_bytes();
-    println!("| memory per partition (three replicas, two or three copies of its metadata) | {:.1} kB |", now.saturating_sub(empty) as f64 / total as f64 / 1000.0);
+    println!(
+        "| memory per partition (three replicas, two or three copies of its metadata) | {:.1} kB |",
+        now.saturating_sub(empty) as f64 / total as f64 / 1000.0
+    );
     let led = count(&survivor.metadata(), |leader, _| leader == 1);
+    let began = Instant::now();
     cluster.kill_node(1, "the benchmark").unwrap();
-    let all = wait(&mut survivor, total, |leader, _| leader > 1);
-    let took = all.as_secs_f64();
+    println!("| kill returns | {:.2} s |", began.elapsed().as_secs_f64());
+    wait(&mut survivor, total, |leader, _| leader > 1);
+    let took = began.elapsed().as_secs_f64();
     println!("| broker 1 killed, which led {led}: until all have a leader, session included | {took:.2} s |");
+    let began = Instant::now();
     cluster.start_node(1, "the benchmark").unwrap();
     cluster.wait_ready(PATIENCE).unwrap();
-    let back = wait(&mut survivor, total, |leader, isr| leader > 0 && isr == 3);
+    println!("| ready again | {:.2} s |", began.elapsed().as_secs_f64());
+    wait(&mut survivor, total, |leader, isr| leader > 0 && isr == 3);
+    let back = began.elapsed();
     println!("| broker 1 back: until all are in sync | {:.2} s |", back.as_secs_f64());
     let led = count(&survivor.metadata(), |leader, _| leader == 3);
     let began = Instant::now();
     cluster.stop_node(3, "the benchmark").unwrap();
     let stopped = began.elapsed();
     wait(&mut survivor, total, |leader, _| leader > 0 && leader != 3);
-    println!("| broker 3 stopped in a controlled way, which led {led}: until it is gone | {:.2} s |", stopped.as_secs_f64());
+    println!(
+        "| broker 3 stopped in a controlled way, which led {led}: until it is gone | {:.2} s |",
+        stopped.as_secs_f64()
+    );
     cluster.shutdown();
 }

@@ -1,10 +1,12 @@
 //! Recovery of a 2 GB log of which nothing was flushed, against reading it once: `cargo bench -p broker --bench recovery`.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails has nothing to say")]
+
 mod common;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use broker::log::disk::Disk;
 use broker::log::{Log, LogConfig, RealDisk, Recovery};
@@ -15,12 +17,15 @@ use bytes::{Bytes, BytesMut};
 use common::limit;
 use common::{batch, is_quick, median, rounds};
 
-const NOW: Now = Now { mono: Duration::ZERO, wall_ms: 1_790_000_000_000 };
+fn now() -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Now { mono: Duration::ZERO, wall_ms: wall.as_millis() as i64 }
+}
 
 fn open(dir: &Path) -> Log {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
     let name = TopicPartition { topic: "bench".into(), partition: 0 };
-    Log::open(disk, dir.join("bench-0"), name, None, LogConfig::default(), Recovery::UNKNOWN, NOW).unwrap()
+    Log::open(disk, dir.join("bench-0"), name, None, LogConfig::default(), Recovery::UNKNOWN, now()).unwrap()
 }
 
 fn log_files(dir: &Path) -> Vec<PathBuf> {
@@ -33,7 +38,7 @@ fn idempotent(batch_bytes: usize, sequence: i32) -> Bytes {
     let value = [b'x'; 1024];
     let mut builder = BatchBuilder::new(0, Compression::None).producer(7, 0, sequence);
     while builder.size_bytes() + 1044 <= batch_bytes {
-        builder.push(NOW.wall_ms, None, Some(&value), &[]);
+        builder.push(now().wall_ms, None, Some(&value), &[]);
     }
     builder.build()
 }
@@ -41,7 +46,7 @@ fn idempotent(batch_bytes: usize, sequence: i32) -> Bytes {
 fn fill(dir: &Path, total: usize, make: &mut dyn FnMut() -> Bytes) {
     let mut log = open(dir);
     while (log.size_bytes() as usize) < total {
-        log.append_as_leader(NOW, BytesMut::from(&make()[..]), 0).unwrap();
+        log.append_as_leader(now(), BytesMut::from(&make()[..]), 0).unwrap();
     }
 }
 
@@ -60,7 +65,8 @@ fn main() {
         fill(dir.path(), total, &mut || match is_idempotent {
             true => {
                 let made = idempotent(batch_bytes, sequence);
-                sequence += broker::records::batches(&made).flatten().map(|(header, _)| header.record_count).sum::<i32>();
+                sequence +=
+                    broker::records::batches(&made).flatten().map(|(header, _)| header.record_count).sum::<i32>();
                 made
             }
             false => plain.clone(),

@@ -1,6 +1,8 @@
 //! Append + replicate ×3 + acknowledge, against one loopback receive, one CRC32C and three page-cache writes of the same bytes by a bare
 //! program: `cargo bench -p broker --bench replicate`.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails has nothing to say")]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -49,7 +51,7 @@ fn produce(address: &str, frame: &Bytes, count: usize) {
 
 fn ours(case: &Case, records: &Bytes, count: usize) -> Duration {
     let dir = tempfile::tempdir().unwrap();
-    let (cluster, _reports) = start(dir.path(), Profile::Kafka);
+    let cluster = start(dir.path(), Profile::Kafka);
     let bootstrap = cluster.bootstrap_servers();
     let mut client = Client::connect(bootstrap.split(',').next().unwrap());
     client.create_topic("bench", case.partitions);

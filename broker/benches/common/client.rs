@@ -95,9 +95,8 @@ impl Client {
 /// A frame that produces `batch` with acks=all.
 pub fn produce_frame(topic: &str, partition: i32, batch: &Bytes) -> Bytes {
     let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.clone()));
-    let topic = TopicProduceData::default()
-        .with_name(KafkaString::from(topic.to_owned()))
-        .with_partition_data(vec![data]);
+    let topic =
+        TopicProduceData::default().with_name(KafkaString::from(topic.to_owned())).with_partition_data(vec![data]);
     let request = ProduceRequestData::default().with_acks(-1).with_timeout_ms(60_000).with_topic_data(vec![topic]);
     let request = Request::Produce(request);
     encode_request(&header(&request, PRODUCE_VERSION), &request).unwrap().freeze()

@@ -89,7 +89,11 @@ impl Log {
                 headers.iter().try_for_each(|header| log.check_sizes(&records, header))?;
             }
             log.assign(now, &mut records, &mut headers, leader_epoch)?;
-            log.write(now, &records, &headers, Some(origin))
+            let info = log.write(now, &records, &headers, Some(origin))?;
+            if let ([_], Some((tails, id))) = (&headers[..], &log.tails) {
+                tails.push((*id, log.structure), info.first_offset, info.last_offset + 1, records.freeze());
+            }
+            Ok(info)
         })
     }
 
@@ -217,7 +221,7 @@ impl Log {
         if self.must_roll(now, bytes.len() as u64, last)? {
             self.roll(now)?;
         }
-        let mut news = false;
+        let mut news = self.epochs_stale;
         for header in headers {
             news |= self.epochs.assign(header.partition_leader_epoch, header.base_offset);
         }

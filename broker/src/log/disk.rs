@@ -94,6 +94,12 @@ pub trait DiskFile: Send {
     }
     /// Fills `buffer` from `position`; `UnexpectedEof` if the file ends before that.
     fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
+    /// Reads `len` bytes from `position`; `UnexpectedEof` if the file ends before that.
+    fn read_at(&self, len: usize, position: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.read_exact_at(&mut bytes, position)?;
+        Ok(bytes)
+    }
     /// Writes all of `bytes` at `position`, extending the file if needed (a gap reads as zeros).
     fn write_all_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()>;
     /// Cuts or extends (with zeros) to `len` bytes.

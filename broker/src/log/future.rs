@@ -92,7 +92,8 @@ impl LogDir {
         drop(log);
         let rename = self.disk.rename(&from, &to).and_then(|()| self.disk.sync_dir(self.root()));
         rename.map_err(LogError::io(&from))?;
-        let log = Log::open(Arc::clone(&self.disk), to, name.clone(), topic_id, config, recovery, now)?;
+        let mut log = Log::open(Arc::clone(&self.disk), to, name.clone(), topic_id, config, recovery, now)?;
+        log.keep_tail_in(&self.tails);
         self.high_watermarks.insert(name.clone(), high_watermark);
         self.logs.insert(name.clone(), log);
         Ok(())

@@ -14,6 +14,7 @@ use super::checkpoint::{
 use super::disk::Disk;
 use super::future::{FUTURE, future_of};
 use super::log_cleaner::{CLEANER_OFFSETS, LogCleaner};
+use super::tails::Tails;
 use super::{Log, LogConfig, LogError, Recovery};
 use crate::types::{Id, NodeId, Now, TopicPartition};
 
@@ -40,6 +41,7 @@ pub struct LogDir {
     clean_broker_epoch: Option<i64>,
     doomed: Vec<(Duration, PathBuf)>,
     deletions: u64,
+    pub(super) tails: Arc<Tails>,
 }
 
 impl LogDir {
@@ -79,6 +81,7 @@ impl LogDir {
             clean_broker_epoch: marker.flatten(),
             doomed: Vec::new(),
             deletions: 0,
+            tails: Arc::default(),
         };
         dir.load(marker.is_some(), &recovery_points, &log_starts, cleaned.as_ref(), now)?;
         Ok(dir)
@@ -114,7 +117,10 @@ impl LogDir {
             };
             let disk = Arc::clone(&self.disk);
             match Log::open(disk, path, partition.clone(), None, LogConfig::default(), recovery, now) {
-                Ok(log) => drop(self.logs.insert(partition, log)),
+                Ok(mut log) => {
+                    log.keep_tail_in(&self.tails);
+                    self.logs.insert(partition, log);
+                }
                 // One rotten partition does not take the others with it.
                 Err(error @ (LogError::Corrupt { .. } | LogError::Batch(_))) => {
                     drop(self.unreadable.insert(partition, error));
@@ -214,7 +220,7 @@ impl LogDir {
             return Err(error.clone());
         } else {
             let dir = self.root.join(name.to_string());
-            let log = Log::open(
+            let mut log = Log::open(
                 Arc::clone(&self.disk),
                 dir,
                 name.clone(),
@@ -223,6 +229,7 @@ impl LogDir {
                 Recovery::UNKNOWN,
                 now,
             )?;
+            log.keep_tail_in(&self.tails);
             self.high_watermarks.remove(&name);
             self.logs.insert(name.clone(), log);
         }

@@ -27,6 +27,7 @@ mod segment;
 mod sim_disk;
 mod snapshot;
 mod swap;
+mod tails;
 mod timestamps;
 mod transactions;
 mod truncate;

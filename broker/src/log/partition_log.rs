@@ -8,6 +8,7 @@ use super::checkpoint::encode_partition_metadata;
 use super::epochs::LeaderEpochs;
 use super::producers::{ProducerState, ProducerStates};
 use super::segment::{Segment, Store};
+use super::tails::Tails;
 use super::{LogConfig, LogError, snapshot};
 use crate::types::{Id, Now, TopicPartition};
 
@@ -44,8 +45,10 @@ pub struct Log {
     /// `partition.metadata` is not durable yet.
     pub(super) topic_id_dirty: bool,
     pub(super) epochs: LeaderEpochs,
-    /// The epochs file is older than `epochs`, or not durable.
+    /// The epochs file is not durable yet.
     pub(super) epochs_dirty: bool,
+    /// The epochs file differs from `epochs` where no records are; it is written with the next record.
+    pub(super) epochs_stale: bool,
     pub(super) producers: ProducerStates,
     /// Offset of the newest snapshot file, or -1.
     pub(super) last_snapshot_offset: i64,
@@ -56,6 +59,8 @@ pub struct Log {
     pub(super) cleaning: bool,
     /// Grows with each change to the list of segments but rolls.
     pub(super) structure: u64,
+    /// Where its newest batches are kept in memory, and its number there.
+    pub(super) tails: Option<(Arc<Tails>, u64)>,
     pub(super) offline: Option<Arc<str>>,
 }
 
@@ -172,6 +177,11 @@ impl Log {
         self.offline.as_deref()
     }
 
+    /// Keeps its newest batches in memory from now on, in a room that many logs share.
+    pub(super) fn keep_tail_in(&mut self, tails: &Arc<Tails>) {
+        self.tails = Some((Arc::clone(tails), tails.new_log()));
+    }
+
     /// Epoch of the last entry in the epoch cache.
     pub fn latest_epoch(&self) -> Option<i32> {
         self.epochs.latest()
@@ -206,7 +216,11 @@ impl Log {
     /// Notes that `epoch` begins at `start_offset`.
     pub fn assign_epoch_start(&mut self, epoch: i32, start_offset: i64) -> Result<(), LogError> {
         self.change(|log| {
-            if log.epochs.assign(epoch, start_offset) {
+            let news = log.epochs.assign(epoch, start_offset);
+            if news && start_offset == log.log_end_offset {
+                // Without a record in it the next start would drop the epoch all the same.
+                log.epochs_stale = true;
+            } else if news {
                 log.write_epochs()?;
             }
             Ok(())
@@ -242,14 +256,15 @@ impl Log {
         let path = self.store.dir.join(EPOCHS_FILE);
         let text = self.epochs.encode();
         self.store.disk.replace(&path, text.as_bytes()).map_err(LogError::io(&path))?;
-        self.epochs_dirty = true;
+        (self.epochs_dirty, self.epochs_stale) = (true, false);
         Ok(())
     }
 
     /// Writes what is known of the producers; a snapshot that does not survive is built anew from the batches.
     pub(super) fn write_snapshot(&mut self) -> Result<(), LogError> {
         let offset = self.log_end_offset;
-        if offset <= self.last_snapshot_offset {
+        // Of a log that never held a record there is nothing to tell.
+        if offset <= self.last_snapshot_offset.max(0) {
             return Ok(());
         }
         let path = self.store.path(offset, SNAPSHOT);
@@ -304,12 +319,14 @@ impl Log {
         if due { self.flush(now) } else { Ok(()) }
     }
 
+    /// Whether a loss of power after a clean stop could take anything that counts. An epoch that began at the log's end does not: it is
+    /// dropped at the next start all the same. Nor do the files of a log that never held a record: ten thousand such logs would
+    /// make a stop wait for sixty thousand fsyncs.
     fn has_unflushed(&self) -> bool {
+        let held_records = self.log_end_offset > 0;
         self.recovery_point < self.log_end_offset
             || self.cut_unflushed
-            || self.new_names
-            || self.epochs_dirty
-            || self.topic_id_dirty
+            || held_records && (self.new_names || self.topic_id_dirty)
     }
 
     pub(super) fn flush_now(&mut self, now: Now) -> Result<(), LogError> {

@@ -1,6 +1,6 @@
 //! Reading: whole batches, in one read of the file.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::segment::Segment;
 use super::{AbortedTxn, Log, LogError};
@@ -41,6 +41,13 @@ impl Log {
         if from >= up_to {
             return Ok(found);
         }
+        if let Some((tails, id)) = &self.tails
+            && let Some(tail) = tails.read((*id, self.structure), from, max_bytes, up_to)
+        {
+            found.records = tail.records;
+            (found.base_offset, found.next_offset) = (Some(tail.base_offset), tail.next_offset);
+            return Ok(found);
+        }
         let first = self.segments.partition_point(|segment| segment.base_offset <= from).saturating_sub(1);
         for segment in &self.segments[first..] {
             // Compaction may leave nothing at or after `from` in a segment.
@@ -71,8 +78,7 @@ impl Log {
         found: &mut FetchedRecords,
     ) -> Result<(), LogError> {
         let there = usize::try_from(segment.size_bytes - start).unwrap_or(usize::MAX);
-        let mut buffer = BytesMut::zeroed(max_bytes.max(HEADER_BYTES).min(there));
-        segment.read_exact(&self.store, &mut buffer, start)?;
+        let mut buffer = segment.read_at(&self.store, max_bytes.max(HEADER_BYTES).min(there), start)?;
         let corrupt = |at: usize| move |reason| segment.corrupt(&self.store, start + at as u64, reason);
         let first = BatchHeader::parse(&buffer).map_err(corrupt(0))?;
         let size = first.size_bytes();
@@ -102,7 +108,7 @@ impl Log {
             next_offset = header.next_offset();
         }
         buffer.truncate(end);
-        found.records = buffer.freeze();
+        found.records = Bytes::from(buffer);
         found.base_offset = Some(first.base_offset);
         found.next_offset = next_offset;
         Ok(())

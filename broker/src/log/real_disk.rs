@@ -220,6 +220,11 @@ impl DiskFile for RealFile {
         positioned::read_exact_at(&*self.file()?, buffer, position)
     }
 
+    #[cfg(unix)]
+    fn read_at(&self, len: usize, position: u64) -> io::Result<Vec<u8>> {
+        positioned::read_at(&*self.file()?, len, position)
+    }
+
     fn write_all_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
         let file = self.file()?;
         self.shared.change(|| positioned::write_all_at(&file, bytes, position))
@@ -244,6 +249,21 @@ mod positioned {
 
     pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
         file.read_exact_at(buffer, position)
+    }
+
+    /// Into memory that was not zeroed first.
+    pub(super) fn read_at(file: &File, len: usize, position: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let at = position + bytes.len() as u64;
+            match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bytes.truncate(len);
+        Ok(bytes)
     }
 
     pub(super) fn write_all_at(file: &File, bytes: &[u8], position: u64) -> io::Result<()> {

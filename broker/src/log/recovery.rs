@@ -92,11 +92,13 @@ impl Log {
             topic_id_dirty,
             epochs: LeaderEpochs::default(),
             epochs_dirty: false,
+            epochs_stale: false,
             producers: ProducerStates::new(max_producers),
             last_snapshot_offset: -1,
             recent: Recent::default(),
             cleaned_to: (0..i64::MAX).contains(&recovery.cleaned_to).then_some(recovery.cleaned_to),
             cleaning: false,
+            tails: None,
             structure: 0,
             offline: None,
         };
@@ -155,7 +157,12 @@ impl Log {
         let before = self.epochs.clone();
         self.epochs.truncate_from_start(self.log_start_offset);
         self.epochs.truncate_from_end(self.log_end_offset);
-        if self.epochs != before || rebuilt_from.is_some() && epochs_known {
+        let mut begun_at_end = before.clone();
+        begun_at_end.truncate_from_end(self.log_end_offset);
+        if before != self.epochs && begun_at_end == self.epochs {
+            // The file waits for the first record: most leaders leave no record in their epoch, and there are many logs.
+            self.epochs_stale = true;
+        } else if self.epochs != before || rebuilt_from.is_some() && epochs_known {
             self.write_epochs()?;
         }
         self.load_producers(found, rebuilt_from)

@@ -429,6 +429,10 @@ impl Segment {
         self.file(store)?.read_exact_at(buffer, position).map_err(|error| LogError::io(&self.path(store))(error))
     }
 
+    pub(super) fn read_at(&self, store: &Store, len: usize, position: u64) -> Result<Vec<u8>, LogError> {
+        self.file(store)?.read_at(len, position).map_err(|error| LogError::io(&self.path(store))(error))
+    }
+
     fn truncate_file(&mut self, store: &Store, len: u64) -> Result<(), LogError> {
         let path = self.path(store);
         self.file_mut(store)?.truncate(len).map_err(LogError::io(&path))?;

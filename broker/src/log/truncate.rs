@@ -22,7 +22,7 @@ impl Log {
                 }
             } else if log.epochs.truncate_from_end(log.log_end_offset) {
                 // An epoch that this replica began as a leader, and in which it never wrote.
-                log.write_epochs()?;
+                log.epochs_stale = true;
             }
             Ok(log.log_end_offset)
         })

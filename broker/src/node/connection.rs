@@ -24,6 +24,9 @@ const READ_AHEAD_BYTES: usize = 1024 * 1024;
 /// Room for the first bytes of a connection.
 const READ_START_BYTES: usize = 4 * 1024;
 
+/// From this size on, a frame shares its buffer with no other.
+const OWN_BUFFER_BYTES: usize = 8 * 1024;
+
 /// The side of a connection that the node's core talks to.
 pub(super) struct Outgoing {
     /// Answers that are ready, by their place in the order. `None`: no answer by protocol.
@@ -104,6 +107,12 @@ async fn read(
         let Some(missing) = missing_bytes(&buffer, shell.request_max_bytes)? else {
             let length = buffer.get_i32() as usize;
             let frame = buffer.split_to(length).freeze();
+            if length >= OWN_BUFFER_BYTES {
+                // A large frame gets its buffer to itself, so that what is in it can be changed in place.
+                let mut rest = BytesMut::with_capacity(buffer.len().max(READ_START_BYTES));
+                rest.extend_from_slice(&buffer);
+                buffer = rest;
+            }
             let seq = outgoing.taken.get();
             outgoing.taken.set(seq + 1);
             shell.frame(conn, seq, peer.ip(), frame);

@@ -94,6 +94,10 @@ impl Control {
         self.changed.notify_one();
     }
 
+    fn is_killed(&self) -> bool {
+        *self.lock() == Wish::Kill
+    }
+
     /// Waits for a wish to be looked at.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
@@ -179,10 +183,13 @@ impl NodeHandle {
             let ending = Ending { slot: thread_exit, network: Arc::clone(&setup.network), node_id };
             let local = tokio::task::LocalSet::new();
             let (reports, clock, scrubs) = (setup.reports.clone(), setup.clock.clone(), setup.scrubs.clone());
+            let killed = thread_control.clone();
             let exit = match setup.role {
                 Role::Broker { .. } => runtime.block_on(local.run_until(broker_node::run(setup, thread_control))),
                 Role::Controller => runtime.block_on(local.run_until(controller_node::run(setup, thread_control))),
             };
+            // Its disk was fenced first: what it says of that is no failure of its own.
+            let exit = if killed.is_killed() { Exit::Killed } else { exit };
             // Tasks and sockets end here, wherever they stand.
             drop(local);
             runtime.shutdown_background();

@@ -14,8 +14,8 @@ use super::context::{Handled, RequestContext};
 use super::current_leader::{Endpoints, TopicKey, current_leader, find_partition, find_topic};
 use super::purgatory::{Delayed, Wake};
 use crate::protocol::messages::{
-    KafkaString, PartitionProduceResponse, ProduceRequestData, ProduceResponseData, TopicProduceResponse,
-    produce_response as wire,
+    KafkaString, PartitionProduceResponse, ProduceRequestData, ProduceResponseData, TopicProduceData,
+    TopicProduceResponse, produce_response as wire,
 };
 use crate::protocol::{ErrorCode, Response};
 use crate::records::{BatchHeader, Compression};
@@ -94,8 +94,11 @@ fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     let mut seen = HashSet::new();
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
-        let key = TopicKey::of(version >= FIRST_WITH_TOPIC_IDS, &topic.name, Id::from(topic.topic_id));
-        let parts = topic.partition_data.into_iter().map(|data| {
+        let TopicProduceData { name, topic_id, partition_data, .. } = topic;
+        let key = TopicKey::of(version >= FIRST_WITH_TOPIC_IDS, &name, Id::from(topic_id));
+        // It is a part of the frame, which the only batch of a request can otherwise be changed in.
+        drop(name);
+        let parts = partition_data.into_iter().map(|data| {
             let part = |id, result| Part { index: data.index, id, result, pending: false, unacknowledged: None };
             if let Some(code) = refusal {
                 return part(None, Err(code.into()));

@@ -11,6 +11,7 @@ mod kafkas_tools;
 mod model;
 mod recovery_states;
 mod scrub;
+mod tail;
 mod transactions;
 
 use std::path::{Path, PathBuf};
