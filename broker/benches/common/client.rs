@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use broker::protocol::messages::create_topics_request::CreatableTopic;
 use broker::protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use broker::protocol::messages::{
-    CreateTopicsRequestData, FetchRequestData, KafkaString, MetadataRequestData, MetadataResponseData,
-    PartitionProduceData, ProduceRequestData, TopicProduceData,
+    CreateTopicsRequestData, ElectLeadersRequestData, FetchRequestData, KafkaString, MetadataRequestData,
+    MetadataResponseData, PartitionProduceData, ProduceRequestData, TopicProduceData,
 };
 use broker::protocol::{Request, RequestHeader, Response, decode_response, encode_request};
 use bytes::Bytes;
@@ -74,6 +74,18 @@ impl Client {
             CreateTopicsRequestData::default().with_topics(vec![topic]).with_timeout_ms(PATIENCE.as_millis() as i32);
         match self.ask(Request::CreateTopics(request), 7) {
             Response::CreateTopics(response) => assert_eq!(response.topics[0].error_code, 0, "{response:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets the preferred replicas of all partitions lead.
+    pub fn elect_preferred_leaders(&mut self) {
+        let request = ElectLeadersRequestData::default()
+            .with_topic_partitions(None)
+            .with_election_type(0)
+            .with_timeout_ms(PATIENCE.as_millis() as i32);
+        match self.ask(Request::ElectLeaders(request), 2) {
+            Response::ElectLeaders(response) => assert_eq!(response.error_code, 0, "{response:?}"),
             other => panic!("{other:?}"),
         }
     }

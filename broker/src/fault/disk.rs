@@ -331,6 +331,11 @@ impl DiskFile for FaultFile {
         self.file.read_exact_at(buffer, position)
     }
 
+    fn read_at(&self, len: usize, position: u64) -> io::Result<Vec<u8>> {
+        self.check(Operation::Read)?;
+        self.file.read_at(len, position)
+    }
+
     fn write_all_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
         let end = position + bytes.len() as u64;
         let mut refusal = None;

@@ -238,7 +238,7 @@ impl Cleaning {
         let (Some(&first), Some(&last)) = (bases.first(), bases.last()) else { return Ok(()) };
         let store = Store { disk: Arc::clone(&log.store.disk), dir: log.store.dir.clone(), ending: CLEANED };
         let created_ms = log.segment_index(last).map_or(self.started_ms, |index| log.segments[index].created_ms);
-        let copy = Segment::create(&store, first, created_ms)?;
+        let copy = Segment::create(&store, first, 0, created_ms)?;
         self.enter_source(log, first)?;
         if let Phase::Copy { group, .. } = &mut self.phase {
             *group = Some(Box::new(Group { bases, source: 0, position: 0, store, copy, unsynced_bytes: 0 }));

@@ -13,6 +13,8 @@ pub struct LogConfig {
     pub segment_ms: i64,
     /// `segment.jitter.ms`
     pub segment_jitter_ms: i64,
+    /// `preallocate`: the active segment's file has its full length from the start.
+    pub preallocate: bool,
     /// `segment.index.bytes`
     pub segment_index_bytes: u32,
     /// `index.interval.bytes`
@@ -61,6 +63,7 @@ impl Default for LogConfig {
             segment_bytes: 1 << 30,
             segment_ms: 604_800_000,
             segment_jitter_ms: 0,
+            preallocate: false,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             max_message_bytes: 1_048_588,
@@ -92,6 +95,11 @@ impl LogConfig {
             true => self.max_compaction_lag_ms.min(self.segment_ms),
             false => self.segment_ms,
         }
+    }
+
+    /// Bytes that a new segment's file begins with.
+    pub(super) fn allocated_bytes(&self) -> u64 {
+        if self.preallocate { self.segment_bytes } else { 0 }
     }
 
     /// `file.delete.delay.ms`

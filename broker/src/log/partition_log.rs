@@ -300,7 +300,7 @@ impl Log {
         if self.recovery_point >= base_offset {
             self.sync_snapshot(base_offset)?;
         }
-        let segment = Segment::create(&self.store, base_offset, now.wall_ms)?;
+        let segment = Segment::create(&self.store, base_offset, self.config.allocated_bytes(), now.wall_ms)?;
         self.segments.push(segment);
         self.new_names = true;
         self.recent.clear();

@@ -178,7 +178,12 @@ impl Log {
             }
         }
         if self.segments.is_empty() {
-            self.segments.push(Segment::create(&self.store, self.log_start_offset, now.wall_ms)?);
+            self.segments.push(Segment::create(
+                &self.store,
+                self.log_start_offset,
+                self.config.allocated_bytes(),
+                now.wall_ms,
+            )?);
             self.new_names = true;
         }
         let first = self.segments.first().map_or(0, |segment| segment.base_offset);

@@ -64,6 +64,8 @@ pub(super) struct Segment {
     /// When it was made or opened.
     pub(super) created_ms: i64,
     bytes_since_index: u64,
+    /// Its file may be longer than what it holds (`preallocate`).
+    is_allocated: bool,
     log: OnceCell<Box<dyn DiskFile>>,
     pub(super) offsets: EntryFile<8>,
     pub(super) times: EntryFile<12>,
@@ -80,19 +82,29 @@ pub(super) struct Scanned {
 type Visit<'a> = dyn FnMut(u64, &BatchHeader, &[u8]) -> Result<bool, LogError> + 'a;
 
 impl Segment {
-    /// A new, empty segment; what stood there goes.
-    pub(super) fn create(store: &Store, base_offset: i64, now_ms: i64) -> Result<Segment, LogError> {
+    /// A new, empty segment; what stood there goes. Its file is given `allocated_bytes` of zeros to begin with.
+    pub(super) fn create(
+        store: &Store,
+        base_offset: i64,
+        allocated_bytes: u64,
+        now_ms: i64,
+    ) -> Result<Segment, LogError> {
         let path = store.path(base_offset, LOG);
         let file = (|| {
             let mut file = store.disk.open(&path, true)?;
             if !file.is_empty()? {
                 file.truncate(0)?;
             }
+            if allocated_bytes > 0 {
+                file.truncate(allocated_bytes)?;
+            }
             Ok(file)
         })()
         .map_err(LogError::io(&path))?;
         store.remove_if_there(base_offset, TXN_INDEX)?;
-        Ok(Segment::new(base_offset, file, 0, now_ms))
+        let mut segment = Segment::new(base_offset, file, 0, now_ms);
+        segment.is_allocated = allocated_bytes > 0;
+        Ok(segment)
     }
 
     fn new(base_offset: i64, file: Box<dyn DiskFile>, size_bytes: u64, now_ms: i64) -> Segment {
@@ -105,6 +117,7 @@ impl Segment {
             first_timestamp_ms: None,
             created_ms: now_ms,
             bytes_since_index: 0,
+            is_allocated: false,
             log: OnceCell::from(file),
             offsets: EntryFile::empty(),
             times: EntryFile::empty(),
@@ -437,6 +450,7 @@ impl Segment {
         let path = self.path(store);
         self.file_mut(store)?.truncate(len).map_err(LogError::io(&path))?;
         self.size_bytes = len;
+        self.is_allocated = false;
         Ok(())
     }
 
@@ -492,8 +506,12 @@ impl Segment {
         self.offsets.len() >= segment_index_bytes / 8 || self.times.len() + 1 >= segment_index_bytes / 12
     }
 
-    /// Completes the index files: the segment is closed, or no longer the active one. An empty segment needs none.
+    /// Completes the index files and gives back what was allocated in vain: the segment is closed, or no longer the active one.
+    /// An empty segment needs no indexes.
     pub(super) fn complete(&mut self, store: &Store) -> Result<(), LogError> {
+        if self.is_allocated {
+            self.truncate_file(store, self.size_bytes)?;
+        }
         if self.size_bytes == 0 {
             return Ok(());
         }

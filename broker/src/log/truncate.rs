@@ -71,7 +71,7 @@ impl Log {
         self.recent.clear();
         let created_ms = self.segments.last().map_or(0, |segment| segment.created_ms);
         self.delete_last(0)?;
-        self.segments.push(Segment::create(&self.store, offset, created_ms)?);
+        self.segments.push(Segment::create(&self.store, offset, self.config.allocated_bytes(), created_ms)?);
         self.new_names = true;
         (self.log_start_offset, self.log_end_offset, self.size_bytes) = (offset, offset, 0);
         self.recovery_point = self.recovery_point.min(offset);

@@ -298,6 +298,7 @@ fn log_config(config: &TopicConfig, node: &NodeConfig) -> LogConfig {
         segment_bytes: u64::try_from(config.segment_bytes).unwrap_or(0),
         segment_ms: config.segment_ms,
         segment_jitter_ms: config.segment_jitter_ms,
+        preallocate: config.preallocate,
         segment_index_bytes: u32::try_from(config.segment_index_bytes).unwrap_or(0),
         index_interval_bytes: u32::try_from(config.index_interval_bytes).unwrap_or(0),
         max_message_bytes: bytes(config.max_message_bytes),

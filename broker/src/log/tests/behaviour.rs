@@ -333,6 +333,33 @@ fn closed_segments_are_flushed_one_by_one() {
 }
 
 #[test]
+fn a_preallocated_segment_gives_back_what_it_does_not_need() {
+    let disk = SimDisk::new();
+    let config = LogConfig { preallocate: true, ..small() };
+    let file_bytes = |name: &str| disk.open(&file(name), false).unwrap().len().unwrap();
+    let mut log = open(&disk, config.clone());
+    append(&mut log, 1, 2, 0);
+    let first = "00000000000000000000.log";
+    assert_eq!(file_bytes(first), config.segment_bytes);
+    assert!(log.size_bytes() < config.segment_bytes, "what is allocated is not counted");
+    log.change(|log| log.roll(now(1))).unwrap();
+    assert_eq!(file_bytes(first), log.size_bytes());
+    append(&mut log, 1, 3, 0);
+    let (second, size_bytes) = ("00000000000000000002.log", log.size_bytes());
+    assert_eq!(file_bytes(second), config.segment_bytes);
+    disk.kill();
+    let log = open(&disk, config.clone());
+    assert_eq!((log.log_end_offset(), log.size_bytes()), (5, size_bytes), "a recovery takes no zeros for records");
+    assert_eq!(file_bytes(second), size_bytes - file_bytes(first));
+    let mut log = log;
+    log.change(|log| log.roll(now(1))).unwrap();
+    append(&mut log, 1, 1, 0);
+    let size_bytes = log.size_bytes() - size_bytes;
+    log.close(now(1)).unwrap();
+    assert_eq!(file_bytes("00000000000000000005.log"), size_bytes);
+}
+
+#[test]
 fn a_failing_disk_takes_the_log_offline() {
     type Change = fn(&mut Log) -> Result<(), LogError>;
     let changes: [(&str, Change); 5] = [

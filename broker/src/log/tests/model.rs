@@ -244,7 +244,11 @@ fn run(steps: Vec<Step>, config: LogConfig) {
 
 proptest! {
     #[test]
-    fn the_log_is_its_model(steps in prop::collection::vec(step(), 1..60), segment_batches in 1..8u64) {
-        run(steps, LogConfig { segment_bytes: 150 * segment_batches, retention_ms: -1, ..small() });
+    fn the_log_is_its_model(
+        steps in prop::collection::vec(step(), 1..60),
+        segment_batches in 1..8u64,
+        preallocate in any::<bool>(),
+    ) {
+        run(steps, LogConfig { segment_bytes: 150 * segment_batches, preallocate, retention_ms: -1, ..small() });
     }
 }
