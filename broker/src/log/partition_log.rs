@@ -290,9 +290,12 @@ impl Log {
         }
         self.write_snapshot()?;
         if let Some(active) = self.segments.last_mut() {
-            active.complete(&self.store)?;
+            let is_cut = active.complete(&self.store)?;
             if self.recovery_point >= base_offset {
                 // No later flush would come back to it.
+                if is_cut {
+                    active.flush(&self.store)?;
+                }
                 active.flush_indexes(&self.store)?;
             }
             active.release();
@@ -427,10 +430,11 @@ impl Log {
         self.change(|log| {
             let snapshot = log.last_snapshot_offset;
             log.write_snapshot()?;
-            if let Some(active) = log.segments.last_mut() {
-                active.complete(&log.store)?;
-            }
-            if log.has_unflushed() {
+            let is_cut = match log.segments.last_mut() {
+                Some(active) => active.complete(&log.store)?,
+                None => false,
+            };
+            if is_cut || log.has_unflushed() {
                 log.flush_now(now)?;
             }
             let mut synced = match log.segments.last_mut() {

@@ -507,13 +507,14 @@ impl Segment {
     }
 
     /// Completes the index files and gives back what was allocated in vain: the segment is closed, or no longer the active one.
-    /// An empty segment needs no indexes.
-    pub(super) fn complete(&mut self, store: &Store) -> Result<(), LogError> {
-        if self.is_allocated {
+    /// An empty segment needs no indexes. True if the file was cut: a loss of power must not bring back zeros that others come after.
+    pub(super) fn complete(&mut self, store: &Store) -> Result<bool, LogError> {
+        let is_cut = self.is_allocated;
+        if is_cut {
             self.truncate_file(store, self.size_bytes)?;
         }
         if self.size_bytes == 0 {
-            return Ok(());
+            return Ok(is_cut);
         }
         if self.max_timestamp_ms >= 0 {
             let relative_offset = (self.max_timestamp_offset - self.base_offset) as u32;
@@ -522,7 +523,8 @@ impl Segment {
         let path = store.path(self.base_offset, OFFSET_INDEX);
         self.offsets.write_pending(&*store.disk, &path).map_err(LogError::io(&path))?;
         let path = store.path(self.base_offset, TIME_INDEX);
-        self.times.write_pending(&*store.disk, &path).map_err(LogError::io(&path))
+        self.times.write_pending(&*store.disk, &path).map_err(LogError::io(&path))?;
+        Ok(is_cut)
     }
 
     /// Makes the batches durable.
