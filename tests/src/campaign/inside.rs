@@ -205,7 +205,9 @@ impl Watch {
                 return Err(Anomaly::new(Kind::HighWatermarkFell, what));
             }
             watch.reigns.insert(epoch, Reign { leader: id, high_watermark, end: end.max(before.end) });
-            if high_watermark > watch.end() {
+            // A deposed leader that does not know it yet tells nothing new, and what it had committed may be lost under a licence by now.
+            let risen = is_new || high_watermark > before.high_watermark;
+            if risen && high_watermark > watch.end() {
                 watch.commit(log, high_watermark);
             }
             if watch.licence.is_none() {
