@@ -34,11 +34,37 @@ pub enum Bug {
     ShowUncommitted,
     /// A shrunken ISR counts before the controller has agreed.
     ShrinkIsrAlone,
+    /// A replica that restarted since the leader saw it catch up is let into the ISR (before KIP-903).
+    IneligibleReplica,
+    /// A leader whose proposal is refused as outdated takes it for not done, though it may have been (before KIP-497's maximal ISR).
+    WithdrawOnInvalidVersion,
+    /// The high watermark goes where a majority of the replicas is, in the ISR or not.
+    HighWatermarkByMajority,
+    /// A follower whose log leaves the leader's keeps its own end.
+    TruncateToOwnEnd,
+    /// What a producer snapshot holds is not restored, though the batches below it are not replayed.
+    ProducerSnapshotIgnored,
+    /// `flush.messages` is not heeded.
+    FlushIgnored,
+    /// Votes are written, but not synced.
+    VoteUnsynced,
+    /// A voter promises the leader what it has not synced.
+    MetadataUnsynced,
+    /// A follower's fetch session drops a partition that had an error.
+    SessionDropsPartition,
+    /// A broker that started again after a crash stays eligible (before KIP-966).
+    UncleanRestartStaysEligible,
+    /// The marker of a clean stop is not removed at the start, so that a later crash looks clean.
+    CleanMarkerKept,
+    /// A new leader does not get a new epoch.
+    LeaderEpochNotRaised,
+    /// A committed offset is acknowledged before it is replicated.
+    OffsetCommitEarly,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 15] = [
+    pub const ALL: [Bug; 28] = [
         Bug::TruncateByHighWatermark,
         Bug::SkipEpochCheckOnFetch,
         Bug::AckBeforeIsr,
@@ -54,6 +80,19 @@ impl Bug {
         Bug::TornTailKept,
         Bug::ShowUncommitted,
         Bug::ShrinkIsrAlone,
+        Bug::IneligibleReplica,
+        Bug::WithdrawOnInvalidVersion,
+        Bug::HighWatermarkByMajority,
+        Bug::TruncateToOwnEnd,
+        Bug::ProducerSnapshotIgnored,
+        Bug::FlushIgnored,
+        Bug::VoteUnsynced,
+        Bug::MetadataUnsynced,
+        Bug::SessionDropsPartition,
+        Bug::UncleanRestartStaysEligible,
+        Bug::CleanMarkerKept,
+        Bug::LeaderEpochNotRaised,
+        Bug::OffsetCommitEarly,
     ];
 
     /// Whether this thread's nodes have it.

@@ -129,7 +129,7 @@ impl ControllerState {
     /// A replica that restarted since the leader saw it catch up may have lost what it had (KIP-903).
     fn is_eligible(&self, member: &BrokerState) -> bool {
         let known = self.image.brokers.get(&member.broker_id);
-        if Bug::StaleAlterPartition.is_planted() {
+        if Bug::IneligibleReplica.is_planted() {
             return true;
         }
         self.is_active(member.broker_id)

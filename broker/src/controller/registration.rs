@@ -90,7 +90,7 @@ impl ControllerState {
         let id = request.broker_id;
         let last = self.image.brokers.get(&id);
         let clean = last.is_some_and(|last| last.epoch == request.previous_broker_epoch);
-        let (standing, cause) = if clean || !self.elr_enabled() {
+        let (standing, cause) = if clean || !self.elr_enabled() || Bug::UncleanRestartStaysEligible.is_planted() {
             (Standing::Leaves(id), format!("broker {id} started again"))
         } else {
             (Standing::LeavesUncleanly(id), format!("broker {id} started again after an unclean shutdown"))

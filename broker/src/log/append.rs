@@ -231,7 +231,7 @@ impl Log {
         self.write_to_active(bytes, headers, staged)?;
         self.log_end_offset = last.next_offset();
         self.size_bytes += bytes.len() as u64;
-        if self.log_end_offset - self.recovery_point >= self.config.flush_messages {
+        if self.log_end_offset - self.recovery_point >= self.config.flush_messages && !Bug::FlushIgnored.is_planted() {
             self.flush_now(now)?;
         }
         Ok(AppendInfo {

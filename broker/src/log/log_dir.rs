@@ -16,6 +16,7 @@ use super::future::{FUTURE, future_of};
 use super::log_cleaner::{CLEANER_OFFSETS, LogCleaner};
 use super::tails::Tails;
 use super::{Log, LogConfig, LogError, Recovery};
+use crate::planted::Bug;
 use crate::types::{Id, NodeId, Now, TopicPartition};
 
 const META_PROPERTIES: &str = "meta.properties";
@@ -57,7 +58,7 @@ impl LogDir {
         let properties = settle_properties(&*disk, &root, node_id, cluster_id, now)?;
         let marker_path = root.join(CLEAN_SHUTDOWN);
         let marker = read_clean_shutdown(&*disk, &marker_path)?;
-        if marker.is_some() {
+        if marker.is_some() && !Bug::CleanMarkerKept.is_planted() {
             // A crash while loading must not look clean.
             disk.remove_file(&marker_path).and_then(|()| disk.sync_dir(&root)).map_err(LogError::io(&marker_path))?;
         }

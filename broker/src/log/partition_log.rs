@@ -52,6 +52,8 @@ pub struct Log {
     pub(super) producers: ProducerStates,
     /// Offset of the newest snapshot file, or -1.
     pub(super) last_snapshot_offset: i64,
+    /// Offset of the snapshot from which the producers were restored, or -1.
+    pub(super) producers_from: i64,
     pub(super) recent: Recent,
     /// Below it the log was compacted; `None` if it never was.
     pub(super) cleaned_to: Option<i64>,
@@ -200,6 +202,11 @@ impl Log {
     /// The epoch cache.
     pub fn leader_epochs(&self) -> &LeaderEpochs {
         &self.epochs
+    }
+
+    /// Offset of the snapshot from which the producers were restored: of those known from it only the last batch before it is known.
+    pub fn producers_restored_from(&self) -> Option<i64> {
+        (self.producers_from >= 0).then_some(self.producers_from)
     }
 
     /// What is known of each producer, in no order.

@@ -95,6 +95,7 @@ impl Log {
             epochs_stale: false,
             producers: ProducerStates::new(max_producers),
             last_snapshot_offset: -1,
+            producers_from: -1,
             recent: Recent::default(),
             cleaned_to: (0..i64::MAX).contains(&recovery.cleaned_to).then_some(recovery.cleaned_to),
             cleaning: false,
@@ -276,7 +277,10 @@ impl Log {
         let path = self.store.path(offset, SNAPSHOT);
         let bytes = self.store.disk.read(&path, MAX_SNAPSHOT_BYTES).map_err(LogError::io(&path))?;
         let Ok(entries) = snapshot::decode(&bytes) else { return Ok(false) };
-        self.producers.restore(entries);
+        if !Bug::ProducerSnapshotIgnored.is_planted() {
+            self.producers.restore(entries);
+        }
+        self.producers_from = offset;
         self.last_snapshot_offset = offset;
         Ok(true)
     }

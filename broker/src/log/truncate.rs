@@ -83,7 +83,7 @@ impl Log {
             self.store.remove_if_there(snapshot, SNAPSHOT)?;
         }
         self.producers.clear();
-        self.last_snapshot_offset = -1;
+        (self.last_snapshot_offset, self.producers_from) = (-1, -1);
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl Log {
             return Ok(());
         }
         self.producers.clear();
-        self.last_snapshot_offset = -1;
+        (self.last_snapshot_offset, self.producers_from) = (-1, -1);
         for offset in self.snapshot_offsets()?.into_iter().rev() {
             let is_past = offset > self.log_end_offset;
             let first = self.segments.first().map_or(0, |segment| segment.base_offset);

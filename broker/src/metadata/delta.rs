@@ -11,6 +11,7 @@ use super::record::{
     BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord, ConfigRecord, MetadataRecord, NO_LEADER_CHANGE,
     NO_RECOVERY_CHANGE, PartitionChangeRecord, PartitionRecord, RegisterBrokerRecord, TopicRecord,
 };
+use crate::planted::Bug;
 use crate::types::{Id, NodeId, TopicIdPartition};
 
 /// What a run of records changed in an image. Things are named only; their new state is in the image.
@@ -388,7 +389,8 @@ impl PartitionImage {
         }
         if change.leader != NO_LEADER_CHANGE {
             self.leader = change.leader;
-            self.leader_epoch = self.leader_epoch.saturating_add(1);
+            let raise = i32::from(!Bug::LeaderEpochNotRaised.is_planted());
+            self.leader_epoch = self.leader_epoch.saturating_add(raise);
         }
         self.recovering = recovering.unwrap_or(self.recovering);
         self.partition_epoch = self.partition_epoch.saturating_add(1);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::voter_set::ReplicaKey;
 use crate::log::disk::Disk;
+use crate::planted::Bug;
 use crate::types::{Id, NO_NODE, NodeId};
 
 /// Kafka's name of the file, in the metadata log's directory.
@@ -104,6 +105,9 @@ impl ElectionStore for QuorumStateFile {
                 self.disk.sync_dir(above)?;
             }
             self.is_rooted = true;
+        }
+        if Bug::VoteUnsynced.is_planted() {
+            return self.disk.replace(&self.path, &bytes);
         }
         self.disk.write_atomically(&self.path, &bytes)
     }

@@ -12,6 +12,7 @@ use super::machine::{Output, Quorum, QuorumError};
 use super::message::{FetchOutcome, FetchRequest, FetchResponse, FetchSnapshotRequest, Message};
 use super::metadata_log::MetadataLogError;
 use super::roles::{InFlight, State};
+use crate::planted::Bug;
 use crate::types::{NodeId, Now};
 
 /// Longest pause between two attempts to find the leader, in units of `retry_backoff`.
@@ -31,6 +32,7 @@ impl Quorum {
         // What may become a voter promises it beforehand, since the leader counts what it acknowledged as soon as it is one.
         let promises =
             self.is_voter() || (self.config.can_become_voter && !self.config.has(VoterBug::AcknowledgeUnsynced));
+        let promises = promises && !Bug::MetadataUnsynced.is_planted();
         if promises && self.log.synced_offset() < self.log.end_offset() {
             self.log.sync(now)?;
         }

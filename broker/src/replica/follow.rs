@@ -164,7 +164,10 @@ impl ReplicaManager {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         let Some(log) = self.dir.log_mut(partition.name()) else { return };
         let from_offset = log.log_end_offset();
-        let to_offset = truncation_offset(log, epoch, end);
+        let to_offset = match Bug::TruncateToOwnEnd.is_planted() {
+            true => from_offset,
+            false => truncation_offset(log, epoch, end),
+        };
         if let Err(error) = log.truncate_to(to_offset) {
             self.fail_log(&id, &error);
             return;

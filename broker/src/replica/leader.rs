@@ -62,6 +62,12 @@ impl Leader {
         if self.isr.members().len() < min_isr {
             return -1;
         }
+        if Bug::HighWatermarkByMajority.is_planted() {
+            let mut ends: Vec<i64> = self.followers.values().map(|follower| follower.log_end_offset).collect();
+            ends.push(log_end);
+            ends.sort_unstable();
+            return ends[(ends.len() - 1) / 2];
+        }
         let counts = |id: NodeId, follower: &FollowerState| {
             if Bug::HighWatermarkWithoutMaximalIsr.is_planted() {
                 return self.isr.members().contains(&id);

@@ -9,6 +9,7 @@ use super::isr::Proposal;
 use super::leader::LeaderView;
 use super::manager::ReplicaManager;
 use super::partition::Partition;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{AlterPartitionResponseData, alter_partition_response as wire};
 use crate::types::{Id, NodeId, Now, TopicIdPartition};
@@ -163,7 +164,11 @@ impl ReplicaManager {
             return true;
         }
         self.counters.failed_isr_updates += 1;
-        match refusal(code) {
+        let refusal = match code {
+            ErrorCode::InvalidUpdateVersion if Bug::WithdrawOnInvalidVersion.is_planted() => Refusal::Withdraw,
+            code => refusal(code),
+        };
+        match refusal {
             Refusal::Retry => return false,
             Refusal::AwaitImage => {}
             Refusal::Withdraw => {

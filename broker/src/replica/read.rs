@@ -290,6 +290,7 @@ impl ReplicaManager {
         };
         let offset = request.offset;
         let visible = match request.isolation {
+            _ if Bug::ShowUncommitted.is_planted() => log.log_end_offset(),
             Isolation::ReadUncommitted => partition.high_watermark(),
             Isolation::ReadCommitted => log.last_stable_offset(partition.high_watermark()),
         };

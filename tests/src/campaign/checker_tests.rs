@@ -210,3 +210,17 @@ fn where_nothing_is_promised_readers_still_see_one_log() {
     let two = vec![send(1, &[1], Outcome::Info), send(1, &[2], Outcome::Info), poll(7, &[(0, 1)]), drain(&[(0, 2)])];
     assert_eq!(kinds_under(two, &promise), [Kind::InconsistentOffsets]);
 }
+
+#[test]
+fn what_is_sent_again_after_a_licensed_loss_makes_no_cycle() {
+    // 1 and 2 were read, lost before their senders were told, and sent again in the other order.
+    let ops = vec![
+        ok(3, 4, &[9]),
+        send(1, &[1], Outcome::Info),
+        send(2, &[2], Outcome::Info),
+        poll(7, &[(4, 9), (5, 1), (6, 2)]),
+        drain(&[(4, 9), (7, 2), (8, 1)]),
+    ];
+    assert_eq!(kinds_under(ops.clone(), &window(4, 7, true)), []);
+    assert!(kinds(ops).contains(&Kind::G1c));
+}

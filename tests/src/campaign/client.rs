@@ -17,6 +17,8 @@ pub(super) trait Client {
     fn act(&mut self, world: &mut World);
     /// An answer on one of its connections.
     fn on_answer(&mut self, world: &mut World, conn: u64, seq: u64, frame: BytesMut);
+    /// An answer to it leaves a broker: what it will mean can be judged now, while the broker's log is as it was.
+    fn on_answer_leaving(&mut self, _world: &World, _conn: u64, _seq: u64, _frame: &BytesMut) {}
     /// One of its connections is gone.
     fn on_closed(&mut self, world: &mut World, conn: u64);
     /// Begin nothing new.
@@ -34,9 +36,14 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// The answer, decoded, while it is under way.
+    pub(super) fn peek(&self, frame: &BytesMut) -> Result<Response, String> {
+        decode_response(&self.header, frame.clone().freeze().slice(4..)).map_err(|error| error.to_string())
+    }
+
     /// The answer, decoded. Nonsense is an anomaly.
     pub(super) fn answer(&self, world: &mut World, frame: BytesMut) -> Option<Response> {
-        match decode_response(&self.header, frame.freeze().slice(4..)) {
+        match self.peek(&frame) {
             Ok(response) => Some(response),
             Err(error) => {
                 world.anomalies.push(Anomaly::new(Kind::UnexpectedError, format!("an answer is unreadable: {error}")));
@@ -82,6 +89,11 @@ impl Link {
             return None;
         };
         Some(Call { conn, seq, header })
+    }
+
+    /// Whom it is connected to by this connection.
+    pub(super) fn node(&self, conn: u64) -> Option<NodeId> {
+        self.conn.filter(|(_, mine)| *mine == conn).map(|(node, _)| node)
     }
 
     /// Gives the connection up.

@@ -190,6 +190,8 @@ pub enum Kind {
     Liveness,
     /// A producer whose last batch was acknowledged was told that its next is out of order.
     SequenceLost,
+    /// A committed offset was acknowledged and is forgotten.
+    CommitLost,
     /// A client was told what it must never be told.
     UnexpectedError,
     /// A node could not start or stopped for no reason that was made.
@@ -220,6 +222,7 @@ impl fmt::Display for Kind {
             Kind::WrongLeader => "wrong leader",
             Kind::Liveness => "liveness",
             Kind::SequenceLost => "sequence lost",
+            Kind::CommitLost => "commit lost",
             Kind::UnexpectedError => "unexpected error",
             Kind::NodeFailed => "node failed",
         })

@@ -269,7 +269,7 @@ impl PartitionWatch {
 }
 
 /// All batches from `from` up to `to`. A log answers a read from one segment at a time.
-fn read_all(log: &Log, from: i64, to: i64) -> Result<Bytes, LogError> {
+pub(super) fn read_all(log: &Log, from: i64, to: i64) -> Result<Bytes, LogError> {
     let (mut position, mut all) = (from, BytesMut::new());
     while position < to {
         let read = log.read(position, usize::MAX >> 1, to, true)?;
@@ -337,8 +337,8 @@ pub(super) fn take_events(events: &mut Vec<Event>, id: NodeId, verbose: bool, no
 }
 
 /// Why a broker cannot go on, if it cannot: its node stops then.
-pub(super) fn broker_failure(_core: &Broker) -> Option<String> {
-    None
+pub(super) fn broker_failure(core: &Broker) -> Option<String> {
+    core.failure().map(str::to_owned)
 }
 
 /// Replicas are identical, and their epochs are those of their batches. To be asked of a cluster that is whole and quiet.

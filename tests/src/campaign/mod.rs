@@ -1,12 +1,13 @@
 //! The acceptance table as a simulation: for each row its cluster, its clients, its faults, and what must hold, from one seed.
 //!
 //! `history` is what clients saw, `checker` and `cycles` judge it; `inside` judges what no client sees; `world` is the cluster, `producer`
-//! and `consumer` its clients, `rows` the faults. A failing seed replays to the very same end.
+//! and `consumer`, `committer` its clients (`sequences` judges one thing that producers are told), `rows` the faults. A failing seed replays to the very same end.
 
 mod checker;
 #[cfg(test)]
 mod checker_tests;
 mod client;
+mod committer;
 mod consumer;
 mod cycles;
 mod history;
@@ -14,6 +15,7 @@ mod inside;
 mod plan;
 mod producer;
 mod rows;
+mod sequences;
 mod setup;
 mod world;
 

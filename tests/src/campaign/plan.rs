@@ -30,6 +30,9 @@ impl Timings {
     /// The lab profile's.
     const LAB: Timings =
         Timings { session_ms: 1500, heartbeat_ms: 300, lag_ms: 3000, quorum_fetch_ms: 240, election_ms: 150 };
+    /// Followers leave the ISR long before a session ends.
+    const SHORT_LAG: Timings =
+        Timings { session_ms: 6000, heartbeat_ms: 1000, lag_ms: 1000, quorum_fetch_ms: 2000, election_ms: 300 };
     /// Kafka's defaults.
     const KAFKA: Timings =
         Timings { session_ms: 9000, heartbeat_ms: 2000, lag_ms: 30_000, quorum_fetch_ms: 2000, election_ms: 1000 };
@@ -92,6 +95,10 @@ pub struct Plan {
     pub min_isr: i32,
     /// `unclean.leader.election.enable`
     pub unclean: bool,
+    /// `eligible.leader.replicas.version` 1, not 0.
+    pub elr: bool,
+    /// Log directories of each broker.
+    pub log_dirs: usize,
     /// `flush.messages=1`
     pub flush_each: bool,
     /// `internal.segment.bytes`
@@ -100,6 +107,8 @@ pub struct Plan {
     pub producers: Vec<ProducerPlan>,
     /// Consumers that follow the end, and such that begin again and again.
     pub consumers: (usize, usize),
+    /// Clients that commit offsets.
+    pub committers: usize,
     /// The script goes on for so long.
     pub duration: Duration,
 }
@@ -115,6 +124,12 @@ pub struct Wants {
     pub min_isr: &'static [i32],
     /// `unclean.leader.election.enable`: one of these.
     pub unclean: &'static [bool],
+    /// `eligible.leader.replicas.version`: one of these.
+    pub elr: &'static [bool],
+    /// Log directories of each broker: one of these.
+    pub log_dirs: &'static [usize],
+    /// Some commit offsets: where nothing may be lost.
+    pub commits: bool,
     /// One leader for all partitions.
     pub one_leader: bool,
     /// Kafka's own timings too.
@@ -128,6 +143,9 @@ impl Default for Wants {
             idempotent: None,
             min_isr: &[2],
             unclean: &[false],
+            elr: &[true],
+            log_dirs: &[1, 1, 1, 2],
+            commits: true,
             one_leader: false,
             kafka_timings: true,
         }
@@ -143,6 +161,7 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan 
     let timings = match rng.random_range(0..10) {
         0 if wants.kafka_timings => Timings::KAFKA,
         1 | 2 => Timings::LAB,
+        3 => Timings::SHORT_LAG,
         _ => Timings::BRISK,
     };
     let partitions = rng.random_range(1..=3);
@@ -168,10 +187,13 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan 
         one_leader: wants.one_leader,
         min_isr: one_of(rng, wants.min_isr),
         unclean: one_of(rng, wants.unclean),
+        elr: one_of(rng, wants.elr),
+        log_dirs: one_of(rng, wants.log_dirs),
         flush_each: rng.random_bool(0.15),
         segment_bytes: one_of(rng, &[1 << 30, 1 << 20, 16 << 10, 4 << 10]),
         producers,
         consumers: (rng.random_range(1..=2), 1),
+        committers: usize::from(wants.commits && rng.random_bool(0.4)),
         duration: duration * stretch,
     }
 }

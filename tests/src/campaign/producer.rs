@@ -15,6 +15,7 @@ use rand::Rng;
 use super::client::{Belief, Call, Client, Link};
 use super::history::{Anomaly, Kind, Outcome, Send, Value};
 use super::plan::{ProducerPlan, TOPIC};
+use super::sequences::{Excuse, Refused, excuse};
 use super::world::World;
 
 const TIMEOUT_MS: i32 = 1_500;
@@ -28,10 +29,10 @@ struct Batch {
     base_sequence: i32,
     began: Duration,
     call: Option<(Call, Duration)>,
-    /// An attempt ended without a certain answer.
-    uncertain: bool,
-    /// A later one was acknowledged before it.
-    overtaken: bool,
+    /// Its acknowledgement is under way.
+    settled: bool,
+    /// It was refused as out of order, and why that was right.
+    excuse: Option<Result<Excuse, String>>,
 }
 
 /// See the module.
@@ -105,10 +106,8 @@ impl Producer {
     fn lose_calls(&mut self, world: &mut World) {
         let mut lost = false;
         for batch in &mut self.window {
-            if batch.call.take().is_some() {
-                batch.uncertain = true;
-                lost = true;
-            }
+            lost |= batch.call.take().is_some();
+            batch.settled = false;
         }
         self.belief.doubt();
         if lost {
@@ -160,6 +159,7 @@ impl Producer {
         if self.plan.acks == 0 {
             self.window.remove(index);
         } else {
+            (self.window[index].settled, self.window[index].excuse) = (false, None);
             self.window[index].call = Some((call, world.now.mono + PATIENCE));
         }
         true
@@ -186,8 +186,8 @@ impl Producer {
             base_sequence,
             began,
             call: None,
-            uncertain: false,
-            overtaken: false,
+            settled: false,
+            excuse: None,
         });
         let index = self.window.len() - 1;
         if !self.send(world, index) {
@@ -217,7 +217,6 @@ impl Producer {
                 let (count, began) = (self.window[index].values.len() as i64, self.window[index].began);
                 let (partition, acks) = (self.partition, self.plan.acks);
                 world.watch.acknowledged(&mut world.anomalies, partition, offset, count, acks, began);
-                self.window.iter_mut().take(index).for_each(|earlier| earlier.overtaken = true);
                 self.ended(world, index, Outcome::Ok(offset));
             }
             ErrorCode::NotEnoughReplicas => {
@@ -233,7 +232,6 @@ impl Producer {
             | ErrorCode::NotEnoughReplicasAfterAppend
             | ErrorCode::RequestTimedOut
             | ErrorCode::KafkaStorageError => {
-                self.window[index].uncertain = true;
                 self.belief.doubt();
                 self.after_failure(world);
             }
@@ -248,23 +246,36 @@ impl Producer {
         }
     }
 
+    /// Looks at an answer when it leaves the broker.
+    fn judge(&mut self, world: &World, node: NodeId, index: usize, code: ErrorCode) {
+        self.window[index].settled = code == ErrorCode::None;
+        // Behind a batch that is not settled it is to be expected.
+        let first = self.window.iter().take(index).all(|earlier| earlier.settled);
+        let (Some(producer), true, ErrorCode::OutOfOrderSequenceNumber) = (self.id, first, code) else { return };
+        let id = world.watch.id(self.partition);
+        let Some(log) = id.and_then(|id| world.broker(node)?.replicas.log(&id)) else { return };
+        let batch = &mut self.window[index];
+        let last_sequence = batch.base_sequence + batch.values.len() as i32 - 1;
+        let refused = Refused { producer, first_sequence: batch.base_sequence, last_sequence };
+        batch.excuse = Some(excuse(log, refused, world.watch.is_lossy(self.partition)));
+    }
+
     /// Nothing of this producer's can be repeated safely: it goes on under a new id.
     fn sequence_lost(&mut self, world: &mut World) {
-        // Kafka's producer snapshots keep one batch of each producer. Who recovers with a snapshot knows the last batch again, but none
-        // before it, and a producer that has several without an answer is told so: nothing is lost or doubled, but it cannot go on.
-        let unanswered = self.window.iter().filter(|batch| batch.uncertain).count();
-        // A log that knows nothing of a producer takes any number from it (`ProducerAppendInfo.checkSequence`): also its second batch, when
-        // the first was refused for want of replicas a moment before there were enough.
-        let overtaken = self.window.front().is_some_and(|first| first.base_sequence == 0 && first.overtaken);
-        if unanswered < 2 && !overtaken && !world.watch.is_lossy(self.partition) {
-            let what = format!(
-                "producer {} (id {:?}) was told that sequence {} of partition {} is out of order, and all before it was acknowledged",
-                self.me,
-                self.id,
-                self.window.front().map_or(-1, |batch| batch.base_sequence),
-                self.partition
-            );
-            world.anomalies.push(Anomaly::new(Kind::SequenceLost, what));
+        let excuse = self.window.front_mut().and_then(|batch| batch.excuse.take());
+        match excuse {
+            Some(Ok(excuse)) => world.say(|| format!("producer {}: out of order, rightly: {excuse:?}", self.me)),
+            refused => {
+                let known = refused.and_then(Result::err).unwrap_or_else(|| "what came before it was not settled".into());
+                let what = format!(
+                    "producer {} (id {:?}) was told that sequence {} of partition {} is out of order, and all before it was acknowledged: {known}",
+                    self.me,
+                    self.id,
+                    self.window.front().map_or(-1, |batch| batch.base_sequence),
+                    self.partition
+                );
+                world.anomalies.push(Anomaly::new(Kind::SequenceLost, what));
+            }
         }
         self.link.hang_up(world);
         self.window.clear();
@@ -327,6 +338,18 @@ impl Client for Producer {
         let partition = answer.responses.first().and_then(|topic| topic.partition_responses.first());
         if let Some(partition) = partition {
             self.on_produced(world, index, ErrorCode::from(partition.error_code), partition.base_offset);
+        }
+    }
+
+    fn on_answer_leaving(&mut self, world: &World, conn: u64, seq: u64, frame: &BytesMut) {
+        let is_this = |batch: &Batch| batch.call.as_ref().is_some_and(|(call, _)| call.conn == conn && call.seq == seq);
+        let Some(index) = self.window.iter().position(is_this).filter(|_| self.plan.idempotent) else { return };
+        let Some(node) = self.link.node(conn) else { return };
+        let answer = self.window[index].call.as_ref().and_then(|(call, _)| call.peek(frame).ok());
+        if let Some(Response::Produce(answer)) = answer {
+            let partition = answer.responses.first().and_then(|topic| topic.partition_responses.first());
+            let code = partition.map_or(ErrorCode::UnknownServerError, |partition| ErrorCode::from(partition.error_code));
+            self.judge(world, node, index, code);
         }
     }
 

@@ -1,11 +1,15 @@
 //! Makes the topic, and brings the clients in.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use broker::protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
-use broker::protocol::messages::{CreateTopicsRequestData, KafkaString};
+use broker::protocol::messages::update_features_request::FeatureUpdateKey;
+use broker::protocol::messages::{
+    CreateTopicsRequestData, CreateTopicsResponseData, KafkaString, UpdateFeaturesRequestData,
+};
 use broker::protocol::{ErrorCode, Request, Response};
 use broker::types::NodeId;
 use bytes::BytesMut;
@@ -13,6 +17,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::client::{Call, Client, Link};
+use super::committer::Committer;
 use super::consumer::{Consumer, Habit};
 use super::history::{Anomaly, Kind};
 use super::plan::TOPIC;
@@ -21,35 +26,37 @@ use super::world::World;
 
 /// A new cluster must be whole after this.
 const START_MAX: Duration = Duration::from_secs(60);
+/// `FeatureUpdate.UpgradeType.SAFE_DOWNGRADE`
+const SAFE_DOWNGRADE: i8 = 2;
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Asks for the topic until it is there.
+/// Asks for the features and the topic of the plan until they are there.
 struct Creator {
     me: usize,
-    request: Request,
+    /// In this order.
+    requests: VecDeque<Request>,
     call: Option<Call>,
     next_at: Duration,
-    created: bool,
     link: Link,
 }
 
-impl Client for Creator {
-    fn next_at(&self) -> Duration {
-        if self.created { Duration::MAX } else { self.next_at }
+impl Creator {
+    fn on_features(&mut self, world: &mut World, error_code: i16) {
+        match ErrorCode::from(error_code) {
+            ErrorCode::None => drop(self.requests.pop_front()),
+            // Until all controllers have registered.
+            ErrorCode::NotController | ErrorCode::RequestTimedOut | ErrorCode::InvalidUpdateVersion => {}
+            other => {
+                let what = format!("the features were refused: {other:?}");
+                world.anomalies.push(Anomaly::new(Kind::UnexpectedError, what));
+            }
+        }
     }
 
-    fn act(&mut self, world: &mut World) {
-        self.next_at = world.now.mono + RETRY;
-        let node = world.rng.random_range(1..=world.plan.brokers);
-        self.call = self.link.call(world, self.me, node, &self.request, 7);
-    }
-
-    fn on_answer(&mut self, world: &mut World, conn: u64, seq: u64, frame: BytesMut) {
-        let Some(call) = self.call.take_if(|call| call.conn == conn && call.seq == seq) else { return };
-        let Some(Response::CreateTopics(answer)) = call.answer(world, frame) else { return };
+    fn on_topic(&mut self, world: &mut World, answer: &CreateTopicsResponseData) {
         let code = answer.topics.first().map_or(-1, |topic| topic.error_code);
         match ErrorCode::from(code) {
-            ErrorCode::None | ErrorCode::TopicAlreadyExists => self.created = true,
+            ErrorCode::None | ErrorCode::TopicAlreadyExists => drop(self.requests.pop_front()),
             ErrorCode::InvalidReplicationFactor
             | ErrorCode::InvalidReplicaAssignment
             | ErrorCode::NotController
@@ -61,6 +68,29 @@ impl Client for Creator {
             }
         }
     }
+}
+
+impl Client for Creator {
+    fn next_at(&self) -> Duration {
+        if self.is_idle() { Duration::MAX } else { self.next_at }
+    }
+
+    fn act(&mut self, world: &mut World) {
+        self.next_at = world.now.mono + RETRY;
+        let node = world.rng.random_range(1..=world.plan.brokers);
+        let Some(request) = self.requests.front() else { return };
+        let version = if matches!(request, Request::UpdateFeatures(_)) { 1 } else { 7 };
+        self.call = self.link.call(world, self.me, node, request, version);
+    }
+
+    fn on_answer(&mut self, world: &mut World, conn: u64, seq: u64, frame: BytesMut) {
+        let Some(call) = self.call.take_if(|call| call.conn == conn && call.seq == seq) else { return };
+        match call.answer(world, frame) {
+            Some(Response::UpdateFeatures(answer)) => self.on_features(world, answer.error_code),
+            Some(Response::CreateTopics(answer)) => self.on_topic(world, &answer),
+            _ => {}
+        }
+    }
 
     fn on_closed(&mut self, _world: &mut World, conn: u64) {
         self.link.closed(conn);
@@ -69,7 +99,7 @@ impl Client for Creator {
     fn finish(&mut self) {}
 
     fn is_idle(&self) -> bool {
-        self.created
+        self.requests.is_empty()
     }
 }
 
@@ -108,10 +138,16 @@ fn creation(world: &mut World) -> Request {
 
 /// A cluster with its topic, whole, and clients at work.
 pub(super) fn set_up(world: &mut World) -> Result<(), Anomaly> {
-    let request = creation(world);
+    let elr = FeatureUpdateKey::default()
+        .with_feature(KafkaString::from_static("eligible.leader.replicas.version"))
+        .with_max_version_level(0)
+        .with_upgrade_type(SAFE_DOWNGRADE);
+    let without_elr = UpdateFeaturesRequestData::default().with_feature_updates(vec![elr]).with_timeout_ms(30_000);
+    let features = (!world.plan.elr).then_some(Request::UpdateFeatures(without_elr));
+    let requests = features.into_iter().chain([creation(world)]).collect();
     let me = world.client_count();
     let next_at = world.now.mono + Duration::from_millis(800);
-    world.enroll(Box::new(Creator { me, request, call: None, next_at, created: false, link: Link::default() }));
+    world.enroll(Box::new(Creator { me, requests, call: None, next_at, link: Link::default() }));
     world.await_whole(START_MAX)?;
     for (index, plan) in world.plan.producers.clone().into_iter().enumerate() {
         let partition = index as u32 % world.plan.partitions;
@@ -122,6 +158,10 @@ pub(super) fn set_up(world: &mut World) -> Result<(), Anomaly> {
     for habit in std::iter::repeat_n(Habit::Tail, tail).chain(std::iter::repeat_n(Habit::Again, again)) {
         let consumer = Consumer::new(world.client_count(), habit, world);
         world.enroll(Box::new(consumer));
+    }
+    for _ in 0..world.plan.committers {
+        let committer = Committer::new(world.client_count(), world.now.mono);
+        world.enroll(Box::new(committer));
     }
     Ok(())
 }

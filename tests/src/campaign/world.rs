@@ -1,5 +1,6 @@
 //! Nodes, links, connections and time: the cores that run on threads elsewhere, here in one thread over simulated disks, from one seed.
 
+mod network;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +24,8 @@ use super::client::Client;
 use super::history::{Anomaly, History, Kind};
 use super::inside::{self, Watch};
 use super::plan::{Plan, TOPIC};
+
+pub(super) use network::TroubleKind;
 
 const CLUSTER_ID: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
 
@@ -96,6 +99,10 @@ pub struct World {
     nodes: Vec<Node>,
     /// Directions in which nothing passes.
     pub(super) cuts: BTreeSet<(NodeId, NodeId)>,
+    /// What else the network does.
+    pub(super) troubles: Vec<network::Trouble>,
+    /// Messages that hang or hung.
+    pub(super) hung: u64,
     queue: BTreeMap<(Duration, u64), Delivery>,
     last_delivery: BTreeMap<(NodeId, NodeId), Duration>,
     schedule: BTreeMap<(Duration, u64), Action>,
@@ -126,6 +133,8 @@ impl World {
             rng: StdRng::seed_from_u64(seed),
             nodes: Vec::new(),
             cuts: BTreeSet::new(),
+            troubles: Vec::new(),
+            hung: 0,
             queue: BTreeMap::new(),
             last_delivery: BTreeMap::new(),
             schedule: BTreeMap::new(),
@@ -191,13 +200,20 @@ impl World {
             // It would give leadership back in the midst of a row that is about one leader.
             overrides.insert("auto.leader.rebalance.enable".into(), "false".into());
         }
+        overrides.insert("offsets.topic.num.partitions".into(), "1".into());
         overrides.insert("min.insync.replicas".into(), self.plan.min_isr.to_string());
         let config = NodeConfig::new(id, CLUSTER_ID, overrides).map_err(|error| failed(error.to_string()))?;
         Ok(config
             .with_rack((id < 3000).then(|| format!("zone-{id}")))
             .with_endpoint("127.0.0.1", 9091 + (id % 3000) as u16)
-            .with_log_dirs(vec![PathBuf::from(format!("/node-{id}"))])
+            .with_log_dirs(self.log_dirs(id))
             .with_voters((0..self.plan.controllers).map(|index| 3000 + index).collect()))
+    }
+
+    /// A node's log directories; the first holds its metadata.
+    pub(super) fn log_dirs(&self, id: NodeId) -> Vec<PathBuf> {
+        let count = if id < 3000 { self.plan.log_dirs } else { 1 };
+        (0..count).map(|index| PathBuf::from(format!("/node-{id}-{index}"))).collect()
     }
 
     /// Starts a node on what its disk holds.

@@ -39,9 +39,12 @@ pub(super) fn slow(world: &mut World) -> Result<(), Anomaly> {
 
 /// Row 17.
 pub(super) fn failing(world: &mut World) -> Result<(), Anomaly> {
+    let error = if world.rng.random_bool(0.5) { ErrorKind::StorageFull } else { ErrorKind::Other };
+    if world.plan.log_dirs > 1 && world.rng.random_bool(0.6) {
+        return one_directory_fails(world, error);
+    }
     let controller = world.rng.random_bool(0.15);
     let victim = if controller { world.rng.random_range(world.controller_ids()) } else { world.any_broker() };
-    let error = if world.rng.random_bool(0.5) { ErrorKind::StorageFull } else { ErrorKind::Other };
     world.fault();
     world.say(|| format!("the disk of {victim} fails: {error:?}"));
     world.may_fail.insert(victim);
@@ -58,6 +61,48 @@ pub(super) fn failing(world: &mut World) -> Result<(), Anomaly> {
             return Err(Anomaly::new(Kind::Availability, what));
         }
         world.writes_resume(since, session * 3 + Duration::from_secs(6))?;
+    }
+    world.settle()
+}
+
+/// One of several directories fails: the replicas in it are offline, the others go on, unless it is the one with the metadata.
+fn one_directory_fails(world: &mut World, error: ErrorKind) -> Result<(), Anomaly> {
+    let victim = world.any_broker();
+    let dirs = world.log_dirs(victim);
+    let index = if world.rng.random_bool(0.75) { world.rng.random_range(1..dirs.len()) } else { 0 };
+    let dir = dirs[index].clone();
+    world.fault();
+    world.say(|| format!("{} fails: {error:?}", dir.display()));
+    if index == 0 {
+        world.may_fail.insert(victim);
+    }
+    let within: Vec<bool> = (0..world.plan.partitions)
+        .map(|partition| {
+            let log = world.watch.id(partition).and_then(|id| world.broker(victim)?.replicas.log(&id));
+            index == 0 || log.is_none_or(|log| log.dir().starts_with(&dir))
+        })
+        .collect();
+    world.node(victim).disk.fail_writes_under(&dir, Some(error));
+    let since = world.now.mono + ms(10);
+    let session = world.plan.timings.session();
+    let out = world.between(ms(10), session * 2);
+    world.run_for(out)?;
+    let replaced = |world: &mut World| {
+        world.all_partitions().zip(&within).all(|(partition, within)| !*within || partition.leader != victim)
+    };
+    if !world.run_until(session * 3 + Duration::from_secs(3), ms(20), replaced)? {
+        let what = format!("{} fails, and {victim} still leads what is in it\n{}", dir.display(), world.describe());
+        return Err(Anomaly::new(Kind::Availability, what));
+    }
+    world.writes_resume(since, session * 3 + Duration::from_secs(6))?;
+    if index > 0 && !world.takes_part(victim) {
+        let what = format!("{} fails, and {victim} takes no part any more\n{}", dir.display(), world.describe());
+        return Err(Anomaly::new(Kind::Availability, what));
+    }
+    world.node(victim).disk.fail_writes_under(&dir, None);
+    // A directory comes back with a restart only.
+    if world.is_up(victim) {
+        world.kill(victim);
     }
     world.settle()
 }

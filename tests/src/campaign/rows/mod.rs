@@ -3,6 +3,7 @@
 mod disks;
 mod failovers;
 mod last_member;
+mod proposals;
 mod steps;
 mod zombies;
 
@@ -83,26 +84,22 @@ impl Row {
     }
 
     pub(super) fn wants(self) -> Wants {
-        const ANY: Wants = Wants {
-            acks: &[-1],
-            idempotent: None,
-            min_isr: &[2],
-            unclean: &[false],
-            one_leader: false,
-            kafka_timings: true,
-        };
+        let any = Wants::default();
         match self.0 {
-            0 => Wants { acks: &[-1, -1, 1], kafka_timings: false, ..ANY },
-            1 => Wants { acks: &[0], min_isr: &[1, 2], unclean: &[true, false], ..ANY },
-            2 => Wants { acks: &[1], min_isr: &[1, 2], ..ANY },
-            3 => Wants { acks: &[1], min_isr: &[1, 2], one_leader: true, ..ANY },
-            5 => Wants { acks: &[-1, -1, 1], ..ANY },
-            7 | 8 => Wants { min_isr: &[1], one_leader: true, ..ANY },
-            11 => Wants { one_leader: true, ..ANY },
-            13 => Wants { acks: &[-1, 1], min_isr: &[1, 2], unclean: &[true], one_leader: true, ..ANY },
-            14 | 15 => Wants { acks: &[-1, -1, 1], ..ANY },
-            18 => Wants { idempotent: Some(true), ..ANY },
-            _ => ANY,
+            0 => Wants { acks: &[-1, -1, 1], kafka_timings: false, ..any },
+            1 => Wants { acks: &[0], commits: false, min_isr: &[1, 2], unclean: &[true, false], ..any },
+            2 => Wants { acks: &[1], min_isr: &[1, 2], ..any },
+            3 => Wants { acks: &[1], min_isr: &[1, 2], one_leader: true, ..any },
+            5 => Wants { acks: &[-1, -1, 1], ..any },
+            7 => Wants { min_isr: &[1], one_leader: true, ..any },
+            8 => Wants { min_isr: &[1], one_leader: true, commits: false, ..any },
+            11 => Wants { one_leader: true, commits: false, elr: &[true, false], ..any },
+            12 => Wants { commits: false, ..any },
+            13 => Wants { commits: false, acks: &[-1, 1], min_isr: &[1, 2], unclean: &[true], one_leader: true, ..any },
+            14 | 15 => Wants { acks: &[-1, -1, 1], ..any },
+            17 => Wants { log_dirs: &[1, 2], ..any },
+            18 => Wants { idempotent: Some(true), log_dirs: &[1, 2], ..any },
+            _ => any,
         }
     }
 

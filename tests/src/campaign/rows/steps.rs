@@ -131,6 +131,7 @@ impl World {
     /// All faults end, and the cluster must become whole.
     pub(super) fn settle(&mut self) -> Result<(), Anomaly> {
         self.cuts.clear();
+        self.troubles.clear();
         self.clear_schedule();
         self.say(|| "heal all".into());
         let mut nodes: Vec<NodeId> = self.controller_ids().chain(self.broker_ids()).collect();

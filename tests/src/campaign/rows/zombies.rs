@@ -3,6 +3,7 @@
 use broker::types::NodeId;
 use rand::Rng;
 
+use super::proposals;
 use super::steps::ms;
 use crate::campaign::history::Anomaly;
 use crate::campaign::world::World;
@@ -32,6 +33,11 @@ pub(super) fn paused(world: &mut World) -> Result<(), Anomaly> {
 
 /// Row 15, and the other directions in which a leader can be cut off.
 pub(super) fn cut_off(world: &mut World) -> Result<(), Anomaly> {
+    match world.rng.random_range(0..8) {
+        0 | 1 => return proposals::late(world),
+        2 => return proposals::unanswered(world),
+        _ => {}
+    }
     let Some(leader) = world.some_leader() else { return Ok(()) };
     let controllers: Vec<NodeId> = world.controller_ids().collect();
     let others: Vec<NodeId> = world.broker_ids().filter(|id| *id != leader).collect();
