@@ -81,7 +81,8 @@ impl Committer {
             .with_name(KafkaString::from_static(TOPIC))
             .with_partition_indexes(vec![0]);
         let group = OffsetFetchRequestGroup::default().with_group_id(self.group()).with_topics(Some(vec![topic]));
-        Request::OffsetFetch(OffsetFetchRequestData::default().with_groups(vec![group]))
+        // As consumers ask. Who does not ask for stable offsets is told, as by Kafka, what a new coordinator knows to be committed already.
+        Request::OffsetFetch(OffsetFetchRequestData::default().with_groups(vec![group]).with_require_stable(true))
     }
 
     fn ask(&mut self, world: &mut World) -> Option<(Call, Asked)> {
