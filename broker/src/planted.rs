@@ -50,7 +50,7 @@ pub enum Bug {
     VoteUnsynced,
     /// A voter promises the leader what it has not synced.
     MetadataUnsynced,
-    /// A follower's fetch session drops a partition that had an error.
+    /// A follower's fetch session loses sight of all partitions of a topic but the first, once they are level.
     SessionDropsPartition,
     /// A broker that started again after a crash stays eligible (before KIP-966).
     UncleanRestartStaysEligible,

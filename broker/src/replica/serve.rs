@@ -137,7 +137,8 @@ impl ReplicaManager {
             return;
         }
         for session in self.peers.values_mut() {
-            changes.iter().for_each(|id| session.notice(*id));
+            let seen = |id: &&TopicIdPartition| id.partition == 0 || !Bug::SessionDropsPartition.is_planted();
+            changes.iter().filter(seen).for_each(|id| session.notice(*id));
         }
         let followers: Vec<NodeId> = self.peers.keys().copied().collect();
         for from in followers {
@@ -206,8 +207,7 @@ impl ReplicaManager {
         // It is looked at again next time: the follower may fail to take it, and there may be more. Once it names a new offset and
         // nothing is left, it drops out.
         let more = self.partitions.get(id).and_then(|partition| self.dir.log(partition.name()));
-        let forgets = told.is_none() && Bug::SessionDropsPartition.is_planted();
-        if !forgets && (has_records || told.is_none() || more.is_some_and(|log| log.log_end_offset() > held.offset)) {
+        if has_records || told.is_none() || more.is_some_and(|log| log.log_end_offset() > held.offset) {
             session.requeue(*id);
         }
         if has_records || told.is_none() || told != held.told {

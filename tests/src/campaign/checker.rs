@@ -171,13 +171,46 @@ fn version_orders(history: &History, written: &HashMap<Value, Written>, promise:
     orders
 }
 
+/// Cycles that there are only because records were lost under a licence, each with what it is made of.
+pub fn cycles_by_loss(history: &History, promise: &Promise) -> Vec<String> {
+    let mut found = Found::default();
+    let mut written = writers(history, &mut found);
+    take_reads(history, &mut written, &mut found);
+    let orders = version_orders(history, &written, promise);
+    let mut told = Vec::new();
+    cycles::check(history, &orders, &mut |what| told.push(what));
+    cycles::check(history, &settled(history, orders, promise), &mut |what| told.retain(|other| *other != what));
+    let describe = |what: String| {
+        let ops: Vec<usize> =
+            what.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
+        let values: Vec<Value> = ops.iter().filter_map(|op| history.ops.get(*op)).flat_map(values_of).collect();
+        let reads = history.polls().flat_map(|poll| {
+            let of = |(offset, value): &(i64, Value)| (poll.partition, *offset, *value, poll.drain);
+            poll.records.iter().filter(|(_, value)| values.contains(value)).map(of).collect::<Vec<_>>()
+        });
+        let ops: Vec<&Op> = ops.iter().filter_map(|op| history.ops.get(*op)).collect();
+        format!(
+            "{what}: {ops:?}; read (partition, offset, value, in the end): {:?}; lost: {:?}",
+            reads.collect::<HashSet<_>>(),
+            promise.windows
+        )
+    };
+    told.into_iter().map(describe).collect()
+}
+
+fn values_of(op: &Op) -> Vec<Value> {
+    match op {
+        Op::Send(send) => send.values.clone(),
+        _ => Vec::new(),
+    }
+}
+
 /// The orders without what was lost under a licence and read before: a batch of which nobody knew whether it was written may be sent again
 /// after that, and then stands behind others that it had stood before. What the final drain read counts everywhere.
 fn settled(history: &History, mut orders: HashMap<u32, Order>, promise: &Promise) -> HashMap<u32, Order> {
     let drains = history.polls().filter(|poll| poll.drain);
-    let kept: HashSet<(u32, i64, Value)> = drains
-        .flat_map(|poll| poll.records.iter().map(|(offset, value)| (poll.partition, *offset, *value)))
-        .collect();
+    let kept: HashSet<(u32, i64, Value)> =
+        drains.flat_map(|poll| poll.records.iter().map(|(offset, value)| (poll.partition, *offset, *value))).collect();
     for (partition, order) in &mut orders {
         let stands = |entry: &(i64, Value)| {
             !promise.may_differ(*partition, entry.0) || kept.contains(&(*partition, entry.0, entry.1))

@@ -145,7 +145,7 @@ impl Client for Consumer {
     fn next_at(&self) -> Duration {
         match &self.call {
             Some((_, deadline)) => *deadline,
-            None if self.finishing || self.is_idle() => Duration::MAX,
+            None if self.finishing || (self.habit == Habit::Drain && self.is_idle()) => Duration::MAX,
             None => self.next_at,
         }
     }

@@ -69,6 +69,9 @@ pub fn run(row: Row, seed: u64, verbose: bool) -> Report {
     let windows = world.watch.windows();
     let promise = Promise { windows, nothing_to_senders: row.promises_nothing() };
     let mut anomalies = std::mem::take(&mut world.anomalies);
+    if verbose {
+        checker::cycles_by_loss(&world.history, &promise).iter().for_each(|cycle| println!("cycle by loss: {cycle}"));
+    }
     match ended {
         // What is inside explains what clients saw until then, but a history that was broken off is not complete.
         Err(anomaly) => anomalies.push(anomaly),

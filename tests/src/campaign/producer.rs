@@ -180,15 +180,7 @@ impl Producer {
         let base_sequence = self.next_sequence;
         self.next_sequence += count as i32;
         let began = world.now.mono;
-        self.window.push_back(Batch {
-            op,
-            values,
-            base_sequence,
-            began,
-            call: None,
-            settled: false,
-            excuse: None,
-        });
+        self.window.push_back(Batch { op, values, base_sequence, began, call: None, settled: false, excuse: None });
         let index = self.window.len() - 1;
         if !self.send(world, index) {
             if !self.plan.idempotent {
@@ -266,7 +258,8 @@ impl Producer {
         match excuse {
             Some(Ok(excuse)) => world.say(|| format!("producer {}: out of order, rightly: {excuse:?}", self.me)),
             refused => {
-                let known = refused.and_then(Result::err).unwrap_or_else(|| "what came before it was not settled".into());
+                let known =
+                    refused.and_then(Result::err).unwrap_or_else(|| "what came before it was not settled".into());
                 let what = format!(
                     "producer {} (id {:?}) was told that sequence {} of partition {} is out of order, and all before it was acknowledged: {known}",
                     self.me,
@@ -348,7 +341,8 @@ impl Client for Producer {
         let answer = self.window[index].call.as_ref().and_then(|(call, _)| call.peek(frame).ok());
         if let Some(Response::Produce(answer)) = answer {
             let partition = answer.responses.first().and_then(|topic| topic.partition_responses.first());
-            let code = partition.map_or(ErrorCode::UnknownServerError, |partition| ErrorCode::from(partition.error_code));
+            let code =
+                partition.map_or(ErrorCode::UnknownServerError, |partition| ErrorCode::from(partition.error_code));
             self.judge(world, node, index, code);
         }
     }

@@ -50,7 +50,8 @@ pub(super) fn excuse(log: &Log, refused: Refused, lossy: bool) -> Result<Excuse,
     };
     if let Some(batch) = there.iter().find(same) {
         let restored_from = log.producers_restored_from();
-        let behind: Vec<i64> = there.iter().map(|one| one.last_offset).filter(|end| Some(end) >= remembered.first()).collect();
+        let behind: Vec<i64> =
+            there.iter().map(|one| one.last_offset).filter(|end| Some(end) >= remembered.first()).collect();
         // The one batch that a snapshot holds is the last before it, and everything after it is remembered.
         let exact = remembered.len() < REMEMBERED
             && behind == remembered

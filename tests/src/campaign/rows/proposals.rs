@@ -41,6 +41,9 @@ pub(super) fn late(world: &mut World) -> Result<(), Anomaly> {
             world.power_loss(follower);
             let out = world.between(ms(1), ms(300));
             world.run_for(out)?;
+            if world.rng.random_bool(0.7) {
+                world.cut_both(leader, follower);
+            }
             world.start(follower)?;
         }
         // Who is in the ISR that the leader names was taken out of it, and is back, but lacks what was written since.
