@@ -58,13 +58,15 @@ pub enum Bug {
     CleanMarkerKept,
     /// A new leader does not get a new epoch.
     LeaderEpochNotRaised,
+    /// A leader that missed another's reign goes on with what it knew of its followers.
+    MissedReignIgnored,
     /// A committed offset is acknowledged before it is replicated.
     OffsetCommitEarly,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 28] = [
+    pub const ALL: [Bug; 29] = [
         Bug::TruncateByHighWatermark,
         Bug::SkipEpochCheckOnFetch,
         Bug::AckBeforeIsr,
@@ -92,6 +94,7 @@ impl Bug {
         Bug::UncleanRestartStaysEligible,
         Bug::CleanMarkerKept,
         Bug::LeaderEpochNotRaised,
+        Bug::MissedReignIgnored,
         Bug::OffsetCommitEarly,
     ];
 

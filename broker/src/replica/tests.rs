@@ -338,6 +338,38 @@ fn a_deposed_leader_cuts_what_only_it_had() {
     assert_eq!(trio.controller.partition(&id(1)).isr.len(), 3);
 }
 
+/// A leader that was deposed and elected again, and hears of both at once, knows nothing any more of where its followers are.
+#[test]
+fn a_leader_that_missed_anothers_reign_commits_nothing_by_what_it_knew() {
+    let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);
+    trio.append(1, 2, -1).unwrap();
+    trio.settle();
+    trio.out = vec![3];
+    trio.append(1, 2, -1).unwrap();
+    trio.settle();
+    assert_eq!((trio.high_watermark(1), trio.log_end(2)), (2, 4), "3 is in the ISR and lacks it");
+    let elected_again = |epochs: i32, trio: &Trio| {
+        let before = &trio.controller.image;
+        let mut after = before.clone();
+        let topic = Arc::make_mut(after.topics.get_mut(&topic(1)).unwrap());
+        let partition = &mut topic.partitions[0];
+        partition.leader_epoch += epochs;
+        partition.partition_epoch += epochs;
+        partition.isr = vec![1, 2];
+        let delta = ImageDelta::between(before, &after);
+        (after, delta)
+    };
+    let now = trio.now;
+    let (image, delta) = elected_again(2, &trio);
+    trio.at(1).apply_image(now, &image, &delta);
+    assert_eq!(trio.high_watermark(1), 2, "2 may have cut what it had");
+    assert_eq!(
+        trio.at(1).partition(&id(1)).unwrap().acknowledged(4, 1),
+        Some(Err(ErrorCode::NotLeaderOrFollower)),
+        "nobody knows what becomes of it"
+    );
+}
+
 /// KIP-279: two fast failovers leave three histories; epochs alone tell what is common.
 #[test]
 fn a_fast_double_failover_leaves_one_history() {
