@@ -83,9 +83,10 @@ impl Fetcher {
         }
     }
 
-    /// True when nothing is left to fetch, or to forget.
+    /// True when nothing is left to fetch. A request that is under way is nobody's concern then: should it hang, since the leader lost its
+    /// power, it must not hold up what begins when that one leads again (Kafka shuts idle fetcher threads down).
     pub fn is_idle(&self) -> bool {
-        self.partitions.is_empty() && self.in_flight.is_none()
+        self.partitions.is_empty()
     }
 
     /// Fetches a partition, or goes on with it in a new epoch; forgets its errors.

@@ -112,6 +112,12 @@ impl FollowerState {
         }
     }
 
+    /// Whether it fetched not long ago, this partition by name or as one of its session.
+    pub fn fetches(&self, last_session_fetch: Option<Duration>, now: Duration, lag_time_max: Duration) -> bool {
+        let last = self.last_fetch.max(last_session_fetch.filter(|_| self.in_session));
+        last.is_some_and(|then| now.saturating_sub(then) <= lag_time_max)
+    }
+
     /// Level with the leader, or not long behind.
     pub fn is_caught_up(&self, leader_end: i64, now: Duration, lag_time_max: Duration) -> bool {
         self.log_end_offset == leader_end

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::alter::AlterItem;
-use super::isr::Proposal;
+use super::isr::{FollowerState, Proposal};
 use super::leader::LeaderView;
 use super::manager::ReplicaManager;
 use super::partition::Partition;
@@ -53,7 +53,7 @@ impl ReplicaManager {
             self.partitions.values().filter(|partition| needs_care(partition)).map(Partition::id).collect();
         for id in care {
             self.maybe_shrink(now, &id);
-            self.maybe_expand_to_any(&id);
+            self.maybe_expand_to_any(now, &id);
             self.advance(&id, now.mono);
         }
     }
@@ -73,14 +73,22 @@ impl ReplicaManager {
         self.submit(id);
     }
 
-    fn maybe_expand_to_any(&mut self, id: &TopicIdPartition) {
+    /// As with each fetch of a follower's, which in a session does not come by here: so only who goes on fetching may join, and not who was
+    /// level when it fell silent.
+    fn maybe_expand_to_any(&mut self, now: Now, id: &TopicIdPartition) {
         let Some(partition) = self.partitions.get(id) else { return };
         let Some(leader) = partition.as_leader() else { return };
         if leader.isr.members().len() > leader.followers.len() {
             return;
         }
-        let joins = |follower: &&NodeId| leader.may_expand_to(**follower, partition.high_watermark(), &self.brokers);
-        if let Some(follower) = leader.followers.keys().find(joins).copied() {
+        let fetches = |id: NodeId, state: &FollowerState| {
+            let in_session = self.peers.get(&id).map(|session| session.last_fetch);
+            state.fetches(in_session, now.mono, self.settings.lag_time_max)
+        };
+        let joins = |(id, state): &(&NodeId, &FollowerState)| {
+            fetches(**id, state) && leader.may_expand_to(**id, partition.high_watermark(), &self.brokers)
+        };
+        if let Some(follower) = leader.followers.iter().find(joins).map(|(id, _)| *id) {
             self.maybe_expand(id, follower);
         }
     }
@@ -159,7 +167,7 @@ impl ReplicaManager {
                 self.counters.isr_expands += u64::from(!shrinks);
                 self.touch(*id);
                 self.advance(id, now.mono);
-                self.maybe_expand_to_any(id);
+                self.maybe_expand_to_any(now, id);
             }
             return true;
         }

@@ -47,6 +47,14 @@ impl Committed {
     }
 }
 
+/// Committed records were lost under a licence.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    /// From this epoch on.
+    epoch: i32,
+    window: Window,
+}
+
 /// One partition, as somebody who sees all replicas at once sees it.
 #[derive(Debug, Default)]
 struct PartitionWatch {
@@ -54,7 +62,7 @@ struct PartitionWatch {
     committed: Vec<Committed>,
     /// Committed records may be lost from here on.
     licence: Option<i64>,
-    windows: Vec<Window>,
+    losses: Vec<Loss>,
     last_ack: Duration,
 }
 
@@ -111,14 +119,18 @@ impl Watch {
     /// Whether acknowledged records were lost, or may be.
     pub(super) fn is_lossy(&self, partition: u32) -> bool {
         let watch = &self.partitions[partition as usize];
-        watch.licence.is_some() || !watch.windows.is_empty()
+        watch.licence.is_some() || !watch.losses.is_empty()
     }
 
     /// Where loss is allowed: what was lost under a licence, and what leaders had above their high watermark when their reigns ended.
     pub(super) fn windows(&self) -> Vec<Window> {
         let mut windows = Vec::new();
         for (partition, watch) in (0..).zip(&self.partitions) {
-            windows.extend(&watch.windows);
+            windows.extend(watch.losses.iter().map(|loss| {
+                // Whoever led before and does not know what happened goes on for a while.
+                let ends = watch.reigns.range(..loss.epoch).map(|(_, reign)| reign.end);
+                Window { to: ends.fold(loss.window.to, i64::max), ..loss.window }
+            }));
             let mut reigns = watch.reigns.values().peekable();
             while let Some(reign) = reigns.next() {
                 let deposed = reigns.peek().is_some_and(|next| next.leader != reign.leader);
@@ -205,9 +217,9 @@ impl Watch {
                 return Err(Anomaly::new(Kind::HighWatermarkFell, what));
             }
             watch.reigns.insert(epoch, Reign { leader: id, high_watermark, end: end.max(before.end) });
-            // A deposed leader that does not know it yet tells nothing new, and what it had committed may be lost under a licence by now.
-            let risen = is_new || high_watermark > before.high_watermark;
-            if risen && high_watermark > watch.end() {
+            // What a deposed leader that does not know it yet had committed, or goes on to commit alone, is lost with the rest.
+            let is_lost = watch.losses.iter().any(|loss| epoch < loss.epoch);
+            if !is_lost && high_watermark > watch.end() {
                 watch.commit(log, high_watermark);
             }
             if watch.licence.is_none() {
@@ -253,7 +265,8 @@ impl PartitionWatch {
             return Err(Anomaly::new(Kind::HighWatermarkFell, what));
         }
         let to = self.reigns.values().map(|reign| reign.end).fold(end, i64::max);
-        self.windows.push(Window { partition: index as u32, from: common, to, acks_all: true });
+        let window = Window { partition: index as u32, from: common, to, acks_all: true };
+        self.losses.push(Loss { epoch, window });
         self.committed.truncate(kept);
         Ok(())
     }
