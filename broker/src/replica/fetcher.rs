@@ -309,3 +309,28 @@ fn forgotten_topics(ids: &BTreeSet<TopicIdPartition>) -> Vec<ForgottenTopic> {
     }
     topics
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Id;
+
+    /// A request that hangs, since its leader lost its power, is nobody's concern once that one does not lead any more.
+    #[test]
+    fn a_hanging_fetch_does_not_hold_up_the_next_reign() {
+        let (now, id) = (Duration::ZERO, TopicIdPartition { topic_id: Id([1; 16]), partition: 0 });
+        let timeout = Duration::from_secs(30);
+        let limits = FetchLimits { max_wait_ms: 500, min_bytes: 1, max_bytes: 1 << 20, partition_max_bytes: 1 << 20, timeout };
+        let position = |_: &TopicIdPartition| Some(FetchPosition { offset: 5, last_epoch: 1, log_start: 0 });
+        let mut fetcher = Fetcher::new();
+        fetcher.add(id, 1);
+        assert!(fetcher.take_request(now, 7, &limits, position).is_some());
+        assert!(!fetcher.is_idle());
+        fetcher.remove(&id);
+        assert!(fetcher.is_idle(), "it is dropped, with its request");
+        let mut next = Fetcher::new();
+        next.add(id, 3);
+        assert!(next.take_request(now, 8, &limits, position).is_some());
+        assert!(!next.ended(7), "an answer to what was given up is not taken in");
+    }
+}

@@ -304,6 +304,23 @@ fn a_silent_follower_leaves_the_isr_and_comes_back() {
     assert_eq!(trio.at(1).counters().isr_expands, 1);
 }
 
+/// It is unfenced, since the controllers hear from it, but the leader does not: that it was level when it fell silent lets it in no more.
+#[test]
+fn a_follower_joins_the_isr_by_fetching_and_not_by_what_it_had() {
+    let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);
+    trio.append(1, 1, -1).unwrap();
+    trio.settle();
+    trio.take_out(3);
+    let epoch = trio.controller.image.brokers[&3].epoch;
+    trio.controller.heartbeat(trio.now.mono, 3, epoch, i64::MAX);
+    trio.settle();
+    assert!(!trio.controller.image.brokers[&3].fenced);
+    assert_eq!(trio.controller.partition(&id(1)).isr, [1, 2]);
+    trio.bring_back(3);
+    trio.pass(ms(1000));
+    assert_eq!(trio.controller.partition(&id(1)).isr, [1, 2, 3]);
+}
+
 #[test]
 fn below_min_isr_nothing_is_taken_with_acks_all_and_nothing_becomes_visible() {
     let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);

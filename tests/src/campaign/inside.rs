@@ -70,6 +70,12 @@ impl PartitionWatch {
     fn end(&self) -> i64 {
         self.committed.last().map_or(0, |last| last.next)
     }
+
+    /// What was lost: whoever led before and does not know what happened goes on for a while.
+    fn window(&self, loss: &Loss) -> Window {
+        let ends = self.reigns.range(..loss.epoch).map(|(_, reign)| reign.end);
+        Window { to: ends.fold(loss.window.to, i64::max), ..loss.window }
+    }
 }
 
 /// See the module.
@@ -122,15 +128,19 @@ impl Watch {
         watch.licence.is_some() || !watch.losses.is_empty()
     }
 
+    /// Whether a record at this offset was lost, or may be.
+    pub(super) fn may_have_lost(&self, partition: u32, offset: i64) -> bool {
+        let watch = &self.partitions[partition as usize];
+        let window = |loss: &Loss| watch.window(loss);
+        watch.licence.is_some_and(|from| from <= offset)
+            || watch.losses.iter().map(window).any(|lost| (lost.from..lost.to).contains(&offset))
+    }
+
     /// Where loss is allowed: what was lost under a licence, and what leaders had above their high watermark when their reigns ended.
     pub(super) fn windows(&self) -> Vec<Window> {
         let mut windows = Vec::new();
         for (partition, watch) in (0..).zip(&self.partitions) {
-            windows.extend(watch.losses.iter().map(|loss| {
-                // Whoever led before and does not know what happened goes on for a while.
-                let ends = watch.reigns.range(..loss.epoch).map(|(_, reign)| reign.end);
-                Window { to: ends.fold(loss.window.to, i64::max), ..loss.window }
-            }));
+            windows.extend(watch.losses.iter().map(|loss| watch.window(loss)));
             let mut reigns = watch.reigns.values().peekable();
             while let Some(reign) = reigns.next() {
                 let deposed = reigns.peek().is_some_and(|next| next.leader != reign.leader);

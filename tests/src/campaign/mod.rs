@@ -1,7 +1,8 @@
 //! The acceptance table as a simulation: for each row its cluster, its clients, its faults, and what must hold, from one seed.
 //!
-//! `history` is what clients saw, `checker` and `cycles` judge it; `inside` judges what no client sees; `world` is the cluster, `producer`
-//! and `consumer`, `committer` its clients (`sequences` judges one thing that producers are told), `rows` the faults. A failing seed replays to the very same end.
+//! `history` is what clients saw, `checker` and `cycles` judge it; `inside` judges what no client sees; `world` is the cluster, `producer`,
+//! `consumer` and `committer` its clients (`sequences` judges one thing that producers are told), `rows` the faults. A failing seed replays to
+//! the very same end.
 
 mod checker;
 #[cfg(test)]
@@ -55,8 +56,7 @@ pub struct Report {
 
 /// Plays a row with a seed.
 pub fn run(row: Row, seed: u64, verbose: bool) -> Report {
-    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (row.salt() << 56);
-    let plan = plan::draw(&mut StdRng::seed_from_u64(!mixed), &row.wants(), row.duration());
+    let (mixed, plan) = plan_of(row, seed);
     if verbose {
         println!("{plan:#?}");
     }
@@ -88,6 +88,12 @@ pub fn run(row: Row, seed: u64, verbose: bool) -> Report {
         fingerprint: fingerprint(&world),
         anomalies,
     }
+}
+
+/// What a row's seed is made of, and the seed of all that happens then.
+fn plan_of(row: Row, seed: u64) -> (u64, Plan) {
+    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (row.salt() << 56);
+    (mixed, plan::draw(&mut StdRng::seed_from_u64(!mixed), &row.wants(), row.duration()))
 }
 
 impl Report {
@@ -135,4 +141,29 @@ fn fingerprint(world: &World) -> u64 {
     let mut hasher = DefaultHasher::new();
     (world.now.mono, world.counts.messages, format!("{:?}", world.history.ops)).hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn plans(row: &str) -> Vec<Plan> {
+        let row = Row::parse(row).unwrap()[0];
+        (0..20).map(|seed| plan_of(row, seed).1).collect()
+    }
+
+    /// Row 11 says what holds with and without ELR, row 17 what a broker with several directories does when one of them fails.
+    #[test]
+    fn rows_are_played_in_all_their_variants() {
+        let elr: BTreeSet<bool> = plans("11").iter().map(|plan| plan.elr).collect();
+        assert_eq!(elr, BTreeSet::from([false, true]));
+        let log_dirs: BTreeSet<usize> = plans("17").iter().map(|plan| plan.log_dirs).collect();
+        assert_eq!(log_dirs, BTreeSet::from([1, 2, 3]));
+        let flush: BTreeSet<bool> = plans("12").iter().map(|plan| plan.flush_each).collect();
+        assert_eq!(flush, BTreeSet::from([false, true]));
+        let unclean: BTreeSet<bool> = plans("13").iter().map(|plan| plan.unclean).collect();
+        assert_eq!(unclean, BTreeSet::from([true]));
+    }
 }

@@ -45,6 +45,8 @@ pub(super) struct Producer {
     /// Brokers are asked for an id in turn.
     asked: NodeId,
     next_sequence: i32,
+    /// Offset of the last record under this id that was acknowledged; `None`: none, or it was not told.
+    last_acknowledged: Option<i64>,
     window: VecDeque<Batch>,
     /// Something failed: nothing is sent until nothing is in flight, then all is sent again in order.
     stalled: bool,
@@ -66,6 +68,7 @@ impl Producer {
             asking: None,
             asked: me as NodeId,
             next_sequence: 0,
+            last_acknowledged: None,
             window: VecDeque::new(),
             stalled: false,
             next_value: (me as Value + 1) << 32,
@@ -208,6 +211,7 @@ impl Producer {
                 let offset = (code == ErrorCode::None && base_offset >= 0).then_some(base_offset);
                 let (count, began) = (self.window[index].values.len() as i64, self.window[index].began);
                 let (partition, acks) = (self.partition, self.plan.acks);
+                self.last_acknowledged = offset.map(|base| base + count - 1);
                 world.watch.acknowledged(&mut world.anomalies, partition, offset, count, acks, began);
                 self.ended(world, index, Outcome::Ok(offset));
             }
@@ -249,7 +253,11 @@ impl Producer {
         let batch = &mut self.window[index];
         let last_sequence = batch.base_sequence + batch.values.len() as i32 - 1;
         let refused = Refused { producer, first_sequence: batch.base_sequence, last_sequence };
-        batch.excuse = Some(excuse(log, refused, world.watch.is_lossy(self.partition)));
+        let lossy = match self.last_acknowledged {
+            Some(offset) => world.watch.may_have_lost(self.partition, offset),
+            None => world.watch.is_lossy(self.partition),
+        };
+        batch.excuse = Some(excuse(log, refused, lossy));
     }
 
     /// Nothing of this producer's can be repeated safely: it goes on under a new id.
@@ -272,7 +280,7 @@ impl Producer {
         }
         self.link.hang_up(world);
         self.window.clear();
-        (self.id, self.next_sequence, self.stalled) = (None, 0, false);
+        (self.id, self.next_sequence, self.stalled, self.last_acknowledged) = (None, 0, false, None);
     }
 }
 

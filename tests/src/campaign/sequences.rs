@@ -40,7 +40,7 @@ struct Standing {
     last_offset: i64,
 }
 
-/// What excuses the refusal, or what is known about it. `lossy`: acknowledged records of the partition were lost, or may be.
+/// What excuses the refusal, or what is known about it. `lossy`: what the producer was acknowledged last was lost, or may be.
 pub(super) fn excuse(log: &Log, refused: Refused, lossy: bool) -> Result<Excuse, String> {
     let there = standing(log, refused.producer);
     let state = log.producer_states().find(|state| state.producer_id == refused.producer.0);

@@ -97,7 +97,7 @@ impl Row {
             12 => Wants { commits: false, ..any },
             13 => Wants { commits: false, acks: &[-1, 1], min_isr: &[1, 2], unclean: &[true], one_leader: true, ..any },
             14 | 15 => Wants { acks: &[-1, -1, 1], ..any },
-            17 => Wants { log_dirs: &[1, 2], ..any },
+            17 => Wants { log_dirs: &[1, 2, 3], ..any },
             18 => Wants { idempotent: Some(true), log_dirs: &[1, 2], ..any },
             _ => any,
         }
