@@ -320,7 +320,8 @@ mod tests {
     fn a_hanging_fetch_does_not_hold_up_the_next_reign() {
         let (now, id) = (Duration::ZERO, TopicIdPartition { topic_id: Id([1; 16]), partition: 0 });
         let timeout = Duration::from_secs(30);
-        let limits = FetchLimits { max_wait_ms: 500, min_bytes: 1, max_bytes: 1 << 20, partition_max_bytes: 1 << 20, timeout };
+        let limits =
+            FetchLimits { max_wait_ms: 500, min_bytes: 1, max_bytes: 1 << 20, partition_max_bytes: 1 << 20, timeout };
         let position = |_: &TopicIdPartition| Some(FetchPosition { offset: 5, last_epoch: 1, log_start: 0 });
         let mut fetcher = Fetcher::new();
         fetcher.add(id, 1);

@@ -158,7 +158,9 @@ mod planted {
     pub(super) fn hunt(name: &str, rows: &[Row], seeds: &Range<u64>, jobs: usize) -> bool {
         let bugs: Vec<Bug> = Bug::ALL.into_iter().filter(|bug| name == "all" || format!("{bug:?}") == name).collect();
         std::panic::set_hook(Box::new(|_| {}));
-        println!("| bug | caught first by run | of row, seed | as | wall s | by which rows |\n|---|---|---|---|---|---|");
+        println!(
+            "| bug | caught first by run | of row, seed | as | wall s | by which rows |\n|---|---|---|---|---|---|"
+        );
         let (next, caught) = (AtomicUsize::new(0), Mutex::new(0));
         std::thread::scope(|scope| {
             for _ in 0..jobs.max(1) {
