@@ -19,7 +19,6 @@ use super::segment::{LOG, OFFSET_INDEX, Segment, Store, TIME_INDEX, TXN_INDEX};
 use super::swap::settle_swaps;
 use super::{Log, LogConfig, LogError, snapshot};
 use crate::planted::Bug;
-use crate::records::BatchHeader;
 use crate::types::{Id, Now, TopicPartition};
 
 pub(super) const MAX_EPOCHS_BYTES: u64 = 16 << 20;
@@ -292,8 +291,13 @@ impl Log {
         let store = &self.store;
         for segment in self.segments.iter_mut().filter(|segment| segment.next_offset > from) {
             let Some((start, _)) = segment.find(store, from)? else { continue };
+            let traces = segment.producers_found(store, start)?;
+            if !traces.any {
+                continue;
+            }
             let mut found = Vec::new();
-            let whole = segment_has_markers(segment, store, start)?;
+            // Markers are told by their records.
+            let whole = traces.markers;
             let scanned = segment.scan(store, start, whole, &mut |_, header, batch| {
                 if header.base_offset < from || !header.has_producer_id() {
                     return Ok(true);
@@ -320,16 +324,6 @@ impl Log {
         self.producers = producers;
         Ok(())
     }
-}
-
-/// Whether a producer's control batches follow `start`: only then must whole batches be read.
-fn segment_has_markers(segment: &Segment, store: &Store, start: u64) -> Result<bool, LogError> {
-    let mut found = false;
-    segment.scan(store, start, false, &mut |_, header: &BatchHeader, _| {
-        found = header.is_control() && header.has_producer_id();
-        Ok(!found)
-    })?;
-    Ok(found)
 }
 
 /// The topic id that the directory has or gets, and whether that must still be made durable.

@@ -64,12 +64,29 @@ pub(super) struct Segment {
     /// When it was made or opened.
     pub(super) created_ms: i64,
     bytes_since_index: u64,
+    /// What a recovery found in it, until something is appended.
+    producers_found: Option<ProducersFound>,
     /// Its file may be longer than what it holds (`preallocate`).
     is_allocated: bool,
     log: OnceCell<Box<dyn DiskFile>>,
     pub(super) offsets: EntryFile<8>,
     pub(super) times: EntryFile<12>,
     txns: EntryFile<{ transactions::ENTRY_BYTES }>,
+}
+
+/// Which traces of producers are among a segment's batches.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ProducersFound {
+    pub(super) any: bool,
+    /// Their control batches too.
+    pub(super) markers: bool,
+}
+
+impl ProducersFound {
+    fn note(&mut self, header: &BatchHeader) {
+        self.any |= header.has_producer_id();
+        self.markers |= header.has_producer_id() && header.is_control();
+    }
 }
 
 /// Where a scan ended, and what it met there.
@@ -117,6 +134,7 @@ impl Segment {
             first_timestamp_ms: None,
             created_ms: now_ms,
             bytes_since_index: 0,
+            producers_found: None,
             is_allocated: false,
             log: OnceCell::from(file),
             offsets: EntryFile::empty(),
@@ -195,6 +213,7 @@ impl Segment {
         let mut next = base;
         let mut tail = Tail::of(self);
         let mut entries = Vec::new();
+        let mut producers = ProducersFound::default();
         let scanned = self.scan(store, 0, true, &mut |position, header, bytes| {
             let in_place = header.base_offset >= next && header.last_offset() - base <= i64::from(i32::MAX);
             let sound = validate(bytes).is_ok() || Bug::TornTailKept.is_planted();
@@ -202,10 +221,12 @@ impl Segment {
                 return Ok(false);
             }
             next = header.next_offset();
+            producers.note(header);
             entries.extend(tail.take(base, position, header, index_interval_bytes));
             Ok(true)
         })?;
         self.next_offset = next;
+        self.producers_found = Some(producers);
         (self.max_timestamp_ms, self.max_timestamp_offset, self.bytes_since_index) =
             (tail.max_timestamp_ms, tail.max_timestamp_offset, tail.bytes_since_index);
         for (offset, time) in entries {
@@ -255,6 +276,7 @@ impl Segment {
             at += header.size_bytes() as u64;
             self.next_offset = header.next_offset();
         }
+        self.producers_found = None;
         if position == 0 {
             self.first_timestamp_ms = headers.first().map(|header| header.max_timestamp);
         }
@@ -293,6 +315,22 @@ impl Segment {
         entries.map(|entry| entry.map(|entry| AbortedTxn::from_bytes(&entry)).map_err(LogError::io(&path))).collect()
     }
 
+    /// Which traces of producers there are from the batch at `start` on, perhaps counting some that lie before it.
+    pub(super) fn producers_found(&self, store: &Store, start: u64) -> Result<ProducersFound, LogError> {
+        if let Some(found) = self.producers_found {
+            return Ok(found);
+        }
+        let mut found = ProducersFound::default();
+        let scanned = self.scan(store, start, false, &mut |_, header, _| {
+            found.note(header);
+            Ok(!found.markers)
+        })?;
+        match scanned.error {
+            Some(reason) => Err(self.corrupt(store, scanned.position, reason)),
+            None => Ok(found),
+        }
+    }
+
     /// Walks over the batches from `from`, which must be the start of one.
     pub(super) fn scan(
         &self,
@@ -302,7 +340,7 @@ impl Segment {
         visit: &mut Visit<'_>,
     ) -> Result<Scanned, LogError> {
         let end = self.size_bytes;
-        let window_bytes = if whole { SCAN_WINDOW_BYTES } else { HEADER_WINDOW_BYTES };
+        let mut window_bytes = if whole { SCAN_WINDOW_BYTES } else { HEADER_WINDOW_BYTES };
         let mut window = Vec::new();
         let (mut window_at, mut position) = (from, from);
         let torn = |position, needed| {
@@ -340,6 +378,10 @@ impl Segment {
                     return Ok(Scanned { position, error: None });
                 }
                 position += size as u64;
+                if !whole {
+                    // Of large batches a window would hold one header each.
+                    window_bytes = if size < HEADER_WINDOW_BYTES { HEADER_WINDOW_BYTES } else { HEADER_BYTES };
+                }
                 break;
             }
         }
