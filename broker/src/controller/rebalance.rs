@@ -76,7 +76,7 @@ impl ControllerState {
             Rebalance::Spread => {
                 let brokers: Vec<UsableBroker> =
                     self.usable_brokers().into_iter().filter(|broker| !broker.fenced).collect();
-                let moves = spread(&brokers, &self.assignments(), MAX_MOVES).moves;
+                let moves = spread(&brokers, &self.assignments(), |(topic, _)| *topic, MAX_MOVES).moves;
                 progress.begun = self.begin(moves, &mut changes);
                 if progress.begun == 0 && self.ongoing() == 0 {
                     // The replicas stand where they are to be; the leaderships follow.
@@ -237,19 +237,60 @@ pub fn evacuate<K: Clone>(
     Ok(moves)
 }
 
+/// How many replicas each broker has of each topic.
+struct Shares<T> {
+    /// The topic of each partition.
+    topics: Vec<T>,
+    replicas: BTreeMap<(T, NodeId), usize>,
+}
+
+impl<T: Ord + Copy> Shares<T> {
+    fn of<K>(partitions: &[Move<K>], topic: impl Fn(&K) -> T) -> Shares<T> {
+        let topics: Vec<T> = partitions.iter().map(|partition| topic(&partition.partition)).collect();
+        let mut replicas = BTreeMap::new();
+        for (topic, partition) in topics.iter().zip(partitions) {
+            for id in &partition.replicas {
+                *replicas.entry((*topic, *id)).or_default() += 1;
+            }
+        }
+        Shares { topics, replicas }
+    }
+
+    fn replicas(&self, index: usize, id: NodeId) -> usize {
+        self.replicas.get(&(self.topics[index], id)).copied().unwrap_or(0)
+    }
+
+    /// A replica of a partition goes from one broker to another.
+    fn moved(&mut self, index: usize, from: NodeId, to: NodeId) {
+        let topic = self.topics[index];
+        if let Some(count) = self.replicas.get_mut(&(topic, from)) {
+            *count = count.saturating_sub(1);
+        }
+        *self.replicas.entry((topic, to)).or_default() += 1;
+    }
+}
+
 /// Evens out replicas and preferred leaders over `brokers`: after it (and with no more than `max_moves` partitions touched) no two brokers
-/// differ by more than one replica, unless racks or a lack of partitions stand against it.
-pub fn spread<K: Clone>(brokers: &[UsableBroker], partitions: &[Move<K>], max_moves: usize) -> Spread<K> {
+/// differ by more than one replica, unless racks or a lack of partitions stand against it. Of each topic a broker gets a share, as far as
+/// that costs no move more.
+pub fn spread<K: Clone, T: Ord + Copy>(
+    brokers: &[UsableBroker],
+    partitions: &[Move<K>],
+    topic: impl Fn(&K) -> T,
+    max_moves: usize,
+) -> Spread<K> {
     let mut plan: Vec<Vec<NodeId>> = partitions.iter().map(|partition| partition.replicas.clone()).collect();
     let mut loads = Loads::of(brokers, partitions);
+    let mut shares = Shares::of(partitions, topic);
     let mut touched = BTreeSet::new();
     while touched.len() < max_moves {
-        let Some((index, from, to)) = next_move(&plan, &loads) else { break };
+        let Some((index, from, to)) = next_move(&plan, &loads, &shares) else { break };
         loads.count(&plan[index], -1);
         for id in plan[index].iter_mut().filter(|id| **id == from) {
             *id = to;
         }
         loads.count(&plan[index], 1);
+        shares.moved(index, from, to);
         touched.insert(index);
     }
     prefer_evenly(&mut plan, &mut loads, &mut touched, max_moves);
@@ -262,7 +303,11 @@ pub fn spread<K: Clone>(brokers: &[UsableBroker], partitions: &[Move<K>], max_mo
 }
 
 /// A replica that moves from a broker that carries more to one that carries less: from the most to the least loaded if that can be.
-fn next_move(plan: &[Vec<NodeId>], loads: &Loads<'_>) -> Option<(usize, NodeId, NodeId)> {
+fn next_move<T: Ord + Copy>(
+    plan: &[Vec<NodeId>],
+    loads: &Loads<'_>,
+    shares: &Shares<T>,
+) -> Option<(usize, NodeId, NodeId)> {
     let mut by_load: Vec<NodeId> = loads.replicas.keys().copied().collect();
     by_load.sort_by_key(|id| (loads.replicas(*id), *id));
     for to in by_load.iter().copied() {
@@ -271,16 +316,19 @@ fn next_move(plan: &[Vec<NodeId>], loads: &Loads<'_>) -> Option<(usize, NodeId, 
                 break;
             }
             let movable = |replicas: &Vec<NodeId>| replicas.contains(&from) && !replicas.contains(&to);
-            let cost = |replicas: &Vec<NodeId>| {
+            let cost = |index: usize, replicas: &Vec<NodeId>| {
                 let moved: Vec<NodeId> = replicas.iter().map(|id| if *id == from { to } else { *id }).collect();
                 let (before, after) = (loads.rack_count(replicas), loads.rack_count(&moved));
-                // Preferably a partition whose leader moves along, as long as the new broker leads less.
+                // Preferably one of the topic that is spread least, then one whose leader moves along, as long as the new broker leads less.
+                let evened = (shares.replicas(index, from) + plan.len()).saturating_sub(shares.replicas(index, to));
                 let leads = replicas.first() == Some(&from);
                 let wants_leaders = loads.leaders(from) > loads.leaders(to) + 1;
-                after.checked_sub(before).map(|gained| (usize::MAX - gained, leads != wants_leaders))
+                after
+                    .checked_sub(before)
+                    .map(|gained| (usize::MAX - gained, usize::MAX - evened, leads != wants_leaders))
             };
             let candidates = plan.iter().enumerate().filter(|(_, replicas)| movable(replicas));
-            let best = candidates.filter_map(|(index, replicas)| Some((cost(replicas)?, index))).min();
+            let best = candidates.filter_map(|(index, replicas)| Some((cost(index, replicas)?, index))).min();
             if let Some((_, index)) = best {
                 return Some((index, from, to));
             }
@@ -355,16 +403,28 @@ mod tests {
     fn a_new_broker_gets_its_fair_share_and_no_more_moves_than_that() {
         let four = cluster(&[1, 2, 3, 1]);
         let before = placed(&four[..3], 12, 3, 1);
-        let after = apply(&before, &spread(&four, &before, 1000).moves);
+        let after = apply(&before, &spread(&four, &before, |_| (), 1000).moves);
         let loads = Loads::of(&four, &after);
         // Racks 2 and 3 have one broker each, so that each of theirs has a replica of every partition: only rack 1 shares.
         assert_eq!(loads.replicas, BTreeMap::from([(1, 6), (2, 12), (3, 12), (4, 6)]));
         assert_eq!(data_moves(&before, &after), 6);
         assert_eq!(range(&loads.leaders), 0);
         let plain = cluster(&[0, 0, 0, 0]);
-        let after = apply(&before, &spread(&plain, &before, 1000).moves);
+        let after = apply(&before, &spread(&plain, &before, |_| (), 1000).moves);
         let loads = Loads::of(&plain, &after);
         assert_eq!((loads.replicas[&4], loads.leaders[&4], data_moves(&before, &after)), (9, 3, 9));
+    }
+
+    #[test]
+    fn a_new_broker_gets_its_share_of_each_topic() {
+        let four = cluster(&[1, 2, 3, 1]);
+        // Ten partitions of one topic, six of another.
+        let before = placed(&four[..3], 16, 3, 1);
+        let topic = |partition: &usize| *partition < 10;
+        let after = apply(&before, &spread(&four, &before, topic, 1000).moves);
+        let shares = Shares::of(&after, topic);
+        let of = |id| (shares.replicas(0, id), shares.replicas(15, id));
+        assert_eq!((of(1), of(2), of(3), of(4)), ((5, 3), (10, 6), (10, 6), (5, 3)));
     }
 
     #[test]
@@ -409,13 +469,14 @@ mod tests {
             started in 1..7usize,
             partitions in 0..40usize,
             factor in 1..4usize,
+            topics in 1..4usize,
             seed in any::<u64>(),
         ) {
             let brokers = cluster(&racks);
             let started = started.min(brokers.len());
             let factor = factor.min(started);
             let before = placed(&brokers[..started], partitions, factor, seed);
-            let after = apply(&before, &spread(&brokers, &before, 1000).moves);
+            let after = apply(&before, &spread(&brokers, &before, |partition| partition % topics, 1000).moves);
             let (old_loads, loads) = (Loads::of(&brokers, &before), Loads::of(&brokers, &after));
             for (old, new) in before.iter().zip(&after) {
                 let distinct: BTreeSet<_> = new.replicas.iter().collect();
@@ -431,7 +492,7 @@ mod tests {
                 prop_assert_eq!(data_moves(&before, &after), missing.max(above));
             }
             // What is even stays as it is.
-            prop_assert!(spread(&brokers, &after, 1000).moves.is_empty());
+            prop_assert!(spread(&brokers, &after, |partition| partition % topics, 1000).moves.is_empty());
         }
     }
 }
