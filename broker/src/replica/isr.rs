@@ -65,6 +65,8 @@ pub struct FollowerState {
     leader_end_at_last_fetch: i64,
     last_fetch: Option<Duration>,
     last_caught_up: Option<Duration>,
+    /// The controller took it out of the ISR then.
+    taken_out: Option<Duration>,
 }
 
 impl FollowerState {
@@ -78,6 +80,7 @@ impl FollowerState {
             leader_end_at_last_fetch: -1,
             last_fetch: None,
             last_caught_up: in_isr.then_some(now),
+            taken_out: None,
         }
     }
 
@@ -112,10 +115,16 @@ impl FollowerState {
         }
     }
 
-    /// Whether it fetched not long ago, this partition by name or as one of its session.
+    /// The controller took it out of the ISR: its session ended, it stops, or the replica's directory failed. What it fetched before says
+    /// nothing any more.
+    pub fn was_taken_out(&mut self, now: Duration) {
+        self.taken_out = Some(now);
+    }
+
+    /// Whether it fetched not long ago, and since it was taken out of the ISR: this partition by name or as one of its session.
     pub fn fetches(&self, last_session_fetch: Option<Duration>, now: Duration, lag_time_max: Duration) -> bool {
         let last = self.last_fetch.max(last_session_fetch.filter(|_| self.in_session));
-        last.is_some_and(|then| now.saturating_sub(then) <= lag_time_max)
+        last > self.taken_out && last.is_some_and(|then| now.saturating_sub(then) <= lag_time_max)
     }
 
     /// Level with the leader, or not long behind.
@@ -227,6 +236,21 @@ mod tests {
         gone.fetched(at(1), 10, 0, 10, 1);
         gone.before_append(Some(at(100)), 10);
         assert!(!gone.is_caught_up(11, at(101), LAG), "not in the session: its fetches say nothing of this partition");
+    }
+
+    #[test]
+    fn who_was_taken_out_must_fetch_again() {
+        let mut follower = FollowerState::at_start_of_reign(at(0), true);
+        assert!(!follower.fetches(None, at(1), LAG), "it never has");
+        follower.fetched(at(1), 10, 0, 10, 1);
+        follower.in_session = true;
+        assert!(follower.fetches(None, at(2), LAG));
+        follower.was_taken_out(at(3));
+        assert!(!follower.fetches(Some(at(2)), at(4), LAG));
+        assert!(follower.fetches(Some(at(4)), at(4), LAG));
+        assert!(!follower.fetches(Some(at(4)), at(8), LAG), "and then fell silent");
+        follower.in_session = false;
+        assert!(!follower.fetches(Some(at(4)), at(4), LAG), "it fetches, but not this partition");
     }
 
     #[test]

@@ -42,12 +42,16 @@ impl Leader {
         self.followers.retain(|id, _| image.replicas.contains(id));
         for &id in image.replicas.iter().filter(|id| **id != me) {
             let in_isr = image.isr.contains(&id);
+            let was_in_isr = self.isr.members().contains(&id);
             match self.followers.get_mut(&id) {
                 Some(follower) if new_epoch => follower.new_epoch(now, log_end, in_isr),
                 Some(_) => {}
                 None => {
                     self.followers.insert(id, FollowerState::at_start_of_reign(now, in_isr));
                 }
+            }
+            if let Some(follower) = self.followers.get_mut(&id).filter(|_| was_in_isr && !in_isr) {
+                follower.was_taken_out(now);
             }
         }
         self.isr = Isr::committed(image.isr.clone());

@@ -73,8 +73,8 @@ impl ReplicaManager {
         self.submit(id);
     }
 
-    /// As with each fetch of a follower's, which in a session does not come by here: so only who goes on fetching may join, and not who was
-    /// level when it fell silent.
+    /// As Kafka does with each fetch of a follower's, which in a session does not come by here: so only who goes on fetching may join, and not
+    /// who was level when it fell silent or was taken out (a replica whose directory failed, while its broker lives).
     fn maybe_expand_to_any(&mut self, now: Now, id: &TopicIdPartition) {
         let Some(partition) = self.partitions.get(id) else { return };
         let Some(leader) = partition.as_leader() else { return };

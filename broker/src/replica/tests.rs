@@ -321,6 +321,34 @@ fn a_follower_joins_the_isr_by_fetching_and_not_by_what_it_had() {
     assert_eq!(trio.controller.partition(&id(1)).isr, [1, 2, 3]);
 }
 
+/// The directory of its replica failed: the controller takes it out of the ISR, and its broker lives on, and is not fenced.
+#[test]
+fn a_follower_that_the_controller_took_out_is_not_taken_back_unheard() {
+    let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);
+    trio.append(1, 1, -1).unwrap();
+    trio.settle();
+    trio.out = vec![3];
+    let before = trio.controller.image.clone();
+    let mut after = before.clone();
+    let topic = Arc::make_mut(after.topics.get_mut(&topic(1)).unwrap());
+    topic.partitions[0].partition_epoch += 1;
+    topic.partitions[0].isr = vec![1, 2];
+    let delta = ImageDelta::between(&before, &after);
+    let now = trio.now;
+    trio.at(1).apply_image(now, &after, &delta);
+    trio.now = trio.now.plus(ms(1000));
+    let now = trio.now;
+    trio.at(1).on_tick(now);
+    let proposes = |trio: &Trio| {
+        let leader = trio.managers[&1].partition(&id(1)).unwrap().as_leader().unwrap();
+        leader.isr.proposal().map(|proposal| proposal.isr.clone())
+    };
+    assert_eq!(proposes(&trio), None);
+    let epoch = trio.controller.image.brokers[&3].epoch;
+    trio.at(1).on_peer_fetch(now, 3, 9, &follower_request(3, epoch, 1, 1));
+    assert_eq!(proposes(&trio), Some(vec![1, 2, 3]));
+}
+
 #[test]
 fn below_min_isr_nothing_is_taken_with_acks_all_and_nothing_becomes_visible() {
     let mut trio = Trio::with_topic(&[vec![1, 2, 3]]);

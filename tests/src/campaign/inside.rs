@@ -84,6 +84,8 @@ pub(super) struct Watch {
     topic_id: Option<Id>,
     partitions: Vec<PartitionWatch>,
     quorum_leaders: BTreeMap<i32, NodeId>,
+    /// Everything in the metadata log below is committed.
+    metadata_committed: i64,
     /// How often NOT_ENOUGH_REPLICAS was told.
     pub(super) refused: u64,
 }
@@ -339,13 +341,22 @@ pub(super) fn after_broker(world: &mut World, id: NodeId) -> Result<(), Anomaly>
 
 /// After a controller's step.
 pub(super) fn after_controller(world: &mut World, id: NodeId) -> Result<(), Anomaly> {
-    let Some(epoch) = world.controller(id).filter(|core| core.quorum().is_leader()).map(|core| core.quorum().epoch())
-    else {
-        return Ok(());
-    };
-    let leader = *world.watch.quorum_leaders.entry(epoch).or_insert(id);
+    let Some(quorum) = world.controller(id).map(|core| core.quorum()) else { return Ok(()) };
+    let (epoch, start, high_watermark) = (quorum.epoch(), quorum.epoch_start_offset(), quorum.high_watermark());
+    let watch = &mut world.watch;
+    let committed = watch.metadata_committed.max(high_watermark);
+    watch.metadata_committed = committed;
+    let Some(start) = start else { return Ok(()) };
+    let newest = watch.quorum_leaders.last_key_value().is_none_or(|(last, _)| *last < epoch);
+    let leader = *watch.quorum_leaders.entry(epoch).or_insert(id);
     if leader != id {
         return Err(Anomaly::new(Kind::TwoLeaders, format!("{leader} and {id} both lead the quorum in epoch {epoch}")));
+    }
+    if newest && start < committed {
+        let what = format!(
+            "the metadata log is committed up to {committed}, but {id}, which leads the quorum from epoch {epoch} on, had it only up to {start}"
+        );
+        return Err(Anomaly::new(Kind::HighWatermarkFell, what));
     }
     Ok(())
 }

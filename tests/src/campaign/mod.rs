@@ -1,9 +1,10 @@
 //! The acceptance table as a simulation: for each row its cluster, its clients, its faults, and what must hold, from one seed.
 //!
 //! `history` is what clients saw, `checker` and `cycles` judge it; `inside` judges what no client sees; `world` is the cluster, `producer`,
-//! `consumer` and `committer` its clients (`sequences` judges one thing that producers are told), `rows` the faults. A failing seed replays to
+//! `consumer`, `committer` and `admin` its clients (`sequences` judges one thing that producers are told), `rows` the faults. A failing seed replays to
 //! the very same end.
 
+mod admin;
 mod checker;
 #[cfg(test)]
 mod checker_tests;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use broker::types::NodeId;
 use rand::Rng;
+use rand::seq::SliceRandom;
 
 use super::steps::{LOOK, ms};
 use crate::campaign::history::{Anomaly, Kind};
@@ -181,8 +182,10 @@ pub(super) fn all_killed(world: &mut World) -> Result<(), Anomaly> {
 
 /// Row 9.
 pub(super) fn one_loses_power(world: &mut World) -> Result<(), Anomaly> {
-    if world.rng.random_bool(0.25) {
-        return voters_lose_power(world);
+    match world.rng.random_range(0..8) {
+        0 => return voters_lose_power(world),
+        1 => return voters_keep_promises(world),
+        _ => {}
     }
     let victim = world.any_broker();
     world.fault();
@@ -224,6 +227,38 @@ fn voters_lose_power(world: &mut World) -> Result<(), Anomaly> {
         let gap = world.between(ms(1), ms(world.plan.timings.election_ms));
         world.run_for(gap)?;
     }
+    world.settle()
+}
+
+/// What a voter told the leader that it has must outlive its power: the leader goes with it, and who is left was away meanwhile.
+fn voters_keep_promises(world: &mut World) -> Result<(), Anomaly> {
+    let Some(active) = world.active_controller() else { return world.settle() };
+    let mut others: Vec<NodeId> = world.controller_ids().filter(|id| *id != active).collect();
+    others.shuffle(&mut world.rng);
+    let [promised, away] = others[..] else { return world.settle() };
+    world.fault();
+    world.pause(away);
+    // This is written to the metadata log by the two that are left.
+    let victim = world.any_broker();
+    world.fault();
+    world.kill(victim);
+    let written = |world: &mut World| world.all_partitions().all(|partition| !partition.isr.contains(&victim));
+    world.run_until(world.session(25), LOOK, written)?;
+    let gap = world.between(Duration::ZERO, ms(50));
+    world.run_for(gap)?;
+    world.fault();
+    world.power_loss(promised);
+    if world.rng.random_bool(0.5) {
+        world.power_loss(active);
+    } else {
+        world.kill(active);
+    }
+    world.resume(away);
+    let gap = world.between(ms(1), ms(300));
+    world.run_for(gap)?;
+    world.start(promised)?;
+    let out = world.between(world.session(2), world.session(20));
+    world.run_for(out)?;
     world.settle()
 }
 

@@ -90,3 +90,41 @@ pub(super) fn unanswered(world: &mut World) -> Result<(), Anomaly> {
     }
     world.settle()
 }
+
+/// The metadata does not reach a leader while another is elected, and then it again. What it knew of its followers is not so any more: they
+/// have cut off what the other did not have.
+pub(super) fn given_away_and_back(world: &mut World) -> Result<(), Anomaly> {
+    let index = world.rng.random_range(0..world.plan.partitions);
+    let Some([preferred, leader]) = world.partition(index).and_then(|it| it.replicas.first_chunk().copied()) else {
+        return world.settle();
+    };
+    let leads = move |world: &World, id: NodeId| world.partition(index).is_some_and(|it| it.leader == id);
+    world.fault();
+    world.kill(preferred);
+    world.run_until(world.session(20) + Duration::from_secs(1), LOOK, |world| leads(world, leader))?;
+    world.start(preferred)?;
+    let patience = world.patience();
+    world.await_whole(patience)?;
+    if !leads(world, leader) {
+        return world.settle();
+    }
+    let blind = world.session(40) + Duration::from_secs(3);
+    world.trouble(leader, TroubleKind::MetadataStands, blind, 100);
+    // What is written from now on reaches the third only.
+    world.cut_both(leader, preferred);
+    let gap = world.between(ms(50), ms(400));
+    world.run_for(gap)?;
+    world.fault();
+    world.elect_preferred(index);
+    if world.run_until(ms(1500), ms(1), |world| leads(world, preferred))? {
+        let gap = world.between(Duration::ZERO, ms(60));
+        world.run_for(gap)?;
+        world.fault();
+        world.kill(preferred);
+        world.run_until(world.session(20) + Duration::from_secs(1), ms(2), |world| leads(world, leader))?;
+    }
+    world.troubles.clear();
+    let gap = world.between(ms(10), world.session(5));
+    world.run_for(gap)?;
+    world.settle()
+}

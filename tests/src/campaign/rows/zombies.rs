@@ -33,9 +33,10 @@ pub(super) fn paused(world: &mut World) -> Result<(), Anomaly> {
 
 /// Row 15, and the other directions in which a leader can be cut off.
 pub(super) fn cut_off(world: &mut World) -> Result<(), Anomaly> {
-    match world.rng.random_range(0..8) {
+    match world.rng.random_range(0..9) {
         0 | 1 => return proposals::late(world),
         2 => return proposals::unanswered(world),
+        3 => return proposals::given_away_and_back(world),
         _ => {}
     }
     let Some(leader) = world.some_leader() else { return Ok(()) };
