@@ -14,6 +14,17 @@ fn each_row_keeps_its_promise() {
     }
 }
 
+/// Seeds that found something: a replica whose directory had failed was taken back into the ISR.
+#[test]
+fn what_was_mended_stays_mended() {
+    for (row, seed) in [("17", 1073), ("17", 1104), ("18", 30)] {
+        for row in Row::parse(row).unwrap_or_default() {
+            let report = campaign::run(row, seed, false);
+            assert!(report.anomalies.is_empty(), "row {row}, seed {seed}: {:#?}", report.anomalies);
+        }
+    }
+}
+
 #[test]
 fn a_seed_replays_to_the_same_end() {
     for row in Row::parse("9,18").unwrap_or_default() {
