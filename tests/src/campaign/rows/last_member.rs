@@ -92,13 +92,18 @@ pub(super) fn followers_then_power(world: &mut World) -> Result<(), Anomaly> {
         _ => Leave::PowerLost,
     };
     let [first, second] = followers[..] else { return Ok(()) };
+    // What the second had on its disk, should it lose power.
+    let mut synced = Vec::new();
     for (follower, isr) in [(first, vec![leader, second]), (second, vec![leader])] {
         world.fault();
         match how {
             Leave::Stopped => world.stop(follower)?,
             Leave::Paused => world.pause(follower),
             Leave::Killed => world.kill(follower),
-            Leave::PowerLost => world.power_loss(follower),
+            Leave::PowerLost => {
+                synced = world.synced(follower);
+                world.power_loss(follower);
+            }
         }
         let gone = |world: &mut World| world.isr_is(&isr);
         world.expect(world.session(20) + ms(2000), "the follower to leave the ISR", gone)?;
@@ -115,6 +120,11 @@ pub(super) fn followers_then_power(world: &mut World) -> Result<(), Anomaly> {
     }
     if how.is_unclean() || !world.plan.elr {
         world.license_unsynced(leader);
+        // All may be back before the sessions end: then the one in the ELR is elected before it tells that it started again, and is the last
+        // leader that is known.
+        for (partition, end) in &synced {
+            world.watch.license(*partition, *end);
+        }
     }
     world.fault();
     world.power_loss(leader);

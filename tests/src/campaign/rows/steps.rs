@@ -207,13 +207,19 @@ impl World {
         true
     }
 
-    /// The broker's log is on its disk up to there, of each partition; committed records above may be lost.
+    /// Up to where a broker's logs are on its disk, by partition.
+    pub(super) fn synced(&self, broker: NodeId) -> Vec<(u32, i64)> {
+        let synced = |partition: u32| {
+            let log = self.watch.id(partition).and_then(|id| self.broker(broker)?.replicas.log(&id))?;
+            Some((partition, log.recovery_point()))
+        };
+        (0..self.plan.partitions).filter_map(synced).collect()
+    }
+
+    /// What a broker has not synced may be lost, committed or not.
     pub(super) fn license_unsynced(&mut self, broker: NodeId) {
-        for partition in 0..self.plan.partitions {
-            let log = self.watch.id(partition).and_then(|id| self.broker(broker)?.replicas.log(&id));
-            if let Some(synced) = log.map(|log| log.recovery_point()) {
-                self.watch.license(partition, synced);
-            }
+        for (partition, synced) in self.synced(broker) {
+            self.watch.license(partition, synced);
         }
     }
 
