@@ -81,8 +81,11 @@ fn cut_the_power_of_all(serve: &Serve) {
     for (kind, id) in NODES {
         serve.fault(&json!({"kind": "power_loss", kind: id}));
     }
-    let faults = serve.get("/api/faults");
-    assert!(faults.as_array().unwrap().iter().all(|fault| fault["kind"] == "power_loss"), "{faults}");
+    wait_for("all to be told", clients::PATIENCE, || {
+        let faults = serve.get("/api/faults");
+        let told = faults.as_array().into_iter().flatten().filter(|fault| fault["kind"] == "power_loss").count();
+        if told == NODES.len() { Ok(()) } else { Err(faults.to_string()) }
+    });
 }
 
 #[test]

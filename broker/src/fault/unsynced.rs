@@ -290,36 +290,45 @@ impl Unsynced {
     pub(super) fn dir_synced(&mut self, path: &Path) -> io::Result<()> {
         let mut dir = ROOT;
         for name in self.names(path)? {
-            if self.dir_data(dir)?.durable.get(name) == Some(&None) {
-                self.way_synced(dir, name)?;
-            }
+            self.way_synced(dir, name)?;
             dir = self.child(dir, name, || Ok(Kind::Dir(DirData::default())))?;
         }
         for key in std::mem::take(&mut self.dir_data(dir)?.durable).into_values().flatten() {
-            if let Some(node) = self.nodes.get_mut(&key) {
-                node.durable_names -= 1;
-            }
-            self.forget_if_gone(key);
+            self.lose_durable_name(key);
         }
         Ok(())
     }
 
-    /// A new name of a directory is durable; if it had another one before, that goes with it: a rename happens or does not.
+    /// The present meaning of a name is durable: what it means loses the names that it had before; what the name meant before has its present
+    /// name, if it was moved, and is gone if it was removed.
     fn way_synced(&mut self, dir: Key, name: &str) -> io::Result<()> {
-        let data = self.dir_data(dir)?;
-        data.durable.remove(name);
-        let Some(key) = data.children.get(name).copied() else { return Ok(()) };
-        let had = data.durable.iter().find(|(_, durable)| **durable == Some(key)).map(|(name, _)| name.clone());
-        if let Some(had) = had {
-            match data.children.contains_key(&had) {
-                true => drop(data.durable.insert(had, None)),
-                false => drop(data.durable.remove(&had)),
+        let mut next = Some(Box::<str>::from(name));
+        while let Some(name) = next.take() {
+            let data = self.dir_data(dir)?;
+            let Some(before) = data.durable.remove(&name) else { return Ok(()) };
+            let Some(key) = data.children.get(&name).copied() else { return Ok(()) };
+            let had = data.durable.iter().find(|(_, durable)| **durable == Some(key)).map(|(name, _)| name.clone());
+            if let Some(had) = had {
+                match data.children.contains_key(&had) {
+                    true => drop(data.durable.insert(had, None)),
+                    false => drop(data.durable.remove(&had)),
+                }
+                self.lose_durable_name(key);
             }
-            if let Some(node) = self.nodes.get_mut(&key) {
-                node.durable_names -= 1;
+            if let Some(before) = before {
+                let data = self.dir_data(dir)?;
+                next = data.children.iter().find(|(_, key)| **key == before).map(|(name, _)| name.clone());
+                self.lose_durable_name(before);
             }
         }
         Ok(())
+    }
+
+    fn lose_durable_name(&mut self, key: Key) {
+        if let Some(node) = self.nodes.get_mut(&key) {
+            node.durable_names -= 1;
+        }
+        self.forget_if_gone(key);
     }
 
     /// Forgets what has no name, now or durably, with all that is in it.
@@ -343,10 +352,7 @@ impl Unsynced {
             self.forget_if_gone(child);
         }
         for child in dir.durable.into_values().flatten() {
-            if let Some(node) = self.nodes.get_mut(&child) {
-                node.durable_names -= 1;
-            }
-            self.forget_if_gone(child);
+            self.lose_durable_name(child);
         }
     }
 

@@ -53,6 +53,35 @@ struct FileData {
     undo: Vec<(usize, Vec<u8>)>,
 }
 
+impl Node {
+    fn is(&self, other: &Node) -> bool {
+        match (self, other) {
+            (Node::File(one), Node::File(other)) => Arc::ptr_eq(one, other),
+            (Node::Dir(one), Node::Dir(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl DirData {
+    /// Makes the present meaning of a name durable. What it means loses the names that it had before; what the name meant before has its
+    /// present name, if it was moved, and is gone if it was removed.
+    fn sync_name(&mut self, name: &str) {
+        let mut next = Some(name.to_owned());
+        while let Some(name) = next {
+            let Some(node) = self.entries.get(&name).cloned() else { return };
+            if self.durable.get(&name).is_some_and(|durable| durable.is(&node)) {
+                return;
+            }
+            self.durable.retain(|_, durable| !durable.is(&node));
+            let before = self.durable.insert(name, node);
+            next = before.and_then(|before| {
+                self.entries.iter().find(|(_, node)| node.is(&before)).map(|(name, _)| name.clone())
+            });
+        }
+    }
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -66,6 +95,10 @@ impl FileData {
     }
 
     fn write(&mut self, bytes: &[u8], position: usize) {
+        // As pwrite: nothing written extends nothing.
+        if bytes.is_empty() {
+            return;
+        }
         let end = position + bytes.len();
         self.remember(position, end);
         if self.bytes.len() < end {
@@ -249,6 +282,19 @@ fn names(path: &Path) -> io::Result<Vec<&str>> {
     Ok(names)
 }
 
+/// As rename(2): a file replaces a file, a directory an empty directory.
+fn check_replaced(node: &Node, replaced: Option<&Node>) -> io::Result<()> {
+    match (node, replaced) {
+        (_, Some(replaced)) if node.is(replaced) => Ok(()),
+        (Node::Dir(_), Some(Node::File(_))) => Err(io::ErrorKind::NotADirectory.into()),
+        (Node::File(_), Some(Node::Dir(_))) => Err(io::ErrorKind::IsADirectory.into()),
+        (_, Some(Node::Dir(replaced))) if !locked(replaced).entries.is_empty() => {
+            Err(io::ErrorKind::DirectoryNotEmpty.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 fn lose_power(dir: &DirRef, kept: &mut dyn FnMut(usize) -> usize) {
     let mut data = locked(dir);
     data.entries = data.durable.clone();
@@ -328,6 +374,8 @@ impl Disk for SimDisk {
             let node = state.node(from)?;
             let (to_dir, to_name) = state.parent(to)?;
             let (from_dir, from_name) = state.parent(from)?;
+            let replaced = locked(&to_dir).entries.get(to_name).cloned();
+            check_replaced(&node, replaced.as_ref())?;
             locked(&from_dir).entries.remove(from_name);
             locked(&to_dir).entries.insert(to_name.to_owned(), node);
             Ok(())
@@ -359,14 +407,14 @@ impl Disk for SimDisk {
         state.check_change(&[path])?;
         state.syncs += 1;
         // A directory whose own name is not durable yet cannot be of use after a loss of power: real file systems write the
-        // path to it as well.
+        // path to it as well, and what had to happen before it could have that name.
         let mut dir = Arc::clone(&state.root);
         for name in names(path)? {
             let mut data = locked(&dir);
             let Some(Node::Dir(next)) = data.entries.get(name).cloned() else {
                 return Err(not_found(path));
             };
-            data.durable.entry(name.to_owned()).or_insert_with(|| Node::Dir(Arc::clone(&next)));
+            data.sync_name(name);
             drop(data);
             dir = next;
         }
@@ -513,6 +561,47 @@ mod tests {
         disk.write_atomically(Path::new("/d1/f"), b"two").unwrap();
     }
 
+    #[test]
+    fn a_directory_that_is_synced_has_one_name() {
+        let disk = SimDisk::new();
+        let write = |path: &str, bytes: &[u8]| {
+            disk.create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+            let mut file = disk.open(Path::new(path), true).unwrap();
+            file.write_all_at(bytes, 0).unwrap();
+            file.sync().unwrap();
+        };
+        write("/t-0/f", b"old");
+        disk.sync_dir(Path::new("/t-0")).unwrap();
+        disk.rename(Path::new("/t-0"), Path::new("/t-0.deleted")).unwrap();
+        write("/t-0/f", b"new");
+        disk.sync_dir(Path::new("/t-0")).unwrap();
+        disk.power_loss();
+        assert_eq!((content(&disk, "/t-0/f"), content(&disk, "/t-0.deleted/f")), (b"new".to_vec(), b"old".to_vec()));
+        disk.remove_dir_all(Path::new("/t-0")).unwrap();
+        disk.rename(Path::new("/t-0.deleted"), Path::new("/t-0")).unwrap();
+        disk.sync_dir(Path::new("/t-0")).unwrap();
+        disk.power_loss();
+        assert_eq!(disk.list(Path::new("/")).unwrap(), ["t-0"]);
+        assert_eq!(content(&disk, "/t-0/f"), b"old");
+    }
+
+    #[test]
+    fn what_a_file_system_refuses_is_refused() {
+        let disk = SimDisk::new();
+        for dir in ["/full", "/other", "/empty"] {
+            disk.create_dir_all(Path::new(dir)).unwrap();
+        }
+        let mut file = disk.open(Path::new("/full/f"), true).unwrap();
+        file.write_all_at(&[], 10).unwrap();
+        assert_eq!(file.len().unwrap(), 0, "nothing written extends nothing");
+        let rename = |from: &str, to: &str| disk.rename(Path::new(from), Path::new(to)).map_err(|error| error.kind());
+        assert_eq!(rename("/other", "/full"), Err(io::ErrorKind::DirectoryNotEmpty));
+        assert_eq!(rename("/other", "/full/f"), Err(io::ErrorKind::NotADirectory));
+        assert_eq!(rename("/full/f", "/other"), Err(io::ErrorKind::IsADirectory));
+        assert_eq!(rename("/full", "/empty"), Ok(()));
+        assert_eq!(disk.list(Path::new("/")).unwrap(), ["empty", "other"]);
+    }
+
     proptest! {
         /// Whatever happens after a sync, a loss of power brings back exactly what was synced.
         #[test]
@@ -526,10 +615,12 @@ mod tests {
                     0 | 1 => {
                         file.write_all_at(&bytes, position as u64).unwrap();
                         let end = position + bytes.len();
-                        if now.len() < end {
+                        if now.len() < end && !bytes.is_empty() {
                             now.resize(end, 0);
                         }
-                        now[position..end].copy_from_slice(&bytes);
+                        if !bytes.is_empty() {
+                            now[position..end].copy_from_slice(&bytes);
+                        }
                     }
                     2 => {
                         file.truncate(position as u64).unwrap();
