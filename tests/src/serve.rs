@@ -22,7 +22,11 @@ pub fn program() -> PathBuf {
         .get_or_init(|| {
             // …/target/<profile>/deps/<test>
             let test = std::env::current_exe().expect("a test has a path");
-            let profile_dir = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps").to_path_buf();
+            let deps = test.parent().expect("a program lies in a directory");
+            // …/target/<profile>/<program> lies one level higher.
+            let profile_dir =
+                if deps.ends_with("deps") { deps.parent().expect("deps lies in target/<profile>") } else { deps };
+            let profile_dir = profile_dir.to_path_buf();
             let mut build = Command::new(env!("CARGO"));
             build.args(["build", "--quiet", "--package", "brokerscope", "--bin", "brokerscope"]);
             if profile_dir.file_name().is_some_and(|name| name == "release") {
@@ -134,6 +138,23 @@ impl Serve {
     /// If nobody answers.
     pub fn delete(&self, path: &str) -> u16 {
         self.agent.delete(format!("{}{path}", self.http)).call().expect("HTTP answers").status().as_u16()
+    }
+
+    /// A request that may go wrong; status and answer.
+    ///
+    /// # Errors
+    /// Nobody answers, or not with JSON.
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), String> {
+        let url = format!("{}{path}", self.http);
+        let sent = match (method, body) {
+            ("GET", _) => self.agent.get(url).call(),
+            ("DELETE", _) => self.agent.delete(url).call(),
+            (_, body) => self.agent.post(url).send_json(body),
+        };
+        let mut response = sent.map_err(|error| format!("{method} {path}: {error}"))?;
+        let status = response.status().as_u16();
+        let answer = response.body_mut().read_json().map_err(|error| format!("{method} {path}: {status}, {error}"))?;
+        Ok((status, answer))
     }
 
     /// `GET /api/cluster`.

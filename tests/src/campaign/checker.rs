@@ -14,6 +14,7 @@ const TOLD_MAX: usize = 5;
 /// What is known of one value.
 #[derive(Clone, Copy, Debug)]
 struct Written {
+    process: u32,
     partition: u32,
     acks: i16,
     outcome: Outcome,
@@ -73,6 +74,7 @@ fn writers(history: &History, found: &mut Found) -> HashMap<Value, Written> {
                 _ => None,
             };
             let entry = Written {
+                process: send.process,
                 partition: send.partition,
                 acks: send.acks,
                 outcome: send.outcome,
@@ -243,7 +245,8 @@ fn check_duplicates(history: &History, written: &HashMap<Value, Written>, promis
     let mut seen: HashMap<Value, i64> = HashMap::new();
     let mut look = |value: Value, partition: u32, offset: i64, found: &mut Found| {
         let before = *seen.entry(value).or_insert(offset);
-        let allowed = promise.may_differ(partition, offset) || promise.may_differ(partition, before);
+        let repeated = written.get(&value).is_some_and(|entry| promise.repeaters.contains(&entry.process));
+        let allowed = repeated || promise.may_differ(partition, offset) || promise.may_differ(partition, before);
         if before != offset && !allowed {
             seen.insert(value, offset);
             found.add(Kind::Duplicate, || {

@@ -53,7 +53,7 @@ fn kinds(ops: Vec<Op>) -> Vec<Kind> {
 }
 
 fn window(from: i64, to: i64, acks_all: bool) -> Promise {
-    Promise { windows: vec![Window { partition: 0, from, to, acks_all }], nothing_to_senders: false }
+    Promise { windows: vec![Window { partition: 0, from, to, acks_all }], ..Promise::default() }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What clients did and what they were told, in the order in which it began. Plain data: the checker needs nothing else.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// What a record says of itself: unique among all records that are ever sent.
@@ -122,6 +123,8 @@ pub struct Promise {
     pub windows: Vec<Window>,
     /// Nothing is promised to senders at all (row 1); what was read must still be one log.
     pub nothing_to_senders: bool,
+    /// Senders that repeat what they know too little of: that their records stand there twice is their own doing.
+    pub repeaters: HashSet<u32>,
 }
 
 impl Promise {

@@ -68,7 +68,7 @@ pub fn run(row: Row, seed: u64, verbose: bool) -> Report {
     };
     let ended = play(row, &mut world, &mut rounds);
     let windows = world.watch.windows();
-    let promise = Promise { windows, nothing_to_senders: row.promises_nothing() };
+    let promise = Promise { windows, nothing_to_senders: row.promises_nothing(), ..Promise::default() };
     let mut anomalies = std::mem::take(&mut world.anomalies);
     if verbose {
         checker::cycles_by_loss(&world.history, &promise).iter().for_each(|cycle| println!("cycle by loss: {cycle}"));
@@ -124,7 +124,7 @@ fn play(row: Row, world: &mut World, rounds: &mut u64) -> Result<(), Anomaly> {
 }
 
 /// Acknowledged, and not read in the end.
-fn lost(history: &History) -> u64 {
+pub fn lost(history: &History) -> u64 {
     let drained: std::collections::HashSet<Value> = history
         .polls()
         .filter(|poll| poll.drain)

@@ -57,6 +57,11 @@ impl Row {
         u64::from(self.0)
     }
 
+    /// Its number in the table; 0 for truncation.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
     /// In a few words.
     pub fn title(self) -> &'static str {
         match self.0 {

@@ -1,0 +1,173 @@
+//! Heals everything, waits until the cluster is whole, and ends a round: all is acknowledged, level, read, and the same on every replica.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+
+use super::consumer::{ConsumerThread, Habit};
+use super::producer::ProducerThread;
+use super::stage::{BROKERS, CONTROLLERS, PATIENCE, Stage};
+use super::view::View;
+use super::{files, gauge};
+use crate::campaign::{Anomaly, Kind};
+
+/// Producers give the last of their records up by then.
+const ANSWERED_MAX: Duration = Duration::from_secs(130);
+/// A leader answers within this.
+const ANSWER: Duration = Duration::from_secs(5);
+
+impl Stage<'_> {
+    fn is_whole(&self, view: &View) -> bool {
+        let partitions = view.partitions(&self.topic);
+        let back = |id: &i32| {
+            let before = self.epochs_before.get(id).copied().unwrap_or(-1);
+            view.takes_part(*id) && view.broker(*id).is_some_and(|broker| broker.epoch > before)
+        };
+        BROKERS.iter().all(back)
+            && CONTROLLERS.iter().all(|id| view.state(*id) == "running")
+            && view.quorum.leader_id > 0
+            && partitions.len() == self.plan.partitions as usize
+            && partitions.iter().all(|partition| partition.leader > 0 && partition.isr.len() == BROKERS.len())
+    }
+
+    /// Everybody takes part, every partition has a leader and a full ISR.
+    pub(super) fn await_whole(&self) -> Result<(), Anomaly> {
+        if self.until(PATIENCE, |view| self.is_whole(view))? {
+            return Ok(());
+        }
+        let what = format!("waited {PATIENCE:?} for a whole cluster\n    {}", self.describe());
+        Err(Anomaly::new(Kind::Liveness, what))
+    }
+
+    /// All faults end, and the cluster must become whole.
+    pub(super) fn settle(&mut self) -> Result<(), Anomaly> {
+        self.say("heal all");
+        let start = Instant::now();
+        // A node may be in the middle of a stop, or about to fail by itself.
+        while let Err(error) = self.house.order("DELETE", "/api/faults", None) {
+            if start.elapsed() > PATIENCE {
+                return Err(Anomaly::new(Kind::NodeFailed, error));
+            }
+            self.say(format!("not yet: {error}"));
+            self.house.next_view()?;
+        }
+        self.await_whole()?;
+        self.say("whole");
+        self.recorder.end_licences();
+        Ok(())
+    }
+
+    /// Ends of all partitions as their leaders tell them, once nothing is under way any more: all replicas end there.
+    fn level(&self) -> Result<Vec<i64>, Anomaly> {
+        let client =
+            gauge::client(self.house.bootstrap_servers()).map_err(|what| Anomaly::new(Kind::Liveness, what))?;
+        let mut ends = Vec::new();
+        let level = |view: &View| {
+            let end = |partition| client.fetch_watermarks(&self.topic, partition as i32, ANSWER).map(|(_, end)| end);
+            let Ok(told) = self.partitions().map(end).collect::<Result<Vec<i64>, _>>() else { return false };
+            let same = self.is_whole(view)
+                && view.partitions(&self.topic).iter().zip(&told).all(|(partition, end)| {
+                    partition.high_watermark == *end
+                        && partition.log_end_offsets.len() == BROKERS.len()
+                        && partition.log_end_offsets.values().all(|other| other == end)
+                });
+            ends = told;
+            same
+        };
+        if self.until(PATIENCE, level)? {
+            return Ok(ends);
+        }
+        let what = format!("replicas did not become level at {ends:?}\n    {}", self.describe());
+        Err(Anomaly::new(Kind::ReplicasDiffer, what))
+    }
+
+    fn await_consumers(&self, ends: &[i64]) -> Result<(), Anomaly> {
+        let follows = |consumer: &&ConsumerThread| matches!(consumer.habit, Habit::Tail | Habit::Group);
+        let behind = |consumer: &ConsumerThread| {
+            (0..).zip(ends).find(|(partition, end)| self.recorder.position(consumer.process, *partition) < **end)
+        };
+        if self.until(PATIENCE, |_| self.consumers.iter().filter(follows).all(|consumer| behind(consumer).is_none()))? {
+            return Ok(());
+        }
+        let stuck = self.consumers.iter().filter(follows).find_map(|consumer| {
+            let (partition, end) = behind(consumer)?;
+            let position = self.recorder.position(consumer.process, partition);
+            Some(format!(
+                "consumer {} ({:?}) stands at {position} of partition {partition}, whose end is {end}",
+                consumer.process, consumer.habit
+            ))
+        });
+        Err(Anomaly::new(Kind::Liveness, stuck.unwrap_or_default()))
+    }
+
+    fn await_clients(&self, patience: Duration, what: &str, done: impl Fn(&Stage<'_>) -> bool) -> Result<(), Anomaly> {
+        match self.until(patience, |_| done(self))? {
+            true => Ok(()),
+            false => Err(Anomaly::new(Kind::Liveness, format!("{what}\n    {}", self.describe()))),
+        }
+    }
+
+    /// Files follow what their brokers say at once; whatever else differs is given time to be mended, since it is the end that counts.
+    fn compare_files(&self, ends: &[i64]) -> Result<(), Anomaly> {
+        let mut wrong = String::new();
+        let same = |_: &View| {
+            let all = (0..).zip(ends).try_for_each(|(partition, end)| {
+                files::check(self.house.data_dir(), &BROKERS, &self.topic, partition, *end)
+            });
+            wrong = all.clone().err().unwrap_or_default();
+            all.is_ok()
+        };
+        match self.until(Duration::from_secs(10), same)? {
+            true => Ok(()),
+            false => Err(Anomaly::new(Kind::ReplicasDiffer, wrong)),
+        }
+    }
+}
+
+/// After the faults: writes go on, producers end, replicas become level, everything is read from the beginning, and compared on disk.
+pub(super) fn wind_up(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
+    if stage.plan.producers.iter().any(|producer| producer.acks != 0) {
+        let since = stage.recorder.now();
+        let unmeasured = stage.resumed(since)?;
+        stage.say(format!("the healed cluster takes writes after {} ms", unmeasured.as_millis()));
+    }
+    stage.producers.iter().for_each(ProducerThread::stop);
+    let answered = |stage: &Stage<'_>| stage.producers.iter().all(ProducerThread::is_finished);
+    stage.await_clients(ANSWERED_MAX, "producers were not answered in a cluster that is whole", answered)?;
+    let ends = stage.level()?;
+    for (partition, end) in (0..).zip(&ends) {
+        // Where nothing may be lost, nothing that was said to be committed may be beyond the end.
+        let committed = stage.recorder.committed(partition);
+        if committed > *end && !stage.recorder.lossy() {
+            let what = format!("partition {partition} was committed up to {committed}, and ends at {end}");
+            return Err(Anomaly::new(Kind::HighWatermarkFell, what));
+        }
+    }
+    stage.await_consumers(&ends)?;
+    stage.consume(Habit::Drain);
+    let drained = |stage: &Stage<'_>| stage.consumers.last().is_none_or(ConsumerThread::is_finished);
+    stage.await_clients(PATIENCE, "the final read did not come to an end", drained)?;
+    stage.compare_files(&ends)?;
+    stage.say(format!("ends {ends:?}"));
+    missed(stage)
+}
+
+/// Consumers that followed all along, in a group too, have seen all that is there. (Rebalances may hide a gap from the checker.)
+fn missed(stage: &Stage<'_>) -> Result<(), Anomaly> {
+    if stage.recorder.lossy() {
+        return Ok(());
+    }
+    let Some(drain) = stage.consumers.last() else { return Ok(()) };
+    let there = stage.recorder.values_read(drain.process);
+    for consumer in stage.consumers.iter().filter(|consumer| matches!(consumer.habit, Habit::Tail | Habit::Group)) {
+        let seen: HashSet<_> = stage.recorder.values_read(consumer.process);
+        let missed = there.difference(&seen).count();
+        if missed > 0 {
+            let what =
+                format!("consumer {} ({:?}) came to the end and missed {missed}", consumer.process, consumer.habit);
+            return Err(Anomaly::new(Kind::PollSkip, what));
+        }
+    }
+    Ok(())
+}
