@@ -142,12 +142,9 @@ mod tests {
     use super::*;
 
     fn batch(offset: i64, epoch: i32, value: &[u8]) -> Vec<u8> {
-        let mut builder = BatchBuilder::new(Compression::None);
-        builder.append(7, None, Some(value), &[]);
-        let mut bytes = builder.build().unwrap().to_vec();
-        records::set_base_offset(&mut bytes, offset);
-        records::set_leader_epoch(&mut bytes, epoch);
-        bytes
+        let mut builder = BatchBuilder::new(offset, Compression::None).leader_epoch(epoch);
+        builder.push(7, None, Some(value), &[]);
+        builder.build().to_vec()
     }
 
     fn write(data: &Path, broker: i32, batches: &[Vec<u8>], epochs: &str) {
