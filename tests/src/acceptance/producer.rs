@@ -46,22 +46,9 @@ struct Fates {
     plan: ProducerPlan,
     process: u32,
     answered: Arc<AtomicU64>,
-    fatal: AtomicBool,
 }
 
-impl ClientContext for Fates {
-    fn error(&self, error: KafkaError, reason: &str) {
-        if matches!(error, KafkaError::Global(RDKafkaErrorCode::Fatal)) {
-            self.fatal.store(true, Ordering::Relaxed);
-            self.recorder.noted("fatal");
-            let what = format!("producer {} (idempotent {}): {reason}", self.process, self.plan.idempotent);
-            match self.recorder.lossy() {
-                true => self.recorder.say(what),
-                false => self.recorder.anomaly(Anomaly::new(Kind::SequenceLost, what)),
-            }
-        }
-    }
-}
+impl ClientContext for Fates {}
 
 impl ProducerContext for Fates {
     type DeliveryOpaque = usize;
@@ -85,14 +72,11 @@ impl Fates {
         if self.recorder.lossy() || (!self.plan.idempotent && EXPECTED.contains(code)) {
             return;
         }
-        // After a fatal error all that is queued fails with it; that one is told already.
-        if !self.fatal.load(Ordering::Relaxed) {
-            let what = format!(
-                "a record of producer {} (idempotent {}, acks={}) failed: {code:?}",
-                self.process, self.plan.idempotent, self.plan.acks
-            );
-            self.recorder.anomaly(Anomaly::new(Kind::UnexpectedError, what));
-        }
+        let what = format!(
+            "a record of producer {} (idempotent {}, acks={}) failed: {code:?}",
+            self.process, self.plan.idempotent, self.plan.acks
+        );
+        self.recorder.anomaly(Anomaly::new(Kind::UnexpectedError, what));
     }
 }
 
@@ -197,7 +181,6 @@ impl Worker {
             plan: self.plan.clone(),
             process: self.process,
             answered: self.answered.clone(),
-            fatal: AtomicBool::new(false),
         };
         config.create_with_context(fates).map_err(|error| format!("no producer: {error}"))
     }
@@ -209,7 +192,8 @@ impl Worker {
     fn run(mut self) -> Result<(), String> {
         let mut client = self.client()?;
         while !self.stop.load(Ordering::Relaxed) {
-            if client.context().fatal.load(Ordering::Relaxed) {
+            if let Some((_, reason)) = client.client().fatal_error() {
+                self.fatal(&reason);
                 // As an application would: what is queued has failed, and a new producer begins with a new id.
                 self.finish(&client)?;
                 client = self.client()?;
@@ -222,6 +206,16 @@ impl Worker {
             client.poll(Duration::from_millis(self.plan.pause_ms));
         }
         self.finish(&client)
+    }
+
+    /// The client can no longer say which of its records are written, nor go on.
+    fn fatal(&self, reason: &str) {
+        self.recorder.noted("fatal");
+        let what = format!("producer {} (idempotent {}): {reason}", self.process, self.plan.idempotent);
+        match self.recorder.lossy() {
+            true => self.recorder.say(what),
+            false => self.recorder.anomaly(Anomaly::new(Kind::SequenceLost, what)),
+        }
     }
 
     /// Hands one record over. False: not now.
