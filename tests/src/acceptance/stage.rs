@@ -66,7 +66,8 @@ impl<'h> Stage<'h> {
         // Rounds of one process must not meet.
         let topic = format!("row-{row}-{:08x}", rand::random::<u32>());
         let recorder = Arc::new(Recorder::new(&topic, plan.partitions));
-        recorder.say(format!("{topic}: {plan:?}"));
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        recorder.say(format!("{topic} at {} ms: {plan:?}", since_epoch.as_millis()));
         Stage {
             house,
             plan,
@@ -403,6 +404,13 @@ impl<'h> Stage<'h> {
         Err(Anomaly::new(Kind::Availability, what))
     }
 
+    /// What the cluster says that happened.
+    fn events(&self) -> Vec<String> {
+        let answer = self.house.order("GET", "/api/events", None).unwrap_or_default();
+        let text = |event: &Value| format!("{} {} {}", event["at_ms"], event["text"], event["cause"]);
+        answer.as_array().into_iter().flatten().map(text).collect()
+    }
+
     /// Ends the round: clients go, the history is judged.
     pub(super) fn close(mut self, ended: Result<(), Anomaly>, judge: Judge) -> Report {
         if ended.is_err() {
@@ -416,7 +424,6 @@ impl<'h> Stage<'h> {
         ends.extend(self.producers.drain(..).map(ProducerThread::join));
         ends.extend(self.consumers.drain(..).map(ConsumerThread::join));
         self.house.told(None);
-        let _ = self.house.order("DELETE", &format!("/api/topics/{}", self.topic), None);
         let mut record = self.recorder.take();
         let mut anomalies = std::mem::take(&mut record.anomalies);
         anomalies.extend(ends.into_iter().filter_map(Result::err).map(|what| Anomaly::new(Kind::Liveness, what)));
@@ -427,6 +434,11 @@ impl<'h> Stage<'h> {
             // A history that was broken off is not complete.
             Err(anomaly) => anomalies.push(anomaly),
             Ok(()) => anomalies.extend(campaign::check(&record.history, &record.promise)),
+        }
+        if anomalies.is_empty() {
+            let _ = self.house.order("DELETE", &format!("/api/topics/{}", self.topic), None);
+        } else {
+            record.diary.extend(self.events());
         }
         Report {
             took: Duration::ZERO,

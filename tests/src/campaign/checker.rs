@@ -61,7 +61,8 @@ pub fn check(history: &History, promise: &Promise) -> Vec<Anomaly> {
         check_sends(history, &written, promise, &mut found);
     }
     check_polls(history, &orders, promise, &mut found);
-    cycles::check(history, &settled(history, orders, promise), &mut |what| found.add(Kind::G1c, || what));
+    let settled = settled(history, orders, promise);
+    cycles::check(history, &settled, promise, &mut |what| found.add(Kind::G1c, || what));
     found.anomalies
 }
 
@@ -180,8 +181,9 @@ pub fn cycles_by_loss(history: &History, promise: &Promise) -> Vec<String> {
     take_reads(history, &mut written, &mut found);
     let orders = version_orders(history, &written, promise);
     let mut told = Vec::new();
-    cycles::check(history, &orders, &mut |what| told.push(what));
-    cycles::check(history, &settled(history, orders, promise), &mut |what| told.retain(|other| *other != what));
+    cycles::check(history, &orders, promise, &mut |what| told.push(what));
+    let settled = settled(history, orders, promise);
+    cycles::check(history, &settled, promise, &mut |what| told.retain(|other| *other != what));
     let describe = |what: String| {
         let ops: Vec<usize> =
             what.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();

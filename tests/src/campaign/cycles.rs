@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::checker::Order;
-use super::history::{History, Op, Value};
+use super::history::{History, Op, Promise, Value};
 
 /// Edges, and the operations that they join.
 struct Graph {
@@ -13,8 +13,8 @@ struct Graph {
 }
 
 /// Tells each cycle in one sentence.
-pub(super) fn check(history: &History, orders: &HashMap<u32, Order>, tell: &mut dyn FnMut(String)) {
-    let graph = graph(history, orders);
+pub(super) fn check(history: &History, orders: &HashMap<u32, Order>, promise: &Promise, tell: &mut dyn FnMut(String)) {
+    let graph = graph(history, orders, promise);
     for cycle in components(&graph.edges) {
         if cycle.len() > 1 {
             let mut ops: Vec<usize> = cycle.iter().map(|node| graph.names[*node as usize]).collect();
@@ -24,7 +24,7 @@ pub(super) fn check(history: &History, orders: &HashMap<u32, Order>, tell: &mut 
     }
 }
 
-fn graph(history: &History, orders: &HashMap<u32, Order>) -> Graph {
+fn graph(history: &History, orders: &HashMap<u32, Order>, promise: &Promise) -> Graph {
     let mut names = Vec::new();
     let mut txns: HashMap<u32, u32> = HashMap::new();
     let mut writer: HashMap<Value, u32> = HashMap::new();
@@ -41,6 +41,8 @@ fn graph(history: &History, orders: &HashMap<u32, Order>) -> Graph {
     let mut reads = Vec::new();
     for (index, op) in history.ops.iter().enumerate() {
         match op {
+            // What stands there twice comes before itself.
+            Op::Send(send) if promise.repeaters.contains(&send.process) => {}
             Op::Send(send) => {
                 let node = node_of(index, send.txn, &mut names);
                 writer.extend(send.values.iter().map(|value| (*value, node)));
