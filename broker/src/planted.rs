@@ -98,6 +98,11 @@ impl Bug {
         Bug::OffsetCommitEarly,
     ];
 
+    /// By its name, as in the source.
+    pub fn named(name: &str) -> Option<Bug> {
+        Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name)
+    }
+
     /// Whether this thread's nodes have it.
     #[cfg(feature = "planted")]
     pub fn is_planted(self) -> bool {
@@ -112,9 +117,14 @@ impl Bug {
     }
 }
 
+/// Names the bug (`AckBeforeIsr`) that all threads of a process have from their beginning.
+#[cfg(feature = "planted")]
+pub const ENVIRONMENT: &str = "BROKERSCOPE_PLANTED";
+
 #[cfg(feature = "planted")]
 thread_local! {
-    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+    static PLANTED: std::cell::Cell<Option<Bug>> =
+        std::cell::Cell::new(std::env::var(ENVIRONMENT).ok().and_then(|name| Bug::named(&name)));
 }
 
 /// From now on this thread's nodes have a bug, or none.

@@ -32,6 +32,9 @@ pub fn program() -> PathBuf {
             if profile_dir.file_name().is_some_and(|name| name == "release") {
                 build.arg("--release");
             }
+            if cfg!(feature = "planted") {
+                build.args(["--features", "planted"]);
+            }
             let built = build.current_dir(root()).status().expect("cargo runs");
             assert!(built.success(), "cargo could not build brokerscope");
             profile_dir.join("brokerscope")

@@ -48,12 +48,28 @@ fn tell(row: Row, failure: &Failure) {
     println!("{text}");
 }
 
+/// The processes under test have this program's environment.
+#[cfg(feature = "planted")]
+fn say_what_is_planted() -> Result<(), String> {
+    use broker::planted::{Bug, ENVIRONMENT};
+    let name =
+        std::env::var(ENVIRONMENT).map_err(|_| format!("{ENVIRONMENT} must name a bug, such as AckBeforeIsr"))?;
+    let bug = Bug::named(&name).ok_or_else(|| format!("{ENVIRONMENT}: there is no bug '{name}' in broker::planted"))?;
+    println!("planted: {bug:?}; anomalies are what should come");
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(rows) = Row::parse(&arguments.rows) else {
         eprintln!("--rows takes all, truncation, numbers from 1 to 18 and ranges of them, not '{}'", arguments.rows);
         return ExitCode::from(2);
     };
+    #[cfg(feature = "planted")]
+    if let Err(what) = say_what_is_planted() {
+        eprintln!("{what}");
+        return ExitCode::from(2);
+    }
     let (start, next) = (Instant::now(), AtomicUsize::new(0));
     let sums: Mutex<Vec<Sum>> = Mutex::default();
     std::thread::scope(|scope| {

@@ -78,19 +78,20 @@ pub(super) fn failing(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
         hit.all(|partition| partition.leader > 0 && partition.leader != victim && !partition.isr.contains(&victim))
     })?;
     let out = stage.sessions(0, 10);
-    stage.pass(out);
-    stage.heal(id)?;
-    mend(stage, victim)?;
-    stage.settle()
-}
-
-/// A directory that went offline stays so until its broker starts again; a broker without its metadata has halted.
-fn mend(stage: &mut Stage<'_>, victim: i32) -> Result<(), Anomaly> {
-    let running = stage.house.next_view()?.state(victim) == "running";
-    if running && stage.kill(victim).is_err() {
-        stage.say("it halts just now");
+    // The metadata log lies on the first disk, and nobody is a broker without it.
+    let metadata = stage.house.data_dir().join(format!("broker-{victim}/disk-1"));
+    if one.is_none_or(|dir| dir == metadata) {
+        stage.expect("a broker that has halted", |view| view.state(victim) == "killed")?;
+        stage.pass(out);
+        stage.heal(id)?;
+    } else {
+        let what = format!("{victim} has a sound disk with its metadata, and does not go on with that");
+        stage.holds(out, Kind::NodeFailed, &what, |view| view.takes_part(victim))?;
+        stage.heal(id)?;
+        // What went offline stays so until its broker starts again.
+        stage.kill(victim)?;
     }
-    stage.expect("a broker that is down", |view| view.state(victim) == "killed")
+    stage.settle()
 }
 
 fn what(stage: &mut Stage<'_>) -> Value {
