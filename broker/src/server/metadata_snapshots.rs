@@ -169,7 +169,43 @@ pub fn snapshot_to_begin_with(quorum: &Quorum, next_offset: i64) -> Result<Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quorum::{MemoryElectionStore, MemoryMetadataLog, QuorumConfig};
+    use crate::quorum::{MemoryElectionStore, MemoryMetadataLog, MetadataLog, QuorumConfig, ReplicaKey, SnapshotPart};
+
+    /// Written by Apache Kafka 4.3.0: one node, formatted with `--standalone` (kraft.version 1), with topics golden-1 to golden-3 of two
+    /// partitions each, and rack a.
+    const KAFKAS: &[u8] = include_bytes!("../../tests/golden/kafka-4.3.checkpoint");
+
+    #[test]
+    fn a_snapshot_of_kafkas_is_read() {
+        let id = SnapshotId { end_offset: 47, epoch: 1 };
+        let part = SnapshotPart { id, is_fetched: true };
+        let (mut log, store) = (MemoryMetadataLog::default(), MemoryElectionStore::default());
+        log.write_snapshot_part(part, 0, KAFKAS).unwrap();
+        assert_eq!(log.complete_snapshot(part), Ok(true));
+        log.restart_at_snapshot(id).unwrap();
+        let timings = QuorumConfig::lab(5, vec![3000]);
+        let quorum = Quorum::new(timings, Box::new(log), Box::new(store), 1, Now::default()).unwrap();
+        let directory_id = "G1k7_86-QVKePClT2UIecA".parse().unwrap();
+        assert_eq!(quorum.kraft_version(), 1);
+        assert_eq!(quorum.voters().keys().collect::<Vec<_>>(), [ReplicaKey { id: 1, directory_id }]);
+        let endpoint = &quorum.voters().get(1).unwrap().endpoints[0];
+        assert_eq!((endpoint.name.as_str(), endpoint.host.as_str(), endpoint.port), ("CONTROLLER", "127.0.0.1", 29191));
+
+        let snapshot = snapshot_to_begin_with(&quorum, 0).unwrap().unwrap();
+        let image = image_of(&snapshot).unwrap();
+        assert_eq!((image.offset, image.epoch, image.is_partial), (46, 1, false));
+        assert_eq!((image.features["metadata.version"], image.features["transaction.version"]), (30, 2));
+        let broker = &image.brokers[&1];
+        assert_eq!((broker.epoch, broker.fenced, broker.rack.as_deref()), (16, false, Some("a")));
+        assert!(image.controllers.contains_key(&1));
+        let names: Vec<&str> = image.topic_ids.keys().map(AsRef::as_ref).collect();
+        assert_eq!(names, ["golden-1", "golden-2", "golden-3"]);
+        for topic in image.topics.values() {
+            let leaders: Vec<_> =
+                topic.partitions.iter().map(|partition| (partition.leader, partition.isr.len())).collect();
+            assert_eq!(leaders, [(1, 1), (1, 1)]);
+        }
+    }
 
     #[test]
     fn a_copy_that_is_given_up_asks_for_no_more_time() {
