@@ -30,6 +30,8 @@ pub async fn index() -> Response {
         "/api/brokers/{id}",
         "/api/brokers/{id}/removal",
         "/api/brokers/{id}/start",
+        "/api/controllers",
+        "/api/controllers/{id}",
         "/api/controllers/{id}/start",
         "/api/scrub",
         "/api/workloads",

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::server::Sources;
-use crate::monitor::command::{Command, FaultRequest, NewBroker, WorkloadSpec};
+use crate::monitor::command::{Command, FaultRequest, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::names::{FIRST_CONTROLLER_ID, is_controller};
 use crate::monitor::order::Done;
 
@@ -125,6 +125,19 @@ pub async fn remove_broker(State(sources): State<Sources>, Path(id): Path<String
 /// `DELETE /api/brokers/ID/removal`.
 pub async fn keep_broker(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
     Ok(done(carry_out(&sources, Command::KeepBroker(broker_id(&id)?)).await?))
+}
+
+/// `POST /api/controllers`.
+pub async fn add_controller(State(sources): State<Sources>, request: Request) -> Result<Response, Problem> {
+    let wish: NewController = json_of(request).await?;
+    Ok(done(carry_out(&sources, Command::AddController(wish)).await?))
+}
+
+/// `DELETE /api/controllers/ID`.
+pub async fn remove_controller(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let missing = || Problem::not_found(format!("There is no controller {}.", shown(&id)));
+    let controller = id.parse().ok().filter(|id| is_controller(*id)).ok_or_else(missing)?;
+    Ok(done(carry_out(&sources, Command::RemoveController(controller)).await?))
 }
 
 async fn start(sources: Sources, id: &str, what: &str) -> Result<Response, Problem> {

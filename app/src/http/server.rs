@@ -107,6 +107,8 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/brokers/{id}", delete(changes::remove_broker))
         .route("/api/brokers/{id}/removal", delete(changes::keep_broker))
         .route("/api/brokers/{id}/start", post(changes::start_broker))
+        .route("/api/controllers", post(changes::add_controller))
+        .route("/api/controllers/{id}", delete(changes::remove_controller))
         .route("/api/controllers/{id}/start", post(changes::start_controller))
         .route("/api/scrub", get(api::scrubs).post(changes::scrub))
         .route("/api/workloads", get(api::workloads).post(changes::start_workload))

@@ -282,6 +282,7 @@ fn changes_become_commands() {
         let id = match &command {
             Command::InjectFault(_) => Some(7),
             Command::StartWorkload(_) => Some(1),
+            Command::AddController(wish) => Some(wish.controller.unwrap_or(3003).unsigned_abs().into()),
             Command::AddBroker(wish) => Some(if wish.rebalance { 4 } else { 5 }),
             _ => None,
         };
@@ -310,6 +311,11 @@ fn changes_become_commands() {
         ("DELETE", "/api/brokers/2/removal", "", 200, json!({ "message": "KeepBroker(2)" })),
         ("DELETE", "/api/brokers/3000", "", 404, json!({ "error": "There is no broker 3000." })),
         ("DELETE", "/api/brokers/x/removal", "", 404, json!({ "error": "There is no broker x." })),
+        ("POST", "/api/controllers", "{}", 200, json!({ "id": 3003 })),
+        ("POST", "/api/controllers", r#"{"controller":3005}"#, 200, json!({ "id": 3005 })),
+        ("DELETE", "/api/controllers/3001", "", 200, json!({ "message": "RemoveController(3001)" })),
+        ("DELETE", "/api/controllers/2", "", 404, json!({ "error": "There is no controller 2." })),
+        ("DELETE", "/api/controllers/x", "", 404, json!({ "error": "There is no controller x." })),
         ("POST", "/api/workloads", "{}", 200, json!({ "id": 1 })),
         ("POST", "/api/workloads", r#"{"acks":"1"}"#, 200, json!({ "id": 1 })),
         ("POST", "/api/workloads", r#"{"acks":"1","idempotent":true}"#, 400, json!({ "error": "No." })),

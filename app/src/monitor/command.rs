@@ -20,6 +20,10 @@ pub enum Command {
     RemoveBroker(i32),
     /// A broker that is being removed stays after all.
     KeepBroker(i32),
+    /// Add a controller, and make it a voter of the metadata quorum.
+    AddController(NewController),
+    /// Remove a controller from the voters, and for good.
+    RemoveController(i32),
     /// Create a topic; -1 takes the broker's default.
     CreateTopic {
         /// Its name.
@@ -68,6 +72,15 @@ impl Default for NewBroker {
     fn default() -> NewBroker {
         NewBroker { broker: None, zone: None, port: None, rebalance: true }
     }
+}
+
+/// A controller to be added, as `POST /api/controllers` takes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewController {
+    /// Its id; without it, the lowest that is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub controller: Option<i32>,
 }
 
 /// A fault, as `POST /api/faults` takes it. Which fields a kind takes is said in `source::plan`.

@@ -258,6 +258,7 @@ impl Join {
         match &self.membership {
             // The image may be older, and still have a broker that is gone.
             Some(membership) if !controllers => membership.brokers.iter().copied().collect(),
+            Some(membership) => membership.controllers.iter().copied().collect(),
             _ => ids.collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! Brokers that are added and removed. That takes as long as their data takes to move, so each wish gets a thread of its own, and the desk
+//! Brokers and controllers that are added and removed. That takes as long as their data takes to move, so each wish gets a thread of its own, and the desk
 //! hears from it.
 
 use std::sync::Arc;
@@ -24,6 +24,10 @@ pub trait BrokerControl: Send + Sync {
     fn finish_removal(&self, id: NodeId) -> Result<bool, Refusal>;
     /// A broker that is being removed stays after all.
     fn keep(&self, id: NodeId) -> Result<(), Refusal>;
+    /// Starts one more controller and makes it a voter; its id.
+    fn add_controller(&self, id: Option<NodeId>) -> Result<NodeId, Refusal>;
+    /// Takes a controller out of the voters, and away.
+    fn remove_controller(&self, id: NodeId) -> Result<(), Refusal>;
     /// The broker whose removal the data directory remembers.
     fn leaving(&self) -> Option<NodeId>;
     /// Ends what waits in these methods: the cluster is to stop. What was under way goes on at its next start.
@@ -36,7 +40,7 @@ pub enum News {
     Answered(Answer, Option<Reply>),
     /// What went on after the answer came to its end; something to be told.
     Over(Answer),
-    /// A broker is gone.
+    /// A node is gone.
     Removed(NodeId),
     /// The thread ends.
     Ended,
@@ -98,6 +102,27 @@ impl BrokerWishes {
             let text = format!("Broker {id} stays; what has left it already stays where it is.");
             let kept = control.keep(id).map(|()| Done { id: None, text });
             tell(news, News::Answered(kept, reply));
+        })
+    }
+
+    /// Adds a controller; the answer comes when it votes.
+    pub fn add_controller(&mut self, id: Option<NodeId>, reply: Option<Reply>) -> Option<(Answer, Option<Reply>)> {
+        self.aside(("add-controller", reply), move |control, news, reply| {
+            let text = |id| format!("Controller {id} was added, and votes.");
+            let added = control.add_controller(id).map(|id| Done { id: Some(id.unsigned_abs().into()), text: text(id) });
+            tell(news, News::Answered(added, reply));
+        })
+    }
+
+    /// Removes a controller; the answer comes when it is gone.
+    pub fn remove_controller(&mut self, id: NodeId, reply: Option<Reply>) -> Option<(Answer, Option<Reply>)> {
+        self.aside(("remove-controller", reply), move |control, news, reply| {
+            let text = format!("Controller {id} was removed.");
+            let removed = control.remove_controller(id).map(|()| Done { id: None, text });
+            if removed.is_ok() {
+                tell(news, News::Removed(id));
+            }
+            tell(news, News::Answered(removed, reply));
         })
     }
 

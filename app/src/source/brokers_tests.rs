@@ -51,6 +51,14 @@ impl BrokerControl for FakeBrokers {
         Ok(())
     }
 
+    fn add_controller(&self, id: Option<NodeId>) -> Result<NodeId, Refusal> {
+        id.map_or(Ok(3003), |_| Err(Refusal::conflict("It is there.")))
+    }
+
+    fn remove_controller(&self, id: NodeId) -> Result<(), Refusal> {
+        if id == 3001 { Ok(()) } else { Err(Refusal::not_found("There is none.")) }
+    }
+
     fn leaving(&self) -> Option<NodeId> {
         self.leaving
     }

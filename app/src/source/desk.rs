@@ -186,6 +186,14 @@ impl Worker {
                 let refused = self.brokers.keep(id, reply);
                 return refused.into_iter().for_each(|(answer, reply)| self.answer(answer, reply));
             }
+            Command::AddController(wish) => {
+                let refused = self.brokers.add_controller(wish.controller, reply);
+                return refused.into_iter().for_each(|(answer, reply)| self.answer(answer, reply));
+            }
+            Command::RemoveController(id) => {
+                let refused = self.brokers.remove_controller(id, reply);
+                return refused.into_iter().for_each(|(answer, reply)| self.answer(answer, reply));
+            }
             Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),

@@ -159,6 +159,14 @@ impl BrokerControl for Embedded {
         self.cluster.keep_broker(id).map_err(|error| refusal(&error))
     }
 
+    fn add_controller(&self, id: Option<NodeId>) -> Result<NodeId, Refusal> {
+        self.cluster.add_controller(id).map_err(|error| refusal(&error))
+    }
+
+    fn remove_controller(&self, id: NodeId) -> Result<(), Refusal> {
+        self.cluster.remove_controller(id).map_err(|error| refusal(&error))
+    }
+
     fn leaving(&self) -> Option<NodeId> {
         self.cluster.leaving()
     }

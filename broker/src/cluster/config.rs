@@ -112,6 +112,19 @@ impl ClusterConfig {
         1..=BROKERS_MAX as NodeId
     }
 
+    /// Ids that a controller may have: more than there may be at a time, so that all can be replaced.
+    pub(super) fn possible_controller_ids(&self) -> RangeInclusive<NodeId> {
+        FIRST_CONTROLLER_ID..=FIRST_CONTROLLER_ID + 2 * CONTROLLERS_MAX as NodeId - 1
+    }
+
+    /// Refuses too many of them.
+    pub(super) fn check_controllers(&self, count: usize) -> Result<(), ClusterError> {
+        match u32::try_from(count) {
+            Ok(count) if count <= CONTROLLERS_MAX => Ok(()),
+            _ => Err(ClusterError::Refused(format!("there are {CONTROLLERS_MAX} controllers already; a cluster here has no more"))),
+        }
+    }
+
     /// Zone of a broker, unless it was put elsewhere.
     pub(super) fn zone(&self, broker: NodeId) -> String {
         zone_name((broker as u32 - 1) % self.zones)

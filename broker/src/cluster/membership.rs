@@ -5,9 +5,9 @@
 //! unregistered, and its directory is removed. Who belongs to the cluster stands in the data directory before it is acted upon, so that a
 //! restart in the midst goes on where it was. One broker leaves at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::config::ClusterConfig;
@@ -53,6 +53,7 @@ pub(super) struct Membership {
     state: Mutex<State>,
     changed: Condvar,
     ending: AtomicBool,
+    controller_change: Mutex<()>,
 }
 
 struct State {
@@ -67,7 +68,7 @@ struct State {
 impl Membership {
     pub(super) fn new(remembered: Remembered) -> Membership {
         let state = State { remembered, dismissed: false, spreading: 0, moving: None };
-        Membership { state: Mutex::new(state), changed: Condvar::new(), ending: AtomicBool::new(false) }
+        Membership { state: Mutex::new(state), changed: Condvar::new(), ending: AtomicBool::new(false), controller_change: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -81,7 +82,48 @@ impl Membership {
     }
 
     pub(super) fn has(&self, id: NodeId) -> bool {
-        id >= FIRST_CONTROLLER_ID || self.lock().remembered.brokers.contains_key(&id)
+        let state = self.lock();
+        state.remembered.brokers.contains_key(&id) || state.remembered.controllers.contains(&id)
+    }
+
+    /// Controllers, whether they vote or not.
+    pub(super) fn controllers(&self) -> Vec<NodeId> {
+        self.lock().remembered.controllers.iter().copied().collect()
+    }
+
+    /// Whether the metadata log says who votes.
+    pub(super) fn is_dynamic(&self) -> bool {
+        self.lock().remembered.is_dynamic
+    }
+
+    pub(super) fn set_dynamic(&self) -> Result<(), ClusterError> {
+        self.lock().change(|remembered| remembered.is_dynamic = true)
+    }
+
+    pub(super) fn change_controllers(
+        &self,
+        change: impl FnOnce(&mut BTreeSet<NodeId>) -> bool,
+    ) -> Result<(), ClusterError> {
+        self.lock().change(|remembered| drop(change(&mut remembered.controllers)))
+    }
+
+    /// Held while a controller comes or goes; others are refused meanwhile.
+    pub(super) fn begin_controller_change(&self) -> Result<MutexGuard<'_, ()>, ClusterError> {
+        self.check_ending()?;
+        match self.controller_change.try_lock() {
+            Ok(held) => Ok(held),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(refused("another controller is being added or removed; one at a time")),
+        }
+    }
+
+    /// Waits so long; an error if the cluster ends meanwhile.
+    pub(super) fn pause_or_end(&self, pause: Duration) -> Result<(), ClusterError> {
+        let state = self.lock();
+        if !self.ending.load(Ordering::Acquire) {
+            drop(self.changed.wait_timeout(state, pause));
+        }
+        self.check_ending()
     }
 
     fn leaving(&self) -> Option<NodeId> {
@@ -126,6 +168,7 @@ impl State {
     fn report(&self) -> MembershipReport {
         MembershipReport {
             brokers: self.remembered.brokers.keys().copied().collect(),
+            controllers: self.remembered.controllers.iter().copied().collect(),
             leaving: self.remembered.leaving,
             moving: self.moving.clone(),
         }
@@ -441,7 +484,7 @@ impl Cluster {
         }
     }
 
-    fn tell(&self, node_id: NodeId, event: Event) {
+    pub(super) fn tell(&self, node_id: NodeId, event: Event) {
         let at_ms = self.house.clock.now().wall_ms;
         let _ = self.house.reports.send_timeout(Report::Event(NodeEvent { node_id, at_ms, event }), TELL_PATIENCE);
     }

@@ -2,6 +2,7 @@
 //! live side by side.
 
 mod config;
+mod controllers;
 mod error;
 mod membership;
 mod nodes;

@@ -41,24 +41,18 @@ impl Cluster {
         let remembered = Remembered::settle(&config)?;
         let note = remembered.differs_from(&config);
         // Kafka's defaults for replication are capped by as many brokers as there are.
-        let config = ClusterConfig { brokers: remembered.brokers.len() as u32, ..config };
-        let cluster_id = remembered.cluster_id.clone();
+        let controllers = remembered.founding_controllers;
+        let config = ClusterConfig { brokers: remembered.brokers.len() as u32, controllers, ..config };
+        let house = House::new(config, remembered.cluster_id.clone(), reports);
         let membership = Membership::new(remembered);
-        let house = House {
-            config,
-            cluster_id,
-            links: Arc::new(Links::default()),
-            reports,
-            clock: Clock::start(),
-            readiness: Arc::new(Readiness::default()),
-        };
         let voice = Voice::new(&house.links);
-        let ids = house.config.voters().into_iter().chain(house.config.possible_broker_ids());
+        let ids = house.config.possible_controller_ids().chain(house.config.possible_broker_ids());
         let seats: BTreeMap<NodeId, Seat> = ids.map(|id| (id, Seat::new(id, 0, &house))).collect();
         let brokers = seats.iter().filter(|(id, _)| **id < FIRST_CONTROLLER_ID);
         let scrubs = brokers.map(|(id, seat)| (*id, seat.scrubs())).collect();
         let seats = seats.into_iter().map(|(id, seat)| (id, Mutex::new(seat))).collect();
         let cluster = Cluster { house, membership, voice, note, seats, scrubs };
+        cluster.settle_controllers();
         let brokers = cluster.membership.brokers();
         for (id, place) in &brokers {
             cluster.seat(*id)?.renew(&cluster.house, place)?;
@@ -99,7 +93,7 @@ impl Cluster {
 
     /// Ids of the controllers.
     pub fn controller_ids(&self) -> Vec<NodeId> {
-        self.seats.keys().copied().filter(|id| *id >= FIRST_CONTROLLER_ID).collect()
+        self.membership.controllers()
     }
 
     /// What clients connect to: `127.0.0.1:9092,127.0.0.1:9093,…`.

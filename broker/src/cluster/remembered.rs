@@ -1,6 +1,6 @@
 //! What a data directory remembers of its cluster: which one it is, how many controllers and log directories it has, and who its brokers are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::ClusterError;
@@ -29,7 +29,12 @@ pub(super) struct Place {
 pub(super) struct Remembered {
     path: PathBuf,
     pub(super) cluster_id: String,
-    controllers: u32,
+    /// How many controllers it was founded with: the voters, until the metadata log names them.
+    pub(super) founding_controllers: u32,
+    /// Controllers, running or not.
+    pub(super) controllers: BTreeSet<NodeId>,
+    /// kraft.version is 1: the metadata log names the voters.
+    pub(super) is_dynamic: bool,
     log_dirs: u32,
     /// Who belongs to the cluster, running or not.
     pub(super) brokers: BTreeMap<NodeId, Place>,
@@ -53,7 +58,9 @@ impl Remembered {
         let founded = Remembered {
             path,
             cluster_id: Id::random(&mut rand::rng()).to_string(),
-            controllers: config.controllers,
+            founding_controllers: config.controllers,
+            controllers: config.voters().into_iter().collect(),
+            is_dynamic: false,
             log_dirs: config.log_dirs,
             brokers: config.broker_ids().into_iter().map(|id| (id, Place::default())).collect(),
             leaving: None,
@@ -74,13 +81,17 @@ impl Remembered {
         let ids: Vec<String> = self.brokers.keys().map(NodeId::to_string).collect();
         let mut lines = vec![
             format!("cluster.id={}", self.cluster_id),
-            format!("controllers={}", self.controllers),
+            format!("controllers={}", self.founding_controllers),
             format!("log.dirs={}", self.log_dirs),
             format!("brokers={}", ids.join(",")),
         ];
         for (id, place) in &self.brokers {
             lines.extend(place.rack.as_ref().map(|rack| format!("broker.{id}.rack={rack}")));
             lines.extend(place.port.map(|port| format!("broker.{id}.port={port}")));
+        }
+        if self.is_dynamic {
+            let ids: Vec<String> = self.controllers.iter().map(NodeId::to_string).collect();
+            lines.extend(["kraft.version=1".to_owned(), format!("controller.ids={}", ids.join(","))]);
         }
         lines.extend(self.leaving.map(|id| format!("leaving={id}")));
         lines.join("\n") + "\n"
@@ -94,10 +105,20 @@ impl Remembered {
             .filter(|id| id.parse::<Id>().is_ok())
             .ok_or_else(|| format!("{} names no cluster.id; restore it, {OTHER_DIR}", path.display()))?;
         let count = |key: &str| values.get(key).and_then(|count| count.parse::<u32>().ok());
-        let controllers = count("controllers").unwrap_or(config.controllers);
-        if controllers != config.controllers {
+        let founding_controllers = count("controllers").unwrap_or(config.controllers);
+        let founded = ClusterConfig { controllers: founding_controllers, ..config.clone() };
+        founded.check().map_err(|error| error.to_string())?;
+        let is_dynamic = values.get("kraft.version").is_some_and(|version| *version == "1");
+        let controllers: BTreeSet<NodeId> = match values.get("controller.ids").filter(|_| is_dynamic) {
+            None => founded.voters().into_iter().collect(),
+            Some(list) => parse_controllers(list, config).ok_or_else(|| {
+                format!("{} names controllers that cannot be: controller.ids={list}; restore it, {OTHER_DIR}", path.display())
+            })?,
+        };
+        let now = controllers.len() as u32;
+        if ![founding_controllers, now].contains(&config.controllers) {
             return Err(format!(
-                "its quorum has {controllers} controllers, not {}; start it with --controllers {controllers}, {OTHER_DIR}",
+                "its quorum has {now} controllers, not {}; start it with --controllers {now}, {OTHER_DIR}",
                 config.controllers
             ));
         }
@@ -123,7 +144,9 @@ impl Remembered {
         Ok(Remembered {
             path: path.to_path_buf(),
             cluster_id: cluster_id.to_owned(),
+            founding_controllers,
             controllers,
+            is_dynamic,
             log_dirs,
             brokers: ids.into_iter().map(|id| (id, place(id))).collect(),
             leaving,
@@ -142,6 +165,13 @@ impl Remembered {
             )
         })
     }
+}
+
+fn parse_controllers(list: &str, config: &ClusterConfig) -> Option<BTreeSet<NodeId>> {
+    let possible = config.possible_controller_ids();
+    let id = |id: &str| id.trim().parse().ok().filter(|id| possible.contains(id));
+    let ids = list.split(',').map(id).collect::<Option<BTreeSet<NodeId>>>()?;
+    (!ids.is_empty()).then_some(ids)
 }
 
 /// At least one, each once, in range.
@@ -181,6 +211,24 @@ mod tests {
         assert!(parse(&two, 3, 2).is_ok() && parse(&two, 3, 1).is_err());
         assert!(parse("cluster.id=../..\n", 3, 1).is_err());
         assert!(parse("", 3, 1).is_err());
+    }
+
+    #[test]
+    fn a_data_dir_remembers_its_controllers() {
+        let remembered = parse(GOOD, 3, 1).unwrap();
+        assert_eq!(remembered.controllers, BTreeSet::from([3000, 3001, 3002]));
+        let content = format!("{GOOD}kraft.version=1\ncontroller.ids=3001,3003,3004,3005\n");
+        for asked in [3, 4] {
+            let remembered = parse(&content, asked, 1).unwrap();
+            assert_eq!(remembered.controllers, BTreeSet::from([3001, 3003, 3004, 3005]));
+            assert_eq!((remembered.founding_controllers, remembered.is_dynamic), (3, true));
+            assert_eq!(parse(&remembered.content(), 3, 1), Ok(remembered.clone()));
+        }
+        assert!(parse(&content, 5, 1).is_err_and(|reason| reason.contains("--controllers 4")));
+        for wrong in ["", "1", "3000,x", "3014"] {
+            assert!(parse(&format!("{GOOD}kraft.version=1\ncontroller.ids={wrong}\n"), 3, 1).is_err(), "{wrong}");
+        }
+        assert!(parse("cluster.id=AAAAAAAAAAAAAAAAAAAAAQ\ncontrollers=99\n", 3, 1).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -13,6 +13,7 @@ use super::ClusterError;
 use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
 use super::remembered::Place;
 use crate::fault::{Damage, Drive, Links, Parting, Plug, Tail, corrupt_tails};
+use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
 use crate::types::NodeId;
@@ -31,6 +32,33 @@ pub(super) struct House {
     pub(super) reports: Sender<Report>,
     pub(super) clock: Clock,
     pub(super) readiness: Arc<Readiness>,
+    /// The controllers, and whether the metadata log says which of them vote.
+    controllers: Mutex<(Vec<NodeId>, bool)>,
+}
+
+impl House {
+    pub(super) fn new(config: ClusterConfig, cluster_id: String, reports: Sender<Report>) -> House {
+        House {
+            config,
+            cluster_id,
+            links: Arc::new(Links::default()),
+            reports,
+            clock: Clock::start(),
+            readiness: Arc::new(Readiness::default()),
+            controllers: Mutex::default(),
+        }
+    }
+
+    pub(super) fn set_controllers(&self, ids: Vec<NodeId>, is_dynamic: bool) {
+        *self.controllers.lock().unwrap_or_else(PoisonError::into_inner) = (ids, is_dynamic);
+    }
+
+    /// With whom a node starts: the voters of its configuration where the log names none, and whom to ask in any case.
+    fn with_controllers(&self, config: NodeConfig) -> NodeConfig {
+        let (ids, is_dynamic) = self.controllers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let config = config.with_controllers(ids);
+        if is_dynamic { config.with_voters(Vec::new()) } else { config }
+    }
 }
 
 /// A stop that is under way.
@@ -149,7 +177,8 @@ impl Seat {
             true => Role::Broker { listener: self.listen(house.config.bind)? },
             false => Role::Controller,
         };
-        let mut config = house.config.node(self.node_id, &house.cluster_id, self.port)?;
+        let config = house.config.node(self.node_id, &house.cluster_id, self.port)?;
+        let mut config = house.with_controllers(config);
         if let Some(rack) = &self.rack {
             config = config.with_rack(Some(rack.clone()));
         }

@@ -24,7 +24,7 @@ pub enum Report {
     },
     /// Something happened on a node.
     Event(NodeEvent),
-    /// Brokers come or go for good.
+    /// Brokers or controllers come or go for good.
     Membership(MembershipReport),
 }
 
@@ -33,7 +33,9 @@ pub enum Report {
 pub struct MembershipReport {
     /// All brokers, running or not.
     pub brokers: Vec<NodeId>,
-    /// The one that is being removed.
+    /// All controllers, running or not, whether they vote or not.
+    pub controllers: Vec<NodeId>,
+    /// The broker that is being removed.
     pub leaving: Option<NodeId>,
     /// Replicas that move because of that, or to give a new broker its share.
     pub moving: Option<Moving>,

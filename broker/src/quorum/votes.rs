@@ -13,7 +13,8 @@ use crate::types::{Id, NodeId, Now};
 impl Quorum {
     pub(super) fn on_vote_request(&mut self, now: Now, from: NodeId, request: &VoteRequest) -> Result<(), QuorumError> {
         // Where voters change, its own log may lag: whoever can vote does, and for one whom it does not know as a voter too (KIP-853).
-        let is_stranger = self.control.kraft_version() == 0 && self.control.voters().get(from).is_none();
+        let voters = self.control.voters();
+        let is_stranger = self.control.kraft_version() == 0 && !voters.is_empty() && voters.get(from).is_none();
         if !self.config.can_become_voter || is_stranger {
             return Ok(());
         }

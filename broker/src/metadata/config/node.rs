@@ -284,6 +284,9 @@ impl NodeConfig {
             // Controllers meet over in-memory links: they have a name, and no port.
             let voters: Vec<String> = self.voters.iter().map(|id| format!("{id}@controller-{id}:0")).collect();
             own("controller.quorum.voters", voters.join(","));
+        } else if !self.controllers.is_empty() {
+            let servers: Vec<String> = self.controllers.iter().map(|id| format!("controller-{id}:0")).collect();
+            own("controller.quorum.bootstrap.servers", servers.join(","));
         }
         if let Some(rack) = &self.rack {
             own("broker.rack", rack.clone());
