@@ -115,7 +115,7 @@ fn a_broker_comes_takes_its_share_and_another_goes_and_a_restart_remembers_both(
     let brokers: Vec<i32> = metadata(&cluster).brokers.iter().map(|broker| broker.node_id).collect();
     assert_eq!(brokers, [2, 3, 4]);
     let (last, steps) = told(&reports);
-    assert_eq!(last, MembershipReport { brokers: vec![2, 3, 4], leaving: None, moving: None });
+    assert_eq!(last, MembershipReport { brokers: vec![2, 3, 4], controllers: vec![3000], leaving: None, moving: None });
     assert!(matches!(
         steps.as_slice(),
         [

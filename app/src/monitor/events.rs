@@ -136,6 +136,14 @@ fn say(event: &NodeEvent) -> Said {
             };
             Said::new("replicas_changed", Info, partition, text)
         }
+        Event::ControllersChanged { controller_id, is_added } => {
+            let (kind, end) = match is_added {
+                true => ("controller_added", "was added, and votes"),
+                false => ("controller_removed", "was removed from the voters, and for good"),
+            };
+            let name = node(*controller_id);
+            Said::new(kind, Info, name.clone(), format!("{name} {end}."))
+        }
         Event::MembershipChanged { broker_id, step } => {
             let (kind, text) = membership_step(*broker_id, step);
             Said::new(kind, Info, node(*broker_id), text)
@@ -274,6 +282,12 @@ mod tests {
                 Event::MembershipChanged { broker_id: 1, step: MembershipStep::Leaving { replicas: 1 } },
                 Info,
                 "Broker 1 is being removed: 1 replica to be moved to the others.",
+            ),
+            (
+                -1,
+                Event::ControllersChanged { controller_id: 3003, is_added: true },
+                Info,
+                "Controller 3003 was added, and votes.",
             ),
             (3000, config(Some("7")), Info, "retention.ms of topic t was set to 7."),
             (3000, config(None), Info, "retention.ms of topic t went back to its default."),

@@ -314,7 +314,7 @@ impl Join {
             leader_id: leader_id.unwrap_or(NO_NODE),
             epoch,
             high_watermark: running.iter().map(|report| report.high_watermark).max().unwrap_or(0),
-            voters: self.ids(true).into_iter().map(|id| self.voter(id)).collect(),
+            voters: self.ids(true).into_iter().map(|id| self.voter(id, leader.copied())).collect(),
             observers: leader.map_or_else(Vec::new, |report| {
                 report
                     .observers
@@ -325,10 +325,13 @@ impl Join {
         }
     }
 
-    fn voter(&self, id: NodeId) -> Voter {
+    fn voter(&self, id: NodeId, leader: Option<&ControllerReport>) -> Voter {
         let state = self.state(id);
         let report = self.controllers.get(&id);
+        let votes = leader
+            .is_none_or(|leader| leader.voters.is_empty() || leader.voters.iter().any(|(voter, ..)| *voter == id));
         let role = match report {
+            Some(report) if state == NodeState::Running && report.role == "follower" && !votes => "observer",
             Some(report) if state == NodeState::Running => report.role,
             _ if state == NodeState::Starting => "unattached",
             _ => "offline",

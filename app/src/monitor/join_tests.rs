@@ -356,7 +356,12 @@ fn brokers_come_and_go() {
     join.broker(&broker(1, Some(&image), vec![replica("t", true, 0, 9, 9)]));
     join.lifecycle(4, NodeState::Starting);
     let moving = Moving { partitions_left: 1, ongoing: 1, waiting_for: None };
-    join.membership(MembershipReport { brokers: vec![1, 2, 3, 4], controllers: vec![3000], leaving: Some(1), moving: Some(moving) });
+    join.membership(MembershipReport {
+        brokers: vec![1, 2, 3, 4],
+        controllers: vec![3000],
+        leaving: Some(1),
+        moving: Some(moving),
+    });
     let snapshot = join.snapshot(at(0));
     assert_eq!(snapshot.brokers.iter().map(|broker| broker.id).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let told = serde_json::to_value(&snapshot).unwrap();

@@ -79,7 +79,8 @@ pub struct Voter {
     pub id: i32,
     /// What the cluster did with it.
     pub state: NodeState,
-    /// `leader`, `follower`, `candidate`, `prospective`, `unattached`, `resigned`; `offline` while it is not running.
+    /// `leader`, `follower`, `candidate`, `prospective`, `unattached`, `resigned`; `observer`: it does not vote (yet); `offline` while it is
+    /// not running.
     pub role: String,
     /// Next offset of its metadata log.
     pub log_end_offset: i64,

@@ -1,8 +1,9 @@
-//! Brokers and controllers that are added and removed. That takes as long as their data takes to move, so each wish gets a thread of its own, and the desk
-//! hears from it.
+//! Brokers and controllers that are added and removed. That takes as long as their data takes to move, so each wish gets a thread of its own,
+//! and the desk hears from it.
 
 use std::sync::Arc;
 
+use broker::cluster::ControllerChange;
 use broker::types::NodeId;
 use crossbeam_channel::Sender;
 
@@ -28,6 +29,10 @@ pub trait BrokerControl: Send + Sync {
     fn add_controller(&self, id: Option<NodeId>) -> Result<NodeId, Refusal>;
     /// Takes a controller out of the voters, and away.
     fn remove_controller(&self, id: NodeId) -> Result<(), Refusal>;
+    /// The change of controllers that the data directory remembers.
+    fn controller_change(&self) -> Option<ControllerChange>;
+    /// Sees it through; what it was.
+    fn finish_controller_change(&self) -> Result<Option<ControllerChange>, Refusal>;
     /// The broker whose removal the data directory remembers.
     fn leaving(&self) -> Option<NodeId>;
     /// Ends what waits in these methods: the cluster is to stop. What was under way goes on at its next start.
@@ -57,13 +62,17 @@ pub struct BrokerWishes {
 type Wished<'a> = (&'a str, Option<Reply>);
 
 impl BrokerWishes {
-    /// None; but a removal that the data directory remembers goes on.
+    /// None; but what the data directory remembers to be under way goes on.
     pub fn new(control: Arc<dyn BrokerControl>, news: Sender<News>) -> BrokerWishes {
         let mut wishes = BrokerWishes { control, news, under_way: 0 };
         if let Some(id) = wishes.control.leaving() {
             let unheard: Wished<'_> = ("removal", None);
             // Without a thread it stays as it is until the next start.
             drop(wishes.aside(unheard, move |control, news, _| finish_removal(control, news, id)));
+        }
+        if wishes.control.controller_change().is_some() {
+            let unheard: Wished<'_> = ("controllers", None);
+            drop(wishes.aside(unheard, move |control, news, _| finish_controller_change(control, news)));
         }
         wishes
     }
@@ -108,17 +117,14 @@ impl BrokerWishes {
     /// Adds a controller; the answer comes when it votes.
     pub fn add_controller(&mut self, id: Option<NodeId>, reply: Option<Reply>) -> Option<(Answer, Option<Reply>)> {
         self.aside(("add-controller", reply), move |control, news, reply| {
-            let text = |id| format!("Controller {id} was added, and votes.");
-            let added = control.add_controller(id).map(|id| Done { id: Some(id.unsigned_abs().into()), text: text(id) });
-            tell(news, News::Answered(added, reply));
+            tell(news, News::Answered(control.add_controller(id).map(controller_added), reply));
         })
     }
 
     /// Removes a controller; the answer comes when it is gone.
     pub fn remove_controller(&mut self, id: NodeId, reply: Option<Reply>) -> Option<(Answer, Option<Reply>)> {
         self.aside(("remove-controller", reply), move |control, news, reply| {
-            let text = format!("Controller {id} was removed.");
-            let removed = control.remove_controller(id).map(|()| Done { id: None, text });
+            let removed = control.remove_controller(id).map(|()| controller_removed(id));
             if removed.is_ok() {
                 tell(news, News::Removed(id));
             }
@@ -132,7 +138,7 @@ impl BrokerWishes {
         run: impl FnOnce(&dyn BrokerControl, &Sender<News>, Option<Reply>) + Send + 'static,
     ) -> Option<(Answer, Option<Reply>)> {
         if self.under_way >= WISHES_MAX {
-            return Some((Err(Refusal::failed("Too many changes of brokers are under way; try again.")), reply));
+            return Some((Err(Refusal::failed("Too many changes of nodes are under way; try again.")), reply));
         }
         let (control, news) = (self.control.clone(), self.news.clone());
         let run = move || {
@@ -163,6 +169,26 @@ impl BrokerWishes {
 /// The desk may have closed meanwhile.
 fn tell(news: &Sender<News>, what: News) {
     let _ = news.send(what);
+}
+
+fn controller_added(id: NodeId) -> Done {
+    Done { id: Some(id.unsigned_abs().into()), text: format!("Controller {id} was added, and votes.") }
+}
+
+fn controller_removed(id: NodeId) -> Done {
+    Done { id: None, text: format!("Controller {id} was removed.") }
+}
+
+fn finish_controller_change(control: &dyn BrokerControl, news: &Sender<News>) {
+    match control.finish_controller_change() {
+        Ok(Some(ControllerChange::Comes(id))) => tell(news, News::Over(Ok(controller_added(id)))),
+        Ok(Some(ControllerChange::Goes(id))) => {
+            tell(news, News::Removed(id));
+            tell(news, News::Over(Ok(controller_removed(id))));
+        }
+        Ok(None) => {}
+        Err(refusal) => tell(news, News::Over(Err(refusal))),
+    }
 }
 
 fn finish_removal(control: &dyn BrokerControl, news: &Sender<News>, id: NodeId) {

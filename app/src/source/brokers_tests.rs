@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use broker::cluster::ControllerChange;
 use broker::types::NodeId;
 use crossbeam_channel::{Receiver, unbounded};
 
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct FakeBrokers {
     pub asked: Mutex<Vec<String>>,
     pub leaving: Option<NodeId>,
+    pub controller_change: Option<ControllerChange>,
 }
 
 impl FakeBrokers {
@@ -57,6 +59,14 @@ impl BrokerControl for FakeBrokers {
 
     fn remove_controller(&self, id: NodeId) -> Result<(), Refusal> {
         if id == 3001 { Ok(()) } else { Err(Refusal::not_found("There is none.")) }
+    }
+
+    fn controller_change(&self) -> Option<ControllerChange> {
+        self.controller_change
+    }
+
+    fn finish_controller_change(&self) -> Result<Option<ControllerChange>, Refusal> {
+        Ok(self.controller_change)
     }
 
     fn leaving(&self) -> Option<NodeId> {
@@ -117,6 +127,25 @@ fn a_removal_is_answered_when_it_begins_and_told_when_it_is_done() {
     wishes.end();
     let asked = ["begin 1", "finish 1", "begin 8", "finish 8", "begin 9", "keep 2", "end"];
     assert_eq!(*brokers.asked.lock().unwrap(), asked);
+}
+
+#[test]
+fn a_controller_comes_or_goes_and_what_was_interrupted_goes_on() {
+    let change = |controller_change| Arc::new(FakeBrokers { controller_change, ..FakeBrokers::default() });
+    let (news_in, news) = unbounded();
+    let mut wishes = BrokerWishes::new(change(None), news_in.clone());
+    assert!(wishes.add_controller(None, None).is_none());
+    assert_eq!(heard(&news, &mut wishes), ["Some(3003) Controller 3003 was added, and votes."]);
+    assert!(wishes.add_controller(Some(3000), None).is_none());
+    assert_eq!(heard(&news, &mut wishes), ["It is there."]);
+    assert!(wishes.remove_controller(3001, None).is_none());
+    assert_eq!(heard(&news, &mut wishes), ["removed 3001", "None Controller 3001 was removed."]);
+    assert!(wishes.remove_controller(3009, None).is_none());
+    assert_eq!(heard(&news, &mut wishes), ["There is none."]);
+    let mut wishes = BrokerWishes::new(change(Some(ControllerChange::Comes(3003))), news_in.clone());
+    assert_eq!(heard(&news, &mut wishes), ["Some(3003) Controller 3003 was added, and votes."]);
+    let mut wishes = BrokerWishes::new(change(Some(ControllerChange::Goes(3001))), news_in);
+    assert_eq!(heard(&news, &mut wishes), ["removed 3001", "None Controller 3001 was removed."]);
 }
 
 #[test]

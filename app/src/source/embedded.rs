@@ -167,6 +167,14 @@ impl BrokerControl for Embedded {
         self.cluster.remove_controller(id).map_err(|error| refusal(&error))
     }
 
+    fn controller_change(&self) -> Option<cluster::ControllerChange> {
+        self.cluster.controller_change()
+    }
+
+    fn finish_controller_change(&self) -> Result<Option<cluster::ControllerChange>, Refusal> {
+        self.cluster.finish_controller_change().map_err(|error| refusal(&error))
+    }
+
     fn leaving(&self) -> Option<NodeId> {
         self.cluster.leaving()
     }

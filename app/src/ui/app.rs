@@ -107,6 +107,8 @@ pub enum Dialog {
     DeleteTopic(String),
     /// Remove this broker.
     RemoveBroker(i32),
+    /// Remove this controller.
+    RemoveController(i32),
 }
 
 /// How the window opens.

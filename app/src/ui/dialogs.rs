@@ -1,4 +1,4 @@
-//! The dialogs: creating a topic, checked while one types; deleting one, for which its name must be typed; removing a broker.
+//! The dialogs: creating a topic, checked while one types; deleting one, for which its name must be typed; removing a broker or a controller.
 
 use egui::Context;
 
@@ -21,6 +21,7 @@ enum Draft {
     Create(CreateTopic),
     Delete { topic: String, typed: String },
     RemoveBroker(i32),
+    RemoveController(i32),
 }
 
 impl Drafts {
@@ -32,6 +33,7 @@ impl Drafts {
                 ..CreateTopic::default()
             }),
             Dialog::RemoveBroker(id) => Draft::RemoveBroker(id),
+            Dialog::RemoveController(id) => Draft::RemoveController(id),
             Dialog::DeleteTopic(topic) => Draft::Delete { topic, typed: String::new() },
         });
     }
@@ -43,6 +45,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         None => return,
         Some(Draft::Create(draft)) => create(ctx, scene, draft, actions),
         Some(Draft::RemoveBroker(id)) => remove_broker(ctx, scene, *id, actions),
+        Some(Draft::RemoveController(id)) => remove_controller(ctx, scene, *id, actions),
         Some(Draft::Delete { topic, typed }) => delete(ctx, scene, topic, typed, actions),
     };
     if outcome != Outcome::Open {
@@ -259,6 +262,32 @@ fn remove_broker(ctx: &Context, scene: &Scene<'_>, id: i32, actions: &mut Vec<Ac
     });
     if outcome == Outcome::Confirmed {
         actions.push(Action::Send(Command::RemoveBroker(id)));
+    }
+    outcome
+}
+
+fn remove_controller(ctx: &Context, scene: &Scene<'_>, id: i32, actions: &mut Vec<Action>) -> Outcome {
+    let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
+    let outcome = dialog(ctx, "remove-controller", &format!("Remove controller {id}?"), |ui| {
+        let quorum = &scene.model.snapshot().quorum;
+        let left = quorum.voters.iter().filter(|voter| voter.id != id && voter.role != "observer").count();
+        let leads = if quorum.leader_id == id { " It leads the quorum: another one takes over." } else { "" };
+        let words = format!(
+            "It is taken out of the voters of the metadata quorum, then it stops, and its directory is removed. {} left, of whom {} must \
+             agree.{leads}",
+            format::plural(left, "voter"),
+            left / 2 + 1
+        );
+        text::paragraph(ui, &words, font::body(), style.muted);
+        let line = format!(
+            "kafka-metadata-quorum.sh --bootstrap-server {} remove-controller --controller-id {id} --controller-directory-id ID",
+            scene.model.bootstrap
+        );
+        field::command(ui, "As a command (describe --replication tells the directory's id)", &line);
+        Buttons { confirm: "Remove controller", enabled: left > 0, danger: true }
+    });
+    if outcome == Outcome::Confirmed {
+        actions.push(Action::Send(Command::RemoveController(id)));
     }
     outcome
 }

@@ -121,7 +121,9 @@ impl ClusterConfig {
     pub(super) fn check_controllers(&self, count: usize) -> Result<(), ClusterError> {
         match u32::try_from(count) {
             Ok(count) if count <= CONTROLLERS_MAX => Ok(()),
-            _ => Err(ClusterError::Refused(format!("there are {CONTROLLERS_MAX} controllers already; a cluster here has no more"))),
+            _ => Err(ClusterError::Refused(format!(
+                "there are {CONTROLLERS_MAX} controllers already; a cluster here has no more"
+            ))),
         }
     }
 

@@ -1,35 +1,25 @@
 //! Controllers that come and go for good while the cluster runs: voters of the metadata quorum by AddRaftVoter and RemoveRaftVoter (KIP-853).
 //!
 //! A controller that comes starts as an observer with an empty directory, fetches the metadata, and is made a voter when it has caught up. One
-//! that goes is taken out of the voters first (a leader hands over by that), then stops, and its directory is removed. Who there is stands
-//! in the data directory; who votes stands in the metadata log. The first change raises kraft.version to 1, which cannot be undone.
+//! that goes is taken out of the voters first (a leader hands over by that), then stops, and its directory is removed. Who there is, and
+//! what is under way, stands in the data directory before it is acted upon, so that a restart in the midst goes on where it was; who votes
+//! stands in the metadata log. The first change raises kraft.version to 1, which cannot be undone.
 
 use std::time::{Duration, Instant};
 
 use super::nodes::Cluster;
-use super::remembered::Place;
+use super::remembered::{ControllerChange, Place};
+use super::voters::Voters;
 use super::{ClusterError, FIRST_CONTROLLER_ID};
-use crate::controller::CONTROLLER_LISTENER;
+use crate::log::RealDisk;
 use crate::log::disk::Disk;
-use crate::log::{LogDir, RealDisk};
 use crate::metadata::report::{Event, NodeState};
-use crate::protocol::ErrorCode;
-use crate::protocol::messages::add_raft_voter_request::Listener;
-use crate::protocol::messages::update_features_request::FeatureUpdateKey;
-use crate::protocol::messages::{
-    AddRaftVoterRequestData, KafkaString, RemoveRaftVoterRequestData, UpdateFeaturesRequestData,
-};
-use crate::server::peer::{PeerRequest, PeerResponse};
-use crate::types::{Id, NO_NODE, NodeId};
+use crate::types::{NO_NODE, NodeId};
 
 /// How long a change may take, from the wish to its commit.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
-/// How long one answer is waited for.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
-/// Between two attempts, while the new one catches up or the change before is not committed.
-const RETRY: Duration = Duration::from_millis(100);
-/// `FeatureUpdate.UpgradeType.UPGRADE`
-const UPGRADE: i8 = 1;
+/// How long the way back may take, when it has failed.
+const UNDO_PATIENCE: Duration = Duration::from_secs(5);
 
 fn refused(reason: impl Into<String>) -> ClusterError {
     ClusterError::Refused(reason.into())
@@ -39,8 +29,9 @@ impl Cluster {
     /// Starts one more controller and makes it a voter; returns when that is committed. Without an id it gets the lowest that is free.
     ///
     /// # Errors
-    /// The id is taken or cannot be, there is no room, no controller answers, a voter does not support kraft.version 1, the data directory
-    /// cannot be written. Then the controller is not there.
+    /// The id is taken or cannot be, there is no room, no majority of the voters would run, kraft.version is 0 and cannot be raised, no
+    /// controller answers, the data directory cannot be written. Then the controller is not there; or, where nobody could say whether
+    /// it votes, it stays, and the error says so. [`ClusterError::Ending`]: it goes on after the next start.
     pub fn add_controller(&self, id: Option<NodeId>) -> Result<NodeId, ClusterError> {
         let _one_at_a_time = self.membership.begin_controller_change()?;
         let known = self.controller_ids();
@@ -55,65 +46,19 @@ impl Cluster {
             None => possible.find(|id| !known.contains(id)).ok_or_else(|| refused("there is no room for another"))?,
         };
         self.house.config.check_controllers(known.len() + 1)?;
-        self.raise_kraft_version()?;
+        let voters = self.voters()?;
+        self.check_majority(voters.keys().copied(), Some(id))?;
+        self.prepare_for_changes(&voters)?;
         self.remember_controller(id)?;
-        if let Err(error) = self.start_voter(id) {
-            self.forget_controller(id)?;
-            return Err(error);
-        }
-        self.tell_membership();
+        self.see_arrival_through(id)?;
         Ok(id)
-    }
-
-    fn remember_controller(&self, id: NodeId) -> Result<(), ClusterError> {
-        // What lies there is of a controller that was removed, and its directory could not be.
-        let dir = self.house.config.node_dir(id);
-        let disk = RealDisk::new();
-        if disk.exists(&dir) {
-            let in_the_way = |error| refused(format!("{} of a former controller {id} is in the way: {error}", dir.display()));
-            disk.remove_dir_all(&dir).map_err(in_the_way)?;
-        }
-        self.membership.change_controllers(|controllers| controllers.insert(id))?;
-        self.settle_controllers();
-        Ok(())
-    }
-
-    fn start_voter(&self, id: NodeId) -> Result<(), ClusterError> {
-        {
-            let mut seat = self.seat(id)?;
-            seat.renew(&self.house, &Place { rack: None, port: Some(0) })?;
-            seat.start(&self.house, "it was added to the cluster")?;
-        }
-        let deadline = Instant::now() + CHANGE_PATIENCE;
-        let listener = Listener {
-            name: KafkaString::from_static(CONTROLLER_LISTENER),
-            host: KafkaString::from(format!("controller-{id}")),
-            port: 0,
-            ..Default::default()
-        };
-        let request = AddRaftVoterRequestData {
-            cluster_id: Some(KafkaString::from(self.cluster_id().to_owned())),
-            timeout_ms: ANSWER_PATIENCE.as_millis() as i32,
-            voter_id: id,
-            listeners: vec![listener],
-            ..Default::default()
-        };
-        self.change_voter(deadline, || {
-            let directory_id = self.directory_of_controller(id)?;
-            let request = AddRaftVoterRequestData { voter_directory_id: directory_id.into(), ..request.clone() };
-            match self.ask_controller(&PeerRequest::AddRaftVoter(Box::new(request)))? {
-                // An answer that was lost: it votes already.
-                PeerResponse::AddRaftVoter(told) if told.error_code == ErrorCode::DuplicateVoter.code() => Some(Ok(())),
-                PeerResponse::AddRaftVoter(told) => outcome(told.error_code, told.error_message),
-                _ => None,
-            }
-        })
     }
 
     /// Takes a controller out of the voters, stops it, and removes its directory. It need not run.
     ///
     /// # Errors
-    /// There is no such controller, or no other; the others cannot make a majority; no controller answers. Then it stays.
+    /// There is no such controller, or no other voter; no majority of the others runs; kraft.version is 0 and cannot be raised; no
+    /// controller answers. Then it stays. [`ClusterError::Ending`]: it goes on after the next start.
     pub fn remove_controller(&self, id: NodeId) -> Result<(), ClusterError> {
         let _one_at_a_time = self.membership.begin_controller_change()?;
         let known = self.controller_ids();
@@ -123,23 +68,107 @@ impl Cluster {
         if known.len() == 1 {
             return Err(refused(format!("controller {id} is the only one; a cluster cannot be without")));
         }
-        self.raise_kraft_version()?;
-        let request = RemoveRaftVoterRequestData {
-            cluster_id: Some(KafkaString::from(self.cluster_id().to_owned())),
-            voter_id: id,
-            ..Default::default()
-        };
-        self.change_voter(Instant::now() + CHANGE_PATIENCE, || {
-            let directory_id = self.directory_of_controller(id)?;
-            let request = RemoveRaftVoterRequestData { voter_directory_id: directory_id.into(), ..request.clone() };
-            match self.ask_controller(&PeerRequest::RemoveRaftVoter(Box::new(request)))? {
-                // It was no voter: the removal was begun before.
-                PeerResponse::RemoveRaftVoter(told) if told.error_code == ErrorCode::VoterNotFound.code() => Some(Ok(())),
-                PeerResponse::RemoveRaftVoter(told) => outcome(told.error_code, told.error_message),
-                _ => None,
+        let voters = self.voters()?;
+        if voters.contains_key(&id) {
+            if voters.len() == 1 {
+                return Err(refused(format!("controller {id} is the only voter; make another one a voter first")));
             }
+            self.check_majority(voters.keys().copied().filter(|voter| *voter != id), None)?;
+            self.prepare_for_changes(&voters)?;
+        }
+        self.membership.change_controllers(Some(ControllerChange::Goes(id)), |_| {})?;
+        self.see_departure_through(id)
+    }
+
+    /// What a stop of the cluster interrupted; after a start, somebody has to call [`Cluster::finish_controller_change`] for it.
+    pub fn controller_change(&self) -> Option<ControllerChange> {
+        self.membership.controller_change()
+    }
+
+    /// Sees a change through that a stop of the cluster interrupted; what it was, if there was one.
+    ///
+    /// # Errors
+    /// As [`Cluster::add_controller`] and [`Cluster::remove_controller`].
+    pub fn finish_controller_change(&self) -> Result<Option<ControllerChange>, ClusterError> {
+        let _one_at_a_time = self.membership.begin_controller_change()?;
+        let change = self.membership.controller_change();
+        match change {
+            Some(ControllerChange::Comes(id)) => self.see_arrival_through(id)?,
+            Some(ControllerChange::Goes(id)) => self.see_departure_through(id)?,
+            None => {}
+        }
+        Ok(change)
+    }
+
+    fn remember_controller(&self, id: NodeId) -> Result<(), ClusterError> {
+        // What lies there is of a controller that was removed, and its directory could not be.
+        let dir = self.house.config.node_dir(id);
+        let disk = RealDisk::new();
+        if disk.exists(&dir) {
+            let in_the_way =
+                |error| refused(format!("{} of a former controller {id} is in the way: {error}", dir.display()));
+            disk.remove_dir_all(&dir).map_err(in_the_way)?;
+        }
+        self.membership.change_controllers(Some(ControllerChange::Comes(id)), |controllers| {
+            controllers.insert(id);
         })?;
-        self.forget_controller(id)
+        self.settle_controllers();
+        self.tell_membership();
+        Ok(())
+    }
+
+    fn see_arrival_through(&self, id: NodeId) -> Result<(), ClusterError> {
+        let arrived = self.take_controllers_seat(id).and_then(|()| self.vote_in(id, Instant::now() + CHANGE_PATIENCE));
+        match arrived {
+            Ok(()) => {
+                self.membership.change_controllers(None, |_| {})?;
+                self.tell(NO_NODE, Event::ControllersChanged { controller_id: id, is_added: true });
+                Ok(())
+            }
+            Err(ClusterError::Ending) => Err(ClusterError::Ending),
+            Err(error) => self.undo_arrival(id, error),
+        }
+    }
+
+    fn take_controllers_seat(&self, id: NodeId) -> Result<(), ClusterError> {
+        let mut seat = self.seat(id)?;
+        if seat.state() == NodeState::Running {
+            return Ok(());
+        }
+        seat.renew(&self.house, &Place { rack: None, port: Some(0) })?;
+        seat.start(&self.house, "it was added to the cluster")
+    }
+
+    /// What was asked for and not answered in time may still be committed, so it is asked away before it is taken away.
+    fn undo_arrival(&self, id: NodeId, error: ClusterError) -> Result<(), ClusterError> {
+        match self.vote_out(id, Instant::now() + UNDO_PATIENCE) {
+            Ok(()) => {
+                self.forget_controller(id)?;
+                Err(error)
+            }
+            Err(ClusterError::Ending) => Err(ClusterError::Ending),
+            Err(_) => {
+                self.membership.change_controllers(None, |_| {})?;
+                Err(refused(format!(
+                    "{error}; controller {id} stays, and may vote or not: remove it when the others are well"
+                )))
+            }
+        }
+    }
+
+    fn see_departure_through(&self, id: NodeId) -> Result<(), ClusterError> {
+        match self.vote_out(id, Instant::now() + CHANGE_PATIENCE) {
+            Ok(()) => {
+                self.forget_controller(id)?;
+                self.tell(NO_NODE, Event::ControllersChanged { controller_id: id, is_added: false });
+                Ok(())
+            }
+            Err(ClusterError::Ending) => Err(ClusterError::Ending),
+            Err(error) => {
+                self.membership.change_controllers(None, |_| {})?;
+                Err(error)
+            }
+        }
     }
 
     fn forget_controller(&self, id: NodeId) -> Result<(), ClusterError> {
@@ -149,10 +178,15 @@ impl Cluster {
         if !matches!(self.node_state(id)?, NodeState::Stopped | NodeState::Killed) {
             self.kill_node(id, cause)?;
         }
-        self.membership.change_controllers(|controllers| controllers.remove(&id))?;
+        self.membership.change_controllers(None, |controllers| {
+            controllers.remove(&id);
+        })?;
         self.settle_controllers();
         let dir = self.house.config.node_dir(id);
-        if let Err(error) = RealDisk::new().remove_dir_all(&dir) {
+        let disk = RealDisk::new();
+        if disk.exists(&dir)
+            && let Err(error) = disk.remove_dir_all(&dir)
+        {
             // It holds nothing that is not elsewhere.
             let message = format!("the directory of controller {id}, {}, could not be removed: {error}", dir.display());
             self.tell(NO_NODE, Event::Error { message });
@@ -166,72 +200,36 @@ impl Cluster {
         self.house.set_controllers(self.membership.controllers(), self.membership.is_dynamic());
     }
 
-    /// Directory id of a controller, once it has one.
-    fn directory_of_controller(&self, id: NodeId) -> Option<Id> {
-        let dir = self.house.config.node_dir(id);
-        LogDir::directory_id_of(&RealDisk::new(), &dir).ok().filter(|id| *id != Id::ZERO)
-    }
-
-    fn ask_controller(&self, question: &PeerRequest) -> Option<PeerResponse> {
-        self.voice.ask(&self.controller_ids(), question, ANSWER_PATIENCE)
-    }
-
-    /// Tries until the change is committed, is refused for good, or takes too long.
-    fn change_voter(
-        &self,
-        deadline: Instant,
-        attempt: impl Fn() -> Option<Result<(), (bool, String)>>,
-    ) -> Result<(), ClusterError> {
-        let mut last = "no controller answers".to_owned();
-        loop {
-            match attempt() {
-                Some(Ok(())) => return Ok(()),
-                Some(Err((true, reason))) => last = reason,
-                Some(Err((false, reason))) => return Err(refused(reason)),
-                None => {}
-            }
-            if Instant::now() >= deadline {
-                return Err(refused(format!("the quorum's voters could not be changed in {} s: {last}", CHANGE_PATIENCE.as_secs())));
-            }
-            self.membership.pause_or_end(RETRY)?;
+    /// Whether a majority of these voters runs, of whom `new` is about to.
+    fn check_majority(&self, voters: impl Iterator<Item = NodeId>, new: Option<NodeId>) -> Result<(), ClusterError> {
+        let runs = |id: &NodeId| self.node_state(*id).is_ok_and(|state| state == NodeState::Running);
+        let (running, down): (Vec<NodeId>, Vec<NodeId>) = voters.partition(runs);
+        let running = running.len() + usize::from(new.is_some());
+        let all = running + down.len();
+        if running * 2 > all {
+            return Ok(());
         }
+        let down: Vec<String> = down.iter().map(NodeId::to_string).collect();
+        let down = down.join(", ");
+        Err(refused(format!(
+            "of the {all} voters that there would be, {running} would run, which is no majority; start controller {down} first"
+        )))
     }
 
-    /// Voters must stand in the log before they can change there.
-    fn raise_kraft_version(&self) -> Result<(), ClusterError> {
+    /// Voters must stand in the log before they can change there (kraft.version 1), and for that each must have said that it can.
+    fn prepare_for_changes(&self, voters: &Voters) -> Result<(), ClusterError> {
         if self.membership.is_dynamic() {
             return Ok(());
         }
-        let update = FeatureUpdateKey {
-            feature: KafkaString::from_static("kraft.version"),
-            max_version_level: 1,
-            upgrade_type: UPGRADE,
-            ..Default::default()
-        };
-        let request = UpdateFeaturesRequestData { feature_updates: vec![update], ..Default::default() };
-        self.change_voter(Instant::now() + CHANGE_PATIENCE, || {
-            match self.ask_controller(&PeerRequest::UpdateFeatures(Box::new(request.clone())))? {
-                PeerResponse::UpdateFeatures(told) => match ErrorCode::from(told.error_code) {
-                    ErrorCode::None => Some(Ok(())),
-                    // A voter that was just started has not said yet what it supports, or one is down.
-                    _ => Some(Err((true, told.error_message.map_or_else(String::new, |text| text.as_str().to_owned())))),
-                },
-                _ => None,
-            }
-        })?;
+        let is_down = |id: &&NodeId| !self.node_state(**id).is_ok_and(|state| state == NodeState::Running);
+        if let Some(down) = voters.keys().find(is_down) {
+            return Err(refused(format!(
+                "kraft.version is 0, under which voters do not change, and is raised only while all of them run; start controller {down} first"
+            )));
+        }
+        self.raise_kraft_version(Instant::now() + CHANGE_PATIENCE)?;
         self.membership.set_dynamic()?;
         self.settle_controllers();
         Ok(())
     }
-}
-
-/// Done; or refused, and whether it is worth asking again.
-fn outcome(error_code: i16, error_message: Option<KafkaString>) -> Option<Result<(), (bool, String)>> {
-    let code = ErrorCode::from(error_code);
-    let text = error_message.map_or_else(|| code.to_string(), |text| text.as_str().to_owned());
-    Some(match code {
-        ErrorCode::None => Ok(()),
-        ErrorCode::RequestTimedOut => Err((true, text)),
-        _ => Err((false, text)),
-    })
 }

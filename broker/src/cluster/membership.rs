@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::config::ClusterConfig;
 use super::nodes::Cluster;
-use super::remembered::{Place, Remembered};
+use super::remembered::{ControllerChange, Place, Remembered};
 use super::{ClusterError, FIRST_CONTROLLER_ID};
 use crate::controller::{Rebalance, RebalanceProgress};
 use crate::log::RealDisk;
@@ -68,7 +68,12 @@ struct State {
 impl Membership {
     pub(super) fn new(remembered: Remembered) -> Membership {
         let state = State { remembered, dismissed: false, spreading: 0, moving: None };
-        Membership { state: Mutex::new(state), changed: Condvar::new(), ending: AtomicBool::new(false), controller_change: Mutex::default() }
+        Membership {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            ending: AtomicBool::new(false),
+            controller_change: Mutex::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -100,11 +105,20 @@ impl Membership {
         self.lock().change(|remembered| remembered.is_dynamic = true)
     }
 
+    /// Writes down who the controllers are, and what is under way among them.
     pub(super) fn change_controllers(
         &self,
-        change: impl FnOnce(&mut BTreeSet<NodeId>) -> bool,
+        under_way: Option<ControllerChange>,
+        change: impl FnOnce(&mut BTreeSet<NodeId>),
     ) -> Result<(), ClusterError> {
-        self.lock().change(|remembered| drop(change(&mut remembered.controllers)))
+        self.lock().change(|remembered| {
+            remembered.controller_change = under_way;
+            change(&mut remembered.controllers);
+        })
+    }
+
+    pub(super) fn controller_change(&self) -> Option<ControllerChange> {
+        self.lock().remembered.controller_change
     }
 
     /// Held while a controller comes or goes; others are refused meanwhile.
@@ -113,7 +127,9 @@ impl Membership {
         match self.controller_change.try_lock() {
             Ok(held) => Ok(held),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(refused("another controller is being added or removed; one at a time")),
+            Err(TryLockError::WouldBlock) => {
+                Err(refused("another controller is being added or removed; one at a time"))
+            }
         }
     }
 

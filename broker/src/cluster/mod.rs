@@ -9,6 +9,7 @@ mod nodes;
 mod remembered;
 mod seat;
 mod voice;
+mod voters;
 
 pub use crate::log::Finding;
 pub use crate::replica::ScrubProgress;
@@ -16,3 +17,4 @@ pub use config::{ClusterConfig, FIRST_CONTROLLER_ID, Profile};
 pub use error::ClusterError;
 pub use membership::{NewBroker, Removal};
 pub use nodes::Cluster;
+pub use remembered::ControllerChange;

@@ -13,9 +13,9 @@ use super::membership::Membership;
 use super::remembered::Remembered;
 use super::seat::{House, Seat};
 use super::voice::Voice;
-use crate::fault::{Damage, Direction, DiskFault, LinkEffect, Links, Tail};
+use crate::fault::{Damage, Direction, DiskFault, LinkEffect, Tail};
 use crate::metadata::report::{NodeState, Report};
-use crate::node::{Clock, Readiness, ScrubDesk};
+use crate::node::ScrubDesk;
 use crate::replica::ScrubProgress;
 use crate::types::NodeId;
 

@@ -24,6 +24,15 @@ pub(super) struct Place {
     pub(super) port: Option<u16>,
 }
 
+/// A controller that is being added or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControllerChange {
+    /// It is being made a voter.
+    Comes(NodeId),
+    /// It is being taken out of the voters, and away.
+    Goes(NodeId),
+}
+
 /// The file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Remembered {
@@ -35,6 +44,8 @@ pub(super) struct Remembered {
     pub(super) controllers: BTreeSet<NodeId>,
     /// kraft.version is 1: the metadata log names the voters.
     pub(super) is_dynamic: bool,
+    /// What is under way among them.
+    pub(super) controller_change: Option<ControllerChange>,
     log_dirs: u32,
     /// Who belongs to the cluster, running or not.
     pub(super) brokers: BTreeMap<NodeId, Place>,
@@ -61,6 +72,7 @@ impl Remembered {
             founding_controllers: config.controllers,
             controllers: config.voters().into_iter().collect(),
             is_dynamic: false,
+            controller_change: None,
             log_dirs: config.log_dirs,
             brokers: config.broker_ids().into_iter().map(|id| (id, Place::default())).collect(),
             leaving: None,
@@ -93,6 +105,10 @@ impl Remembered {
             let ids: Vec<String> = self.controllers.iter().map(NodeId::to_string).collect();
             lines.extend(["kraft.version=1".to_owned(), format!("controller.ids={}", ids.join(","))]);
         }
+        lines.extend(self.controller_change.map(|change| match change {
+            ControllerChange::Comes(id) => format!("controller.coming={id}"),
+            ControllerChange::Goes(id) => format!("controller.going={id}"),
+        }));
         lines.extend(self.leaving.map(|id| format!("leaving={id}")));
         lines.join("\n") + "\n"
     }
@@ -112,9 +128,15 @@ impl Remembered {
         let controllers: BTreeSet<NodeId> = match values.get("controller.ids").filter(|_| is_dynamic) {
             None => founded.voters().into_iter().collect(),
             Some(list) => parse_controllers(list, config).ok_or_else(|| {
-                format!("{} names controllers that cannot be: controller.ids={list}; restore it, {OTHER_DIR}", path.display())
+                format!(
+                    "{} names controllers that cannot be: controller.ids={list}; restore it, {OTHER_DIR}",
+                    path.display()
+                )
             })?,
         };
+        let changing = |key: &str| values.get(key).and_then(|id| id.parse().ok()).filter(|id| controllers.contains(id));
+        let coming = changing("controller.coming").map(ControllerChange::Comes);
+        let controller_change = coming.or_else(|| changing("controller.going").map(ControllerChange::Goes));
         let now = controllers.len() as u32;
         if ![founding_controllers, now].contains(&config.controllers) {
             return Err(format!(
@@ -147,6 +169,7 @@ impl Remembered {
             founding_controllers,
             controllers,
             is_dynamic,
+            controller_change,
             log_dirs,
             brokers: ids.into_iter().map(|id| (id, place(id))).collect(),
             leaving,
@@ -223,6 +246,10 @@ mod tests {
             assert_eq!(remembered.controllers, BTreeSet::from([3001, 3003, 3004, 3005]));
             assert_eq!((remembered.founding_controllers, remembered.is_dynamic), (3, true));
             assert_eq!(parse(&remembered.content(), 3, 1), Ok(remembered.clone()));
+        }
+        for change in [ControllerChange::Comes(3005), ControllerChange::Goes(3001)] {
+            let changing = Remembered { controller_change: Some(change), ..parse(&content, 3, 1).unwrap() };
+            assert_eq!(parse(&changing.content(), 3, 1), Ok(changing));
         }
         assert!(parse(&content, 5, 1).is_err_and(|reason| reason.contains("--controllers 4")));
         for wrong in ["", "1", "3000,x", "3014"] {

@@ -359,6 +359,13 @@ pub enum Event {
         /// How far that is.
         step: MembershipStep,
     },
+    /// A controller came or went for good.
+    ControllersChanged {
+        /// Controller.
+        controller_id: NodeId,
+        /// It votes; or it is gone.
+        is_added: bool,
+    },
     /// A group began to rebalance, or ended.
     GroupRebalance {
         /// Group.

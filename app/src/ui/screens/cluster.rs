@@ -4,7 +4,7 @@ use broker::metadata::report::Moving;
 use egui::{Align, Layout, Ui};
 
 use super::{cluster_cards, cluster_map, header, page, side_by_side};
-use crate::monitor::command::{Command, NewBroker, WorkloadSpec};
+use crate::monitor::command::{Command, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
@@ -135,7 +135,19 @@ fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec
         quorum.epoch,
         format::count(quorum.high_watermark)
     );
-    text::label(ui, &title, font::small(), palette(ui).faint);
+    ui.horizontal(|ui| {
+        text::label(ui, &title, font::small(), palette(ui).faint);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let add = Button::icon(Icon::Plus, "Add controller").small().tone(Tone::Bare).show(ui);
+            if add.clicked() {
+                actions.push(Action::Send(Command::AddController(NewController::default())));
+            }
+            let base = scene.options.http.as_deref().unwrap_or_default();
+            add.on_hover_text(format!(
+                "Add controller: one more, which fetches the metadata, and then votes.\nHTTP: POST {base}/api/controllers {{}}"
+            ));
+        });
+    });
     let per_row = per_row.clamp(1, quorum.voters.len().max(1));
     let gap = space::M;
     let width = ((ui.available_width() + gap) / per_row as f32 - gap).floor();

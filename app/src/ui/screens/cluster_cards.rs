@@ -97,6 +97,21 @@ fn removal(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Ac
     remove.on_hover_text(help);
 }
 
+/// Removes a controller for good.
+fn controller_removal(ui: &mut Ui, scene: &Scene<'_>, id: i32, actions: &mut Vec<Action>) {
+    let base = scene.options.http.as_deref().unwrap_or_default();
+    let alone = scene.model.snapshot().quorum.voters.len() < 2;
+    let name = format!("Remove controller {id}");
+    let remove = Button::icon(Icon::Trash, &name).small().tone(Tone::Bare).enabled(!alone).show(ui);
+    if remove.clicked() {
+        actions.push(Action::Ask(Dialog::RemoveController(id)));
+    }
+    remove.on_hover_text(match alone {
+        true => format!("{name}: it is the only one."),
+        false => format!("{name} for good: it stops voting first.\nHTTP: DELETE {base}/api/controllers/{id}"),
+    });
+}
+
 /// A controller, in two lines.
 pub fn controller(ui: &mut Ui, scene: &Scene<'_>, voter: &Voter, actions: &mut Vec<Action>) {
     let style = palette(ui);
@@ -112,6 +127,7 @@ pub fn controller(ui: &mut Ui, scene: &Scene<'_>, voter: &Voter, actions: &mut V
             glyph(ui, if active { Icon::Star } else { Icon::Cluster }, ink);
             text::label(ui, &format!("Controller {}", voter.id), font::heading(), style.text);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                controller_removal(ui, scene, voter.id, actions);
                 if running {
                     role_pill(&voter.role, active).show(ui);
                 } else {
@@ -141,6 +157,7 @@ fn role_pill(role: &str, active: bool) -> Pill {
     match (role, active) {
         (_, true) => Pill::new(Mood::Busy, Icon::Star, "Active"),
         ("leader", false) => Pill::new(Mood::Warning, Icon::Warning, "Thinks it leads"),
+        ("observer", false) => Pill::new(Mood::Busy, Icon::Clock, "Does not vote"),
         ("follower", false) => Pill::new(Mood::Quiet, Icon::Check, "Follower"),
         ("candidate", false) => Pill::new(Mood::Warning, Icon::Clock, "Candidate"),
         ("prospective", false) => Pill::new(Mood::Warning, Icon::Clock, "Prospective"),
