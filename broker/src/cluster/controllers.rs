@@ -17,9 +17,9 @@ use crate::metadata::report::{Event, NodeState};
 use crate::types::{NO_NODE, NodeId};
 
 /// How long a change may take, from the wish to its commit.
-const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
-/// How long the way back may take, when it has failed.
-const UNDO_PATIENCE: Duration = Duration::from_secs(5);
+const CHANGE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long what goes before it may take, and the way back when it has failed.
+const SHORT_PATIENCE: Duration = Duration::from_secs(5);
 
 fn refused(reason: impl Into<String>) -> ClusterError {
     ClusterError::Refused(reason.into())
@@ -141,7 +141,7 @@ impl Cluster {
 
     /// What was asked for and not answered in time may still be committed, so it is asked away before it is taken away.
     fn undo_arrival(&self, id: NodeId, error: ClusterError) -> Result<(), ClusterError> {
-        match self.vote_out(id, Instant::now() + UNDO_PATIENCE) {
+        match self.vote_out(id, Instant::now() + SHORT_PATIENCE) {
             Ok(()) => {
                 self.forget_controller(id)?;
                 Err(error)
@@ -227,7 +227,7 @@ impl Cluster {
                 "kraft.version is 0, under which voters do not change, and is raised only while all of them run; start controller {down} first"
             )));
         }
-        self.raise_kraft_version(Instant::now() + CHANGE_PATIENCE)?;
+        self.raise_kraft_version(Instant::now() + SHORT_PATIENCE)?;
         self.membership.set_dynamic()?;
         self.settle_controllers();
         Ok(())
