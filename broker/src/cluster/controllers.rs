@@ -157,6 +157,9 @@ impl Cluster {
     }
 
     fn see_departure_through(&self, id: NodeId) -> Result<(), ClusterError> {
+        // One that makes itself a voter would come back between its last vote and its end.
+        let config = self.house.config.node(id, self.cluster_id(), 0)?;
+        let is_stopped = config.bool("controller.quorum.auto.join.enable") && self.come_down(id)?;
         match self.vote_out(id, Instant::now() + CHANGE_PATIENCE) {
             Ok(()) => {
                 self.forget_controller(id)?;
@@ -166,6 +169,10 @@ impl Cluster {
             Err(ClusterError::Ending) => Err(ClusterError::Ending),
             Err(error) => {
                 self.membership.change_controllers(None, |_| {})?;
+                if is_stopped {
+                    // Somebody may have been faster.
+                    let _ = self.start_node(id, "it does not go");
+                }
                 Err(error)
             }
         }

@@ -370,7 +370,7 @@ impl Cluster {
     }
 
     /// Stops a broker in order, if it is not down already. True: it had to be stopped.
-    fn come_down(&self, id: NodeId) -> Result<bool, ClusterError> {
+    pub(super) fn come_down(&self, id: NodeId) -> Result<bool, ClusterError> {
         let mut stopped = false;
         loop {
             self.membership.check_ending()?;

@@ -48,7 +48,8 @@ pub enum Message {
     FetchSnapshotRequest(FetchSnapshotRequest),
     /// The answer.
     FetchSnapshotResponse(FetchSnapshotResponse),
-    /// A voter tells its leader what it is, where the leader does not know.
+    /// A voter tells its leader what it is, where the leader does not know: its directory, its endpoints, the versions that it speaks. Kafka:
+    /// UpdateRaftVoter (API 82), which controllers' listeners have and brokers' have not. Controllers here meet in memory, so no port offers it.
     UpdateVoterRequest {
         /// Epoch of both.
         epoch: i32,

@@ -138,6 +138,8 @@ impl Quorum {
         endpoints: Vec<VoterEndpoint>,
         ack_when_committed: bool,
     ) {
+        // As `LeaderState.isOperationPending` does: who waits for the one before is told before it is forgotten.
+        self.expire_voter_change(now);
         let checked = self.check_change(now, "adding").and_then(|voters| match voters.get(voter.id) {
             Some(_) => Err(VoterChangeError::Duplicate { voter, voters: list(voters.keys()) }),
             None => Ok(()),
@@ -158,6 +160,7 @@ impl Quorum {
     /// Takes a voter out; the outcome comes as with [`Quorum::add_voter`], once that is committed. A leader that takes itself out leads until
     /// then, without a vote, and then resigns.
     pub fn remove_voter(&mut self, now: Now, token: Option<u64>, voter: ReplicaKey) {
+        self.expire_voter_change(now);
         let checked = self.check_change(now, "removing").and_then(|voters| {
             voters.without(voter).ok_or_else(|| VoterChangeError::NotFound { voter, voters: list(voters.keys()) })
         });

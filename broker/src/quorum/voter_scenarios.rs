@@ -228,6 +228,23 @@ fn what_is_refused_is_refused_in_kafkas_words() {
 }
 
 #[test]
+fn who_waits_for_a_change_that_took_too_long_is_told_before_the_next_begins() {
+    let (mut world, leader) = upgraded(8, 3, 2);
+    let [first, second] = [51, 52].map(|id| key(&world, id));
+    let now = Now { mono: world.time, wall_ms: 0 };
+    let quorum = world.nodes.get_mut(&leader).and_then(|node| node.quorum.as_mut()).expect("it is up");
+    quorum.add_voter(now, Some(1), first, Vec::new(), true);
+    let late = Now { mono: now.mono + 60 * SECOND, ..now };
+    quorum.add_voter(late, Some(2), second, Vec::new(), true);
+    let told = |output| match output {
+        Output::VoterChange { token, outcome } => Some((token, outcome)),
+        _ => None,
+    };
+    let told: Vec<_> = quorum.take_outputs().into_iter().filter_map(told).collect();
+    assert_eq!(told, [(1, Err(VoterChangeError::TimedOut))], "and the other one waits");
+}
+
+#[test]
 fn a_replica_that_lags_behind_is_not_made_a_voter() {
     let (mut world, leader) = upgraded(4, 3, 1);
     world.kill(51);
