@@ -9,7 +9,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::fixture::{self, Still};
 use super::{BrokerscopeApp, Dialog, Options, Screen, ThemeChoice};
-use crate::monitor::command::{Command, FaultKind, FaultRequest, NewBroker, Notice, WorkloadSpec};
+use crate::monitor::command::{Command, FaultKind, FaultRequest, NewBroker, NewController, Notice, WorkloadSpec};
 use crate::monitor::snapshot::Membership;
 use crate::monitor::view::View;
 
@@ -138,6 +138,21 @@ fn a_broker_is_added_by_one_click_and_removed_by_two() {
     window.click("Remove broker 3");
     window.click("Remove broker");
     assert_eq!(window.sent(), [Command::AddBroker(NewBroker::default()), Command::RemoveBroker(3)]);
+}
+
+#[test]
+fn a_controller_is_added_by_one_click_and_removed_by_two() {
+    let mut window = Window::on(fixture::healthy(), Screen::Cluster);
+    window.click("Add controller");
+    window.click("Remove controller 3000");
+    assert!(
+        window.shows("remove-controller --controller-id 3000") && window.shows("2 voters left, of whom 2 must agree")
+    );
+    window.click("Cancel");
+    window.click("Remove controller 3001");
+    assert!(window.shows("It leads the quorum: another one takes over."));
+    window.click("Remove controller");
+    assert_eq!(window.sent(), [Command::AddController(NewController::default()), Command::RemoveController(3001)]);
 }
 
 #[test]
