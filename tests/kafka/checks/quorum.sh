@@ -55,7 +55,7 @@ quorum_changes() {
     fails MetadataQuorumCommand --bootstrap-server "$bootstrap" remove-controller -i 3003 -d "$(directory_of 3000)"
     says 'Cannot remove voter ReplicaKey\(id=3003, directoryId='
     quorum remove-controller --controller-id 3003 --controller-directory-id "$directory"
-    says "^Removed KRaft controller 3003 with directory id $directory"
+    says "^Removed +KRaft controller 3003 with directory id $directory"
     voters_are 3000 3001 3002
     # It fetches on, as an observer.
     quorum describe --replication
