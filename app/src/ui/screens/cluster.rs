@@ -135,19 +135,18 @@ fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec
         quorum.epoch,
         format::count(quorum.high_watermark)
     );
-    ui.horizontal(|ui| {
-        text::label(ui, &title, font::small(), palette(ui).faint);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let add = Button::icon(Icon::Plus, "Add controller").small().tone(Tone::Bare).show(ui);
-            if add.clicked() {
-                actions.push(Action::Send(Command::AddController(NewController::default())));
-            }
-            let base = scene.options.http.as_deref().unwrap_or_default();
-            add.on_hover_text(format!(
-                "Add controller: one more, which fetches the metadata, and then votes.\nHTTP: POST {base}/api/controllers {{}}"
-            ));
-        });
-    });
+    let place = text::label(ui, &title, font::small(), palette(ui).faint).rect.with_max_x(ui.max_rect().right());
+    // Beside the title, and no higher than it, so that the cards begin where those of the brokers do.
+    let place = place.expand2(egui::vec2(0.0, (size::CONTROL_SMALL - place.height()) / 2.0));
+    let mut corner = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(Layout::right_to_left(Align::Center)));
+    let add = Button::icon(Icon::Plus, "Add controller").small().tone(Tone::Bare).show(&mut corner);
+    if add.clicked() {
+        actions.push(Action::Send(Command::AddController(NewController::default())));
+    }
+    let base = scene.options.http.as_deref().unwrap_or_default();
+    add.on_hover_text(format!(
+        "Add controller: one more, which fetches the metadata, and then votes.\nHTTP: POST {base}/api/controllers {{}}"
+    ));
     let per_row = per_row.clamp(1, quorum.voters.len().max(1));
     let gap = space::M;
     let width = ((ui.available_width() + gap) / per_row as f32 - gap).floor();
