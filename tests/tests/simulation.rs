@@ -29,6 +29,26 @@ fn a_power_loss_loses_nothing_that_two_replicas_have() {
 }
 
 #[test]
+fn replicas_that_move_take_all_that_is_committed_with_them() {
+    let moving = Plan { storm: Duration::from_secs(8), brokers: 5, moves: true, ..Plan::default() };
+    let (mut completed, mut cancelled, mut added, mut removed) = (0, 0, 0, 0);
+    for seed in 2000..2004 {
+        let plan = Plan { power_loss: seed % 2 == 0, ..moving.clone() };
+        match sim::run(seed, &plan) {
+            Ok(summary) => {
+                completed += summary.moves_completed;
+                cancelled += summary.moves_cancelled;
+                added += summary.brokers_added;
+                removed += summary.brokers_removed;
+            }
+            Err(violation) => panic!("seed {seed}: {violation}"),
+        }
+    }
+    let counts = [completed, cancelled, added, removed];
+    assert!(counts.iter().all(|count| *count > 0), "completed, cancelled, brokers added and removed: {counts:?}");
+}
+
+#[test]
 fn a_seed_replays_exactly() {
     let plan = Plan { storm: Duration::from_secs(4), ..Plan::default() };
     let runs =

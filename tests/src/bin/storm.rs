@@ -14,6 +14,9 @@ struct Arguments {
     /// Simulated seconds of load and faults per seed.
     #[arg(long, default_value_t = 12)]
     storm_s: u64,
+    /// Move replicas between five brokers meanwhile, or let brokers come and go.
+    #[arg(long)]
+    moves: bool,
 }
 
 fn main() -> ExitCode {
@@ -29,11 +32,16 @@ fn main() -> ExitCode {
     for seed in seeds {
         let storm = std::time::Duration::from_secs(arguments.storm_s);
         // Every other seed may lose power, too.
-        let plan = Plan { storm, power_loss: seed % 2 == 1, ..Plan::default() };
+        let brokers = if arguments.moves { 5 } else { Plan::default().brokers };
+        let plan = Plan { storm, power_loss: seed % 2 == 1, moves: arguments.moves, brokers, ..Plan::default() };
         match sim::run(seed, &plan) {
             Ok(summary) => {
                 total.simulated += summary.simulated;
                 total.faults += summary.faults;
+                total.moves_completed += summary.moves_completed;
+                total.moves_cancelled += summary.moves_cancelled;
+                total.brokers_added += summary.brokers_added;
+                total.brokers_removed += summary.brokers_removed;
                 total.acknowledged += summary.acknowledged;
                 total.messages += summary.messages;
             }
@@ -44,9 +52,13 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{count} seeds, {:.1} simulated hours, {} faults, {} acknowledged records, {} messages, {violations} violations, {:.0} s",
+        "{count} seeds, {:.1} simulated hours, {} faults, {} moves completed, {} cancelled, {} brokers added, {} removed, {} acknowledged records, {} messages, {violations} violations, {:.0} s",
         total.simulated.as_secs_f64() / 3600.0,
         total.faults,
+        total.moves_completed,
+        total.moves_cancelled,
+        total.brokers_added,
+        total.brokers_removed,
         total.acknowledged,
         total.messages,
         start.elapsed().as_secs_f64()

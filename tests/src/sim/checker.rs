@@ -5,12 +5,14 @@ use std::fmt;
 use std::fmt::Write;
 use std::time::Duration;
 
+use broker::log::Log;
 use broker::records;
 use broker::server::Broker;
 use broker::types::{NodeId, TopicIdPartition};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::client::TOPIC;
+use super::move_checks::{MoveChecks, check_decided, check_members};
 use super::world::{Core, World};
 
 /// An invariant that does not hold.
@@ -37,6 +39,8 @@ pub(super) struct Checker {
     quorum_leaders: BTreeMap<i32, NodeId>,
     /// Highest high watermark that the leader of an epoch told, by partition and leader epoch.
     watermarks: BTreeMap<(TopicIdPartition, i32), (NodeId, i64)>,
+    /// Of reassignments.
+    pub(super) moves: MoveChecks,
 }
 
 /// After each step of a node.
@@ -45,9 +49,10 @@ pub(super) fn check_step(world: &mut World, id: NodeId) -> Result<(), Violation>
         Some(Core::Controller(core)) if core.is_active() => {
             let epoch = core.quorum().epoch();
             let leader = *world.checker.quorum_leaders.entry(epoch).or_insert(id);
-            (leader != id).then(|| format!("{leader} and {id} both lead the quorum in epoch {epoch}"))
+            let other = (leader != id).then(|| format!("{leader} and {id} both lead the quorum in epoch {epoch}"));
+            other.or_else(|| check_decided(&mut world.checker.moves, core.image()))
         }
-        Some(Core::Broker(core)) => check_leaderships(&mut world.checker, core),
+        Some(Core::Broker(core)) => check_leaderships(&mut world.checker, core).or_else(|| check_members(world, id)),
         _ => None,
     };
     match found {
@@ -91,10 +96,16 @@ pub(super) fn is_whole(world: &World) -> bool {
     let Some(topic) = image.topic(TOPIC) else { return false };
     topic.partitions.iter().enumerate().all(|(index, partition)| {
         let id = TopicIdPartition { topic_id: topic.id, partition: index as i32 };
+        let log_end = |broker: &Broker| broker.replicas.log(&id).map(|log| log.log_end_offset());
         let ends: Vec<Option<i64>> =
-            world.brokers().map(|broker| broker.replicas.log(&id).map(|log| log.log_end_offset())).collect();
+            partition.replicas.iter().map(|replica| world.broker(*replica).and_then(log_end)).collect();
+        let is_elsewhere = |broker: &Broker| {
+            !partition.replicas.contains(&broker.config.node_id) && broker.replicas.partition(&id).is_some()
+        };
         let watermark = world.broker(partition.leader).and_then(|broker| broker.replicas.partition(&id));
         partition.isr.len() == 3
+            && !partition.is_reassigning()
+            && !world.brokers().any(is_elsewhere)
             && ends.iter().all(|end| end.is_some() && *end == ends[0])
             && watermark.map(|replica| replica.high_watermark()) == ends[0]
     })
@@ -104,19 +115,55 @@ pub(super) fn is_whole(world: &World) -> bool {
 pub(super) fn check_end(world: &World) -> Result<(), Violation> {
     for id in partitions(world) {
         let mut logs = Vec::new();
-        for broker in world.brokers() {
-            let log =
-                broker.replicas.log(&id).ok_or_else(|| world.violation(format!("a replica of {id:?} is gone")))?;
-            let read = log.read(log.log_start_offset(), usize::MAX >> 1, log.log_end_offset(), true);
-            logs.push((broker.config.node_id, read.map_err(|error| world.violation(error.to_string()))?.records));
+        let replicas = world.newest_image().and_then(|image| image.topic(TOPIC)?.partition(id.partition));
+        for replica in replicas.map_or(&[] as &[NodeId], |partition| &partition.replicas) {
+            let gone = || world.violation(format!("the replica of {id:?} on {replica} is gone"));
+            let broker = world.broker(*replica).ok_or_else(gone)?;
+            let log = broker.replicas.log(&id).ok_or_else(gone)?;
+            let all = read_all(log).map_err(|what| world.violation(format!("{id:?} on {replica}: {what}")))?;
+            logs.push((broker.config.node_id, all));
         }
         let Some((first, bytes)) = logs.first() else { continue };
-        if let Some((other, _)) = logs.iter().find(|(_, other)| other != bytes) {
-            return Err(world.violation(format!("the replicas of {id:?} on {first} and {other} differ")));
+        if let Some((other, theirs)) = logs.iter().find(|(_, other)| other != bytes) {
+            let differ = format!("{}\n{}", first_difference(bytes, theirs), describe(world));
+            return Err(world.violation(format!("the replicas of {id:?} on {first} and {other} differ: {differ}")));
         }
         check_records(world, id, bytes)?;
     }
     Ok(())
+}
+
+/// Segment by segment.
+fn read_all(log: &Log) -> Result<Bytes, String> {
+    let (mut offset, mut all) = (log.log_start_offset(), BytesMut::new());
+    while offset < log.log_end_offset() {
+        let read = log.read(offset, usize::MAX >> 1, log.log_end_offset(), true).map_err(|error| error.to_string())?;
+        for batch in records::batches(&read.records) {
+            offset = batch.map_err(|error| error.to_string())?.0.last_offset() + 1;
+        }
+        if read.records.is_empty() {
+            return Err(format!("nothing can be read at {offset}, below the end at {}", log.log_end_offset()));
+        }
+        all.extend_from_slice(&read.records);
+    }
+    Ok(all.freeze())
+}
+
+/// The batch in which one has what the other has not.
+fn first_difference(one: &Bytes, other: &Bytes) -> String {
+    let of = |bytes: &Bytes| -> Vec<String> {
+        let headers = records::batches(bytes).map_while(Result::ok);
+        headers.map(|(header, _)| format!("{header:?}")).collect()
+    };
+    let (one, other) = (of(one), of(other));
+    let index = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
+    format!(
+        "{} and {} batches, the first to differ {:?} and {:?}",
+        one.len(),
+        other.len(),
+        one.get(index),
+        other.get(index)
+    )
 }
 
 fn check_records(world: &World, id: TopicIdPartition, bytes: &Bytes) -> Result<(), Violation> {

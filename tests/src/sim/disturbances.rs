@@ -80,8 +80,8 @@ impl Disturbances {
         if self.cuts_until.is_some() {
             return None;
         }
-        let free: Vec<NodeId> =
-            world.nodes.keys().copied().filter(|id| if *id < 3000 { !broker_out } else { !controller_out }).collect();
+        let is_free = |id: &NodeId| if *id < 3000 { !broker_out && world.is_at_work(*id) } else { !controller_out };
+        let free: Vec<NodeId> = world.nodes.keys().copied().filter(is_free).collect();
         match free.len() {
             0 => None,
             count => Some(free[world.rng.random_range(0..count)]),

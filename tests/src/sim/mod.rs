@@ -4,6 +4,8 @@
 mod checker;
 mod client;
 mod disturbances;
+mod move_checks;
+mod moves;
 mod world;
 
 pub use checker::Violation;

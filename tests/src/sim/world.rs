@@ -11,7 +11,7 @@ use broker::metadata::config::{NodeConfig, cap_replication, profile_overrides};
 use broker::metadata::image::Image;
 use broker::node::controller::Controller;
 use broker::server::Broker;
-use broker::server::peer::PeerMessage;
+use broker::server::peer::{PeerMessage, PeerRequest};
 use broker::types::{NodeId, Now};
 use bytes::{Bytes, BytesMut};
 use rand::rngs::StdRng;
@@ -20,12 +20,15 @@ use rand::{Rng, SeedableRng};
 use super::checker::{self, Checker, Violation};
 use super::client::Client;
 use super::disturbances::Disturbances;
+use super::moves::Moves;
 
 const CLUSTER_ID: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
 /// A node asks to be called later than now again and again: a livelock, found instead of suffered.
 const CALLS_WITHOUT_TIME_MAX: u32 = 100_000;
 /// A healed cluster must be whole again after this.
 const CALM_MAX: Duration = Duration::from_secs(60);
+/// Not a node: who gives orders.
+const OUTSIDE: NodeId = -2;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct Plan {
     pub storm: Duration,
     /// Whether power may be lost (unsynced bytes are gone), on one node at a time.
     pub power_loss: bool,
+    /// Whether replicas are moved between brokers meanwhile; there should be more than three then.
+    pub moves: bool,
 }
 
 impl Default for Plan {
@@ -53,6 +58,7 @@ impl Default for Plan {
             producers: 3,
             storm: Duration::from_secs(12),
             power_loss: false,
+            moves: false,
         }
     }
 }
@@ -64,6 +70,14 @@ pub struct Summary {
     pub simulated: Duration,
     /// Faults injected.
     pub faults: u64,
+    /// Reassignments that ended as they were asked for.
+    pub moves_completed: u64,
+    /// Reassignments that were taken back.
+    pub moves_cancelled: u64,
+    /// Brokers that came while it ran.
+    pub brokers_added: u64,
+    /// Brokers that were emptied and went.
+    pub brokers_removed: u64,
     /// Records acknowledged.
     pub acknowledged: u64,
     /// Messages between nodes.
@@ -124,9 +138,7 @@ impl World {
         };
         let ids = (0..plan.controllers).map(|index| 3000 + index).chain(1..=plan.brokers);
         for id in ids {
-            let disk = SimDisk::default();
-            world.nodes.insert(id, Node { disk, core: None, paused: false, incarnation: 0, backlog: Vec::new() });
-            world.start(id)?;
+            world.add(id)?;
         }
         world.clients = (0..plan.producers).map(|index| Client::new(index, plan.partitions)).collect();
         Ok(world)
@@ -137,10 +149,15 @@ impl World {
         self.run_until(CALM_MAX, "a topic with leaders", |world| world.topic_exists())?;
         let storm_ends = self.now.mono + self.plan.storm;
         let mut disturbances = Disturbances::new(&mut self.rng, self.now.mono);
+        let mut moves = self.plan.moves.then(|| Moves::new(&mut self.rng, self.now.mono, self.plan.brokers));
         while self.now.mono < storm_ends {
-            let until = disturbances.next_at().min(storm_ends);
+            let next_move = moves.as_ref().map_or(storm_ends, Moves::next_at);
+            let until = disturbances.next_at().min(storm_ends).min(next_move);
             self.advance(until)?;
             disturbances.act(&mut self)?;
+            if let Some(moves) = &mut moves {
+                moves.act(&mut self)?;
+            }
         }
         self.heal()?;
         self.run_until(CALM_MAX, "all producers to be answered", |world| world.clients.iter_mut().all(Client::finish))?;
@@ -149,6 +166,8 @@ impl World {
         self.summary.simulated = self.now.mono;
         self.summary.acknowledged = self.clients.iter().map(Client::acknowledged).sum();
         self.summary.messages = self.sent;
+        self.summary.moves_completed = self.checker.moves.completed;
+        self.summary.moves_cancelled = self.checker.moves.cancelled;
         Ok(self.summary)
     }
 
@@ -171,6 +190,13 @@ impl World {
             .with_endpoint("127.0.0.1", 9091 + (id % 3000) as u16)
             .with_log_dirs(vec![PathBuf::from(format!("/node-{id}"))])
             .with_voters((0..self.plan.controllers).map(|index| 3000 + index).collect()))
+    }
+
+    /// A node with an empty disk.
+    pub(super) fn add(&mut self, id: NodeId) -> Result<(), Violation> {
+        let disk = SimDisk::default();
+        self.nodes.insert(id, Node { disk, core: None, paused: false, incarnation: 0, backlog: Vec::new() });
+        self.start(id)
     }
 
     pub(super) fn violation(&self, what: String) -> Violation {
@@ -221,6 +247,20 @@ impl World {
         }
     }
 
+    /// Asks the active controller, whichever that is; nobody waits for the answer.
+    pub(super) fn order(&mut self, request: PeerRequest) {
+        self.checker.moves.planned |= matches!(request, PeerRequest::Rebalance(_));
+        for id in 0..self.plan.controllers {
+            let message = PeerMessage::Request { correlation: 1, body: request.clone() };
+            self.post(OUTSIDE, 3000 + id, message);
+        }
+    }
+
+    /// Neither down nor paused.
+    pub(super) fn is_at_work(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_some_and(|node| node.core.is_some() && !node.paused)
+    }
+
     pub(super) fn pause(&mut self, id: NodeId) {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.paused = node.core.is_some();
@@ -267,6 +307,16 @@ impl World {
     pub(super) fn newest_image(&self) -> Option<&Image> {
         let awake = self.nodes.iter().filter(|(_, node)| !node.paused).filter_map(|(id, _)| self.broker(*id));
         awake.map(|broker| &broker.image).max_by_key(|image| image.offset)
+    }
+
+    /// What the active controller has committed.
+    pub(super) fn decided(&self) -> Option<&Image> {
+        let cores = self.nodes.values().filter_map(|node| node.core.as_ref());
+        let active = cores.filter_map(|core| match core {
+            Core::Controller(core) if core.is_active() => Some(core),
+            _ => None,
+        });
+        active.max_by_key(|core| core.quorum().epoch()).map(|core| core.image().as_ref())
     }
 
     fn topic_exists(&mut self) -> bool {
