@@ -197,7 +197,8 @@ impl ControllerState {
         self.image
             .brokers
             .values()
-            .filter(|broker| !broker.in_controlled_shutdown)
+            // Who has shut down is fenced, and one of those again.
+            .filter(|broker| broker.fenced || !broker.in_controlled_shutdown)
             .map(|broker| usable(broker))
             .collect()
     }

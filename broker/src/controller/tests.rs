@@ -274,6 +274,22 @@ fn a_broker_that_leads_nothing_may_go_at_once() {
 }
 
 #[test]
+fn a_broker_that_shut_down_counts_as_a_fenced_one_for_new_topics() {
+    let mut harness = Harness::with_brokers(&[], 3);
+    harness.create_at("led", &[3, 1], &[]);
+    harness.heartbeat(3, false, true);
+    for id in [1, 2] {
+        harness.heartbeat(id, false, false);
+    }
+    assert!(harness.heartbeat(3, false, true).should_shut_down);
+    assert!(harness.state.image().brokers[&3].in_controlled_shutdown);
+    harness.create("t", 1, 3);
+    let partition = harness.partition("t");
+    assert!(partition.replicas.contains(&3) && partition.leader != 3, "{partition:?}");
+    assert_eq!(partition.isr.len(), 2, "{partition:?}");
+}
+
+#[test]
 fn a_failed_log_directory_costs_what_is_in_it() {
     let mut harness = Harness::with_brokers(&[], 2);
     harness.create_at("t", &[1, 2], &[]);
