@@ -2,17 +2,19 @@
 //!
 //! Source: `UnifiedLog.append`, `LogValidator`, `ProducerStateManager`.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use bytes::BytesMut;
 
 use super::producers::{CompletedTxn, EndTxnMarker, Staged};
 use super::transactions::AbortedTxn;
-use super::{Log, LogError};
+use super::{Log, LogConfig, LogError};
 use crate::planted::Bug;
 use crate::records::control::{ControlType, control_type, decode_end_txn_marker};
 use crate::records::{
     BatchHeader, TimestampType, batches, records, set_base_offset, set_leader_epoch, set_log_append_time, validate_all,
 };
-use crate::types::Now;
+use crate::types::{Now, TopicPartition};
 
 /// A control batch is a handful of bytes.
 pub(super) const MAX_CONTROL_BYTES: usize = 64 << 10;
@@ -264,8 +266,9 @@ impl Log {
 
     fn must_roll(&mut self, now: Now, bytes: u64, last: &BatchHeader) -> Result<bool, LogError> {
         let (segment_bytes, index_bytes) = (self.config.segment_bytes, self.config.segment_index_bytes);
-        let max_age_ms = self.config.max_segment_ms().saturating_sub(self.roll_jitter_ms());
         let Some(active) = self.segments.last_mut() else { return Ok(false) };
+        let draw = || draw_roll_jitter_ms(&self.config, &self.topic_partition, now);
+        let max_age_ms = self.config.max_segment_ms().saturating_sub(*active.roll_jitter_ms.get_or_insert_with(draw));
         if active.size_bytes == 0 {
             return Ok(false);
         }
@@ -278,17 +281,18 @@ impl Log {
             || active.is_index_full(index_bytes)
             || last.last_offset() - active.base_offset > i64::from(i32::MAX))
     }
+}
 
-    /// Spreads the rolls of many partitions; the same for a segment each time it is asked.
-    fn roll_jitter_ms(&self) -> i64 {
-        use std::hash::{DefaultHasher, Hash, Hasher};
-        if self.config.segment_jitter_ms <= 0 {
-            return 0;
-        }
-        let mut hasher = DefaultHasher::new();
-        (&self.topic_partition, self.active_segment_base_offset()).hash(&mut hasher);
-        (hasher.finish() % self.config.segment_jitter_ms.min(self.config.segment_ms).max(1) as u64) as i64
+/// Spreads the rolls of many partitions (`LogConfig.randomSegmentJitter`): drawn once per segment, by what sets this moment apart, so that a
+/// simulation draws the same again.
+fn draw_roll_jitter_ms(config: &LogConfig, topic_partition: &TopicPartition, now: Now) -> i64 {
+    let bound_ms = config.segment_jitter_ms.min(config.segment_ms);
+    if bound_ms <= 0 {
+        return 0;
     }
+    let mut hasher = DefaultHasher::new();
+    (topic_partition, now.mono, now.wall_ms).hash(&mut hasher);
+    (hasher.finish() % bound_ms as u64) as i64
 }
 
 pub(super) fn aborted(completed: &CompletedTxn, last_stable_offset: i64) -> AbortedTxn {

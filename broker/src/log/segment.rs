@@ -63,6 +63,8 @@ pub(super) struct Segment {
     first_timestamp_ms: Option<i64>,
     /// When it was made or opened.
     pub(super) created_ms: i64,
+    /// By how much it rolls earlier than `segment.ms` says, once drawn.
+    pub(super) roll_jitter_ms: Option<i64>,
     bytes_since_index: u64,
     /// What a recovery found in it, until something is appended.
     producers_found: Option<ProducersFound>,
@@ -133,6 +135,7 @@ impl Segment {
             max_timestamp_offset: base_offset,
             first_timestamp_ms: None,
             created_ms: now_ms,
+            roll_jitter_ms: None,
             bytes_since_index: 0,
             producers_found: None,
             is_allocated: false,

@@ -170,6 +170,26 @@ fn segments_roll_by_size_time_index_and_offset() {
 }
 
 #[test]
+fn each_segment_rolls_earlier_by_what_is_drawn_for_it() {
+    let ages = || {
+        let disk = SimDisk::new();
+        let mut log = open(&disk, LogConfig { segment_ms: 100, segment_jitter_ms: 60, ..LogConfig::default() });
+        let mut rolled_at = vec![0];
+        for at in 0..2000 {
+            append(&mut log, at, 1, 0);
+            if log.segment_count() > rolled_at.len() {
+                rolled_at.push(at);
+            }
+        }
+        rolled_at.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    let drawn = ages();
+    assert!(drawn.iter().all(|age| (42..=101).contains(age)), "{drawn:?}");
+    assert!(drawn.iter().collect::<std::collections::BTreeSet<_>>().len() > 5, "{drawn:?}");
+    assert_eq!(drawn, ages(), "by nothing but the time");
+}
+
+#[test]
 fn a_retry_is_answered_with_the_first_offsets() {
     let disk = SimDisk::new();
     let mut log = open(&disk, small());
