@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::Broker;
-use crate::log::SimDisk;
+use crate::log::{AppendOrigin, Log, LogConfig, Recovery, SimDisk};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{BrokerImage, Endpoint, Image, PartitionImage, TopicImage};
@@ -19,8 +19,9 @@ use crate::protocol::messages::{
     TopicProduceData,
 };
 use crate::protocol::{Api, ErrorCode, Request, RequestHeader, Response, decode_response, encode_request};
-use crate::records::{BatchBuilder, Compression};
-use crate::types::{Id, NodeId, Now, TopicIdPartition};
+use crate::records::control::{ControlType, control_key, encode_end_txn_marker};
+use crate::records::{BatchBuilder, Compression, batches};
+use crate::types::{Id, NodeId, Now, TopicIdPartition, TopicPartition};
 
 pub(super) const TOPIC: Id = Id([1; 16]);
 pub(super) const INTERNAL: Id = Id([2; 16]);
@@ -100,10 +101,15 @@ impl Site {
     }
 
     pub(super) fn with(image: Image) -> Site {
+        Site::on(SimDisk::new(), image)
+    }
+
+    /// On what is in this disk's `/data`.
+    fn on(disk: SimDisk, image: Image) -> Site {
         let now = Now { mono: Duration::from_secs(10), wall_ms: 1_700_000_000_000 };
         let config = NodeConfig::new(1, "a-cluster-of-one-broker", Default::default()).unwrap();
         let config = config.with_log_dirs(vec![PathBuf::from("/data")]).with_voters(vec![3000]);
-        let mut broker = Broker::open(config, Arc::new(SimDisk::new()), 7, now).unwrap();
+        let mut broker = Broker::open(config, Arc::new(disk), 7, now).unwrap();
         broker.image = image;
         broker.replicas.registered(now, 5, &broker.image);
         Site { broker, now, seq: 0 }
@@ -395,7 +401,7 @@ fn min_bytes_counts_what_comes_over_time() {
     request.min_bytes = (3 * one) as i32;
     assert_eq!(site.ask(12, request), Outcome::Waits);
     for appended in 1..=3 {
-        site.broker.replicas.append(site.now, &partition(0), bytes::BytesMut::from(&batch(1)[..]), 1).unwrap();
+        site.broker.replicas.append(site.now, &partition(0), BytesMut::from(&batch(1)[..]), 1).unwrap();
         site.broker.on_tick(site.now);
         assert_eq!(site.broker.purgatory.len(), usize::from(appended < 3), "after {appended}");
     }
@@ -509,4 +515,46 @@ fn consumers_learn_of_fences_divergence_and_the_range() {
     let mut request = fetch(12, 0, &[(0, 0)]);
     request.isolation_level = 1;
     assert_eq!(site.fetch_one(12, request).aborted_transactions, Some(Vec::new()));
+}
+
+/// 0–1 of producer 7, 2: 7 aborted, 3–4 of producer 8, open.
+fn with_an_aborted_transaction() -> SimDisk {
+    let (disk, now) = (SimDisk::new(), Now { mono: Duration::from_secs(1), wall_ms: 1_700_000_000_000 });
+    let (dir, name) = (PathBuf::from("/data/t-0"), TopicPartition::new("t", 0));
+    let opened =
+        Log::open(Arc::new(disk.clone()), dir, name, Some(TOPIC), LogConfig::default(), Recovery::UNKNOWN, now);
+    let mut log = opened.unwrap();
+    let of = |id: i64| BatchBuilder::new(0, Compression::None).producer(id, 0, 0).transactional(true);
+    log.append_as_leader(now, BytesMut::from(batch_of(of(7), 2)), 0).unwrap();
+    let mut marker = BatchBuilder::new(0, Compression::None).producer(7, 0, -1).transactional(true).control(true);
+    marker.push(1, Some(&control_key(ControlType::Abort)), Some(&encode_end_txn_marker(1)), &[]);
+    log.append(now, marker.build_mut(), 0, AppendOrigin::Coordinator).unwrap();
+    log.append_as_leader(now, BytesMut::from(batch_of(of(8), 2)), 0).unwrap();
+    log.flush(now).unwrap();
+    disk
+}
+
+#[test]
+fn consumers_of_committed_records_learn_what_was_aborted() {
+    let mut site = Site::on(with_an_aborted_transaction(), image(1, 0, ALONE, ALONE));
+    for version in 4..=17 {
+        let mut ask = |isolation_level: i8, offset: i64| {
+            let mut request = fetch(version, 0, &[(0, offset)]);
+            request.isolation_level = isolation_level;
+            site.fetch_one(version, request)
+        };
+        let uncommitted = ask(0, 0);
+        assert_eq!((uncommitted.high_watermark, uncommitted.last_stable_offset), (5, 3), "version {version}");
+        assert_eq!(uncommitted.aborted_transactions, None, "version {version}");
+        let ends = |part: &PartitionData| {
+            let headers = batches(part.records.as_ref().unwrap()).map(|batch| batch.unwrap().0.last_offset());
+            headers.collect::<Vec<_>>()
+        };
+        assert_eq!(ends(&uncommitted), [1, 2, 4]);
+        let committed = ask(1, 0);
+        let aborted = committed.aborted_transactions.as_ref().unwrap();
+        assert_eq!(aborted.iter().map(|txn| (txn.producer_id, txn.first_offset)).collect::<Vec<_>>(), [(7, 0)]);
+        assert_eq!(ends(&committed), [1, 2], "up to the transaction that is open");
+        assert_eq!(ask(1, 3).aborted_transactions, Some(Vec::new()), "after the transaction's end");
+    }
 }
