@@ -104,6 +104,7 @@ fn broker(id: i32) -> Broker {
         epoch: 9,
         leaders: 1,
         replicas: 2,
+        offline_log_dirs: if id == 2 { vec!["/data/2/d1".into()] } else { Vec::new() },
         out_of_sync_replicas: 0,
         log_size_bytes: 0,
         counters: BrokerCounters {
@@ -220,6 +221,7 @@ fn what_may_be_read() {
     );
     let expected = json!({ "id": 1, "rack": "a", "host": "127.0.0.1", "port": 9092, "state": "running", "fenced": false, "epoch": 9, "leaders": 1, "replicas": 2 });
     assert_eq!(cluster["brokers"][0], expected);
+    assert_eq!(cluster["brokers"][1]["offline_log_dirs"], json!(["/data/2/d1"]));
     let partition = json!({ "id": 0, "leader": 1, "leader_epoch": 0, "replicas": [1, 2, 3], "isr": [1, 2], "elr": [], "log_start_offset": 0,
         "high_watermark": 10, "last_stable_offset": 10, "log_end_offsets": { "1": 12, "2": 10, "3": 7 }, "size_bytes": 4096 });
     let topic =

@@ -55,6 +55,7 @@ struct BrokerSeen {
     at_ms: i64,
     host: String,
     port: u16,
+    offline_log_dirs: Vec<String>,
     counters: BrokerCounters,
     meter: Meter,
     fresh: bool,
@@ -126,11 +127,13 @@ impl Join {
         self.dirty |= seen.incarnation != report.incarnation
             || seen.counters != report.counters
             || (&seen.host, seen.port) != (&report.host, report.port)
+            || seen.offline_log_dirs != report.offline_log_dirs
             || !(report.partitions.is_empty() && report.removed.is_empty() && report.groups.is_empty());
         seen.incarnation = report.incarnation;
         seen.at_ms = report.at_ms;
         seen.host.clone_from(&report.host);
         seen.port = report.port;
+        seen.offline_log_dirs.clone_from(&report.offline_log_dirs);
         seen.counters.clone_from(&report.counters);
         seen.fresh = true;
         for gone in &report.removed {
@@ -273,7 +276,10 @@ impl Join {
         let seen = self.brokers.get(&id);
         let sums = sums.brokers.get(&id).copied().unwrap_or_default();
         let mut counters = seen.map(|seen| seen.counters.clone()).unwrap_or_default();
+        let mut offline_log_dirs = seen.map(|seen| seen.offline_log_dirs.clone()).unwrap_or_default();
         if matches!(self.state(id), NodeState::Stopped | NodeState::Killed) {
+            // The next start tries them all.
+            offline_log_dirs.clear();
             // Its last report counted connections that ended with it.
             counters.connections = 0;
         }
@@ -294,6 +300,7 @@ impl Join {
             epoch: registered.map_or(-1, |broker| broker.epoch),
             leaders: sums.leaders,
             replicas: sums.replicas,
+            offline_log_dirs,
             out_of_sync_replicas: sums.out_of_sync,
             log_size_bytes: sums.size_bytes,
             counters,

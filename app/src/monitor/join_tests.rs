@@ -334,6 +334,19 @@ fn a_broker_that_is_down_has_no_traffic() {
 }
 
 #[test]
+fn failed_log_directories_are_told_until_the_broker_is_down() {
+    let mut join = Join::new(facts());
+    let offline = |join: &mut Join| join.snapshot(at(0)).brokers[0].offline_log_dirs.clone();
+    join.broker(&broker(1, None, Vec::new()));
+    assert!(offline(&mut join).is_empty());
+    join.broker(&BrokerReport { offline_log_dirs: vec!["/d1".into()], ..broker(1, None, Vec::new()) });
+    assert!(join.is_dirty());
+    assert_eq!(offline(&mut join), ["/d1"]);
+    join.lifecycle(1, NodeState::Killed);
+    assert!(offline(&mut join).is_empty());
+}
+
+#[test]
 fn ten_thousand_partitions_are_joined_in_passing() {
     let mut join = Join::new(facts());
     let topics: Vec<(String, u8)> = (0..100u8).map(|number| (format!("topic-{number}"), number)).collect();

@@ -125,6 +125,9 @@ pub struct Broker {
     pub leaders: usize,
     /// Replicas that are assigned to it.
     pub replicas: usize,
+    /// Log directories that failed; nothing in the JSON if all is well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub offline_log_dirs: Vec<String>,
     /// Replicas assigned to it that are not in the ISR.
     #[serde(skip)]
     pub out_of_sync_replicas: usize,

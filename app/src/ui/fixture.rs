@@ -229,6 +229,7 @@ fn broker(id: i32, topics: &[Topic], broken: bool) -> Broker {
         epoch: 9 + i64::from(id) * 4,
         leaders: partitions().filter(|partition| partition.leader == id).count(),
         replicas: held().count(),
+        offline_log_dirs: Vec::new(),
         out_of_sync_replicas: held().filter(|partition| !partition.isr.contains(&id)).count(),
         log_size_bytes: held().map(|partition| partition.size_bytes).sum(),
         counters: BrokerCounters { connections: if down { 0 } else { 9 }, ..BrokerCounters::default() },

@@ -87,6 +87,8 @@ pub struct BrokerReport {
     pub host: String,
     /// Port of its client listener.
     pub port: u16,
+    /// Log directories that failed, until its next start.
+    pub offline_log_dirs: Vec<String>,
     /// The image it holds, if it changed since its last report.
     pub image: Option<Arc<Image>>,
     /// Replicas whose state changed since the last report.

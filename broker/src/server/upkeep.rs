@@ -28,6 +28,7 @@ pub(super) struct Upkeep {
     reported_offset: i64,
     last_counters: crate::metadata::report::BrokerCounters,
     last_standing: (i64, bool),
+    last_offline: Vec<String>,
     /// Failed log directories that the controller was told of, and those that the heartbeat under way tells it of.
     told_offline: BTreeSet<Id>,
     telling_offline: Vec<Id>,
@@ -44,6 +45,7 @@ impl Upkeep {
             reported_offset: i64::MIN,
             last_counters: Default::default(),
             last_standing: (i64::MIN, true),
+            last_offline: Vec::new(),
             told_offline: BTreeSet::new(),
             telling_offline: Vec::new(),
             known_offline: 0,
@@ -229,13 +231,17 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
     let groups = broker.groups.changed_reports();
     let image = (broker.image.offset != broker.upkeep.reported_offset).then(|| Arc::new(broker.image.clone()));
     let standing = (broker.lifecycle.broker_epoch(), broker.lifecycle.is_fenced());
+    let failed = broker.replicas.log_dirs().all().filter(|(_, state)| state.is_err());
+    let offline: Vec<String> = failed.map(|(path, _)| path.display().to_string()).collect();
+    let as_before = standing == broker.upkeep.last_standing && offline == broker.upkeep.last_offline;
     let nothing_new = partitions.is_empty() && removed.is_empty() && groups.is_empty() && image.is_none();
-    if nothing_new && counters == broker.upkeep.last_counters && standing == broker.upkeep.last_standing {
+    if nothing_new && counters == broker.upkeep.last_counters && as_before {
         return None;
     }
     broker.upkeep.reported_offset = broker.image.offset;
     broker.upkeep.last_counters = counters.clone();
     broker.upkeep.last_standing = standing;
+    broker.upkeep.last_offline.clone_from(&offline);
     Some(BrokerReport {
         node_id: broker.config.node_id,
         incarnation: broker.incarnation,
@@ -244,6 +250,7 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
         fenced: standing.1,
         host: broker.config.host.clone(),
         port: broker.config.port,
+        offline_log_dirs: offline,
         image,
         partitions,
         removed,

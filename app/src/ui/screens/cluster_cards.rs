@@ -40,6 +40,7 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
                     Pill::new(Mood::Warning, Icon::Warning, "Fenced").show(ui);
                 }
                 pill.show(ui);
+                offline_log_dirs(ui, broker);
             });
         });
         ui.horizontal(|ui| {
@@ -63,6 +64,15 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
         let target = Target { id: broker.id, name: &name, controller: false, state: broker.state };
         buttons(ui, scene, &target, true, actions);
     });
+}
+
+/// Log directories that failed, if any.
+fn offline_log_dirs(ui: &mut Ui, broker: &Broker) {
+    let dirs = &broker.offline_log_dirs;
+    if !dirs.is_empty() {
+        let pill = Pill::new(Mood::Critical, Icon::Warning, "Disk offline").show(ui);
+        pill.on_hover_text(format!("Taken offline after an I/O error, until the next start:\n{}", dirs.join("\n")));
+    }
 }
 
 /// Removes a broker for good, or calls that off.
