@@ -86,7 +86,7 @@ finish() {
     [ "$failed" = 0 ]
 }
 
-needs() { # API…: skips the check where the cluster does not offer it
+needs() { # API…: skips the check of what is still to come
     local api
     for api in "$@"; do
         grep -q "	$api([0-9]*): [0-9]" "$offered" || { echo "$api is not offered yet" >"$why"; exit 77; }

@@ -9,7 +9,6 @@ brokers_versions() {
 check "BrokerApiVersionsCommand" brokers_versions
 
 brokers_log_dirs() {
-    needs DescribeLogDirs
     kafka LogDirsCommand --bootstrap-server "$bootstrap" --describe --topic-list bulk,codecs
     says '^Received log directory information from brokers 1,2,3$'
     local json

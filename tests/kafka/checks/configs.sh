@@ -1,7 +1,6 @@
 # ConfigCommand.
 
 configs_topic() {
-    needs IncrementalAlterConfigs
     configs --alter --entity-type topics --entity-name made --add-config 'retention.ms=7200000,cleanup.policy=[compact,delete]'
     says '^Completed updating config for topic made\.$'
     configs --describe --entity-type topics --entity-name made
@@ -18,7 +17,6 @@ configs_topic() {
 check "ConfigCommand: topics" configs_topic
 
 configs_refused() {
-    needs IncrementalAlterConfigs
     fails kafka.admin.ConfigCommand --bootstrap-server "$bootstrap" --alter --entity-type topics --entity-name made --add-config retention.ms=soon
     says 'Invalid value soon for configuration retention\.ms: Not a number of type LONG'
     fails kafka.admin.ConfigCommand --bootstrap-server "$bootstrap" --alter --entity-type topics --entity-name made --add-config no.such.key=1
@@ -29,7 +27,6 @@ configs_refused() {
 check "ConfigCommand: what is refused, and how" configs_refused
 
 configs_broker() {
-    needs IncrementalAlterConfigs
     configs --alter --entity-type brokers --entity-name 1 --add-config log.cleaner.backoff.ms=20000
     says '^Completed updating config for broker 1\.$'
     configs --describe --entity-type brokers --entity-name 1
@@ -43,7 +40,6 @@ configs_broker() {
 check "ConfigCommand: one broker" configs_broker
 
 configs_default() {
-    needs IncrementalAlterConfigs
     configs --alter --entity-type brokers --entity-default --add-config log.retention.ms=3600000
     says '^Completed updating default config for brokers in the cluster\.$'
     configs --describe --entity-type brokers --entity-default
@@ -65,7 +61,6 @@ configs_all() {
 check "ConfigCommand --describe --all" configs_all
 
 configs_effect() {
-    needs IncrementalAlterConfigs
     create small --partitions 1 --replication-factor 3
     head -c 3000 /dev/zero | tr '\0' x >"$work/large"
     produce small "$work/large"

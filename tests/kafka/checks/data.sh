@@ -66,7 +66,6 @@ data_offsets() {
 check "GetOffsetShell, every kind of time" data_offsets
 
 data_delete_records() {
-    needs DeleteRecords
     create trimmed --partitions 1 --replication-factor 3
     produce trimmed "$work/values"
     echo '{"partitions":[{"topic":"trimmed","partition":0,"offset":150}],"version":1}' >"$work/trim.json"

@@ -3,7 +3,6 @@
 elect() { kafka LeaderElectionCommand --bootstrap-server "$bootstrap" "$@"; }
 
 elections_preferred() {
-    needs ElectLeaders
     create preferred --replica-assignment 2:1:3
     until_so in_sync preferred 3
     fault '{"kind":"stop","broker":2}'
@@ -20,7 +19,6 @@ check "LeaderElectionCommand --election-type preferred" elections_preferred
 heal || :
 
 elections_unclean() {
-    needs ElectLeaders
     create unclean --replica-assignment 2:3 --config min.insync.replicas=1
     until_so in_sync unclean 2
     produce unclean "$work/values"

@@ -87,7 +87,6 @@ features_describe() {
 check "FeatureCommand describe" features_describe
 
 features_update() {
-    needs UpdateFeatures
     kafka FeatureCommand --bootstrap-server "$bootstrap" upgrade --feature eligible.leader.replicas.version=1 --dry-run
     says 'can be upgraded to 1|can be (set|updated)|was already|already'
     fails FeatureCommand --bootstrap-server "$bootstrap" upgrade --feature no.such.feature=1

@@ -6,7 +6,6 @@ placed_on() { # REPLICAS: of moved-0
 }
 
 reassignment_generate() {
-    needs DescribeLogDirs
     create moved --replica-assignment 1:2
     produce moved "$work/values"
     echo '{"topics":[{"topic":"moved"}],"version":1}' >"$work/topics.json"
@@ -24,7 +23,6 @@ reassignment_done() {
 }
 
 reassignment_execute() {
-    needs AlterPartitionReassignments ListPartitionReassignments IncrementalAlterConfigs
     echo '{"version":1,"partitions":[{"topic":"moved","partition":0,"replicas":[3,2],"log_dirs":["any","any"]}]}' >"$work/move.json"
     reassign --execute --reassignment-json-file "$work/move.json" --throttle 50000000
     says '^The inter-broker throttle limit was set to 50000000 B/s$'
@@ -42,40 +40,75 @@ reassignment_execute() {
 }
 check "ReassignPartitionsCommand --execute --throttle, --verify, --list" reassignment_execute
 
-still_moving() { # skips the check if the last tool told that nothing moves any more
-    if grep -qE '^No partition reassignments found|^Reassignment of partition heavy-0 is complete' "$said"; then
-        echo "the move was over before it was cancelled" >"$why"
-        exit 77
-    fi
+throttled() { # RATE: both rates of broker 3
+    configs --describe --entity-type brokers --entity-name 3
+    says "leader.replication.throttled.rate=$1 " && says "follower.replication.throttled.rate=$1 "
 }
 
-reassignment_cancel() {
-    needs AlterPartitionReassignments ListPartitionReassignments IncrementalAlterConfigs
+not_throttled() { # by neither the brokers nor the topic
+    configs --describe --entity-type brokers --entity-name 3
+    says_not throttled
+    configs --describe --entity-type topics --entity-name heavy
+    says_not throttled
+}
+
+# 20 MB at 1 kB/s: the move cannot be over.
+reassignment_throttle() {
     create heavy --replica-assignment 1:2
     kafka ProducerPerformance --topic heavy --num-records 20000 --record-size 1000 --throughput -1 \
         --command-property bootstrap.servers="$bootstrap" acks=all
     echo '{"version":1,"partitions":[{"topic":"heavy","partition":0,"replicas":[3,2],"log_dirs":["any","any"]}]}' >"$work/move.json"
     reassign --execute --reassignment-json-file "$work/move.json" --throttle 1000
-    # Throttles are not enforced yet, so that the move may be over before it can be cancelled.
+    says '^The inter-broker throttle limit was set to 1000 B/s$'
     reassign --list
-    still_moving
     says '^Current partition reassignments:$'
     says '^heavy-0: replicas: 3,2,1\. adding: 3\. removing: 1\.$'
     reassign --verify --reassignment-json-file "$work/move.json"
-    still_moving
     says '^Reassignment of partition heavy-0 is still in progress\.$'
+    says_not Clearing
+    throttled 1000
+    configs --describe --entity-type topics --entity-name heavy
+    says 'leader.replication.throttled.replicas=0:1,0:2 ' && says 'follower.replication.throttled.replicas=0:3 '
+    # What is in sync is not held back.
+    produce heavy "$work/values"
+    reassign --list
+    says '^heavy-0: replicas: 3,2,1\. adding: 3\. removing: 1\.$'
     reassign --cancel --reassignment-json-file "$work/move.json"
-    grep -q '^Successfully cancelled' "$said" || { reassign --list; still_moving; }
     says '^Successfully cancelled partition reassignments? for: heavy-0$'
+    # Kafka begins no new line here.
+    says 'Clearing broker-level throttles on brokers 1,2,3$'
+    says '^Clearing topic-level throttles on topic heavy$'
+    not_throttled
     reassign --list
     says '^No partition reassignments found\.$'
     topics --describe --topic heavy
     says 'Partition: 0	Leader: [12]	Replicas: 2,1	'
 }
-check "ReassignPartitionsCommand --cancel" reassignment_cancel
+check "ReassignPartitionsCommand: a throttled move stays under way, and --cancel takes it back and lifts the throttles" reassignment_throttle
+
+heavy_is_moved() {
+    reassign --verify --reassignment-json-file "$work/move.json"
+    says '^Reassignment of partition heavy-0 is completed\.$'
+}
+
+reassignment_faster() {
+    echo '{"version":1,"partitions":[{"topic":"heavy","partition":0,"replicas":[3,2],"log_dirs":["any","any"]}]}' >"$work/move.json"
+    reassign --execute --reassignment-json-file "$work/move.json" --throttle 1000
+    reassign --verify --reassignment-json-file "$work/move.json"
+    says '^Reassignment of partition heavy-0 is still in progress\.$'
+    reassign --execute --additional --reassignment-json-file "$work/move.json" --throttle 50000000
+    says '^The inter-broker throttle limit was set to 50000000 B/s$'
+    throttled 50000000
+    until_so heavy_is_moved
+    says '^Clearing broker-level throttles on brokers 1,2,3$'
+    says '^Clearing topic-level throttles on topic heavy$'
+    not_throttled
+    topics --describe --topic heavy
+    says 'Partition: 0	Leader: [23]	Replicas: 3,2	'
+}
+check "ReassignPartitionsCommand: a larger --throttle lets the move go on, and --verify lifts it" reassignment_faster
 
 reassignment_factor() {
-    needs AlterPartitionReassignments ListPartitionReassignments
     create grown --replica-assignment 1
     produce grown "$work/values"
     echo '{"version":1,"partitions":[{"topic":"grown","partition":0,"replicas":[1,2,3]}]}' >"$work/move.json"
