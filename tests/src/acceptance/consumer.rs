@@ -128,9 +128,13 @@ impl Worker {
         config.create_with_context(watching).map_err(|error| format!("no consumer: {error}"))
     }
 
-    fn begin(&self, client: &BaseConsumer<Watching>) -> Result<(), String> {
+    /// A client that reads from the beginning. A new one each time: librdkafka aborts the process now and then when it is assigned what it
+    /// is just leaving (`rd_kafka_assignment_partition_stopped`).
+    fn begin(&self) -> Result<BaseConsumer<Watching>, String> {
+        let client = self.client()?;
         if self.habit == Habit::Group {
-            return client.subscribe(&[&self.topic]).map_err(|error| format!("cannot subscribe: {error}"));
+            client.subscribe(&[&self.topic]).map_err(|error| format!("cannot subscribe: {error}"))?;
+            return Ok(client);
         }
         let mut assignment = TopicPartitionList::new();
         for partition in 0..self.partitions {
@@ -138,12 +142,12 @@ impl Worker {
             let added = assignment.add_partition_offset(&self.topic, partition as i32, Offset::Offset(0));
             added.map_err(|error| format!("cannot ask for offset 0: {error}"))?;
         }
-        client.assign(&assignment).map_err(|error| format!("cannot assign: {error}"))
+        client.assign(&assignment).map_err(|error| format!("cannot assign: {error}"))?;
+        Ok(client)
     }
 
     fn run(self) -> Result<(), String> {
-        let client = self.client()?;
-        self.begin(&client)?;
+        let mut client = self.begin()?;
         let (mut ended, mut began) = (BTreeSet::new(), Instant::now());
         while !self.stop.load(Ordering::Relaxed) {
             match client.poll(Duration::from_millis(50)) {
@@ -157,7 +161,7 @@ impl Worker {
                 }
                 Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
                     self.out_of_range();
-                    self.begin(&client)?;
+                    client = self.begin()?;
                     ended.clear();
                 }
                 Some(Err(error)) => self.error(&error),
@@ -167,7 +171,7 @@ impl Worker {
                 return Ok(());
             }
             if all && self.habit == Habit::Again && began.elapsed() > AGAIN {
-                self.begin(&client)?;
+                client = self.begin()?;
                 (ended, began) = (BTreeSet::new(), Instant::now());
             }
         }
