@@ -77,6 +77,26 @@ fn heal_all(serve: &Serve) {
     assert_eq!(serve.delete("/api/faults") / 100, 2);
 }
 
+/// Broker epochs, by broker, of those that take part.
+fn epochs(serve: &Serve) -> Vec<(i64, i64)> {
+    let cluster = serve.cluster();
+    let brokers = cluster["brokers"].as_array().cloned().unwrap_or_default();
+    let part = brokers.iter().filter(|broker| broker["state"] == "running" && broker["fenced"] == false);
+    part.filter_map(|broker| Some((broker["id"].as_i64()?, broker["epoch"].as_i64()?))).collect()
+}
+
+/// What is told is what was before, until all brokers take part as new incarnations.
+fn heal_all_and_wait(serve: &Serve, before: &[(i64, i64)], topic: &str) {
+    assert_eq!(before.len(), 3, "all brokers took part");
+    heal_all(serve);
+    wait_for("all brokers to be back", clients::PATIENCE, || {
+        let now = epochs(serve);
+        let anew = |(id, epoch): &(i64, i64)| now.iter().any(|(other, later)| other == id && later > epoch);
+        if now.len() == 3 && before.iter().all(anew) { Ok(()) } else { Err(format!("{before:?} and then {now:?}")) }
+    });
+    wait_for_full_isr(serve, topic);
+}
+
 fn cut_the_power_of_all(serve: &Serve) {
     for (kind, id) in NODES {
         serve.fault(&json!({"kind": "power_loss", kind: id}));
@@ -93,9 +113,9 @@ fn a_power_loss_of_all_takes_nothing_that_was_flushed() {
     let serve = Serve::start();
     create(&serve, "flushed", 3, &json!({"flush.messages": "1"}));
     produce(&serve, "flushed", 3, 0, 600);
+    let before = epochs(&serve);
     cut_the_power_of_all(&serve);
-    heal_all(&serve);
-    wait_for_full_isr(&serve, "flushed");
+    heal_all_and_wait(&serve, &before, "flushed");
     assert_eq!(read(&serve, "flushed", 3), (0..600).collect::<Vec<_>>());
     produce(&serve, "flushed", 3, 600, 700);
     assert_eq!(read(&serve, "flushed", 3), (0..700).collect::<Vec<_>>());
@@ -106,9 +126,9 @@ fn a_power_loss_of_all_takes_an_unsynced_tail_and_the_cluster_goes_on() {
     let serve = Serve::start();
     create(&serve, "unflushed", 1, &json!({}));
     produce(&serve, "unflushed", 1, 0, 2000);
+    let before = epochs(&serve);
     cut_the_power_of_all(&serve);
-    heal_all(&serve);
-    wait_for_full_isr(&serve, "unflushed");
+    heal_all_and_wait(&serve, &before, "unflushed");
     let kept = read(&serve, "unflushed", 1);
     assert_eq!(kept, (0..kept.len() as u64).collect::<Vec<_>>(), "what is left is a beginning");
     assert!(kept.len() < 2000, "nothing was synced, so something of the end is gone");
@@ -123,11 +143,11 @@ fn a_kill_of_all_takes_nothing() {
     let serve = Serve::start();
     create(&serve, "killed", 1, &json!({}));
     produce(&serve, "killed", 1, 0, 1000);
+    let before = epochs(&serve);
     for (kind, id) in NODES {
         serve.fault(&json!({"kind": "kill", kind: id}));
     }
-    heal_all(&serve);
-    wait_for_full_isr(&serve, "killed");
+    heal_all_and_wait(&serve, &before, "killed");
     assert_eq!(read(&serve, "killed", 1), (0..1000).collect::<Vec<_>>(), "a kill loses no page cache");
 }
 
