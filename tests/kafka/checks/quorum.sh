@@ -80,6 +80,26 @@ END
 }
 check "MetadataQuorumCommand add-controller, remove-controller" quorum_changes
 
+# Whoever begins with a snapshot must learn from it who votes.
+newest_snapshot_says() { # REGEX
+    local files=("$work"/data/controller-3000/__cluster_metadata-0/*.checkpoint)
+    [ -e "${files[0]}" ] || { echo "there is no snapshot" >"$why"; return 1; }
+    dump --cluster-metadata-decoder --files "${files[-1]}"
+    says_not 'Exception|isvalid: false|could not be decoded|Failed to decode'
+    says "$1"
+}
+
+quorum_snapshot() {
+    needs AddRaftVoter
+    create in-a-snapshot --partitions 40 --replication-factor 3
+    until_so newest_snapshot_says 'KRaftVoters.*"voterId":3000,.*"voterId":3001,.*"voterId":3002,'
+    newest_snapshot_says '"kRaftVersion":1'
+    local id
+    for id in 3000 3001 3002; do says "\"voterId\":$id,\"voterDirectoryId\":\"$(directory_of $id)\""; done
+    says_not '"voterId":3003'
+}
+check "DumpLogSegments on a snapshot with voters" quorum_snapshot
+
 features_describe() {
     kafka FeatureCommand --bootstrap-server "$bootstrap" describe
     says '^Feature: metadata\.version[[:space:]]+SupportedMinVersion: 3\.3-IV3[[:space:]]+SupportedMaxVersion: 4\.3-IV0[[:space:]]+FinalizedVersionLevel: 4\.3-IV0[[:space:]]+Epoch: [0-9]+$'
