@@ -87,9 +87,11 @@ fn check_change(
         checks.cancelled += 1;
         return None;
     }
-    // Asked for, and all had what is committed already.
-    let at_once = was_asked_for && target.is_subset(&set(&before.replicas)) && after.replicas.iter().all(came_in);
-    (!at_once).then(|| format!("neither the replicas that were asked for nor those from before, {before:?}"))
+    // Asked for, and in another order only, or all had what is committed already.
+    let had = set(&before.replicas);
+    let at_once = target == had || (target.is_subset(&had) && after.replicas.iter().all(came_in));
+    (!(was_asked_for && at_once))
+        .then(|| format!("neither the replicas that were asked for nor those from before, {before:?}"))
 }
 
 fn set(ids: &[NodeId]) -> BTreeSet<NodeId> {
