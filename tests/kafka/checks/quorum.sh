@@ -43,7 +43,6 @@ directory_of() { # ID: of a controller of ours, by its meta.properties
 }
 
 quorum_changes() {
-    needs AddRaftVoter RemoveRaftVoter
     curl --silent --fail -H 'content-type: application/json' -d '{"controller":3003}' "$http/api/controllers" >"$said"
     is "the answer of HTTP" "$(cat "$said")" '{"id":3003}'
     voters_are 3000 3001 3002 3003
@@ -90,7 +89,6 @@ newest_snapshot_says() { # REGEX
 }
 
 quorum_snapshot() {
-    needs AddRaftVoter
     create in-a-snapshot --partitions 40 --replication-factor 3
     until_so newest_snapshot_says 'KRaftVoters.*"voterId":3000,.*"voterId":3001,.*"voterId":3002,'
     newest_snapshot_says '"kRaftVersion":1'
