@@ -14,6 +14,8 @@ use crate::wait::wait_for;
 
 /// How long a client may take for anything on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// For one question.
+const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// What all clients share.
 pub fn config(bootstrap_servers: &str) -> ClientConfig {
@@ -133,9 +135,10 @@ pub fn read_all(bootstrap_servers: &str, topic: &str, partitions: i32) -> Vec<Re
     let mut assignment = TopicPartitionList::new();
     let mut expected = 0;
     for partition in 0..partitions {
-        // A leader that was just elected does not know its high watermark yet.
+        // A leader that was just elected does not know its high watermark yet. librdkafka that was asked while there was no leader has been
+        // seen to wait for all of its time and to find nothing, so each attempt is a short one.
         let (low, high) = wait_for("watermarks", PATIENCE, || {
-            consumer.fetch_watermarks(topic, partition, PATIENCE).map_err(|error| error.to_string())
+            consumer.fetch_watermarks(topic, partition, ATTEMPT).map_err(|error| error.to_string())
         });
         expected += high - low;
         assignment
