@@ -42,7 +42,7 @@ impl PartitionImage {
     }
 
     /// The replicas that it had before its reassignment.
-    fn original_replicas(&self) -> Vec<NodeId> {
+    pub(super) fn original_replicas(&self) -> Vec<NodeId> {
         minus(&self.replicas, &self.adding)
     }
 }

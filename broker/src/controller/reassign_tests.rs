@@ -268,6 +268,19 @@ fn a_broker_that_stays_after_all_keeps_what_it_has() {
 }
 
 #[test]
+fn a_broker_that_stays_leaves_no_replica_too_many() {
+    let mut harness = five_brokers();
+    for target in [[1, 2, 4], [1, 2, 5]] {
+        assert_eq!(harness.reassign("t", Some(&target)).0, ErrorCode::None);
+    }
+    assert_eq!(harness.partition("t").removing, [3, 4], "the first move was replaced by the second");
+    let decision = harness.state.rebalance(&Rebalance::Keep(4));
+    harness.commit(decision);
+    let partition = harness.partition("t");
+    assert_eq!((partition.target_replicas(), partition.is_reassigning()), (vec![1, 2, 3], false));
+}
+
+#[test]
 fn spreading_ends_with_preferred_leaders() {
     let mut harness = Harness::with_brokers(&[], 2);
     for topic in ["t", "u"] {

@@ -133,7 +133,16 @@ impl ControllerState {
     fn stop_moves_off(&self, staying: NodeId, changes: &mut Changes) {
         for topic in self.image.topics.values() {
             for (index, partition) in topic.partitions.iter().enumerate() {
-                if partition.removing.contains(&staying) {
+                if !partition.removing.contains(&staying) {
+                    continue;
+                }
+                // A move that replaced another would leave what the first one brought in beside all others.
+                let (mut replicas, wanted) = (partition.original_replicas(), partition.target_replicas().len());
+                if replicas.len() > wanted {
+                    replicas.sort_by_key(|id| !partition.isr.contains(id));
+                    replicas.truncate(wanted);
+                    self.move_replicas(topic, index, partition, &replicas, changes);
+                } else {
                     let _ = self.cancel(topic, index, partition, changes);
                 }
             }

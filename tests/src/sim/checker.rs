@@ -103,7 +103,9 @@ pub(super) fn is_whole(world: &World) -> bool {
             !partition.replicas.contains(&broker.config.node_id) && broker.replicas.partition(&id).is_some()
         };
         let watermark = world.broker(partition.leader).and_then(|broker| broker.replicas.partition(&id));
-        partition.isr.len() == 3
+        // A cancelled move that had replaced another leaves what the first brought in, as with Kafka.
+        partition.replicas.len() >= 3
+            && partition.isr.len() == partition.replicas.len()
             && !partition.is_reassigning()
             && !world.brokers().any(is_elsewhere)
             && ends.iter().all(|end| end.is_some() && *end == ends[0])
