@@ -44,6 +44,8 @@ pub struct Lifecycle {
     fenced: bool,
     heartbeat_interval: Duration,
     in_flight: bool,
+    /// What is on its way was sent before [`Lifecycle::hurry`]: its answer is no reason to wait.
+    hurried: bool,
     next_at: Duration,
     give_up_at: Option<Duration>,
 }
@@ -57,6 +59,7 @@ impl Lifecycle {
             fenced: true,
             heartbeat_interval,
             in_flight: false,
+            hurried: false,
             next_at: now.mono,
             give_up_at: None,
         }
@@ -94,7 +97,7 @@ impl Lifecycle {
         if self.in_flight || now.mono < self.next_at || self.standing == Standing::MayStop {
             return None;
         }
-        self.in_flight = true;
+        (self.in_flight, self.hurried) = (true, false);
         Some(match self.standing {
             Standing::Registering => Ask::Register,
             _ => Ask::Heartbeat { want_fence: !caught_up, want_shut_down: self.standing == Standing::ShuttingDown },
@@ -104,6 +107,7 @@ impl Lifecycle {
     /// The metadata reached this broker's registration: the next heartbeat, which asks to be unfenced, need not wait.
     pub fn hurry(&mut self, now: Now) {
         self.next_at = now.mono;
+        self.hurried = self.in_flight;
     }
 
     /// The controller registered this incarnation.
@@ -120,7 +124,11 @@ impl Lifecycle {
     pub fn heard(&mut self, now: Now, fenced: bool, should_shut_down: bool) {
         self.in_flight = false;
         self.fenced = fenced;
-        let wait = if self.standing == Standing::ShuttingDown { RETRY } else { self.heartbeat_interval };
+        let wait = match self.standing {
+            Standing::ShuttingDown => RETRY,
+            _ if self.hurried => Duration::ZERO,
+            _ => self.heartbeat_interval,
+        };
         self.next_at = now.mono + wait;
         if should_shut_down && self.standing == Standing::ShuttingDown {
             self.standing = Standing::MayStop;
@@ -201,6 +209,19 @@ mod tests {
         assert_eq!(life.poll(at(10), true), Some(Ask::Heartbeat { want_fence: false, want_shut_down: true }));
         life.heard(at(11), false, true);
         assert_eq!(life.standing(), Standing::MayStop);
+    }
+
+    #[test]
+    fn who_catches_up_while_a_heartbeat_is_on_its_way_asks_again_at_once() {
+        let mut life = Lifecycle::new(Duration::from_secs(2), at(0));
+        life.poll(at(0), false);
+        life.registered(at(1), 7);
+        assert_eq!(life.poll(at(1), false), Some(Ask::Heartbeat { want_fence: true, want_shut_down: false }));
+        life.hurry(at(2));
+        life.heard(at(3), true, false);
+        assert_eq!(life.poll(at(3), true), Some(Ask::Heartbeat { want_fence: false, want_shut_down: false }));
+        life.heard(at(4), false, false);
+        assert_eq!(life.poll(at(5), true), None);
     }
 
     #[test]

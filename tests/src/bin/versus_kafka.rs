@@ -102,6 +102,11 @@ fn measure(installed: &Installed, kind: Kind, arguments: &Arguments) -> Result<F
     load::create_topic(&bootstrap, "warm")?;
     load::produce(&bootstrap, "warm", arguments.records / 3, 100)?;
     load::consume(&bootstrap, "warm", arguments.records / 3)?;
+    // Before the loads, whose gigabytes the disk writes for a while.
+    load::create_topic(&bootstrap, "latency")?;
+    let latency = load::latency(&bootstrap, "latency", arguments.latency_s)?;
+    figures.insert(10, latency.p50_ms);
+    figures.insert(11, latency.p99_ms);
     for (topic, records, bytes, at) in [("small", arguments.records, 100, 2), ("large", arguments.records / 3, 1000, 6)]
     {
         load::create_topic(&bootstrap, topic)?;
@@ -110,10 +115,6 @@ fn measure(installed: &Installed, kind: Kind, arguments: &Arguments) -> Result<F
         let (took, cpu) = costing(&server, || load::consume(&bootstrap, topic, records))?;
         insert_rate(&mut figures, at + 2, records, took, cpu);
     }
-    load::create_topic(&bootstrap, "latency")?;
-    let latency = load::latency(&bootstrap, "latency", arguments.latency_s)?;
-    figures.insert(10, latency.p50_ms);
-    figures.insert(11, latency.p99_ms);
     kafkas_own_clients(installed, &server, arguments.records, &mut figures)?;
     figures.insert(15, megabytes(&server));
     figures.insert(16, kill_leader(&mut server)?);
