@@ -130,11 +130,7 @@ fn nodes(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], actions
 fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec<Action>) {
     let quorum = &scene.model.snapshot().quorum;
     ui.spacing_mut().item_spacing.y = space::S;
-    let title = format!(
-        "Controllers · epoch {} · metadata committed to {}",
-        quorum.epoch,
-        format::count(quorum.high_watermark)
-    );
+    let title = format!("Controllers · epoch {} · committed to {}", quorum.epoch, format::count(quorum.high_watermark));
     let place = text::label(ui, &title, font::small(), palette(ui).faint).rect.with_max_x(ui.max_rect().right());
     // Beside the title, and no higher than it, so that the cards begin where those of the brokers do.
     let place = place.expand2(egui::vec2(0.0, (size::CONTROL_SMALL - place.height()) / 2.0));
