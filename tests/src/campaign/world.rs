@@ -106,8 +106,10 @@ pub struct World {
     queue: BTreeMap<(Duration, u64), Delivery>,
     last_delivery: BTreeMap<(NodeId, NodeId), Duration>,
     schedule: BTreeMap<(Duration, u64), Action>,
-    /// Requests between nodes that are not answered: (asked, asker, correlation).
-    open: BTreeSet<(NodeId, NodeId, u64)>,
+    /// Requests between nodes that are not answered: (asked, asker, the network's number) and the asker's number. Requests travel under
+    /// numbers of the network's own, so that an answer to an earlier incarnation is never taken for one to the present.
+    open: BTreeMap<(NodeId, NodeId, u64), u64>,
+    last_request: u64,
     conns: BTreeMap<u64, Conn>,
     next_conn: u64,
     sent: u64,
@@ -138,7 +140,8 @@ impl World {
             queue: BTreeMap::new(),
             last_delivery: BTreeMap::new(),
             schedule: BTreeMap::new(),
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
+            last_request: 0,
             conns: BTreeMap::new(),
             next_conn: 0,
             sent: 0,
@@ -271,9 +274,8 @@ impl World {
             self.enqueue(id, -1, Delivery::Closed { conn });
         }
         // The kernel of a process that was killed resets its connections; a machine without power says nothing.
-        let mine = self.open.iter().copied().filter(|(asked, asker, _)| *asked == id || *asker == id);
-        for (asked, asker, correlation) in mine.collect::<Vec<_>>() {
-            self.open.remove(&(asked, asker, correlation));
+        let mine = self.open.extract_if(.., |(asked, asker, _), _| *asked == id || *asker == id);
+        for ((asked, asker, _), correlation) in mine.collect::<Vec<_>>() {
             if reset && asked == id && !self.cuts.contains(&(asked, asker)) {
                 self.refuse(asked, asker, correlation);
             }
@@ -394,8 +396,9 @@ impl World {
     /// What Metadata of some broker tells a client of a partition: leader and its epoch. Mostly the newest, sometimes an old one.
     pub(super) fn metadata(&mut self, partition: u32) -> Option<(NodeId, i32)> {
         let any = self.rng.random_range(1..=self.plan.brokers * 4);
-        let image = match self.broker_ids().contains(&any).then(|| self.node(any)).filter(|node| !node.paused) {
+        let image = match self.broker_ids().contains(&any).then(|| self.node(any)).filter(|node| !node.paused && node.busy_until <= self.now.mono) {
             Some(node) => self.broker(node.id).map(|broker| &broker.image),
+            // One that stands still does not answer, and another is asked.
             None => self.newest_image(),
         };
         let partition = image?.partition(TOPIC, partition as i32)?;

@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    pub(super) fn post(&mut self, from: NodeId, to: NodeId, message: PeerMessage, delay: Duration) {
+    pub(super) fn post(&mut self, from: NodeId, to: NodeId, mut message: PeerMessage, delay: Duration) {
         if self.cuts.contains(&(from, to)) {
             return;
         }
@@ -102,13 +102,17 @@ impl World {
             Some(Fate::Hangs(until)) => Some(until),
             None => None,
         };
-        match &message {
+        match &mut message {
             PeerMessage::Request { correlation, .. } if self.is_up(to) => {
-                self.open.insert((to, from, *correlation));
+                self.last_request += 1;
+                let own = std::mem::replace(correlation, self.last_request);
+                self.open.insert((to, from, self.last_request), own);
             }
-            PeerMessage::Response { correlation, .. } => {
-                self.open.remove(&(from, to, *correlation));
-            }
+            PeerMessage::Response { correlation, .. } => match self.open.remove(&(from, to, *correlation)) {
+                Some(own) => *correlation = own,
+                // Who asked is gone, and what is there now has connections of its own.
+                None => return,
+            },
             _ => {}
         }
         let target = self.node(to);
