@@ -396,7 +396,12 @@ impl World {
     /// What Metadata of some broker tells a client of a partition: leader and its epoch. Mostly the newest, sometimes an old one.
     pub(super) fn metadata(&mut self, partition: u32) -> Option<(NodeId, i32)> {
         let any = self.rng.random_range(1..=self.plan.brokers * 4);
-        let image = match self.broker_ids().contains(&any).then(|| self.node(any)).filter(|node| !node.paused && node.busy_until <= self.now.mono) {
+        let image = match self
+            .broker_ids()
+            .contains(&any)
+            .then(|| self.node(any))
+            .filter(|node| !node.paused && node.busy_until <= self.now.mono)
+        {
             Some(node) => self.broker(node.id).map(|broker| &broker.image),
             // One that stands still does not answer, and another is asked.
             None => self.newest_image(),

@@ -273,3 +273,33 @@ fn a_directory_of_another_topic_is_refused() {
     let same = Log::open(Arc::new(disk), dir(), name, None, small(), clean(0), now(0)).unwrap();
     assert_eq!(same.topic_id(), Some(TOPIC_ID));
 }
+
+/// A kill leaves a truncation in the page cache only. Should the power go later, what was cut off must not be back under a segment that
+/// happens to begin where it ended.
+#[test]
+fn what_was_cut_off_before_a_kill_does_not_come_back_under_a_later_segment() {
+    let disk = SimDisk::new();
+    let mut log = open(&disk, small());
+    while log.segments.len() < 3 {
+        append(&mut log, 1, 2, 1);
+    }
+    log.flush(now(1)).unwrap();
+    let (cut, next) = (log.segments[1].base_offset + 2, log.segments[2].base_offset);
+    log.truncate_to(cut).unwrap();
+    append(&mut log, 1, 2, 2);
+    drop(log);
+    disk.kill();
+    let mut log = open(&disk, small());
+    while log.segments.len() < 3 {
+        append(&mut log, 1, 2, 3);
+    }
+    assert_eq!(log.segments[2].base_offset, next, "as long as what was there before");
+    append(&mut log, 1, 2, 4);
+    // The later segment reaches the disk by itself, name and bytes.
+    disk.sync_dir(&dir()).unwrap();
+    disk.power_loss_keeping(|bytes| bytes);
+    let log = open(&disk, small());
+    let stale = |header: &BatchHeader| header.base_offset >= cut && header.partition_leader_epoch == 1;
+    assert_eq!(headers(&log).into_iter().find(stale), None);
+    assert!(log.log_end_offset() > next, "the later segment is there");
+}
