@@ -106,7 +106,7 @@ impl Log {
         log.load(&found, recovery, now)?;
         // A truncation of the life before, or one of this recovery, may stand in the page cache only: a later segment that became durable
         // before it would follow on what was cut off.
-        log.cut_unflushed = !recovery.clean_shutdown && log.size_bytes > 0;
+        log.cut_unflushed = !recovery.clean_shutdown && !is_new;
         Ok(log)
     }
 

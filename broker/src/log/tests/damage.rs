@@ -303,3 +303,18 @@ fn what_was_cut_off_before_a_kill_does_not_come_back_under_a_later_segment() {
     assert_eq!(headers(&log).into_iter().find(stale), None);
     assert!(log.log_end_offset() > next, "the later segment is there");
 }
+
+/// The same of a log that was cut down to nothing, and closed properly after the kill.
+#[test]
+fn what_was_cut_off_before_a_kill_does_not_come_back_after_a_clean_stop() {
+    let disk = SimDisk::new();
+    let mut log = open(&disk, small());
+    append(&mut log, 1, 2, 1);
+    log.flush(now(1)).unwrap();
+    log.truncate_to(0).unwrap();
+    drop(log);
+    disk.kill();
+    open(&disk, small()).close(now(2)).unwrap();
+    disk.power_loss();
+    assert_eq!(open_with(&disk, small(), clean(0)).unwrap().log_end_offset(), 0);
+}
