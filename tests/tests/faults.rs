@@ -255,7 +255,8 @@ fn late_and_lossy_links_and_a_slow_disk_lose_nothing() {
 #[test]
 fn a_damaged_log_is_cut_and_fetched_again() {
     let serve = Serve::start();
-    create(&serve, "damaged", 1, &json!({}));
+    // At the end one is left: below min.insync.replicas its high watermark would stay where it last heard of it (KIP-966).
+    create(&serve, "damaged", 1, &json!({"min.insync.replicas": "1"}));
     produce(&serve, "damaged", 1, 0, 500);
     let old = serve.leader("damaged", 0);
     let fault = serve.fault(&json!({"kind": "corrupt_tail", "broker": old, "topic": "damaged", "partition": 0}));
