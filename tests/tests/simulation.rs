@@ -32,7 +32,7 @@ fn a_power_loss_loses_nothing_that_two_replicas_have() {
 fn replicas_that_move_take_all_that_is_committed_with_them() {
     let moving = Plan { storm: Duration::from_secs(8), brokers: 5, moves: true, ..Plan::default() };
     let (mut completed, mut cancelled, mut added, mut removed) = (0, 0, 0, 0);
-    for seed in 2000..2004 {
+    for seed in 2000..2008 {
         let plan = Plan { power_loss: seed % 2 == 0, ..moving.clone() };
         match sim::run(seed, &plan) {
             Ok(summary) => {
