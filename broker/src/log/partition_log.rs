@@ -38,7 +38,7 @@ pub struct Log {
     pub(super) last_flush: Duration,
     /// The directory has names that are not durable yet.
     pub(super) new_names: bool,
-    /// A truncation is not durable yet.
+    /// A truncation is not durable yet, or may not be: after an unclean start nobody knows.
     pub(super) cut_unflushed: bool,
     /// So has the directory's parent: the directory itself is new.
     pub(super) new_dir: bool,

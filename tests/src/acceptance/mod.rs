@@ -3,7 +3,8 @@
 //!
 //! A round founds its topic and clients, brings the row's fault about, heals everything, and judges what clients saw by the campaign's pure
 //! checker. `house` is the process, `view` what it says of itself, `recorder` the history, `producer`, `consumer` and `gauge` the clients,
-//! `stage` a round and `settle` its end, `files` the replicas on disk, `rows` the faults. Knows the cluster only from outside: its ports and its files.
+//! `stage` a round and `settle` its end, `files` the replicas on disk, `rows` the faults. Knows the cluster only from outside: its ports and
+//! its files.
 
 mod consumer;
 mod files;

@@ -24,6 +24,7 @@ use super::client::Client;
 use super::history::{Anomaly, History, Kind};
 use super::inside::{self, Watch};
 use super::plan::{Plan, TOPIC};
+use crate::requests::OpenRequests;
 
 pub(super) use network::TroubleKind;
 
@@ -106,10 +107,8 @@ pub struct World {
     queue: BTreeMap<(Duration, u64), Delivery>,
     last_delivery: BTreeMap<(NodeId, NodeId), Duration>,
     schedule: BTreeMap<(Duration, u64), Action>,
-    /// Requests between nodes that are not answered: (asked, asker, the network's number) and the asker's number. Requests travel under
-    /// numbers of the network's own, so that an answer to an earlier incarnation is never taken for one to the present.
-    open: BTreeMap<(NodeId, NodeId, u64), u64>,
-    last_request: u64,
+    /// Requests between nodes that are not answered.
+    open: OpenRequests,
     conns: BTreeMap<u64, Conn>,
     next_conn: u64,
     sent: u64,
@@ -140,8 +139,7 @@ impl World {
             queue: BTreeMap::new(),
             last_delivery: BTreeMap::new(),
             schedule: BTreeMap::new(),
-            open: BTreeMap::new(),
-            last_request: 0,
+            open: OpenRequests::default(),
             conns: BTreeMap::new(),
             next_conn: 0,
             sent: 0,
@@ -274,10 +272,9 @@ impl World {
             self.enqueue(id, -1, Delivery::Closed { conn });
         }
         // The kernel of a process that was killed resets its connections; a machine without power says nothing.
-        let mine = self.open.extract_if(.., |(asked, asker, _), _| *asked == id || *asker == id);
-        for ((asked, asker, _), correlation) in mine.collect::<Vec<_>>() {
-            if reset && asked == id && !self.cuts.contains(&(asked, asker)) {
-                self.refuse(asked, asker, correlation);
+        for (asker, correlation) in self.open.forget(id) {
+            if reset && !self.cuts.contains(&(id, asker)) {
+                self.refuse(id, asker, correlation);
             }
         }
     }
@@ -396,14 +393,10 @@ impl World {
     /// What Metadata of some broker tells a client of a partition: leader and its epoch. Mostly the newest, sometimes an old one.
     pub(super) fn metadata(&mut self, partition: u32) -> Option<(NodeId, i32)> {
         let any = self.rng.random_range(1..=self.plan.brokers * 4);
-        let image = match self
-            .broker_ids()
-            .contains(&any)
-            .then(|| self.node(any))
-            .filter(|node| !node.paused && node.busy_until <= self.now.mono)
-        {
+        // One that is paused or kept by its disk does not answer, and another is asked.
+        let answers = |node: &&Node| !node.paused && node.busy_until <= self.now.mono;
+        let image = match self.broker_ids().contains(&any).then(|| self.node(any)).filter(answers) {
             Some(node) => self.broker(node.id).map(|broker| &broker.image),
-            // One that stands still does not answer, and another is asked.
             None => self.newest_image(),
         };
         let partition = image?.partition(TOPIC, partition as i32)?;

@@ -21,6 +21,7 @@ use super::checker::{self, Checker, Violation};
 use super::client::Client;
 use super::disturbances::Disturbances;
 use super::moves::Moves;
+use crate::requests::OpenRequests;
 
 const CLUSTER_ID: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
 /// A node asks to be called later than now again and again: a livelock, found instead of suffered.
@@ -115,6 +116,8 @@ pub struct World {
     queue: BTreeMap<(Duration, u64), Delivery>,
     last_delivery: BTreeMap<(NodeId, NodeId), Duration>,
     sent: u64,
+    /// Requests between nodes that are not answered.
+    open: OpenRequests,
     pub(super) clients: Vec<Client>,
     pub(super) checker: Checker,
     pub(super) summary: Summary,
@@ -132,6 +135,7 @@ impl World {
             queue: BTreeMap::new(),
             last_delivery: BTreeMap::new(),
             sent: 0,
+            open: OpenRequests::default(),
             clients: Vec::new(),
             checker: Checker::default(),
             summary: Summary::default(),
@@ -231,6 +235,8 @@ impl World {
 
     /// Kills a node: its memory is gone, its disk stays.
     pub(super) fn kill(&mut self, id: NodeId) {
+        // Who asked it hears nothing, and asks again when its patience is over.
+        self.open.forget(id);
         if let Some(node) = self.nodes.get_mut(&id) {
             node.core = None;
             node.paused = false;
@@ -431,13 +437,16 @@ impl World {
         }
     }
 
-    fn post(&mut self, from: NodeId, to: NodeId, message: PeerMessage) {
+    fn post(&mut self, from: NodeId, to: NodeId, mut message: PeerMessage) {
         self.sent += 1;
         if self.cuts.contains(&(from, to)) {
             return;
         }
         let target = self.nodes.get(&to);
         if target.is_some_and(|node| node.core.is_some()) {
+            if !self.open.set_out(from, to, &mut message) {
+                return;
+            }
             let incarnation = target.map_or(0, |node| node.incarnation);
             self.enqueue(from, to, Delivery::Peer { from, to, incarnation, message });
             return;

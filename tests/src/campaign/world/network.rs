@@ -102,18 +102,8 @@ impl World {
             Some(Fate::Hangs(until)) => Some(until),
             None => None,
         };
-        match &mut message {
-            PeerMessage::Request { correlation, .. } if self.is_up(to) => {
-                self.last_request += 1;
-                let own = std::mem::replace(correlation, self.last_request);
-                self.open.insert((to, from, self.last_request), own);
-            }
-            PeerMessage::Response { correlation, .. } => match self.open.remove(&(from, to, *correlation)) {
-                Some(own) => *correlation = own,
-                // Who asked is gone, and what is there now has connections of its own.
-                None => return,
-            },
-            _ => {}
+        if self.is_up(to) && !self.open.set_out(from, to, &mut message) {
+            return;
         }
         let target = self.node(to);
         if target.core.is_some() {
