@@ -23,6 +23,8 @@ const LOOK_BACK: usize = 48;
 #[derive(Clone, Copy, Debug)]
 struct Reign {
     leader: NodeId,
+    /// Log end at first sight.
+    start: i64,
     high_watermark: i64,
     end: i64,
 }
@@ -216,7 +218,7 @@ impl Watch {
             if is_new && newest {
                 watch.enthroned(index, id, epoch, log)?;
             }
-            let before = *watch.reigns.entry(epoch).or_insert(Reign { leader: id, high_watermark, end });
+            let before = *watch.reigns.entry(epoch).or_insert(Reign { leader: id, start: end, high_watermark, end });
             if before.leader != id {
                 let what = format!("{} and {id} both lead partition {index} in epoch {epoch}", before.leader);
                 return Err(Anomaly::new(Kind::TwoLeaders, what));
@@ -228,7 +230,8 @@ impl Watch {
                 );
                 return Err(Anomaly::new(Kind::HighWatermarkFell, what));
             }
-            watch.reigns.insert(epoch, Reign { leader: id, high_watermark, end: end.max(before.end) });
+            watch.reigns.insert(epoch, Reign { high_watermark, end: end.max(before.end), ..before });
+            watch.went_on_alone(index as u32, epoch, before.high_watermark, high_watermark);
             // What a deposed leader that does not know it yet had committed, or goes on to commit alone, is lost with the rest.
             let is_lost = watch.losses.iter().any(|loss| epoch < loss.epoch);
             if !is_lost && high_watermark > watch.end() {
@@ -243,6 +246,18 @@ impl Watch {
 }
 
 impl PartitionWatch {
+    /// Where committed records may be lost, one who was deposed and does not know it goes on alone, if it was the last of the ISR: what it
+    /// commits beyond the beginning of the next reign is lost, also if that reign had lost nothing until then.
+    fn went_on_alone(&mut self, partition: u32, epoch: i32, before: i64, high_watermark: i64) {
+        let Some((&next, reign)) = self.reigns.range(epoch + 1..).next() else { return };
+        let from = before.max(reign.start);
+        let known = self.losses.iter().any(|loss| epoch < loss.epoch);
+        if !known && self.licence.is_some_and(|licence| licence <= from) && high_watermark > from {
+            let window = Window { partition, from, to: high_watermark, acks_all: true };
+            self.losses.push(Loss { epoch: next, window });
+        }
+    }
+
     fn commit(&mut self, log: &Log, high_watermark: i64) {
         let from = self.end();
         let Ok(bytes) = read_all(log, from, high_watermark) else { return };

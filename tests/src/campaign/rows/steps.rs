@@ -128,6 +128,22 @@ impl World {
         Err(Anomaly::new(Kind::Liveness, what))
     }
 
+    /// The same, and all replicas of each partition have all that any of them has: nobody is about to leave the ISR for what it missed.
+    pub(super) fn await_in_step(&mut self, patience: Duration) -> Result<(), Anomaly> {
+        let in_step = |world: &mut World| {
+            let equal = |id| {
+                let ends = world.brokers().map(|broker| broker.replicas.log(&id).map(|log| log.log_end_offset()));
+                ends.is_sorted_by(|one, other| one == other)
+            };
+            world.is_whole() && (0..world.plan.partitions).all(|partition| world.watch.id(partition).is_some_and(equal))
+        };
+        if self.run_until(patience, LOOK, in_step)? {
+            return Ok(());
+        }
+        let what = format!("waited {patience:?} for replicas in step\n{}", self.describe());
+        Err(Anomaly::new(Kind::Liveness, what))
+    }
+
     /// All faults end, and the cluster must become whole.
     pub(super) fn settle(&mut self) -> Result<(), Anomaly> {
         self.cuts.clear();
