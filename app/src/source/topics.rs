@@ -109,6 +109,10 @@ fn refused(code: RDKafkaErrorCode, what: &str, name: &str) -> Refusal {
 
 /// `InvalidTopic (Broker: Invalid topic)` → `invalid topic`.
 fn reason(code: RDKafkaErrorCode) -> String {
+    if code == RDKafkaErrorCode::PolicyViolation {
+        // The client library keeps the broker's own sentence to itself.
+        return "policy violation (one request can make at most 9,999 partitions)".to_owned();
+    }
     let text = code.to_string();
     let inside = text.split_once('(').map_or(&*text, |(_, inside)| inside.trim_end_matches(')'));
     let words = inside.trim_start_matches("Broker: ").trim_start_matches("Local: ");
@@ -148,5 +152,6 @@ mod tests {
         assert_eq!(reason(RDKafkaErrorCode::InvalidTopic), "invalid topic");
         assert_eq!(reason(RDKafkaErrorCode::InvalidReplicationFactor), "invalid replication factor");
         assert_eq!(reason(RDKafkaErrorCode::OperationTimedOut), "timed out");
+        assert!(reason(RDKafkaErrorCode::PolicyViolation).contains("at most 9,999 partitions"));
     }
 }
