@@ -403,7 +403,8 @@ fn build_group(seen: &GroupSeen, topics: &Topics, now: Now) -> Group {
         .iter()
         .map(|(partition, committed_offset)| {
             let known: Option<&Partition> = topics.partition(&partition.topic, partition.partition);
-            let lag = known.map_or(0, |known| (known.high_watermark - committed_offset).max(0));
+            // Kafka lets any number be committed; no record lies below offset 0.
+            let lag = known.map_or(0, |known| (known.high_watermark - (*committed_offset).max(0)).max(0));
             let lag_ms = match known {
                 None => None,
                 Some(_) if lag == 0 => Some(0),

@@ -271,6 +271,12 @@ fn lag_is_never_negative_and_unknown_partitions_have_none() {
     assert_eq!((snapshot.groups[0].total_lag, snapshot.totals.total_lag), (6, 6));
     join.broker(&report);
     assert_eq!(lags(&join.snapshot(at(1))), [(0, Some(0)), (0, None)]);
+    // Kafka takes whatever number is committed.
+    for (committed, lag) in [(-5, 10), (i64::MIN, 10), (i64::MAX, 0)] {
+        report.groups = vec![group("g", Some("Stable"), &[(0, committed)])];
+        join.broker(&report);
+        assert_eq!(join.snapshot(at(2)).groups[0].offsets[0].lag, lag, "{committed}");
+    }
 }
 
 #[test]
