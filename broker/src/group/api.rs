@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::metadata::report::Event;
 use crate::protocol::messages::{
     DeleteGroupsResponseData, JoinGroupResponseData, KafkaString, LeaveGroupResponseData, OffsetCommitResponseData,
-    OffsetFetchResponseData, SyncGroupResponseData,
+    OffsetDeleteResponseData, OffsetFetchResponseData, SyncGroupResponseData,
 };
 
 /// Who waits for an answer; the caller's own number. Each is answered exactly once.
@@ -75,6 +75,8 @@ pub enum GroupResponse {
     OffsetCommit(OffsetCommitResponseData),
     /// OffsetFetch.
     OffsetFetch(OffsetFetchResponseData),
+    /// OffsetDelete.
+    OffsetDelete(OffsetDeleteResponseData),
     /// DeleteGroups.
     Delete(DeleteGroupsResponseData),
 }

@@ -17,6 +17,7 @@ mod join;
 mod leave;
 mod load;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod pending;
 mod rebalance;

@@ -11,7 +11,8 @@ use super::classic::ClassicGroup;
 use super::record::OffsetAndMetadata;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
-    DeletableGroupResult, LeaveGroupResponseData, OffsetCommitResponseData, OffsetFetchResponseGroup,
+    DeletableGroupResult, LeaveGroupResponseData, OffsetCommitResponseData, OffsetDeleteResponseData,
+    OffsetFetchResponseGroup,
 };
 
 /// What a committed append changes in memory.
@@ -54,6 +55,8 @@ pub(super) struct StaticJoin {
 pub(super) enum Deferred {
     /// OffsetCommit.
     Commit { to: ReplyTo, response: OffsetCommitResponseData },
+    /// OffsetDelete.
+    OffsetDelete { to: ReplyTo, response: OffsetDeleteResponseData },
     /// LeaveGroup.
     Leave { to: ReplyTo, api_version: i16, response: LeaveGroupResponseData },
     /// One group of an OffsetFetch that asked for stable offsets.
@@ -180,6 +183,10 @@ impl Deferred {
                     fail_commit(&mut response, append_error(error));
                 }
                 Some((to, GroupResponse::OffsetCommit(response)))
+            }
+            Deferred::OffsetDelete { to, response } => {
+                let response = result.map_or_else(super::offset_delete::refused, |()| response);
+                Some((to, GroupResponse::OffsetDelete(response)))
             }
             Deferred::Leave { to, api_version, response } => {
                 let response = match result {

@@ -153,6 +153,7 @@ apis! {
     IncrementalAlterConfigs = 44, 0..=1, flexible 1, IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData;
     AlterPartitionReassignments = 45, 0..=1, flexible 0, AlterPartitionReassignmentsRequestData, AlterPartitionReassignmentsResponseData;
     ListPartitionReassignments = 46, 0..=0, flexible 0, ListPartitionReassignmentsRequestData, ListPartitionReassignmentsResponseData;
+    OffsetDelete = 47, 0..=0, flexible 1, OffsetDeleteRequestData, OffsetDeleteResponseData;
     DescribeQuorum = 55, 0..=2, flexible 0, DescribeQuorumRequestData, DescribeQuorumResponseData;
     UpdateFeatures = 57, 0..=2, flexible 0, UpdateFeaturesRequestData, UpdateFeaturesResponseData;
     DescribeCluster = 60, 0..=2, flexible 0, DescribeClusterRequestData, DescribeClusterResponseData;
@@ -256,6 +257,7 @@ mod tests {
             (44, 0, 1),
             (45, 0, 1),
             (46, 0, 0),
+            (47, 0, 0),
             (55, 0, 2),
             (57, 0, 2),
             (60, 0, 2),

@@ -392,6 +392,7 @@ fn response_of(response: GroupResponse) -> Response {
         GroupResponse::Leave(response) => Response::LeaveGroup(response),
         GroupResponse::OffsetCommit(response) => Response::OffsetCommit(response),
         GroupResponse::OffsetFetch(response) => Response::OffsetFetch(response),
+        GroupResponse::OffsetDelete(response) => Response::OffsetDelete(response),
         GroupResponse::Delete(response) => Response::DeleteGroups(response),
     }
 }

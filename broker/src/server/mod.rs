@@ -51,6 +51,7 @@ pub mod metadata_follower;
 pub mod metadata_snapshots;
 pub mod metrics;
 pub mod offset_commit;
+mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod peer;

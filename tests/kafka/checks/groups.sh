@@ -32,7 +32,6 @@ groups_reset() {
 check "ConsumerGroupCommand --reset-offsets" groups_reset
 
 groups_delete_offsets() {
-    needs OffsetDelete
     consumer_groups --delete-offsets --group readers --topic codecs:0
     says '^codecs +0 +Successful'
 }

@@ -349,3 +349,96 @@ fn what_is_loaded_beyond_the_high_watermark_is_not_shown() {
     bench.fail_over();
     assert_eq!(bench.offset("g", "t", 0), 6);
 }
+
+/// OffsetDelete of these partitions: the top-level error, and each partition's.
+fn delete_offsets(
+    bench: &mut Bench,
+    group: &str,
+    topics: &[(&str, &[i32])],
+) -> (ErrorCode, Vec<(String, i32, ErrorCode)>) {
+    let to = start_delete(bench, group, topics);
+    deleted_offsets(bench, to)
+}
+
+fn start_delete(bench: &mut Bench, group: &str, topics: &[(&str, &[i32])]) -> ReplyTo {
+    use crate::protocol::messages::{OffsetDeleteRequestData, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
+    let topic = |(name, partitions): &(&str, &[i32])| {
+        let partition = |index: &i32| OffsetDeleteRequestPartition::default().with_partition_index(*index);
+        let partitions = partitions.iter().map(partition).collect();
+        OffsetDeleteRequestTopic::default().with_name(text(name)).with_partitions(partitions)
+    };
+    let topics = topics.iter().map(topic).collect();
+    let request = OffsetDeleteRequestData::default().with_group_id(text(group)).with_topics(topics);
+    let to = bench.to();
+    bench.groups.offset_delete(bench.now, to, &request, &bench.image);
+    bench.pump();
+    to
+}
+
+fn deleted_offsets(bench: &mut Bench, to: ReplyTo) -> (ErrorCode, Vec<(String, i32, ErrorCode)>) {
+    let Some(GroupResponse::OffsetDelete(response)) = bench.replies.remove(&to) else { panic!("no answer for {to:?}") };
+    let mut partitions = Vec::new();
+    for topic in &response.topics {
+        for partition in &topic.partitions {
+            let error = ErrorCode::from(partition.error_code);
+            partitions.push((topic.name.to_string(), partition.partition_index, error));
+        }
+    }
+    (ErrorCode::from(response.error_code), partitions)
+}
+
+#[test]
+fn offsets_are_deleted_where_nobody_reads_the_topic() {
+    let mut bench = Bench::new();
+    let (ids, generation) = bench.stable("g", 1);
+    let to = bench.commit_offset(9, "g", &ids[0], generation, &[("t", 0, 5), ("u", 0, 6), ("u", 1, 7)]);
+    bench.committed(to);
+    let (error, partitions) = delete_offsets(&mut bench, "g", &[("t", &[0]), ("u", &[0, 3, 9]), ("none", &[0])]);
+    let expected = [
+        ("u", 9, ErrorCode::UnknownTopicOrPartition),
+        ("u", 0, ErrorCode::None),
+        ("u", 3, ErrorCode::None),
+        ("none", 0, ErrorCode::UnknownTopicOrPartition),
+        ("t", 0, ErrorCode::GroupSubscribedToTopic),
+    ];
+    assert_eq!(error, ErrorCode::None);
+    assert_eq!(partitions, expected.map(|(topic, index, error)| (topic.to_owned(), index, error)));
+    bench.fail_over();
+    assert_eq!((bench.offset("g", "t", 0), bench.offset("g", "u", 0), bench.offset("g", "u", 1)), (5, -1, 7));
+}
+
+#[test]
+fn whose_offsets_may_be_deleted() {
+    let mut bench = Bench::new();
+    assert_eq!(delete_offsets(&mut bench, "", &[("t", &[0])]), (ErrorCode::InvalidGroupId, Vec::new()));
+    assert_eq!(delete_offsets(&mut bench, "none", &[("x", &[0])]), (ErrorCode::GroupIdNotFound, Vec::new()));
+    let connect = join_request("c", "").with_protocol_type(text("connect"));
+    let to = bench.join(3, &connect);
+    bench.pass(3_000);
+    bench.joined(to);
+    assert_eq!(delete_offsets(&mut bench, "c", &[("t", &[0])]), (ErrorCode::NonEmptyGroup, Vec::new()));
+    let partition = bench.groups.partition_for("c");
+    bench.groups.unload_partition(bench.now, partition);
+    assert_eq!(delete_offsets(&mut bench, "c", &[("t", &[0])]).0, ErrorCode::NotCoordinator);
+}
+
+#[test]
+fn an_offset_on_its_way_is_deleted_too() {
+    let mut bench = Bench::new();
+    bench.fate = Fate::Wait;
+    bench.commit_offset(8, "g", "", -1, &[("t", 0, 5)]);
+    bench.settle(Ok(()));
+    bench.commit_offset(8, "g", "", -1, &[("t", 1, 5)]);
+    let to = start_delete(&mut bench, "g", &[("t", &[0, 1])]);
+    assert!(bench.is_waiting(to));
+    bench.settle(Ok(()));
+    assert_eq!(deleted_offsets(&mut bench, to).0, ErrorCode::None);
+    assert_eq!((bench.offset("g", "t", 0), bench.offset("g", "t", 1)), (-1, -1));
+    // And what cannot be written is not deleted.
+    bench.commit_offset(8, "g", "", -1, &[("t", 0, 5)]);
+    bench.settle(Ok(()));
+    let to = start_delete(&mut bench, "g", &[("t", &[0])]);
+    bench.settle(Err(ErrorCode::NotEnoughReplicas));
+    assert_eq!(deleted_offsets(&mut bench, to), (ErrorCode::CoordinatorNotAvailable, Vec::new()));
+    assert_eq!(bench.offset("g", "t", 0), 5);
+}
