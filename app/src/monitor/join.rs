@@ -421,7 +421,7 @@ fn build_group(seen: &GroupSeen, topics: &Topics, now: Now) -> Group {
         .collect();
     Group {
         id: report.group_id.clone(),
-        kind: "classic",
+        kind: report.group_type,
         state: report.state.unwrap_or("Dead"),
         generation: report.generation,
         protocol: report.protocol.clone(),

@@ -245,6 +245,7 @@ fn the_true_controller_is_the_running_leader_of_the_highest_epoch() {
 fn group(id: &str, state: Option<&'static str>, offsets: &[(i32, i64)]) -> GroupReport {
     GroupReport {
         group_id: id.into(),
+        group_type: "consumer",
         state,
         generation: 1,
         protocol_type: "consumer".into(),
@@ -270,7 +271,9 @@ fn lag_is_never_negative_and_unknown_partitions_have_none() {
     assert_eq!(lags(&snapshot), [(6, None), (0, None)]);
     assert_eq!((snapshot.groups[0].total_lag, snapshot.totals.total_lag), (6, 6));
     join.broker(&report);
-    assert_eq!(lags(&join.snapshot(at(1))), [(0, Some(0)), (0, None)]);
+    let snapshot = join.snapshot(at(1));
+    assert_eq!(lags(&snapshot), [(0, Some(0)), (0, None)]);
+    assert_eq!(snapshot.groups[0].kind, "consumer");
     // Kafka takes whatever number is committed.
     for (committed, lag) in [(-5, 10), (i64::MIN, 10), (i64::MAX, 0)] {
         report.groups = vec![group("g", Some("Stable"), &[(0, committed)])];

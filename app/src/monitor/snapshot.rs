@@ -232,12 +232,13 @@ impl Partition {
 pub struct Group {
     /// Group id.
     pub id: Arc<str>,
-    /// `classic`.
+    /// `classic` or `consumer`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`.
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; a consumer group's `Assigning` and `Reconciling` stand in
+    /// place of both rebalances.
     pub state: &'static str,
-    /// Generation.
+    /// Generation, or epoch of a consumer group.
     pub generation: i32,
     /// Chosen assignor.
     pub protocol: String,

@@ -279,7 +279,7 @@ pub fn node_pill(state: NodeState, fenced: bool) -> Pill {
 pub fn group_mood(group: &Group) -> Mood {
     match group.state {
         "Stable" => Mood::Good,
-        "PreparingRebalance" | "CompletingRebalance" => Mood::Busy,
+        "PreparingRebalance" | "CompletingRebalance" | "Assigning" | "Reconciling" => Mood::Busy,
         "Empty" if group.total_lag > 0 => Mood::Warning,
         "Dead" => Mood::Critical,
         _ => Mood::Quiet,
@@ -293,6 +293,8 @@ pub fn group_pill(group: &Group) -> Pill {
         "Stable" => Pill::new(mood, Icon::Check, "Stable"),
         "PreparingRebalance" => Pill::new(mood, Icon::Clock, "Preparing rebalance"),
         "CompletingRebalance" => Pill::new(mood, Icon::Clock, "Completing rebalance"),
+        "Assigning" => Pill::new(mood, Icon::Clock, "Assigning"),
+        "Reconciling" => Pill::new(mood, Icon::Clock, "Reconciling"),
         "Empty" => Pill::new(mood, Icon::Stop, "Empty"),
         other => Pill::new(mood, Icon::Close, other),
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::api::{GroupResponse, OffsetsRecord, ReplyTo, opt_text, text};
 use super::classic::{ClassicGroup, GroupState, Member};
+use super::consumer::encode;
 use super::coordinator::{GroupCoordinator, Shard, Shared, Step};
+use super::kind::Group;
 use super::pending::{Change, Deferred, Gather, Then, deleted};
 use super::rebalance::session;
 use super::record;
@@ -19,9 +21,6 @@ use crate::protocol::messages::{
     DescribeGroupsResponseData, ListGroupsRequestData, ListGroupsResponseData, ListedGroup,
 };
 use crate::types::Now;
-
-/// All groups of this room are of this type.
-const GROUP_TYPE: &str = "classic";
 
 /// Records of one append at most, so that its batch stays well below `max.message.bytes`.
 const RECORDS_PER_APPEND: usize = 2_000;
@@ -36,17 +35,19 @@ impl GroupCoordinator {
             filter.iter().map(|name| name.as_str().trim().to_lowercase()).collect()
         };
         let (states, types) = (lower(&request.states_filter), lower(&request.types_filter));
-        if !types.is_empty() && !types.contains(GROUP_TYPE) {
-            return ListGroupsResponseData::default();
-        }
-        let groups = self.shards.values().flat_map(|shard| shard.groups.values());
-        let wanted = groups.filter(|group| states.is_empty() || states.contains(&group.state().name().to_lowercase()));
-        let listed = wanted.map(|group| {
+        let groups = self
+            .shards
+            .values()
+            .flat_map(|shard| shard.groups.keys().filter_map(|id| Some((id, shard.committed_group(id)?))));
+        let has_state = |group: &Group| states.is_empty() || states.contains(&group.state_name().to_lowercase());
+        let has_type = |group: &Group| types.is_empty() || types.contains(group.type_name());
+        let wanted = groups.filter(|(_, group)| has_state(group) && has_type(group));
+        let listed = wanted.map(|(id, group)| {
             ListedGroup::default()
-                .with_group_id(text(&group.id))
-                .with_protocol_type(text(group.protocol_type.as_deref().unwrap_or("")))
-                .with_group_state(text(group.state().name()))
-                .with_group_type(text(GROUP_TYPE))
+                .with_group_id(text(id))
+                .with_protocol_type(text(group.protocol_type()))
+                .with_group_state(text(group.state_name()))
+                .with_group_type(text(group.type_name()))
         });
         ListGroupsResponseData::default().with_groups(listed.collect())
     }
@@ -59,9 +60,10 @@ impl GroupCoordinator {
     ) -> DescribeGroupsResponseData {
         let groups = request.groups.iter().map(|id| match self.shard_for(id.as_str()) {
             Err(error) => DescribedGroup::default().with_group_id(id.clone()).with_error_code(error.code()),
-            Ok((_, shard, _)) => match shard.groups.get(id.as_str()) {
-                Some(group) => describe(group),
-                None => not_found(id.as_str(), api_version),
+            Ok((_, shard, _)) => match shard.committed_group(id.as_str()) {
+                Some(Group::Classic(group)) => describe(group),
+                Some(Group::Consumer(_)) => not_found(id.as_str(), "is not a classic group", api_version),
+                None => not_found(id.as_str(), "not found", api_version),
             },
         });
         let groups = groups.collect();
@@ -97,9 +99,10 @@ impl GroupCoordinator {
 
     fn delete_group(&mut self, now: Now, id: &str) -> Result<i32, ErrorCode> {
         let (partition, shard, shared) = self.shard_for(id)?;
-        match shard.groups.get(id).map(ClassicGroup::state) {
-            None | Some(GroupState::Dead) => Err(ErrorCode::GroupIdNotFound),
-            Some(GroupState::Empty) => {
+        match shard.groups.get(id) {
+            None => Err(ErrorCode::GroupIdNotFound),
+            Some(Group::Classic(group)) if group.is_in(GroupState::Dead) => Err(ErrorCode::GroupIdNotFound),
+            Some(group) if group.is_empty() => {
                 shard.delete(shared, partition, now, id, Vec::new());
                 Ok(partition)
             }
@@ -120,12 +123,17 @@ impl Shard {
     ) {
         let Some(group) = self.groups.remove(id) else { return };
         shared.group_count = shared.group_count.saturating_sub(1);
-        forget_timers(shared, &group);
-        shared.dirty.insert(group.id.clone());
-        let mut entries = if expired.is_empty() { self.tombstones(&group.id) } else { expired };
-        if let Ok(record) = record::encode_group(id, None) {
-            entries.push((record, Change::GroupTombstone(group.id.clone())));
-        }
+        let group_id = group.id().clone();
+        shared.dirty.insert(group_id.clone());
+        let mut entries = if expired.is_empty() { self.tombstones(&group_id) } else { expired };
+        let records = match &group {
+            Group::Classic(group) => {
+                forget_timers(shared, group);
+                record::encode_group(id, None).into_iter().collect()
+            }
+            Group::Consumer(group) => encode(id, &group.tombstones()).unwrap_or_default(),
+        };
+        entries.extend(records.into_iter().map(|record| (record, Change::GroupTombstone(group_id.clone()))));
         let mut step = Step { shared, log: &mut self.log, partition, now };
         step.append_in_pieces(entries, Some(Then::Deleted(vec![group])));
     }
@@ -190,12 +198,12 @@ fn describe(group: &ClassicGroup) -> DescribedGroup {
         .with_members(group.members().map(member).collect())
 }
 
-fn not_found(id: &str, api_version: i16) -> DescribedGroup {
+fn not_found(id: &str, why: &str, api_version: i16) -> DescribedGroup {
     let group = DescribedGroup::default().with_group_id(text(id)).with_group_state(text(GroupState::Dead.name()));
     if api_version < 6 {
         return group;
     }
     group
         .with_error_code(ErrorCode::GroupIdNotFound.code())
-        .with_error_message(Some(text(&format!("Group {id} not found."))))
+        .with_error_message(Some(text(&format!("Group {id} {why}."))))
 }

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use crate::metadata::report::Event;
 use crate::protocol::messages::{
-    DeleteGroupsResponseData, JoinGroupResponseData, KafkaString, LeaveGroupResponseData, OffsetCommitResponseData,
-    OffsetDeleteResponseData, OffsetFetchResponseData, SyncGroupResponseData,
+    ConsumerGroupHeartbeatResponseData, DeleteGroupsResponseData, JoinGroupResponseData, KafkaString,
+    LeaveGroupResponseData, OffsetCommitResponseData, OffsetDeleteResponseData, OffsetFetchResponseData,
+    SyncGroupResponseData,
 };
 
 /// Who waits for an answer; the caller's own number. Each is answered exactly once.
@@ -77,6 +78,8 @@ pub enum GroupResponse {
     OffsetFetch(OffsetFetchResponseData),
     /// OffsetDelete.
     OffsetDelete(OffsetDeleteResponseData),
+    /// ConsumerGroupHeartbeat.
+    ConsumerHeartbeat(ConsumerGroupHeartbeatResponseData),
     /// DeleteGroups.
     Delete(DeleteGroupsResponseData),
 }

@@ -466,6 +466,13 @@ impl ClassicGroup {
         liked.or_else(|| votes.iter().find(|(_, count)| **count == most).map(|(name, _)| *name)).map(str::to_owned)
     }
 
+    /// A group that was a consumer group: each member has its assignment at once.
+    pub(super) fn become_stable(&mut self) {
+        self.protocol_name = self.select_protocol();
+        self.subscribed_topics = self.compute_subscribed_topics();
+        self.state = GroupState::Stable;
+    }
+
     /// All have joined: next generation, with its protocol. Without members the group is empty.
     pub(super) fn init_next_generation(&mut self, now_ms: i64) {
         self.generation = self.generation.checked_add(1).unwrap_or(0);

@@ -1,5 +1,7 @@
 //! Settings of the coordinator, with Kafka's defaults.
 
+use super::consumer::assign::Assignor;
+
 /// `group.*` and `offsets.*` settings, and our own bounds.
 #[derive(Clone, Debug)]
 pub struct GroupConfig {
@@ -23,6 +25,8 @@ pub struct GroupConfig {
     pub commit_timeout_ms: i32,
     /// `offsets.topic.num.partitions`
     pub offsets_partitions: i32,
+    /// Groups of the consumer protocol.
+    pub consumer: ConsumerConfig,
     /// Bounds that Kafka leaves to the heap.
     pub limits: Limits,
 }
@@ -40,9 +44,77 @@ impl Default for GroupConfig {
             retention_check_interval_ms: 600_000,
             commit_timeout_ms: 5_000,
             offsets_partitions: 50,
+            consumer: ConsumerConfig::default(),
             limits: Limits::default(),
         }
     }
+}
+
+/// `group.consumer.*` settings.
+#[derive(Clone, Debug)]
+pub struct ConsumerConfig {
+    /// `group.coordinator.rebalance.protocols` has `consumer`.
+    pub is_enabled: bool,
+    /// `group.consumer.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `group.consumer.min.session.timeout.ms`, `group.consumer.max.session.timeout.ms`
+    pub session_timeout_bounds_ms: (i32, i32),
+    /// `group.consumer.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `group.consumer.min.heartbeat.interval.ms`, `group.consumer.max.heartbeat.interval.ms`
+    pub heartbeat_interval_bounds_ms: (i32, i32),
+    /// `group.consumer.assignment.interval.ms`
+    pub assignment_interval_ms: i32,
+    /// `group.consumer.min.assignment.interval.ms`, `group.consumer.max.assignment.interval.ms`
+    pub assignment_interval_bounds_ms: (i32, i32),
+    /// `group.consumer.regex.refresh.interval.ms`
+    pub regex_refresh_interval_ms: i32,
+    /// `group.consumer.max.size`
+    pub max_size: i32,
+    /// `group.consumer.assignors`, the default first
+    pub assignors: Vec<Assignor>,
+    /// `group.consumer.migration.policy`: classic groups may become consumer groups.
+    pub may_upgrade: bool,
+    /// `group.consumer.migration.policy`: consumer groups may become classic groups.
+    pub may_downgrade: bool,
+}
+
+impl Default for ConsumerConfig {
+    fn default() -> ConsumerConfig {
+        ConsumerConfig {
+            is_enabled: true,
+            session_timeout_ms: 45_000,
+            session_timeout_bounds_ms: (45_000, 60_000),
+            heartbeat_interval_ms: 5_000,
+            heartbeat_interval_bounds_ms: (5_000, 15_000),
+            assignment_interval_ms: 1_000,
+            assignment_interval_bounds_ms: (0, 15_000),
+            regex_refresh_interval_ms: 600_000,
+            max_size: i32::MAX,
+            assignors: vec![Assignor::Uniform, Assignor::Range],
+            may_upgrade: true,
+            may_downgrade: true,
+        }
+    }
+}
+
+impl ConsumerConfig {
+    /// The assignor of this name, or the default.
+    pub fn assignor(&self, name: Option<&str>) -> Assignor {
+        let asked = name.and_then(Assignor::of).filter(|assignor| self.assignors.contains(assignor));
+        asked.or_else(|| self.assignors.first().copied()).unwrap_or(Assignor::Uniform)
+    }
+}
+
+/// What one group has settings of its own for (configs of resource type GROUP).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GroupOverrides {
+    /// `consumer.session.timeout.ms`
+    pub session_timeout_ms: Option<i32>,
+    /// `consumer.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: Option<i32>,
+    /// `consumer.assignment.interval.ms`
+    pub assignment_interval_ms: Option<i32>,
 }
 
 /// What one coordinator will hold at most. A request beyond a bound is refused with an error that clients know.

@@ -7,10 +7,13 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::admin::forget_timers;
 use super::api::{AppendToken, GroupResponse, OffsetsRecord, Output, ReplyTo};
 use super::classic::ClassicGroup;
-use super::config::GroupConfig;
-use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then};
+use super::config::{GroupConfig, GroupOverrides};
+use super::consumer::Topics;
+use super::kind::Group;
+use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then, append_error};
 use super::record::OffsetAndMetadata;
 use super::timer::{TimerKey, Timers};
 use crate::protocol::ErrorCode;
@@ -22,6 +25,10 @@ pub(super) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, OffsetAndMetadat
 /// What all partitions of one coordinator share.
 pub(super) struct Shared {
     pub(super) config: GroupConfig,
+    /// Settings of single groups.
+    pub(super) overrides: BTreeMap<Arc<str>, GroupOverrides>,
+    /// Topics as the metadata has them.
+    pub(super) topics: Topics,
     pub(super) timers: Timers,
     pub(super) outputs: Vec<Output>,
     pub(super) rng: StdRng,
@@ -47,6 +54,27 @@ impl Shared {
         }
     }
 
+    /// `consumer.session.timeout.ms` of a group.
+    pub(super) fn session_timeout_ms(&self, group: &str) -> i32 {
+        let config = &self.config.consumer;
+        let own = self.overrides.get(group).and_then(|own| own.session_timeout_ms);
+        within(own, config.session_timeout_ms, config.session_timeout_bounds_ms)
+    }
+
+    /// `consumer.heartbeat.interval.ms` of a group.
+    pub(super) fn heartbeat_interval_ms(&self, group: &str) -> i32 {
+        let config = &self.config.consumer;
+        let own = self.overrides.get(group).and_then(|own| own.heartbeat_interval_ms);
+        within(own, config.heartbeat_interval_ms, config.heartbeat_interval_bounds_ms)
+    }
+
+    /// `consumer.assignment.interval.ms` of a group.
+    pub(super) fn assignment_interval_ms(&self, group: &str) -> i32 {
+        let config = &self.config.consumer;
+        let own = self.overrides.get(group).and_then(|own| own.assignment_interval_ms);
+        within(own, config.assignment_interval_ms, config.assignment_interval_bounds_ms)
+    }
+
     /// A number that names nothing else.
     pub(super) fn next_number(&mut self) -> u64 {
         self.next_token += 1;
@@ -59,7 +87,7 @@ pub(super) struct Shard {
     pub(super) loading: bool,
     /// Loaded, but not known to be committed.
     pub(super) tail: Vec<Change>,
-    pub(super) groups: BTreeMap<Arc<str>, ClassicGroup>,
+    pub(super) groups: BTreeMap<Arc<str>, Group>,
     /// Committed offsets only; those on their way are in `log`.
     pub(super) offsets: BTreeMap<Arc<str>, GroupOffsets>,
     pub(super) log: PendingLog,
@@ -139,6 +167,11 @@ impl Step<'_> {
     }
 }
 
+/// A group's own setting within the broker's bounds, or the broker's.
+fn within(own: Option<i32>, default: i32, (min, max): (i32, i32)) -> i32 {
+    own.map_or(default, |own| own.max(min).min(max))
+}
+
 /// Kafka's int32 milliseconds; negative ones count as none.
 pub(super) fn ms(millis: i32) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
@@ -165,6 +198,8 @@ impl GroupCoordinator {
             partitions: config.offsets_partitions.max(1),
             shared: Shared {
                 config,
+                overrides: BTreeMap::new(),
+                topics: Topics::default(),
                 timers: Timers::default(),
                 outputs: Vec::new(),
                 rng: StdRng::seed_from_u64(seed),
@@ -216,9 +251,14 @@ impl GroupCoordinator {
     pub fn on_tick(&mut self, now: Now) {
         while let Some(key) = self.shared.timers.pop_due(now.mono) {
             match key {
-                TimerKey::Session { group, member } => {
-                    self.with_group(now, &group, |step, group| step.expire_session(group, &member));
+                TimerKey::Session { ref group, ref member } => {
+                    self.with_group(now, group, |step, group| step.expire_session(group, member));
+                    self.fence_member(now, &key);
                 }
+                TimerKey::Revoke { .. } | TimerKey::Rejoin { .. } | TimerKey::Resync { .. } => {
+                    self.fence_member(now, &key);
+                }
+                TimerKey::Regex(group) => self.resolve_regexes(now, &group),
                 TimerKey::Join(group) => self.with_group(now, &group, |step, group| step.expire_join(group)),
                 TimerKey::Sync(group) => self.with_group(now, &group, |step, group| step.expire_sync(group)),
                 TimerKey::Expiry(partition) => self.expire_offsets(now, partition),
@@ -237,6 +277,16 @@ impl GroupCoordinator {
         if result.is_ok() {
             self.apply(partition, now, changes);
         }
+        // What builds on a change that did not come to be does not come to be either, and goes first.
+        let later = match (&then, result) {
+            (Some(Then::Replaced { group, .. }), Err(_)) => {
+                self.shards.get(&partition).map(|shard| shard.log.later_changes(group, token)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        for token in later.into_iter().rev() {
+            self.on_append_result(now, token, result);
+        }
         if let Some(then) = then {
             self.finish(now, partition, then, result);
         }
@@ -245,6 +295,11 @@ impl GroupCoordinator {
             self.shared.reply_all(answer);
         }
         self.fail_refused(now);
+    }
+
+    /// Whether an append is still to be made: one whose forerunner was refused is not.
+    pub fn wants(&self, partition: i32, token: AppendToken) -> bool {
+        self.shards.get(&partition).is_some_and(|shard| shard.log.is_pending(token))
     }
 
     /// Nobody waits longer than `offsets.commit.timeout.ms`; the append itself may yet be committed, and then counts.
@@ -256,7 +311,7 @@ impl GroupCoordinator {
         }
         match then {
             // What is in the log cannot be taken back by giving up waiting.
-            Some(Then::Deleted(_)) | None => {}
+            Some(Then::Deleted(_) | Then::Replaced { .. }) | None => {}
             Some(then) => self.finish(now, partition, then, Err(ErrorCode::RequestTimedOut)),
         }
         for deferred in deferred {
@@ -285,6 +340,11 @@ impl GroupCoordinator {
                 let group = join.group.clone();
                 self.with_group(now, &group, |step, group| step.finish_static_join(group, *join, result));
             }
+            Then::Replaced { group, before } => {
+                if let Err(error) = result {
+                    self.take_back(now, partition, &group, before.map(|group| *group), error);
+                }
+            }
             Then::Deleted(groups) => {
                 if result.is_err() {
                     self.restore(partition, groups);
@@ -297,7 +357,7 @@ impl GroupCoordinator {
     pub(super) fn with_group(&mut self, now: Now, id: &str, act: impl FnOnce(&mut Step<'_>, &mut ClassicGroup)) {
         let partition = self.partition_for(id);
         let Some(Shard { loading: false, groups, log, .. }) = self.shards.get_mut(&partition) else { return };
-        if let Some(group) = groups.get_mut(id) {
+        if let Some(Group::Classic(group)) = groups.get_mut(id) {
             let mut step = Step { shared: &mut self.shared, log, partition, now };
             step.touch(&group.id);
             act(&mut step, group);
@@ -323,7 +383,7 @@ impl GroupCoordinator {
                     self.shared.dirty.insert(group.clone());
                     if value.is_some() && !shard.groups.contains_key(&group) {
                         let simple = ClassicGroup::new(group.clone(), Some(now.wall_ms));
-                        shard.groups.insert(group.clone(), simple);
+                        shard.groups.insert(group.clone(), simple.into());
                         self.shared.group_count += 1;
                     }
                     shard.set_offset(&mut self.shared, &group, &topic, partition, value);
@@ -333,12 +393,41 @@ impl GroupCoordinator {
         }
     }
 
-    fn restore(&mut self, partition: i32, groups: Vec<ClassicGroup>) {
+    /// A group is again what it was before a change that could not be written.
+    fn take_back(&mut self, now: Now, partition: i32, id: &Arc<str>, before: Option<Group>, error: ErrorCode) {
+        let Some(shard) = self.shards.get_mut(&partition) else { return };
+        self.shared.dirty.insert(id.clone());
+        let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
+        // Who has come to wait in a group that never was is sent away.
+        if let Some(Group::Classic(group)) = shard.groups.get_mut(id) {
+            forget_timers(step.shared, group);
+            for member in group.member_ids() {
+                step.send_away(group, &member, append_error(error));
+            }
+        }
+        match before {
+            None => {
+                if shard.groups.remove(id).is_some() {
+                    step.shared.group_count = step.shared.group_count.saturating_sub(1);
+                }
+            }
+            Some(mut before) => {
+                match &mut before {
+                    Group::Classic(group) => step.resume(group),
+                    Group::Consumer(_) => {}
+                }
+                shard.groups.insert(id.clone(), before);
+                self.restart_sessions(now, partition, id);
+            }
+        }
+    }
+
+    fn restore(&mut self, partition: i32, groups: Vec<Group>) {
         let Some(shard) = self.shards.get_mut(&partition) else { return };
         for group in groups {
-            self.shared.dirty.insert(group.id.clone());
-            if !shard.groups.contains_key(&group.id) {
-                shard.groups.insert(group.id.clone(), group);
+            self.shared.dirty.insert(group.id().clone());
+            if !shard.groups.contains_key(group.id()) {
+                shard.groups.insert(group.id().clone(), group);
                 self.shared.group_count += 1;
             }
         }
@@ -354,6 +443,11 @@ impl Shard {
             offsets: BTreeMap::new(),
             log: PendingLog::default(),
         }
+    }
+
+    /// A group as far as it is known to be committed.
+    pub(super) fn committed_group(&self, id: &str) -> Option<&Group> {
+        self.log.group_before(id).unwrap_or_else(|| self.groups.get(id))
     }
 
     /// Puts or removes a committed offset.
@@ -396,7 +490,9 @@ impl Shard {
     /// A group whose tombstone is committed goes, unless it came to life again meanwhile.
     fn drop_if_idle(&mut self, shared: &mut Shared, id: &Arc<str>) {
         shared.dirty.insert(id.clone());
-        if self.groups.get(id).is_some_and(ClassicGroup::is_simple) && !self.offsets.contains_key(id) {
+        if self.groups.get(id).and_then(Group::classic).is_some_and(ClassicGroup::is_simple)
+            && !self.offsets.contains_key(id)
+        {
             self.groups.remove(id);
             shared.group_count = shared.group_count.saturating_sub(1);
         }

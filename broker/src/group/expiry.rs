@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::admin::tombstone;
 use super::api::OffsetsRecord;
-use super::classic::{ClassicGroup, GroupState};
+use super::classic::GroupState;
 use super::coordinator::{GroupCoordinator, Shard, Step};
+use super::kind::Group;
 use super::pending::Change;
 use super::record::OffsetAndMetadata;
 use super::timer::TimerKey;
@@ -33,7 +34,8 @@ impl GroupCoordinator {
         for id in ids {
             let Some(group) = shard.groups.get(&id) else { continue };
             let (expired, all) = shard.expired(group, now.wall_ms, retention_ms);
-            let group_goes = all && group.is_in(GroupState::Empty) && group.pending_joins.is_empty();
+            let awaited = group.classic().is_some_and(|group| !group.pending_joins.is_empty());
+            let group_goes = all && group.is_empty() && !awaited;
             if group_goes {
                 shard.delete(&mut self.shared, partition, now, &id, expired);
             } else {
@@ -66,19 +68,19 @@ impl GroupCoordinator {
 
 impl Shard {
     /// Tombstones of a group's expired offsets, and whether nothing of it is left then.
-    fn expired(&self, group: &ClassicGroup, now_ms: i64, retention_ms: i64) -> (Vec<(OffsetsRecord, Change)>, bool) {
+    fn expired(&self, group: &Group, now_ms: i64, retention_ms: i64) -> (Vec<(OffsetsRecord, Change)>, bool) {
         // What is on its way decides the next time.
-        if self.log.offsets_of(&group.id).next().is_some() {
+        if self.log.offsets_of(group.id()).next().is_some() {
             return (Vec::new(), false);
         }
-        let Some(offsets) = self.offsets.get(&group.id) else { return (Vec::new(), true) };
+        let Some(offsets) = self.offsets.get(group.id()) else { return (Vec::new(), true) };
         let Some(age_of) = age_of(group) else { return (Vec::new(), false) };
         let (mut entries, mut all) = (Vec::new(), true);
         for (topic, partitions) in offsets {
             let in_use = group.is_subscribed_to(topic);
             for (index, offset) in partitions {
                 if !in_use && is_expired(offset, &age_of, now_ms, retention_ms) {
-                    entries.extend(tombstone(&group.id, topic.clone(), *index));
+                    entries.extend(tombstone(group.id(), topic.clone(), *index));
                 } else {
                     all = false;
                 }
@@ -88,7 +90,8 @@ impl Shard {
     }
 }
 
-fn age_of(group: &ClassicGroup) -> Option<AgeOf> {
+fn age_of(group: &Group) -> Option<AgeOf> {
+    let Group::Classic(group) = group else { return Some(AgeOf::Commit) };
     if group.protocol_type.is_none() {
         return Some(AgeOf::Commit);
     }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo, text};
 use super::classic::{ClassicGroup, GroupState, Member, MemberDetails, own_protocols, protocols_bytes};
+use super::consumer::{Work, encode};
 use super::coordinator::{GroupCoordinator, Step};
+use super::kind::Group;
 use super::pending::{StaticJoin, Then, append_error};
 use super::rebalance::{join_error, joined, session};
 use super::record;
@@ -66,6 +68,7 @@ impl GroupCoordinator {
             return Err(ErrorCode::UnknownServerError);
         }
         let max_groups = config.limits.groups;
+        let Some(protocols) = self.join_consumer_group(now, to, client, request, protocols)? else { return Ok(()) };
         let join = Join {
             to,
             client,
@@ -93,9 +96,9 @@ impl GroupCoordinator {
                 return Err(ErrorCode::CoordinatorNotAvailable);
             }
             shared.group_count += 1;
-            shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)));
+            shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)).into());
         }
-        let Some(group) = shard.groups.get_mut(&id) else { return Err(ErrorCode::UnknownServerError) };
+        let Some(Group::Classic(group)) = shard.groups.get_mut(&id) else { return Err(ErrorCode::UnknownServerError) };
         let mut step = Step { shared, log: &mut shard.log, partition, now };
         step.touch(&id);
         let appended_before = step.log.last_token();
@@ -104,6 +107,35 @@ impl GroupCoordinator {
             step.append_new_group(group, to);
         }
         Ok(())
+    }
+
+    /// A consumer group with members takes the join itself; one without becomes a classic group. Returns the protocols if the join is still
+    /// to be done.
+    fn join_consumer_group(
+        &mut self,
+        now: Now,
+        to: ReplyTo,
+        client: &ClientInfo,
+        request: &JoinGroupRequestData,
+        protocols: Vec<(String, Bytes)>,
+    ) -> Result<Option<Vec<(String, Bytes)>>, ErrorCode> {
+        let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
+        let mut work = Work { shared, shard, partition, now };
+        let Some(group) = work.group(request.group_id.as_str()) else { return Ok(Some(protocols)) };
+        if !group.is_empty() {
+            work.classic_join(to, client, request, protocols)?;
+            return Ok(None);
+        }
+        if !request.member_id.is_empty() {
+            return Err(ErrorCode::UnknownMemberId);
+        }
+        let id = group.id.clone();
+        let mut records = encode(&id, &group.tombstones()).map_err(|refusal| refusal.error)?;
+        let empty = ClassicGroup::new(id.clone(), Some(now.wall_ms));
+        let record = record::encode_group(&id, Some(&empty.to_record(None)));
+        records.push(record.map_err(|_| ErrorCode::UnknownServerError)?);
+        work.store(&id, records, empty.into(), None);
+        Ok(Some(protocols))
     }
 
     /// A new group could not be written down: if nothing has come of it yet, it never was.

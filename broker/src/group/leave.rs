@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo};
 use super::classic::{ClassicGroup, GroupState};
+use super::consumer::Work;
 use super::coordinator::{GroupCoordinator, Step};
+use super::kind::Group;
 use super::pending::Deferred;
 use super::rebalance::session;
 use crate::protocol::ErrorCode;
@@ -41,8 +43,13 @@ impl GroupCoordinator {
             &request.members
         };
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
+        if let Some(id) =
+            shard.groups.get(request.group_id.as_str()).and_then(Group::consumer).map(|group| group.id.clone())
+        {
+            return Work { shared, shard, partition, now }.classic_leave(&id, to, client.api_version, leaving);
+        }
         let mut step = Step { shared, log: &mut shard.log, partition, now };
-        let Some(group) = shard.groups.get_mut(request.group_id.as_str()) else {
+        let Some(Group::Classic(group)) = shard.groups.get_mut(request.group_id.as_str()) else {
             let unknown = leaving.iter().map(|member| answer(member, Err(ErrorCode::UnknownMemberId))).collect();
             step.reply_leave(to, client, unknown);
             return Ok(());

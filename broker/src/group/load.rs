@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::admin::forget_timers;
 use super::api::AppendToken;
 use super::classic::{ClassicGroup, GroupState};
-use super::coordinator::{GroupCoordinator, Shard, Step};
+use super::consumer::{ConsumerGroup, ConsumerRecord, Work};
+use super::coordinator::{GroupCoordinator, Shard, Shared, Step};
+use super::kind::Group;
 use super::pending::Change;
 use super::rebalance::session;
 use super::record::{Decoded, RecordError, decode};
@@ -41,20 +43,24 @@ impl GroupCoordinator {
             Decoded::Offset { group, topic, partition, value } => {
                 let id: Arc<str> = group.into();
                 if value.is_some() && !shard.groups.contains_key(&id) {
-                    shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)));
+                    shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)).into());
                     self.shared.group_count += 1;
                 }
                 shard.set_offset(&mut self.shared, &id, &topic.into(), partition, value);
             }
             Decoded::Group { group, value: Some(value) } => {
                 let id: Arc<str> = group.into();
-                let before = shard.groups.insert(id.clone(), ClassicGroup::from_record(id, value));
+                let before = shard.groups.insert(id.clone(), ClassicGroup::from_record(id, value).into());
                 self.shared.group_count += usize::from(before.is_none());
             }
+            // The tombstone of a classic group comes before the records of the consumer group that it became.
             Decoded::Group { group, value: None } => {
-                let before = shard.groups.remove(group.as_str());
-                self.shared.group_count -= usize::from(before.is_some());
+                let is_classic = shard.groups.get(group.as_str()).is_some_and(|group| group.classic().is_some());
+                if is_classic && shard.groups.remove(group.as_str()).is_some() {
+                    self.shared.group_count -= 1;
+                }
             }
+            Decoded::Consumer { group, record } => shard.replay(&mut self.shared, group.into(), &record),
             Decoded::Other(_) => {}
         }
         Ok(())
@@ -68,8 +74,13 @@ impl GroupCoordinator {
         let tail = std::mem::take(&mut shard.tail);
         let max_size = usize::try_from(self.shared.config.max_size).unwrap_or(0);
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
-        for group in shard.groups.values_mut() {
-            step.touch(&group.id);
+        let mut consumer_groups = Vec::new();
+        for (id, group) in &mut shard.groups {
+            step.touch(id);
+            let Group::Classic(group) = group else {
+                consumer_groups.push(id.clone());
+                continue;
+            };
             for member in group.member_ids() {
                 step.restart_session(group, &member);
             }
@@ -83,9 +94,29 @@ impl GroupCoordinator {
             step.enter_first(token, tail);
             token
         });
+        for id in consumer_groups {
+            self.restart_sessions(now, partition, &id);
+        }
         self.schedule_expiry(now, partition);
         self.fail_refused(now);
         token
+    }
+
+    /// The sessions of a group's members begin anew.
+    pub(super) fn restart_sessions(&mut self, now: Now, partition: i32, id: &Arc<str>) {
+        let Some(shard) = self.shards.get_mut(&partition) else { return };
+        let mut work = Work { shared: &mut self.shared, shard, partition, now };
+        if let Some(group) = work.group(id) {
+            for member in group.members().cloned().collect::<Vec<_>>() {
+                work.restart_session(id, &member);
+                work.watch_revocation(id, &member);
+            }
+        } else if let Some(Group::Classic(group)) = work.shard.groups.get(id) {
+            let mut step = Step { shared: work.shared, log: &mut work.shard.log, partition, now };
+            for member in group.member_ids() {
+                step.restart_session(group, &member);
+            }
+        }
     }
 
     /// This broker is no longer leader of an offsets partition: all who wait are sent away with NOT_COORDINATOR.
@@ -104,10 +135,18 @@ impl GroupCoordinator {
             self.shared.offset_metadata_bytes = self.shared.offset_metadata_bytes.saturating_sub(offset.metadata.len());
         }
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
-        for group in shard.groups.values_mut() {
-            step.touch(&group.id);
+        for (id, group) in &mut shard.groups {
+            step.touch(id);
             step.shared.group_count = step.shared.group_count.saturating_sub(1);
-            step.unload(group);
+            match group {
+                Group::Classic(group) => step.unload(group),
+                Group::Consumer(group) => {
+                    for key in group.member_ids().iter().flat_map(|member| TimerKey::of_member(id, member)) {
+                        step.shared.timers.cancel(&key);
+                    }
+                    step.shared.timers.cancel(&TimerKey::Regex(id.clone()));
+                }
+            }
         }
     }
 
@@ -117,8 +156,33 @@ impl GroupCoordinator {
         let Some(shard) = self.shards.get_mut(&partition) else { return };
         if let Some(group) = shard.groups.remove(id) {
             self.shared.group_count = self.shared.group_count.saturating_sub(1);
-            self.shared.dirty.insert(group.id.clone());
-            forget_timers(&mut self.shared, &group);
+            self.shared.dirty.insert(group.id().clone());
+            if let Group::Classic(group) = &group {
+                forget_timers(&mut self.shared, group);
+            }
+        }
+    }
+}
+
+impl Shard {
+    fn replay(&mut self, shared: &mut Shared, id: Arc<str>, record: &ConsumerRecord) {
+        if matches!(record, ConsumerRecord::Group(None)) {
+            if self.groups.get(&id).is_some_and(|group| group.consumer().is_some()) {
+                self.groups.remove(&id);
+                shared.group_count = shared.group_count.saturating_sub(1);
+            }
+            return;
+        }
+        if self.groups.get(&id).is_none_or(|group| group.consumer().is_none()) {
+            if record.is_tombstone() {
+                return;
+            }
+            // Kafka writes offsets of a group that it has never seen before; a simple classic group stands for it until now.
+            let group = ConsumerGroup::new(id.clone());
+            shared.group_count += usize::from(self.groups.insert(id.clone(), group.into()).is_none());
+        }
+        if let Some(group) = self.groups.get_mut(&id).and_then(Group::consumer_mut) {
+            group.replay(record);
         }
     }
 }

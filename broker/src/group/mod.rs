@@ -1,4 +1,4 @@
-//! Group coordinator: classic consumer groups and committed offsets, for the partitions of `__consumer_offsets` that this broker leads.
+//! Group coordinator: classic groups, consumer groups (KIP-848) and committed offsets, for the partitions of `__consumer_offsets` that this broker leads.
 //!
 //! Pure: requests, append results and time go in; replies, appends and events come out. It knows the metadata image, but no log, no
 //! replica and no connection: who asked is an opaque [`ReplyTo`], and what must be written is an [`Output::Append`] whose fate comes back
@@ -10,10 +10,12 @@ mod admin;
 mod api;
 mod classic;
 mod config;
+mod consumer;
 mod consumer_protocol;
 mod coordinator;
 mod expiry;
 mod join;
+mod kind;
 mod leave;
 mod load;
 mod offset_commit;
@@ -30,5 +32,6 @@ mod timer;
 
 pub use api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo};
 pub use classic::GroupState;
-pub use config::{GroupConfig, Limits};
+pub use config::{ConsumerConfig, GroupConfig, Limits};
+pub use consumer::assign::Assignor;
 pub use coordinator::{GroupCoordinator, java_hash};

@@ -8,6 +8,7 @@ use super::api::{ClientInfo, GroupResponse, OffsetsRecord, ReplyTo};
 use super::classic::{ClassicGroup, GroupState};
 use super::coordinator::{GroupCoordinator, Step};
 use super::join::MAX_STRING;
+use super::kind::Group;
 use super::pending::{Change, Deferred};
 use super::record::{self, OffsetAndMetadata};
 use crate::metadata::image::{Image, TopicImage};
@@ -20,6 +21,9 @@ use crate::types::{Id, Now};
 
 /// The version from which topics are named by id.
 const TOPIC_IDS: i16 = 10;
+
+/// A topic of a request, if it exists: its name and id.
+type Known = Option<(Arc<str>, Id)>;
 
 impl GroupCoordinator {
     /// Offsets are committed. Answered by [`GroupResponse::OffsetCommit`] when they are safe.
@@ -36,7 +40,7 @@ impl GroupCoordinator {
         for topic in &request.topics {
             let found = if by_id { topic_by_id(image, topic) } else { image.topic(topic.name.as_str()) };
             response.topics.push(check_topic(topic, found, by_id));
-            known.push(found.map(|found| found.name.clone()));
+            known.push(found.map(|found| (found.name.clone(), found.id)));
         }
         let any_valid = partitions(&response).any(|partition| partition.error_code == 0);
         if any_valid && let Err(error) = self.try_commit(now, to, client, request, &known, &mut response) {
@@ -54,7 +58,7 @@ impl GroupCoordinator {
         to: ReplyTo,
         client: &ClientInfo,
         request: &OffsetCommitRequestData,
-        topics: &[Option<Arc<str>>],
+        topics: &[Known],
         response: &mut OffsetCommitResponseData,
     ) -> Result<(), ErrorCode> {
         let group_id = request.group_id.as_str();
@@ -64,7 +68,12 @@ impl GroupCoordinator {
         let (partition, shard, shared) = self.shard_for(group_id)?;
         let mut step = Step { shared, log: &mut shard.log, partition, now };
         match shard.groups.get(group_id) {
-            Some(group) => {
+            Some(Group::Consumer(group)) => {
+                let (member_id, epoch) = (request.member_id.as_str(), request.generation_id_or_member_epoch);
+                let asked = step.committed_partitions(request, topics, response);
+                group.validate_commit(member_id, epoch, client.api_version, asked.into_iter())?;
+            }
+            Some(Group::Classic(group)) => {
                 validate(group, request)?;
                 // A commit is as good as a heartbeat.
                 if matches!(group.state(), GroupState::Stable | GroupState::PreparingRebalance) {
@@ -96,18 +105,37 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Partitions that are to be committed, but for those whose metadata is too large.
+    fn committed_partitions(
+        &self,
+        request: &OffsetCommitRequestData,
+        topics: &[Known],
+        response: &OffsetCommitResponseData,
+    ) -> Vec<(Id, i32)> {
+        let mut partitions = Vec::new();
+        for ((topic, known), answer) in request.topics.iter().zip(topics).zip(&response.topics) {
+            let Some((_, id)) = known else { continue };
+            for (partition, answer) in topic.partitions.iter().zip(&answer.partitions) {
+                if answer.error_code == 0 && !self.metadata_is_too_large(partition) {
+                    partitions.push((*id, partition.partition_index));
+                }
+            }
+        }
+        partitions
+    }
+
     fn commit(
         &mut self,
         to: ReplyTo,
         request: &OffsetCommitRequestData,
-        topics: &[Option<Arc<str>>],
+        topics: &[Known],
         response: &mut OffsetCommitResponseData,
     ) -> Result<(), ErrorCode> {
         let group: Arc<str> = request.group_id.as_str().into();
         let (mut records, mut changes): (Vec<OffsetsRecord>, Vec<Change>) = (Vec::new(), Vec::new());
         let answers = response.topics.iter_mut().zip(topics).zip(&request.topics);
         for ((answer, name), topic) in answers {
-            let Some(name) = name else { continue };
+            let Some((name, id)) = name else { continue };
             for (answer, partition) in answer.partitions.iter_mut().zip(&topic.partitions) {
                 if answer.error_code != 0 {
                     continue;
@@ -116,7 +144,7 @@ impl Step<'_> {
                     answer.error_code = ErrorCode::OffsetMetadataTooLarge.code();
                     continue;
                 }
-                let value = self.offset_of(request, topic, partition);
+                let value = self.offset_of(request, *id, partition);
                 let record = record::encode_offset(&group, name, partition.partition_index, Some(&value));
                 records.push(record.map_err(|_| ErrorCode::UnknownServerError)?);
                 changes.push(Change::Offset {
@@ -147,7 +175,7 @@ impl Step<'_> {
     fn offset_of(
         &self,
         request: &OffsetCommitRequestData,
-        topic: &OffsetCommitRequestTopic,
+        topic_id: Id,
         partition: &OffsetCommitRequestPartition,
     ) -> OffsetAndMetadata {
         OffsetAndMetadata {
@@ -159,7 +187,7 @@ impl Step<'_> {
                 -1 => None,
                 ms => Some(self.now.wall_ms.saturating_add(ms)),
             },
-            topic_id: Id::from(topic.topic_id),
+            topic_id,
         }
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::admin::tombstone;
 use super::api::{GroupResponse, ReplyTo};
-use super::classic::{ClassicGroup, GroupState};
+use super::classic::GroupState;
 use super::coordinator::{GroupCoordinator, Shard, Step};
+use super::kind::Group;
 use super::pending::{Deferred, append_error};
 use crate::metadata::image::Image;
 use crate::protocol::ErrorCode;
@@ -65,7 +66,7 @@ impl GroupCoordinator {
             keys.extend(stored.map(|index| (topic.name.as_str().into(), index)));
             add(&mut topics, topic, known);
         }
-        let id = group.id.clone();
+        let id = group.id().clone();
         let entries: Vec<_> = keys.into_iter().filter_map(|(topic, index)| tombstone(&id, topic, index)).collect();
         let response = OffsetDeleteResponseData::default().with_topics(topics);
         let mut step = Step { shared, log: &mut shard.log, partition, now };
@@ -91,7 +92,8 @@ impl Shard {
     }
 }
 
-fn validate(group: &ClassicGroup) -> Result<(), ErrorCode> {
+fn validate(group: &Group) -> Result<(), ErrorCode> {
+    let Group::Classic(group) = group else { return Ok(()) };
     match group.state() {
         GroupState::Dead => Err(ErrorCode::GroupIdNotFound),
         GroupState::Empty => Ok(()),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo, text};
 use super::coordinator::{GroupCoordinator, GroupOffsets, Shard, Step};
+use super::kind::Group;
 use super::pending::{Deferred, Gather, fetch_error, fetched};
 use super::record::OffsetAndMetadata;
 use crate::metadata::image::Image;
@@ -67,6 +68,11 @@ impl GroupCoordinator {
                 let answer = fetched(&mut self.shared.gathers, gather, index, group);
                 self.shared.reply_all(answer);
             }
+            Ok((_, shard, shared)) if let Some(error) = forbidden(shard, request) => {
+                let group = failed(request, error, api_version);
+                let answer = fetched(&mut shared.gathers, gather, index, group);
+                shared.reply_all(answer);
+            }
             Ok((partition, shard, shared)) => {
                 let group = Box::new(fetch(shard, request, require_stable, api_version, image));
                 let deferred = Deferred::Fetch { gather, index, group };
@@ -79,6 +85,13 @@ impl GroupCoordinator {
             }
         }
     }
+}
+
+/// A consumer group tells its offsets to members of the right epoch only, and to those who do not say that they are members.
+fn forbidden(shard: &Shard, request: &OffsetFetchRequestGroup) -> Option<ErrorCode> {
+    let group = shard.groups.get(request.group_id.as_str()).and_then(Group::consumer)?;
+    let member_id = request.member_id.as_ref().map(|id| id.as_str());
+    group.validate_fetch(member_id, request.member_epoch).err()
 }
 
 fn single_group(request: &OffsetFetchRequestData) -> OffsetFetchRequestGroup {

@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::api::{AppendToken, GroupResponse, ReplyTo};
-use super::classic::ClassicGroup;
+use super::kind::Group;
 use super::record::OffsetAndMetadata;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
-    DeletableGroupResult, LeaveGroupResponseData, OffsetCommitResponseData, OffsetDeleteResponseData,
-    OffsetFetchResponseGroup,
+    ConsumerGroupHeartbeatResponseData, DeletableGroupResult, JoinGroupResponseData, LeaveGroupResponseData,
+    OffsetCommitResponseData, OffsetDeleteResponseData, OffsetFetchResponseGroup, SyncGroupResponseData,
 };
 
 /// What a committed append changes in memory.
@@ -34,7 +34,9 @@ pub(super) enum Then {
     /// A static member came back under a new id, without a rebalance.
     StaticJoin(Box<StaticJoin>),
     /// Groups were taken out to be deleted; they come back if that could not be written.
-    Deleted(Vec<ClassicGroup>),
+    Deleted(Vec<Group>),
+    /// A group is no longer what it was (or, with `None`, is new); it is again, if that could not be written.
+    Replaced { group: Arc<str>, before: Option<Box<Group>> },
 }
 
 /// See [`Then::StaticJoin`].
@@ -55,6 +57,12 @@ pub(super) struct StaticJoin {
 pub(super) enum Deferred {
     /// OffsetCommit.
     Commit { to: ReplyTo, response: OffsetCommitResponseData },
+    /// ConsumerGroupHeartbeat.
+    ConsumerHeartbeat { to: ReplyTo, response: ConsumerGroupHeartbeatResponseData },
+    /// JoinGroup of a classic member in a consumer group.
+    Join { to: ReplyTo, response: JoinGroupResponseData },
+    /// SyncGroup of such a one.
+    Sync { to: ReplyTo, response: SyncGroupResponseData },
     /// OffsetDelete.
     OffsetDelete { to: ReplyTo, response: OffsetDeleteResponseData },
     /// LeaveGroup.
@@ -105,6 +113,27 @@ impl PendingLog {
         let append = self.appends.remove(index)?;
         self.size_bytes -= append.size_bytes;
         Some(append)
+    }
+
+    /// The group's state before the oldest change of it that is not known to be committed: outer `None` if there is none such.
+    pub(super) fn group_before<'a>(&'a self, group: &str) -> Option<Option<&'a Group>> {
+        self.appends.iter().find_map(|append| match &append.then {
+            Some(Then::Replaced { group: of, before }) if **of == *group => Some(before.as_deref()),
+            _ => None,
+        })
+    }
+
+    /// Changes of a group that came after `token`: they build on one that did not come to be.
+    pub(super) fn later_changes(&self, group: &str, token: AppendToken) -> Vec<AppendToken> {
+        let is_later = |append: &&PendingAppend| {
+            append.token > token && matches!(&append.then, Some(Then::Replaced { group: of, .. }) if **of == *group)
+        };
+        self.appends.iter().filter(is_later).map(|append| append.token).collect()
+    }
+
+    /// Whether an append's fate is not known yet.
+    pub(super) fn is_pending(&self, token: AppendToken) -> bool {
+        self.appends.iter().rev().any(|append| append.token == token)
     }
 
     /// One by its token.
@@ -183,6 +212,20 @@ impl Deferred {
                     fail_commit(&mut response, append_error(error));
                 }
                 Some((to, GroupResponse::OffsetCommit(response)))
+            }
+            Deferred::ConsumerHeartbeat { to, response } => {
+                let failed =
+                    |error| ConsumerGroupHeartbeatResponseData::default().with_error_code(append_error(error).code());
+                Some((to, GroupResponse::ConsumerHeartbeat(result.map_or_else(failed, |()| response))))
+            }
+            Deferred::Join { to, response } => {
+                let failed = |error| super::rebalance::join_error(response.member_id.as_str(), append_error(error));
+                let response = result.err().map(failed).unwrap_or_else(|| response.clone());
+                Some((to, GroupResponse::Join(response)))
+            }
+            Deferred::Sync { to, response } => {
+                let failed = |error| super::rebalance::sync_error(append_error(error));
+                Some((to, GroupResponse::Sync(result.map_or_else(failed, |()| response))))
             }
             Deferred::OffsetDelete { to, response } => {
                 let response = result.map_or_else(super::offset_delete::refused, |()| response);

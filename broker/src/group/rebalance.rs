@@ -168,6 +168,26 @@ impl Step<'_> {
         }
     }
 
+    /// What a member has parked is answered, though it stays.
+    pub(super) fn send_away(&mut self, group: &mut ClassicGroup, id: &str, error: ErrorCode) {
+        if let Some(to) = group.set_awaiting_join(id, None) {
+            self.shared.reply(to, GroupResponse::Join(join_error(id, error)));
+        }
+        if let Some(to) = group.set_awaiting_sync(id, None) {
+            self.shared.reply(to, GroupResponse::Sync(sync_error(error)));
+        }
+    }
+
+    /// A group that could not become a consumer group goes on where it was.
+    pub(super) fn resume(&mut self, group: &ClassicGroup) {
+        let timeout_ms = group.rebalance_timeout_ms();
+        match group.state() {
+            GroupState::PreparingRebalance => self.schedule(TimerKey::Join(group.id.clone()), timeout_ms),
+            GroupState::CompletingRebalance => self.schedule(TimerKey::Sync(group.id.clone()), timeout_ms),
+            GroupState::Empty | GroupState::Stable | GroupState::Dead => {}
+        }
+    }
+
     /// No member keeps an assignment, and those that wait for one are told why.
     pub(super) fn reset_assignments(&mut self, group: &mut ClassicGroup, error: ErrorCode) {
         for id in group.member_ids() {

@@ -1,11 +1,12 @@
 //! Records of `__consumer_offsets`, byte for byte as Apache Kafka 4.3 writes them: OffsetCommit (key 1, values 1 and 4, reads 0–4) and
-//! GroupMetadata (key 2, value 3, reads 0–4).
+//! GroupMetadata (key 2, value 3, reads 0–4). Those of consumer groups are in `consumer::records`.
 //!
 //! Source: `org.apache.kafka.coordinator.group.GroupCoordinatorRecordHelpers` and `GroupCoordinatorRecordSerde`.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::api::OffsetsRecord;
+use super::consumer::{self, ConsumerRecord};
 use crate::types::Id;
 
 /// Key of a committed offset.
@@ -103,7 +104,14 @@ pub enum Decoded {
         /// The state.
         value: Option<GroupRecord>,
     },
-    /// A record of another kind of group (consumer, share, streams): none of ours, skipped.
+    /// A change of a consumer group.
+    Consumer {
+        /// Group id.
+        group: String,
+        /// The change.
+        record: ConsumerRecord,
+    },
+    /// A record of another kind of group (share, streams): none of ours, skipped.
     Other(i16),
 }
 
@@ -197,7 +205,10 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, RecordError> 
             let value = value.map(decode_group_value).transpose()?;
             Ok(Decoded::Group { group, value })
         }
-        kind => Ok(Decoded::Other(kind)),
+        kind => match consumer::decode(kind, &mut key, value)? {
+            Some((group, record)) => Ok(Decoded::Consumer { group, record }),
+            None => Ok(Decoded::Other(kind)),
+        },
     }
 }
 
@@ -272,7 +283,7 @@ fn decode_member(input: &mut Input<'_>, version: i16) -> Result<MemberRecord, Re
     })
 }
 
-fn put_string(out: &mut BytesMut, value: &str) -> Result<(), RecordError> {
+pub(super) fn put_string(out: &mut BytesMut, value: &str) -> Result<(), RecordError> {
     out.put_i16(i16::try_from(value.len()).map_err(|_| RecordError::TooLong(value.len()))?);
     out.put_slice(value.as_bytes());
     Ok(())
@@ -295,7 +306,7 @@ fn put_blob(out: &mut BytesMut, value: &[u8]) -> Result<(), RecordError> {
 }
 
 /// Length + 1 as an unsigned varint.
-fn put_compact_length(out: &mut BytesMut, length: usize) -> Result<(), RecordError> {
+pub(super) fn put_compact_length(out: &mut BytesMut, length: usize) -> Result<(), RecordError> {
     let mut rest = u32::try_from(length).ok().and_then(|n| n.checked_add(1)).ok_or(RecordError::TooLong(length))?;
     while rest >= 0x80 {
         out.put_u8((rest & 0x7f) as u8 | 0x80);
@@ -306,10 +317,14 @@ fn put_compact_length(out: &mut BytesMut, length: usize) -> Result<(), RecordErr
 }
 
 /// Bytes not yet read; no claimed length is allocated before its bytes are there.
-struct Input<'a>(&'a [u8]);
+pub(super) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
+    pub(super) fn new(bytes: &'a [u8]) -> Input<'a> {
+        Input(bytes)
+    }
+
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
         let (head, rest) = self.0.split_first_chunk::<N>().ok_or(RecordError::Malformed)?;
         self.0 = rest;
         Ok(*head)
@@ -321,15 +336,19 @@ impl<'a> Input<'a> {
         Ok(head)
     }
 
-    fn i16(&mut self) -> Result<i16, RecordError> {
+    pub(super) fn i8(&mut self) -> Result<i8, RecordError> {
+        self.take().map(i8::from_be_bytes)
+    }
+
+    pub(super) fn i16(&mut self) -> Result<i16, RecordError> {
         self.take().map(i16::from_be_bytes)
     }
 
-    fn i32(&mut self) -> Result<i32, RecordError> {
+    pub(super) fn i32(&mut self) -> Result<i32, RecordError> {
         self.take().map(i32::from_be_bytes)
     }
 
-    fn i64(&mut self) -> Result<i64, RecordError> {
+    pub(super) fn i64(&mut self) -> Result<i64, RecordError> {
         self.take().map(i64::from_be_bytes)
     }
 
@@ -353,7 +372,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    fn compact_length(&mut self) -> Result<Option<usize>, RecordError> {
+    pub(super) fn compact_length(&mut self) -> Result<Option<usize>, RecordError> {
         Ok((self.varint()? as usize).checked_sub(1))
     }
 
@@ -365,11 +384,11 @@ impl<'a> Input<'a> {
         utf8(self.slice(length)?).map(Some)
     }
 
-    fn string(&mut self) -> Result<String, RecordError> {
+    pub(super) fn string(&mut self) -> Result<String, RecordError> {
         self.nullable_string()?.ok_or(RecordError::Malformed)
     }
 
-    fn compact_string(&mut self) -> Result<Option<String>, RecordError> {
+    pub(super) fn compact_string(&mut self) -> Result<Option<String>, RecordError> {
         let Some(length) = self.compact_length()? else { return Ok(None) };
         utf8(self.slice(length)?).map(Some)
     }
@@ -378,12 +397,12 @@ impl<'a> Input<'a> {
         if compact { self.compact_string() } else { self.nullable_string() }
     }
 
-    fn blob(&mut self, compact: bool) -> Result<Bytes, RecordError> {
+    pub(super) fn blob(&mut self, compact: bool) -> Result<Bytes, RecordError> {
         let length = if compact { self.compact_length()? } else { self.length()? };
         Ok(Bytes::copy_from_slice(self.slice(length.unwrap_or(0))?))
     }
 
-    fn tagged_fields(
+    pub(super) fn tagged_fields(
         &mut self,
         mut each: impl FnMut(u32, Input<'a>) -> Result<(), RecordError>,
     ) -> Result<(), RecordError> {

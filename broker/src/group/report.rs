@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::classic::{ClassicGroup, Member};
+use super::classic::Member;
 use super::consumer_protocol;
-use super::coordinator::{GroupCoordinator, GroupOffsets};
+use super::coordinator::{GroupCoordinator, GroupOffsets, Shared};
+use super::kind::Group;
 use crate::metadata::report::{GroupReport, MemberReport};
 use crate::types::TopicPartition;
 
@@ -19,7 +20,7 @@ impl GroupCoordinator {
                 // What is still loading is told when it is loaded.
                 Some((shard, _)) if shard.loading => {}
                 Some((shard, group)) => {
-                    reports.push(report(group, shard.offsets.get(&id)));
+                    reports.push(report(group, shard.offsets.get(&id), &self.shared));
                     self.reported.insert(id);
                 }
                 None => {
@@ -33,19 +34,29 @@ impl GroupCoordinator {
     }
 }
 
-fn report(group: &ClassicGroup, offsets: Option<&GroupOffsets>) -> GroupReport {
+fn report(group: &Group, offsets: Option<&GroupOffsets>, shared: &Shared) -> GroupReport {
     let offsets = offsets.into_iter().flatten().flat_map(|(topic, partitions)| {
         partitions
             .iter()
             .map(|(index, offset)| (TopicPartition { topic: topic.clone(), partition: *index }, offset.offset))
     });
+    let (generation, protocol, members) = match group {
+        Group::Classic(group) => {
+            let member = |member: &Member| member_report(member, group.uses_consumer_protocol());
+            (group.generation, group.protocol_name.clone().unwrap_or_default(), group.members().map(member).collect())
+        }
+        Group::Consumer(group) => {
+            (group.epoch, group.assignor_name(&shared.config.consumer), group.member_reports(&shared.topics))
+        }
+    };
     GroupReport {
-        group_id: group.id.clone(),
-        state: Some(group.state().name()),
-        generation: group.generation,
-        protocol_type: group.protocol_type.clone().unwrap_or_default(),
-        protocol: group.protocol_name.clone().unwrap_or_default(),
-        members: group.members().map(|member| member_report(member, group.uses_consumer_protocol())).collect(),
+        group_id: group.id().clone(),
+        group_type: group.type_name(),
+        state: Some(group.state_name()),
+        generation,
+        protocol_type: group.protocol_type().to_owned(),
+        protocol,
+        members,
         offsets: offsets.collect(),
     }
 }
@@ -65,6 +76,7 @@ fn member_report(member: &Member, is_consumer: bool) -> MemberReport {
 fn gone(id: Arc<str>) -> GroupReport {
     GroupReport {
         group_id: id,
+        group_type: "classic",
         state: None,
         generation: 0,
         protocol_type: String::new(),

@@ -9,7 +9,9 @@ use bytes::Bytes;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo, opt_text};
 use super::classic::{ClassicGroup, GroupState};
+use super::consumer::Work;
 use super::coordinator::{GroupCoordinator, Step};
+use super::kind::Group;
 use super::pending::{Then, append_error};
 use super::rebalance::sync_error;
 use super::record;
@@ -42,7 +44,11 @@ impl GroupCoordinator {
             return Err(ErrorCode::InvalidGroupId);
         }
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
-        let group = shard.groups.get_mut(request.group_id.as_str()).ok_or(ErrorCode::UnknownMemberId)?;
+        let group = match shard.groups.get_mut(request.group_id.as_str()) {
+            None => return Err(ErrorCode::UnknownMemberId),
+            Some(Group::Consumer(_)) => return Work { shared, shard, partition, now }.classic_sync(to, request),
+            Some(Group::Classic(group)) => group,
+        };
         if group.is_in(GroupState::Empty) {
             return Err(ErrorCode::UnknownMemberId);
         }
@@ -67,7 +73,11 @@ impl GroupCoordinator {
             return Err(ErrorCode::InvalidGroupId);
         }
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
-        let group = shard.groups.get_mut(request.group_id.as_str()).ok_or(ErrorCode::UnknownMemberId)?;
+        let group = match shard.groups.get_mut(request.group_id.as_str()) {
+            None => return Err(ErrorCode::UnknownMemberId),
+            Some(Group::Consumer(_)) => return Work { shared, shard, partition, now }.classic_heartbeat(request),
+            Some(Group::Classic(group)) => group,
+        };
         let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());
         group.validate_member(request.member_id.as_str(), instance_id)?;
         if request.generation_id != group.generation {

@@ -16,6 +16,29 @@ pub(super) enum TimerKey {
         /// Member.
         member: Arc<str>,
     },
+    /// A member of a consumer group that must give partitions up.
+    Revoke {
+        /// Group.
+        group: Arc<str>,
+        /// Member.
+        member: Arc<str>,
+    },
+    /// A classic member of a consumer group that must join again.
+    Rejoin {
+        /// Group.
+        group: Arc<str>,
+        /// Member.
+        member: Arc<str>,
+    },
+    /// A classic member of a consumer group that must sync.
+    Resync {
+        /// Group.
+        group: Arc<str>,
+        /// Member.
+        member: Arc<str>,
+    },
+    /// A consumer group's regular expressions are to be resolved.
+    Regex(Arc<str>),
     /// The join phase of a rebalance.
     Join(Arc<str>),
     /// The sync phase of a rebalance.
@@ -24,6 +47,30 @@ pub(super) enum TimerKey {
     Expiry(i32),
     /// `offsets.commit.timeout.ms` of an append.
     Append(i32, AppendToken),
+}
+
+impl TimerKey {
+    /// Whose deadline it is, if it is one of a member.
+    pub(super) fn member(&self) -> Option<(&Arc<str>, &Arc<str>)> {
+        match self {
+            TimerKey::Session { group, member }
+            | TimerKey::Revoke { group, member }
+            | TimerKey::Rejoin { group, member }
+            | TimerKey::Resync { group, member } => Some((group, member)),
+            _ => None,
+        }
+    }
+
+    /// All that a member of a consumer group may have.
+    pub(super) fn of_member(group: &Arc<str>, member: &Arc<str>) -> [TimerKey; 4] {
+        let (group, member) = (group.clone(), member.clone());
+        [
+            TimerKey::Session { group: group.clone(), member: member.clone() },
+            TimerKey::Revoke { group: group.clone(), member: member.clone() },
+            TimerKey::Rejoin { group: group.clone(), member: member.clone() },
+            TimerKey::Resync { group, member },
+        ]
+    }
 }
 
 /// All deadlines of one coordinator.
@@ -47,6 +94,11 @@ impl Timers {
         if self.by_key.get(&key).is_none_or(|before| *before > at) {
             self.schedule(key, at);
         }
+    }
+
+    /// Whether there is such a deadline.
+    pub(super) fn is_set(&self, key: &TimerKey) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// Forgets a deadline.

@@ -177,9 +177,12 @@ pub struct RequestCounters {
 pub struct GroupReport {
     /// Group id.
     pub group_id: Arc<str>,
-    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; `None`: this broker no longer has it.
+    /// `classic` or `consumer`, as ListGroups names it.
+    pub group_type: &'static str,
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`, or, of a consumer group, `Empty`, `Assigning`, `Reconciling`,
+    /// `Stable`; `None`: this broker no longer has it.
     pub state: Option<&'static str>,
-    /// Generation.
+    /// Generation, or epoch of a consumer group.
     pub generation: i32,
     /// `consumer`, or what the members said.
     pub protocol_type: String,

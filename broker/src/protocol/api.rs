@@ -158,6 +158,8 @@ apis! {
     UpdateFeatures = 57, 0..=2, flexible 0, UpdateFeaturesRequestData, UpdateFeaturesResponseData;
     DescribeCluster = 60, 0..=2, flexible 0, DescribeClusterRequestData, DescribeClusterResponseData;
     UnregisterBroker = 64, 0..=0, flexible 0, UnregisterBrokerRequestData, UnregisterBrokerResponseData;
+    ConsumerGroupHeartbeat = 68, 0..=1, flexible 0, ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData;
+    ConsumerGroupDescribe = 69, 0..=1, flexible 0, ConsumerGroupDescribeRequestData, ConsumerGroupDescribeResponseData;
     ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequestData, ListConfigResourcesResponseData;
     DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequestData, DescribeTopicPartitionsResponseData;
     AddRaftVoter = 80, 0..=1, flexible 0, AddRaftVoterRequestData, AddRaftVoterResponseData;
@@ -262,6 +264,8 @@ mod tests {
             (57, 0, 2),
             (60, 0, 2),
             (64, 0, 0),
+            (68, 0, 1),
+            (69, 0, 1),
             (74, 0, 1),
             (75, 0, 0),
             (80, 0, 1),

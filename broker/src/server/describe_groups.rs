@@ -10,7 +10,7 @@ use crate::types::Now;
 
 /// Everything that can be done with a group, as bits numbered by `AclOperation`: READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS,
 /// ALTER_CONFIGS. There is no authorizer, so everybody may do everything.
-const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+pub(super) const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 /// Describes groups.
 pub fn handle(broker: &mut Broker, context: &RequestContext, _now: Now, request: DescribeGroupsRequestData) -> Handled {

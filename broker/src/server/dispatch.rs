@@ -5,12 +5,12 @@ use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
     add_raft_voter, alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions,
-    create_partitions, create_topics, delete_groups, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_groups, describe_log_dirs, describe_quorum, describe_topic_partitions, elect_leaders, fetch,
-    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
-    list_config_resources, list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit,
-    offset_delete, offset_fetch, offset_for_leader_epoch, produce, remove_raft_voter, sync_group, unregister_broker,
-    update_features,
+    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics, delete_groups, delete_records,
+    delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_quorum,
+    describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat, incremental_alter_configs,
+    init_producer_id, join_group, leave_group, list_config_resources, list_groups, list_offsets,
+    list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch,
+    produce, remove_raft_voter, sync_group, unregister_broker, update_features,
 };
 use crate::protocol::messages::alter_partition_reassignments_response::{
     ReassignablePartitionResponse, ReassignableTopicResponse,
@@ -57,6 +57,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::AlterPartitionReassignments(r) => alter_partition_reassignments::handle(broker, context, now, r),
         Request::ListPartitionReassignments(r) => list_partition_reassignments::handle(broker, context, now, r),
         Request::UnregisterBroker(r) => unregister_broker::handle(broker, context, now, r),
+        Request::ConsumerGroupHeartbeat(r) => consumer_group_heartbeat::handle(broker, context, now, r),
+        Request::ConsumerGroupDescribe(r) => consumer_group_describe::handle(broker, context, now, r),
         Request::OffsetDelete(r) => offset_delete::handle(broker, context, now, r),
         Request::ElectLeaders(r) => elect_leaders::handle(broker, context, now, r),
         Request::UpdateFeatures(r) => update_features::handle(broker, context, now, r),

@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use crate::group::{
-    AppendToken, ClientInfo, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord, Output, ReplyTo,
+    AppendToken, Assignor, ClientInfo, ConsumerConfig, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord,
+    Output, ReplyTo,
 };
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
@@ -253,6 +254,7 @@ impl GroupBridge {
     }
 
     fn follow_image(&mut self, now: Now, image: &Image, delta: &ImageDelta) {
+        self.coordinator.on_image(image, delta);
         let topic = image.topic(OFFSETS_TOPIC);
         let id = topic.map(|topic| topic.id);
         if id != self.topic {
@@ -298,6 +300,9 @@ impl GroupBridge {
 
     fn append(&mut self, now: Now, replicas: &mut ReplicaManager, append: Append) {
         let Append { partition, token, timestamp_ms, records } = append;
+        if !self.coordinator.wants(partition, token) {
+            return;
+        }
         let Some(held) = self.partitions.get_mut(&partition) else {
             return self.coordinator.on_append_result(now, token, Err(ErrorCode::NotLeaderOrFollower));
         };
@@ -349,6 +354,12 @@ pub(super) fn client_info(context: &RequestContext) -> ClientInfo {
     }
 }
 
+/// Whether consumer groups are allowed: by the broker's configuration, and by the cluster's feature.
+pub(super) fn has_consumer_protocol(broker: &Broker) -> bool {
+    let level = broker.image.features.get("group.version").copied().unwrap_or(0);
+    level >= 1 && broker.groups.coordinator.config().consumer.is_enabled
+}
+
 /// Lets time pass.
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     broker.groups.coordinator.on_tick(now);
@@ -357,6 +368,8 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
 /// The image changed.
 pub(super) fn on_image(broker: &mut Broker, now: Now, delta: &ImageDelta) {
     broker.groups.follow_image(now, &broker.image, delta);
+    let interval_ms = broker.config.i32("group.consumer.assignment.interval.ms");
+    broker.groups.coordinator.set_assignment_interval_ms(interval_ms);
 }
 
 /// Replicas changed: some may have been won, lost or committed.
@@ -392,6 +405,7 @@ fn response_of(response: GroupResponse) -> Response {
         GroupResponse::Leave(response) => Response::LeaveGroup(response),
         GroupResponse::OffsetCommit(response) => Response::OffsetCommit(response),
         GroupResponse::OffsetFetch(response) => Response::OffsetFetch(response),
+        GroupResponse::ConsumerHeartbeat(response) => Response::ConsumerGroupHeartbeat(response),
         GroupResponse::OffsetDelete(response) => Response::OffsetDelete(response),
         GroupResponse::Delete(response) => Response::DeleteGroups(response),
     }
@@ -408,7 +422,31 @@ fn group_config(config: &NodeConfig) -> GroupConfig {
         retention_check_interval_ms: config.i64("offsets.retention.check.interval.ms"),
         commit_timeout_ms: config.i32("offsets.commit.timeout.ms"),
         offsets_partitions: config.i32("offsets.topic.num.partitions"),
+        consumer: consumer_config(config),
         ..GroupConfig::default()
+    }
+}
+
+fn consumer_config(config: &NodeConfig) -> ConsumerConfig {
+    let bounds = |what: &str| {
+        let bound = |which: &str| config.i32(&format!("group.consumer.{which}.{what}.ms"));
+        (bound("min"), bound("max"))
+    };
+    let policy = config.str("group.consumer.migration.policy").to_lowercase();
+    ConsumerConfig {
+        is_enabled: config.list("group.coordinator.rebalance.protocols").iter().any(|name| name == "consumer"),
+        session_timeout_ms: config.i32("group.consumer.session.timeout.ms"),
+        session_timeout_bounds_ms: bounds("session.timeout"),
+        heartbeat_interval_ms: config.i32("group.consumer.heartbeat.interval.ms"),
+        heartbeat_interval_bounds_ms: bounds("heartbeat.interval"),
+        assignment_interval_ms: config.i32("group.consumer.assignment.interval.ms"),
+        assignment_interval_bounds_ms: bounds("assignment.interval"),
+        regex_refresh_interval_ms: config.i32("group.consumer.regex.refresh.interval.ms"),
+        max_size: config.i32("group.consumer.max.size"),
+        // Classes of somebody else's cannot be loaded here.
+        assignors: config.list("group.consumer.assignors").iter().filter_map(|name| Assignor::of(name)).collect(),
+        may_upgrade: ["upgrade", "bidirectional"].contains(&policy.as_str()),
+        may_downgrade: ["downgrade", "bidirectional"].contains(&policy.as_str()),
     }
 }
 

@@ -11,6 +11,8 @@ pub mod api_versions;
 pub mod auto_create;
 mod broker;
 pub mod config_changes;
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
 pub mod context;
 pub mod create_partitions;
 pub mod create_topics;

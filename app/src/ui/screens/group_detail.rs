@@ -59,8 +59,9 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let assignor = if group.protocol.is_empty() { "no assignor" } else { &group.protocol };
             let words = format!(
-                "{} · {assignor} · generation {} · coordinator {}",
+                "{} · {assignor} · {} {} · coordinator {}",
                 group.kind,
+                if group.kind == "consumer" { "epoch" } else { "generation" },
                 group.generation,
                 if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() }
             );

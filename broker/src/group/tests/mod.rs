@@ -1,8 +1,11 @@
 //! A coordinator with a log that can be told to commit, to refuse or to wait.
 
 mod admin;
+mod consumer;
+mod consumer_model;
 mod join;
 mod members;
+mod migration;
 mod model;
 mod offsets;
 mod records;
@@ -16,6 +19,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo, text};
 use super::{GroupConfig, GroupCoordinator};
+use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{Image, PartitionImage, TopicImage};
 use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
@@ -132,6 +136,7 @@ impl Bench {
             events: Vec::new(),
             next_reply: 0,
         };
+        bench.groups.on_image(&bench.image, &ImageDelta::default());
         for partition in 0..bench.groups.config().offsets_partitions {
             bench.groups.begin_load(bench.now, partition);
             bench.groups.finish_load(bench.now, partition);
@@ -158,6 +163,7 @@ impl Bench {
                         assert!(self.replies.insert(to, response).is_none(), "{to:?} was answered twice");
                     }
                     Output::Event(event) => self.events.push(event),
+                    Output::Append { partition, token, .. } if !self.groups.wants(partition, token) => {}
                     Output::Append { partition, token, records, .. } => match self.fate {
                         Fate::Wait => self.waiting.push((token, partition, records)),
                         Fate::Commit => self.commit(token, partition, records),
@@ -398,6 +404,10 @@ impl Bench {
         let mut state = "";
         let now = self.now;
         self.groups.with_group(now, group, |_, group| state = group.state().name());
+        let partition = self.groups.partition_for(group);
+        if let Some(group) = self.groups.shards.get(&partition).and_then(|shard| shard.groups.get(group)) {
+            state = group.state_name();
+        }
         state
     }
 }

@@ -89,7 +89,9 @@ fn groups_are_written_as_kafka_writes_them() {
 
 #[test]
 fn what_is_not_ours_or_broken_is_told_apart() {
-    assert_eq!(decode(&[0, 3, 0, 1, b'g'], Some(&[0, 0])).unwrap(), Decoded::Other(3));
+    assert_eq!(decode(&[0, 11, 0, 1, b'g'], Some(&[0, 0])).unwrap(), Decoded::Other(11));
+    assert_eq!(decode(&[0, 3, 0, 1, b'g'], Some(&[0, 0])), Err(RecordError::Malformed));
+    assert_eq!(decode(&[0, 3, 0, 1, b'g'], Some(&[0, 1])), Err(RecordError::UnknownVersion(1)));
     assert_eq!(decode(&hex(GROUP_KEY), Some(&[0, 9])), Err(RecordError::UnknownVersion(9)));
     assert_eq!(decode(&hex(OFFSET_KEY), Some(&[0])), Err(RecordError::Malformed));
     assert_eq!(decode(&[0, 2, 0, 9, b'g'], None), Err(RecordError::Malformed));
