@@ -9,11 +9,18 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Properties;
+import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
 
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.utils.Exit;
@@ -138,6 +145,39 @@ public class Tools {
                     producer.flush();
                     if (commit) producer.commitTransaction(); else producer.abortTransaction();
                 }
+            }
+        }
+    }
+
+    /**
+     * A member whose topics the broker finds by a regular expression (SubscriptionPattern): BOOTSTRAP GROUP REGEX COUNT TOPIC. It reads COUNT
+     * records, then makes TOPIC with one record in it, and reads that. ConsoleConsumer looks for topics itself.
+     */
+    public static final class Matching {
+        public static void main(String[] arguments) throws Exception {
+            Properties properties = new Properties();
+            properties.put("bootstrap.servers", arguments[0]);
+            properties.put("group.id", arguments[1]);
+            properties.put("group.protocol", "consumer");
+            properties.put("auto.offset.reset", "earliest");
+            properties.put("key.serializer", "org.apache.kafka.common.serialization.StringSerializer");
+            properties.put("value.serializer", "org.apache.kafka.common.serialization.StringSerializer");
+            properties.put("key.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
+            properties.put("value.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
+            try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(properties);
+                    Admin admin = Admin.create(properties);
+                    KafkaProducer<String, String> producer = new KafkaProducer<>(properties)) {
+                consumer.subscribe(new SubscriptionPattern(arguments[2]));
+                int wanted = Integer.parseInt(arguments[3]);
+                for (int read = 0; read < wanted; ) read += consumer.poll(Duration.ofMillis(200)).count();
+                System.out.println("read " + wanted + " of " + new TreeSet<>(consumer.subscription()));
+                admin.createTopics(List.of(new NewTopic(arguments[4], 1, (short) 3))).all().get();
+                producer.send(new ProducerRecord<>(arguments[4], "late", "late")).get();
+                boolean came = false;
+                while (!came) {
+                    for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) came |= record.topic().equals(arguments[4]);
+                }
+                System.out.println("read " + arguments[4]);
             }
         }
     }

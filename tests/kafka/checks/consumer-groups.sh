@@ -36,6 +36,15 @@ new_regex() {
 }
 check "ConsoleConsumer with a regular expression" new_regex
 
+# The broker looks for topics itself, and finds one that comes later.
+new_pattern() {
+    kafka 'Tools$Matching' "$bootstrap" matched 'co.*cs(-late)?' 2000 codecs-late
+    says '^read codecs-late$'
+    kafka 'Tools$Matching' "$bootstrap" refused 'co[' 1 codecs-never || :
+    says 'InvalidRegularExpression.*SubscribedTopicRegex `co\[` is not a valid regular expression: missing closing \]'
+}
+check "KafkaConsumer with a SubscriptionPattern, resolved by the broker" new_pattern
+
 # A group with a member that stays, while the tools look at it.
 new_describe() {
     local log=$work/verifiable pid code
@@ -105,38 +114,77 @@ new_migration() {
     return "$code"
 }
 moved() {
-    until_so type_is moving Consumer && until_so members_are moving 2 || return 1
+    until_so type_is moving Consumer && until_so members_share moving 2 3 || return 1
     kill "$modern"
     wait "$modern" 2>/dev/null || :
-    until_so type_is moving Classic && until_so members_are moving 1
+    until_so type_is moving Classic && until_so members_share moving 1 3
 }
 type_is() { # GROUP TYPE
     consumer_groups --list --type
     says "^$1 +$2 *$"
 }
-members_are() { # GROUP COUNT: so many members share all three partitions
+members_share() { # GROUP COUNT PARTITIONS: so many members share so many partitions
     consumer_groups --describe --group "$1" --state
     says "^$1 .* Stable +$2 *$" || return 1
     consumer_groups --describe --group "$1" --members
     lines "$2" "^$1 " || return 1
-    is "partitions of $1" "$(awk -v group="$1" '$1 == group { sum += $5 } END { print sum }' "$said")" 3
+    is "partitions of $1" "$(awk -v group="$1" '$1 == group { sum += $5 } END { print sum }' "$said")" "$3"
 }
 check "a classic group becomes a consumer group and a classic one again" new_migration
+
+# The broker that coordinates the group dies while its members read.
+new_failover() {
+    create survived --partitions 6 --replication-factor 3
+    local pids=() code member
+    for member in 1 2; do
+        java -Xmx256m -cp "$jars/*" org.apache.kafka.tools.VerifiableConsumer --bootstrap-server "$bootstrap" --topic survived \
+            --group-id survivors --reset-policy earliest --group-protocol consumer >"$work/survivor-$member" 2>&1 &
+        pids+=($!)
+    done
+    survived && code=0 || code=1
+    kill "${pids[@]}" 2>/dev/null
+    wait "${pids[@]}" 2>/dev/null || :
+    heal
+    until_so whole
+    return "$code"
+}
+survived() {
+    local coordinator before
+    until_so members_share survivors 2 6 || return 1
+    before=$(revocations)
+    seq 1 1000 >"$work/numbers"
+    produce survived "$work/numbers" && until_so read_all 1000 || return 1
+    consumer_groups --describe --group survivors --state || return 1
+    coordinator=$(sed -n 's/^survivors .*(\([1-3]\)) .*/\1/p' "$said")
+    fault "{\"kind\":\"kill\",\"broker\":$coordinator}" || return 1
+    seq 1001 2000 >"$work/numbers"
+    produce survived "$work/numbers" && until_so read_all 2000 && until_so members_share survivors 2 6 || return 1
+    # Nobody has lost what it had.
+    is "the number of revocations" "$(revocations)" "$before"
+}
+revocations() { cat "$work"/survivor-* | grep -cE '"name":"partitions_(revoked|lost)"' || :; }
+read_all() { # COUNT: so many records have come to both, and no more
+    is "records read" "$(grep -ho '"name":"records_consumed","count":[0-9]*' "$work"/survivor-* | awk -F: '{ sum += $NF } END { print sum + 0 }')" "$1"
+}
+check "a consumer group whose coordinator is killed reads on" new_failover
 
 new_dump() {
     local dir
     : >"$work/decoded"
     for dir in "$work"/data/broker-1/__consumer_offsets-*; do
         dump --offsets-decoder --print-data-log --files "$dir/00000000000000000000.log"
-        grep -hE '"group(Id)?":"(modern|expressed|watched|ranged)"' "$said" >>"$work/decoded" || :
+        grep -hE '"group(Id)?":"(modern|matched|watched|ranged)"' "$said" >>"$work/decoded" || :
     done
     cp "$work/decoded" "$said"
     says 'key: ."type":"3","data":."groupId":"modern".. payload: ."version":"0","data":."epoch":[0-9]+,"metadataHash":-?[0-9]+'
+    says '"type":"5".*"subscribedTopicRegex":"co\.\*cs\(-late\)\?"'
     says '"type":"5".*"instanceId":"first"'
     says '"type":"5".*"serverAssignor":"range"'
     says '"type":"6".*"assignmentEpoch":2,"assignmentTimestamp":[0-9]+'
     says '"type":"7".*"partitions":\[0,1,2\]'
     says '"type":"8".*"assignedPartitions":.*"assignmentEpochs":\[2,2,2\]'
+    says '"type":"16".*"topics":\["codecs"\]'
+    says '"type":"16".*"topics":\["codecs","codecs-late"\]'
 }
 check "DumpLogSegments --offsets-decoder on consumer groups" new_dump
 
