@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::api::ReplyTo;
 use super::consumer_protocol;
+use super::coordinator::java_bucket;
 use super::record::{GroupRecord, MemberRecord};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::JoinGroupRequestProtocol;
@@ -450,7 +451,7 @@ impl ClassicGroup {
         self.supported_protocols.get(protocol).copied().unwrap_or(0) == self.members.len()
     }
 
-    /// Each member votes for the first of its protocols that all support; among equals the leader's liking decides.
+    /// Each member votes for the first of its protocols that all support; among equals the order of Java's hash map decides, as with Kafka.
     pub(super) fn select_protocol(&self) -> Option<String> {
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.values() {
@@ -458,12 +459,8 @@ impl ClassicGroup {
                 *votes.entry(name).or_default() += 1;
             }
         }
-        let most = *votes.values().max()?;
-        let leader = self.leader.as_deref().and_then(|id| self.members.get(id));
-        let liked = leader.and_then(|member| {
-            member.protocols.iter().map(|(name, _)| name.as_str()).find(|name| votes.get(name) == Some(&most))
-        });
-        liked.or_else(|| votes.iter().find(|(_, count)| **count == most).map(|(name, _)| *name)).map(str::to_owned)
+        let chosen = votes.into_iter().min_by_key(|(name, count)| (std::cmp::Reverse(*count), java_bucket(name)));
+        chosen.map(|(name, _)| name.to_owned())
     }
 
     /// A group that was a consumer group: each member has its assignment at once.

@@ -182,6 +182,12 @@ pub fn java_hash(text: &str) -> i32 {
     text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
 }
 
+/// Place of a key in a small hash map of Java: where Kafka takes the first of several equals, it is the one with the lowest.
+pub(super) fn java_bucket(key: &str) -> u32 {
+    let hash = java_hash(key).cast_unsigned();
+    (hash ^ (hash >> 16)) & 15
+}
+
 /// Consumer groups of the offsets partitions that this broker leads. See the room's head.
 pub struct GroupCoordinator {
     pub(super) shared: Shared,

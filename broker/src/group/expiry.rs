@@ -3,7 +3,7 @@
 //!
 //! Source: `GroupCoordinatorShard.cleanupGroupMetadata`, `ClassicGroup.offsetExpirationCondition`, KIP-211.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::kind::Group;
 use super::pending::Change;
 use super::record::OffsetAndMetadata;
 use super::timer::TimerKey;
-use crate::types::Now;
+use crate::types::{Id, Now};
 
 /// What the age of an offset is counted from.
 enum AgeOf {
@@ -50,15 +50,12 @@ impl GroupCoordinator {
         self.shared.timers.schedule(TimerKey::Expiry(partition), now.mono + Duration::from_millis(interval));
     }
 
-    /// Topics were deleted: their offsets are of no use to anybody.
-    pub fn on_topics_deleted(&mut self, now: Now, topics: &BTreeSet<Arc<str>>) {
+    /// Topics were deleted: their offsets are of no use to anybody. Those of a topic that has got the same name since are.
+    pub fn on_topics_deleted(&mut self, now: Now, topics: &BTreeMap<Arc<str>, BTreeSet<Id>>) {
         for (partition, shard) in self.shards.iter_mut().filter(|(_, shard)| !shard.loading) {
-            let mut entries = Vec::new();
-            for (group, offsets) in &shard.offsets {
-                for (topic, partitions) in offsets.iter().filter(|(topic, _)| topics.contains(*topic)) {
-                    entries.extend(partitions.keys().filter_map(|index| tombstone(group, topic.clone(), *index)));
-                }
-            }
+            let gone = shard.offsets_of_topics(topics);
+            let entries =
+                gone.into_iter().filter_map(|(group, topic, index)| tombstone(&group, topic, index)).collect();
             let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition: *partition, now };
             step.append_in_pieces(entries, None);
         }
@@ -67,6 +64,31 @@ impl GroupCoordinator {
 }
 
 impl Shard {
+    /// Whose offsets are of these topics: group, topic, partition. Those on their way count.
+    fn offsets_of_topics(&self, topics: &BTreeMap<Arc<str>, BTreeSet<Id>>) -> Vec<(Arc<str>, Arc<str>, i32)> {
+        let is_of = |topic: &Arc<str>, offset: &OffsetAndMetadata| {
+            let ids = topics.get(topic);
+            ids.is_some_and(|ids| offset.topic_id == Id::ZERO || ids.contains(&offset.topic_id))
+        };
+        let mut found: BTreeMap<(Arc<str>, Arc<str>, i32), bool> = BTreeMap::new();
+        for (group, offsets) in &self.offsets {
+            for (topic, partitions) in topics.keys().filter_map(|topic| offsets.get_key_value(topic)) {
+                for (index, offset) in partitions {
+                    found.insert((group.clone(), topic.clone(), *index), is_of(topic, offset));
+                }
+            }
+        }
+        for change in self.log.changes() {
+            if let Change::Offset { group, topic, partition, value } = change
+                && topics.contains_key(topic)
+            {
+                let is_of = value.as_ref().is_some_and(|offset| is_of(topic, offset));
+                found.insert((group.clone(), topic.clone(), *partition), is_of);
+            }
+        }
+        found.into_iter().filter_map(|(key, is_of)| is_of.then_some(key)).collect()
+    }
+
     /// Tombstones of a group's expired offsets, and whether nothing of it is left then.
     fn expired(&self, group: &Group, now_ms: i64, retention_ms: i64) -> (Vec<(OffsetsRecord, Change)>, bool) {
         // What is on its way decides the next time.

@@ -68,7 +68,7 @@ impl GroupCoordinator {
                 let answer = fetched(&mut self.shared.gathers, gather, index, group);
                 self.shared.reply_all(answer);
             }
-            Ok((_, shard, shared)) if let Some(error) = forbidden(shard, request) => {
+            Ok((_, shard, shared)) if let Some(error) = forbidden(shard, request, require_stable) => {
                 let group = failed(request, error, api_version);
                 let answer = fetched(&mut shared.gathers, gather, index, group);
                 shared.reply_all(answer);
@@ -88,8 +88,11 @@ impl GroupCoordinator {
 }
 
 /// A consumer group tells its offsets to members of the right epoch only, and to those who do not say that they are members.
-fn forbidden(shard: &Shard, request: &OffsetFetchRequestGroup) -> Option<ErrorCode> {
-    let group = shard.groups.get(request.group_id.as_str()).and_then(Group::consumer)?;
+fn forbidden(shard: &Shard, request: &OffsetFetchRequestGroup, require_stable: bool) -> Option<ErrorCode> {
+    let id = request.group_id.as_str();
+    // Who does not wait for what is on its way is held to what is committed.
+    let group = if require_stable { shard.groups.get(id) } else { shard.committed_group(id) };
+    let group = group.and_then(Group::consumer)?;
     let member_id = request.member_id.as_ref().map(|id| id.as_str());
     group.validate_fetch(member_id, request.member_epoch).err()
 }

@@ -151,12 +151,17 @@ impl PendingLog {
         self.appends.back().map(|append| append.token)
     }
 
+    /// What is written but not committed, oldest first.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.appends.iter().flat_map(|append| &append.changes)
+    }
+
     /// Offsets of a group that are written but not committed, oldest first.
     pub(super) fn offsets_of<'a>(
         &'a self,
         group: &'a str,
     ) -> impl Iterator<Item = (&'a Arc<str>, i32, Option<&'a OffsetAndMetadata>)> {
-        self.appends.iter().flat_map(|append| &append.changes).filter_map(move |change| match change {
+        self.changes().filter_map(move |change| match change {
             Change::Offset { group: of, topic, partition, value } if **of == *group => {
                 Some((topic, *partition, value.as_ref()))
             }

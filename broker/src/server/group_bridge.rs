@@ -264,7 +264,10 @@ impl GroupBridge {
         if let Some(count) = topic.and_then(|topic| i32::try_from(topic.partitions.len()).ok()) {
             self.coordinator.set_partition_count(count);
         }
-        let gone: BTreeSet<Arc<str>> = delta.topics_deleted.values().map(|topic| topic.name.clone()).collect();
+        let mut gone: BTreeMap<Arc<str>, BTreeSet<Id>> = BTreeMap::new();
+        for topic in delta.topics_deleted.values() {
+            gone.entry(topic.name.clone()).or_default().insert(topic.id);
+        }
         if !gone.is_empty() {
             self.coordinator.on_topics_deleted(now, &gone);
         }

@@ -235,8 +235,8 @@ impl ConsumerGroup {
         for assignor in members.filter_map(|member| member.metadata.assignor.as_deref()) {
             *counts.entry(assignor).or_default() += 1;
         }
-        // Among equals the first by name.
-        counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned())
+        // Among equals the last by name: of uniform and range the one that comes first in Java's hash map.
+        counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned())
     }
 
     /// Applies one record.

@@ -505,6 +505,16 @@ fn who_may_commit_to_a_consumer_group() {
     assert_eq!(fetch(&mut bench, Some("a"), 3), ErrorCode::None);
     assert_eq!(fetch(&mut bench, Some("a"), 2), ErrorCode::StaleMemberEpoch);
     assert_eq!(fetch(&mut bench, Some("x"), 1), ErrorCode::UnknownMemberId);
+    // What is on its way counts for those who wait for it only.
+    bench.pass(1_000);
+    bench.fate = Fate::Wait;
+    let rejoining = bench.start_beat(1, &joining("g", "a", &["t", "u"]));
+    assert_eq!(fetch(&mut bench, Some("a"), 3), ErrorCode::None);
+    assert_eq!(fetch(&mut bench, Some("a"), 4), ErrorCode::StaleMemberEpoch);
+    bench.fate = Fate::Commit;
+    bench.settle(Ok(()));
+    bench.beaten(rejoining);
+    assert_eq!(fetch(&mut bench, Some("a"), 4), ErrorCode::None);
     for member in ["a", "b"] {
         bench.well(&alive("g", member, -1));
     }
@@ -528,6 +538,24 @@ fn a_group_may_be_full() {
     );
     assert_eq!(bench.refused(&joining("g", "b", &["t"])), full);
     bench.well(&joining("g", "a", &["t"]));
+}
+
+#[test]
+fn the_assignor_that_most_members_ask_for_is_taken() {
+    let mut bench = Bench::new();
+    let preferred = |bench: &mut Bench| {
+        let request = ConsumerGroupDescribeRequestData::default().with_group_ids(vec![text("g")]);
+        bench.groups.consumer_group_describe(&request).groups[0].assignor_name.to_string()
+    };
+    for (member, assignor, expected) in [
+        ("a", None, "uniform"),
+        ("b", Some("range"), "range"),
+        ("c", Some("uniform"), "uniform"),
+        ("d", Some("range"), "range"),
+    ] {
+        bench.well(&joining("g", member, &["t"]).with_server_assignor(assignor.map(text)));
+        assert_eq!(preferred(&mut bench), expected, "with {member}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! OffsetCommit, OffsetFetch, expiry, failover.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
@@ -289,9 +289,20 @@ fn offsets_of_deleted_topics_go() {
     let mut bench = Bench::new();
     let to = bench.commit_offset(8, "g", "", -1, &[("t", 0, 5), ("u", 0, 6)]);
     bench.committed(to);
-    bench.groups.on_topics_deleted(bench.now, &BTreeSet::from(["t".into()]));
+    // One of another topic that had this name is not meant.
+    let deleted = |id: Id| BTreeMap::from([("t".into(), BTreeSet::from([id]))]);
+    bench.groups.on_topics_deleted(bench.now, &deleted(topic_id("u")));
     bench.pump();
-    assert_eq!((bench.offset("g", "t", 0), bench.offset("g", "u", 0)), (-1, 6));
+    assert_eq!(bench.offset("g", "t", 0), 5);
+    // One that is on its way is.
+    bench.fate = Fate::Wait;
+    let to = bench.commit_offset(8, "g", "", -1, &[("t", 1, 7)]);
+    bench.groups.on_topics_deleted(bench.now, &deleted(topic_id("t")));
+    bench.pump();
+    bench.settle(Ok(()));
+    bench.fate = Fate::Commit;
+    bench.committed(to);
+    assert_eq!((bench.offset("g", "t", 0), bench.offset("g", "t", 1), bench.offset("g", "u", 0)), (-1, -1, 6));
     bench.fail_over();
     assert_eq!((bench.offset("g", "t", 0), bench.offset("g", "u", 0)), (-1, 6));
 }
