@@ -40,39 +40,39 @@ struct Join<'a> {
 impl GroupCoordinator {
     /// A member wants to join. Answered by [`GroupResponse::Join`], perhaps much later.
     pub fn join_group(&mut self, now: Now, to: ReplyTo, client: &ClientInfo, request: &JoinGroupRequestData) {
-        if let Err(error) = self.try_join(now, to, client, request) {
-            let response = join_error(request.member_id.as_str(), error);
-            self.shared.reply(to, GroupResponse::Join(response));
+        if let Err((member_id, error)) = self.try_join(now, to, client, request) {
+            self.shared.reply(to, GroupResponse::Join(join_error(member_id, error)));
         }
         self.fail_refused(now);
     }
 
-    fn try_join(
+    /// What is wrong comes with the member id that Kafka answers with: the request's own, or none where it throws.
+    fn try_join<'a>(
         &mut self,
         now: Now,
         to: ReplyTo,
         client: &ClientInfo,
-        request: &JoinGroupRequestData,
-    ) -> Result<(), ErrorCode> {
+        request: &'a JoinGroupRequestData,
+    ) -> Result<(), (&'a str, ErrorCode)> {
         let config = &self.shared.config;
-        let group_id = request.group_id.as_str();
+        let (group_id, member_id) = (request.group_id.as_str(), request.member_id.as_str());
         if group_id.is_empty() || group_id.len() > MAX_STRING {
-            return Err(ErrorCode::InvalidGroupId);
+            return Err((member_id, ErrorCode::InvalidGroupId));
         }
         if !(config.min_session_timeout_ms..=config.max_session_timeout_ms).contains(&request.session_timeout_ms) {
-            return Err(ErrorCode::InvalidSessionTimeout);
+            return Err((member_id, ErrorCode::InvalidSessionTimeout));
         }
-        check_strings(request)?;
+        check_strings(request).map_err(|error| (member_id, error))?;
         let protocols = own_protocols(&request.protocols);
         if protocols_bytes(&protocols) > config.limits.member_bytes {
-            return Err(ErrorCode::UnknownServerError);
+            return Err((member_id, ErrorCode::UnknownServerError));
         }
         let max_groups = config.limits.groups;
         let Some(protocols) = self.join_consumer_group(now, to, client, request, protocols)? else { return Ok(()) };
         let join = Join {
             to,
             client,
-            member_id: request.member_id.as_str(),
+            member_id,
             instance_id: request.group_instance_id.as_ref().map(|id| id.as_str()),
             protocol_type: request.protocol_type.as_str(),
             protocols,
@@ -85,20 +85,22 @@ impl GroupCoordinator {
             reason: request.reason.as_ref().map_or("not provided", |reason| reason.as_str()),
         };
 
-        let (partition, shard, shared) = self.shard_for(group_id)?;
+        let (partition, shard, shared) = self.shard_for(group_id).map_err(|error| ("", error))?;
         let is_new = !shard.groups.contains_key(group_id);
         if is_new && !join.member_id.is_empty() {
-            return Err(ErrorCode::UnknownMemberId);
+            return Err((member_id, ErrorCode::UnknownMemberId));
         }
         let id: Arc<str> = group_id.into();
         if is_new {
             if shared.group_count >= max_groups {
-                return Err(ErrorCode::CoordinatorNotAvailable);
+                return Err((member_id, ErrorCode::CoordinatorNotAvailable));
             }
             shared.group_count += 1;
             shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)).into());
         }
-        let Some(Group::Classic(group)) = shard.groups.get_mut(&id) else { return Err(ErrorCode::UnknownServerError) };
+        let Some(Group::Classic(group)) = shard.groups.get_mut(&id) else {
+            return Err((member_id, ErrorCode::UnknownServerError));
+        };
         let mut step = Step { shared, log: &mut shard.log, partition, now };
         step.touch(&id);
         let appended_before = step.log.last_token();
@@ -111,29 +113,31 @@ impl GroupCoordinator {
 
     /// A consumer group with members takes the join itself; one without becomes a classic group. Returns the protocols if the join is still
     /// to be done.
-    fn join_consumer_group(
+    #[expect(clippy::type_complexity, reason = "as for a join as a whole")]
+    fn join_consumer_group<'a>(
         &mut self,
         now: Now,
         to: ReplyTo,
         client: &ClientInfo,
-        request: &JoinGroupRequestData,
+        request: &'a JoinGroupRequestData,
         protocols: Vec<(String, Bytes)>,
-    ) -> Result<Option<Vec<(String, Bytes)>>, ErrorCode> {
-        let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
+    ) -> Result<Option<Vec<(String, Bytes)>>, (&'a str, ErrorCode)> {
+        let thrown = |error| ("", error);
+        let (partition, shard, shared) = self.shard_for(request.group_id.as_str()).map_err(thrown)?;
         let mut work = Work { shared, shard, partition, now };
         let Some(group) = work.group(request.group_id.as_str()) else { return Ok(Some(protocols)) };
         if !group.is_empty() {
-            work.classic_join(to, client, request, protocols)?;
+            work.classic_join(to, client, request, protocols).map_err(thrown)?;
             return Ok(None);
         }
         if !request.member_id.is_empty() {
-            return Err(ErrorCode::UnknownMemberId);
+            return Err((request.member_id.as_str(), ErrorCode::UnknownMemberId));
         }
         let id = group.id.clone();
-        let mut records = encode(&id, &group.tombstones()).map_err(|refusal| refusal.error)?;
+        let mut records = encode(&id, &group.tombstones()).map_err(|refusal| thrown(refusal.error))?;
         let empty = ClassicGroup::new(id.clone(), Some(now.wall_ms));
         let record = record::encode_group(&id, Some(&empty.to_record(None)));
-        records.push(record.map_err(|_| ErrorCode::UnknownServerError)?);
+        records.push(record.map_err(|_| thrown(ErrorCode::UnknownServerError))?);
         work.store(&id, records, empty.into(), None);
         Ok(Some(protocols))
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::group::consumer::{ConsumerGroup, MemberState};
+use crate::metadata::config::RESOURCE_GROUP;
 use crate::protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use crate::protocol::messages::{
     ConsumerGroupDescribeRequestData, ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData,
@@ -538,6 +539,31 @@ fn a_group_may_be_full() {
     );
     assert_eq!(bench.refused(&joining("g", "b", &["t"])), full);
     bench.well(&joining("g", "a", &["t"]));
+}
+
+#[test]
+fn a_group_may_have_settings_of_its_own() {
+    let mut bench = Bench::new();
+    let set = |bench: &mut Bench, settings: &[(&str, &str)]| {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        bench.image.configs.insert((RESOURCE_GROUP, "g".into()), Arc::new(settings));
+        let delta = ImageDelta { configs_changed: [(RESOURCE_GROUP, "g".into())].into(), ..ImageDelta::default() };
+        bench.groups.on_image(&bench.image, &delta);
+    };
+    // Beyond the broker's bounds, the bound counts.
+    let own = [("consumer.heartbeat.interval.ms", "1"), ("consumer.session.timeout.ms", "50000")];
+    set(&mut bench, &own);
+    assert_eq!(bench.beat(&joining("g", "a", &["t"])).heartbeat_interval_ms, 5_000);
+    assert_eq!(bench.beat(&joining("other", "a", &["t"])).heartbeat_interval_ms, 5_000);
+    bench.pass(45_000);
+    assert_eq!((bench.state("other"), bench.state("g")), ("Empty", "Stable"));
+    bench.pass(5_000);
+    assert_eq!(bench.state("g"), "Empty");
+    set(&mut bench, &[("consumer.heartbeat.interval.ms", "7000"), ("consumer.assignment.interval.ms", "0")]);
+    assert_eq!(bench.beat(&joining("g", "a", &["t"])).heartbeat_interval_ms, 7_000);
+    // Without an interval each change is worked out at once.
+    assert_eq!(bench.well(&joining("g", "b", &["t"])), (5, Some(Has::new())));
+    assert_eq!(bench.consumers("g").target_epoch, 5);
 }
 
 #[test]

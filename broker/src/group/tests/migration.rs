@@ -207,6 +207,21 @@ fn empty_groups_change_their_kind_at_once() {
     assert_eq!(ErrorCode::from(bench.joined(to).error_code), ErrorCode::UnknownMemberId);
 }
 
+/// Kafka throws here, and its answer to what is thrown has no member id.
+#[test]
+fn a_join_that_a_consumer_group_refuses_names_no_member() {
+    let mut bench = Bench::new();
+    let (ids, _) = classic_group(&mut bench, 1);
+    bench.well(&joining("g", "new", &["t"]));
+    let other = join_request("g", &ids[0]).with_protocols(vec![protocol("own", &["t"])]);
+    let unknown = join_request("g", "x").with_group_instance_id(Some(text("i")));
+    for (request, error) in [(other, ErrorCode::InconsistentGroupProtocol), (unknown, ErrorCode::UnknownMemberId)] {
+        let to = bench.join(9, &request);
+        let response = bench.joined(to);
+        assert_eq!((ErrorCode::from(response.error_code), response.member_id.as_str()), (error, ""));
+    }
+}
+
 #[test]
 fn what_cannot_be_upgraded_stays_as_it_is() {
     let refused = |bench: &mut Bench, why: &str| {
