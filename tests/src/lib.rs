@@ -3,6 +3,7 @@
 pub mod acceptance;
 pub mod campaign;
 pub mod clients;
+pub mod conformance;
 mod requests;
 pub mod serve;
 pub mod sim;

@@ -9,7 +9,7 @@ use super::{VersusError, io};
 use crate::serve::root;
 
 /// The longest that a cluster may take to start.
-const START: Duration = Duration::from_secs(120);
+pub const START: Duration = Duration::from_secs(120);
 const BROKERS: usize = 3;
 
 /// Which one.
@@ -40,6 +40,38 @@ pub struct Installed {
     jars: PathBuf,
 }
 
+/// Has Maven fetch Kafka's jars if they are not there yet; where they are.
+///
+/// # Errors
+/// mvn failed.
+pub fn kafka_jars() -> Result<PathBuf, VersusError> {
+    let kafka = root().join("tests/kafka");
+    let jars = kafka.join(".cache/jars");
+    if !jars.join("kafka_2.13-4.3.0.jar").exists() {
+        let output = format!("-DoutputDirectory={}", jars.display());
+        let mvn = Command::new("mvn")
+            .args(["-q", "-B", "-f"])
+            .arg(kafka.join("pom.xml"))
+            .args(["dependency:copy-dependencies", &output])
+            .status()
+            .map_err(io("mvn does not start; install Maven and Java 17"))?;
+        if !mvn.success() {
+            return Err(VersusError::Other("mvn could not fetch Kafka's jars from Maven Central".into()));
+        }
+    }
+    Ok(jars)
+}
+
+/// Java with Kafka's jars, up to the name of the class.
+pub fn java(jars: &Path, heap: &str, log_level: &str) -> Command {
+    let mut java = Command::new("java");
+    java.arg(format!("-Xmx{heap}"))
+        .arg(format!("-Dorg.slf4j.simpleLogger.defaultLogLevel={log_level}"))
+        .arg("-cp")
+        .arg(format!("{}/*", jars.display()));
+    java
+}
+
 impl Installed {
     /// Builds ours, and has Maven fetch Kafka's jars if they are not there yet.
     ///
@@ -59,30 +91,12 @@ impl Installed {
                 program.display()
             )));
         }
-        let kafka = root().join("tests/kafka");
-        let jars = kafka.join(".cache/jars");
-        if !jars.join("kafka_2.13-4.3.0.jar").exists() {
-            let output = format!("-DoutputDirectory={}", jars.display());
-            let mvn = Command::new("mvn")
-                .args(["-q", "-B", "-f"])
-                .arg(kafka.join("pom.xml"))
-                .args(["dependency:copy-dependencies", &output])
-                .status()
-                .map_err(io("mvn does not start; install Maven and Java 17"))?;
-            if !mvn.success() {
-                return Err(VersusError::Other("mvn could not fetch Kafka's jars from Maven Central".into()));
-            }
-        }
+        let jars = kafka_jars()?;
         Ok(Installed { program, jars })
     }
 
     fn java(&self, heap: &str) -> Command {
-        let mut java = Command::new("java");
-        java.arg(format!("-Xmx{heap}"))
-            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
-            .arg("-cp")
-            .arg(format!("{}/*", self.jars.display()));
-        java
+        java(&self.jars, heap, "error")
     }
 
     /// Runs one of Kafka's own tools to its end; what it printed.
@@ -194,7 +208,10 @@ fn properties(dir: &Path, node: usize, port: u16, controller: u16, voters: &str)
 }
 
 /// Ports that were free a moment ago, below those that the system gives to outgoing connections.
-fn free_ports(count: usize) -> Result<Vec<u16>, VersusError> {
+///
+/// # Errors
+/// There are not so many.
+pub fn free_ports(count: usize) -> Result<Vec<u16>, VersusError> {
     let free = (20_000..30_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     let ports: Vec<u16> = free.take(count).collect();
     if ports.len() < count {

@@ -1,0 +1,27 @@
+//! What is asked. Each file holds the cases of a few APIs; each case is a function that plays on one side.
+
+mod cluster;
+mod configs;
+mod data;
+mod groups;
+mod manners;
+mod topics;
+
+use super::side::{Outcome, Side};
+
+/// A case.
+pub struct Case {
+    /// Name, which stands in the keys of its exchanges. Those that begin with `each field` are sweeps.
+    pub name: &'static str,
+    /// Plays it.
+    pub play: fn(&mut Side) -> Outcome,
+}
+
+/// All cases, in the order in which they are played.
+pub const ALL: &[&[Case]] =
+    &[cluster::CASES, topics::CASES, configs::CASES, data::CASES, groups::CASES, manners::CASES];
+
+/// All of them in one row.
+pub fn all() -> impl Iterator<Item = &'static Case> {
+    ALL.iter().flat_map(|cases| cases.iter())
+}

@@ -1,0 +1,67 @@
+//! Kafka's answers in files, one per API, one line per exchange: the key, a tab, the normalised answer.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::schema::Schemas;
+use super::side::Exchange;
+use super::{ConformanceError, io};
+
+/// Where they lie in the project.
+pub fn dir() -> PathBuf {
+    crate::serve::root().join("tests/golden/conformance")
+}
+
+/// The exchanges that are kept: all of the sequences, and of the sweeps the well-formed requests at each version and all at the highest.
+pub fn chosen(exchanges: &[Exchange]) -> Vec<Exchange> {
+    exchanges.iter().filter(|exchange| is_chosen(&exchange.key)).cloned().collect()
+}
+
+/// True for the key of an exchange that is kept.
+pub fn is_chosen(key: &str) -> bool {
+    let mut words = key.splitn(3, ' ');
+    let (api, version, rest) = (words.next(), words.next(), words.next().unwrap_or_default());
+    let highest = api.and_then(|api| Some(Schemas::kafka().request(api)?.versions.max));
+    let version = version.and_then(|version| version.trim_start_matches('v').parse().ok());
+    !rest.starts_with("each field") || rest.ends_with(": well-formed") || highest == version
+}
+
+/// Writes the exchanges.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn write(dir: &Path, exchanges: &[Exchange]) -> Result<(), ConformanceError> {
+    let mut files: BTreeMap<&str, String> = BTreeMap::new();
+    for exchange in exchanges {
+        let api = exchange.key.split(' ').next().unwrap_or_default();
+        // Writing to a String does not fail.
+        let _ = writeln!(files.entry(api).or_default(), "{}\t{}", exchange.key, exchange.outcome);
+    }
+    std::fs::create_dir_all(dir).map_err(io(dir.display().to_string()))?;
+    for (api, text) in files {
+        let file = dir.join(format!("{api}.txt"));
+        std::fs::write(&file, text).map_err(io(file.display().to_string()))?;
+    }
+    Ok(())
+}
+
+/// Reads them.
+///
+/// # Errors
+/// They are not there, or not as they were written.
+pub fn read(dir: &Path) -> Result<Vec<Exchange>, ConformanceError> {
+    let mut exchanges = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(io(dir.display().to_string()))? {
+        let file = entry.map_err(io(dir.display().to_string()))?.path();
+        let text = std::fs::read_to_string(&file).map_err(io(file.display().to_string()))?;
+        for line in text.lines() {
+            let parsed = line.split_once('\t').and_then(|(key, json)| Some((key, serde_json::from_str(json).ok()?)));
+            let Some((key, outcome)) = parsed else {
+                return Err(ConformanceError::Codec(format!("{} has a line that is none: {line}", file.display())));
+            };
+            exchanges.push(Exchange { key: key.to_owned(), outcome });
+        }
+    }
+    Ok(exchanges)
+}
