@@ -75,13 +75,7 @@ impl Kafka {
         } else {
             Some(temporary)
         };
-        // Dropped, and so killed, if it does not start.
-        let kafka = Kafka { children, bootstrap_servers, dir, _dir: kept };
-        crate::versus::load::create_first_topic(
-            &kafka.bootstrap_servers,
-            std::time::Instant::now() + crate::versus::server::START,
-        )?;
-        Ok(kafka)
+        Ok(Kafka { children, bootstrap_servers, dir, _dir: kept })
     }
 }
 
@@ -100,7 +94,7 @@ fn properties(dir: &Path, node: u16, port: u16, controller: u16) -> Result<PathB
     let listener = if node == 3000 { "CONTROLLER" } else { "PLAINTEXT" };
     let mut text = format!(
         "process.roles={role}\nnode.id={node}\nlisteners={listener}://127.0.0.1:{port}\ncontroller.listener.names=CONTROLLER\n\
-         controller.quorum.bootstrap.servers=127.0.0.1:{controller}\nlog.dirs={}/data-{node}\n",
+         controller.quorum.voters=3000@127.0.0.1:{controller}\nlog.dirs={}/data-{node}\n",
         dir.display()
     );
     if node != 3000 {
@@ -117,7 +111,7 @@ fn properties(dir: &Path, node: u16, port: u16, controller: u16) -> Result<PathB
 
 fn format(jars: &Path, files: &[PathBuf]) -> Result<(), ConformanceError> {
     let mut running = Vec::new();
-    for (index, file) in files.iter().enumerate() {
+    for file in files {
         let mut tool = java(jars, "256m", "error");
         tool.args([
             "-XX:TieredStopAtLevel=1",
@@ -128,7 +122,6 @@ fn format(jars: &Path, files: &[PathBuf]) -> Result<(), ConformanceError> {
             "-c",
         ])
         .arg(file);
-        tool.arg(if index == 0 { "--standalone" } else { "--no-initial-controllers" });
         let started = tool.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         running.push(started.map_err(io("java does not start; install Java 17"))?);
     }

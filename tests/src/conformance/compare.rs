@@ -138,12 +138,13 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// What identifies an element comes first, so that elements of the same name stand opposite each other.
-fn sort_key(value: &Value) -> String {
-    const NAMES: [&str; 14] = [
+/// What identifies an element, if anything does.
+fn identity(value: &Value) -> Option<String> {
+    const NAMES: [&str; 16] = [
         "Name",
         "Topic",
         "TopicName",
+        "ResourceType",
         "ResourceName",
         "GroupId",
         "TransactionalId",
@@ -154,6 +155,7 @@ fn sort_key(value: &Value) -> String {
         "ApiKey",
         "NodeId",
         "Key",
+        "Feature",
         "TopicId",
     ];
     let named: Vec<String> = NAMES
@@ -161,7 +163,12 @@ fn sort_key(value: &Value) -> String {
         .filter_map(|name| value.get(*name))
         .map(|value| value.as_i64().map_or_else(|| value.to_string(), |number| format!("{number:020}")))
         .collect();
-    format!("{}\u{0}{value}", named.join("\u{0}"))
+    (!named.is_empty()).then(|| named.join(" "))
+}
+
+/// What identifies an element comes first, so that elements of the same name stand opposite each other.
+fn sort_key(value: &Value) -> String {
+    format!("{}\u{0}{value}", identity(value).unwrap_or_default())
 }
 
 type Found = Vec<(String, Value, Value)>;
@@ -169,14 +176,12 @@ type Found = Vec<(String, Value, Value)>;
 fn order(kafka: &Value, ours: &Value, path: String, found: &mut Found) {
     match (kafka, ours) {
         (Value::Array(a), Value::Array(b)) if a != b => {
-            let names = |items: &[Value]| {
-                Value::from(items.iter().map(sort_key).map(|key| key.replace('\u{0}', " ")).collect::<Vec<_>>())
+            let names = |items: &[Value]| -> Vec<String> {
+                items.iter().map(|item| identity(item).unwrap_or_else(|| item.to_string())).collect()
             };
-            if a.iter().map(sort_key).ne(b.iter().map(sort_key)) {
-                let text = |items| {
-                    Value::String(format!("order {}", names(items).to_string().chars().take(150).collect::<String>()))
-                };
-                found.push((format!("{path}[] order"), text(a), text(b)));
+            if names(a) != names(b) {
+                let text = |items| names(items).join(", ").chars().take(200).collect::<String>();
+                found.push((format!("{path}[] order"), Value::from(text(a)), Value::from(text(b))));
                 return;
             }
             for (a, b) in a.iter().zip(b) {
@@ -192,30 +197,40 @@ fn order(kafka: &Value, ours: &Value, path: String, found: &mut Found) {
     }
 }
 
+/// Elements by what identifies them, if each is the only one of its name.
+fn by_identity(items: &[Value]) -> Option<BTreeMap<String, &Value>> {
+    let map: Option<BTreeMap<String, &Value>> = items.iter().map(|item| Some((identity(item)?, item))).collect();
+    map.filter(|map| map.len() == items.len())
+}
+
 fn differences(kafka: &Value, ours: &Value, path: String, found: &mut Found) {
+    let absent = Value::String("(absent)".into());
     match (kafka, ours) {
         (Value::Object(a), Value::Object(b)) if !a.contains_key("!") && !b.contains_key("!") => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                let absent = Value::String("(absent)".into());
                 let (a, b) = (a.get(key).unwrap_or(&absent), b.get(key).unwrap_or(&absent));
                 differences(a, b, format!("{path}.{key}"), found);
             }
         }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (a, b) in a.iter().zip(b) {
-                differences(a, b, format!("{path}[]"), found);
-            }
-        }
         (Value::Array(a), Value::Array(b)) => {
-            let missing = |from: &[Value], other: &[Value]| -> Vec<Value> {
-                from.iter().filter(|item| !other.contains(item)).take(5).cloned().collect()
-            };
-            found.push((
-                format!("{path}[] ({} of Kafka's, {} of ours)", a.len(), b.len()),
-                Value::from(missing(a, b)),
-                Value::from(missing(b, a)),
-            ));
+            if let Some((a, b)) = by_identity(a).zip(by_identity(b)) {
+                let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+                for key in keys {
+                    let (a, b) = (a.get(key).copied().unwrap_or(&absent), b.get(key).copied().unwrap_or(&absent));
+                    differences(a, b, format!("{path}[]"), found);
+                }
+            } else if a.len() == b.len() {
+                for (a, b) in a.iter().zip(b) {
+                    differences(a, b, format!("{path}[]"), found);
+                }
+            } else {
+                let missing = |from: &[Value], other: &[Value]| -> Vec<Value> {
+                    from.iter().filter(|item| !other.contains(item)).take(5).cloned().collect()
+                };
+                let path = format!("{path}[] ({} of Kafka's, {} of ours)", a.len(), b.len());
+                found.push((path, Value::from(missing(a, b)), Value::from(missing(b, a))));
+            }
         }
         (a, b) if a != b => found.push((path, a.clone(), b.clone())),
         _ => {}

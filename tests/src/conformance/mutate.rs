@@ -185,14 +185,12 @@ impl<'a> Sweep<'a> {
             side.anew();
             let body = seed(side, version)?;
             side.ask("well-formed", self.broker, self.api, version, &body)?;
-            let count = mutations(message, version, &body, self.skipped).len();
-            for index in 0..count {
+            let labels = mutations(message, version, &body, self.skipped).into_iter().map(|(label, _)| label);
+            for label in labels.filter(|label| self.internal || !label.contains("__consumer_offsets")) {
                 side.anew();
                 let body = seed(side, version)?;
-                let mutation = mutations(message, version, &body, self.skipped).into_iter().nth(index);
-                if let Some((label, mutated)) = mutation
-                    && (self.internal || !label.contains("__consumer_offsets"))
-                {
+                let mutation = mutations(message, version, &body, self.skipped).into_iter().find(|one| one.0 == label);
+                if let Some((label, mutated)) = mutation {
                     side.ask(&label, self.broker, self.api, version, &mutated)?;
                 }
             }

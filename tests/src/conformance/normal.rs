@@ -52,7 +52,14 @@ impl Normal {
     /// The answer without what is this cluster's own.
     pub fn normalise(&mut self, api: &str, answer: &Value) -> Value {
         match answer {
-            Value::Array(items) => Value::Array(items.iter().map(|item| self.normalise(api, item)).collect()),
+            Value::Array(items) => {
+                let mut items = items.clone();
+                // A group's members stand in the order of their random ids' hashes.
+                if items.iter().all(|item| item.get("MemberId").is_some()) {
+                    items.sort_by_cached_key(without_id);
+                }
+                Value::Array(items.iter().map(|item| self.normalise(api, item)).collect())
+            }
             Value::Object(object) => {
                 let mut result = Map::new();
                 for (key, value) in object {
@@ -84,7 +91,6 @@ impl Normal {
                 let number = *self.producers.entry(value.as_i64().unwrap_or_default()).or_insert(next);
                 Value::String(format!("producer {number}"))
             }
-            ("FindCoordinator", "NodeId") if positive => text("coordinator"),
             // Kafka names a random broker that lives.
             ("Metadata", "ControllerId") if positive => text("a broker"),
             ("DescribeCluster", "ControllerId") if positive => text("a broker"),
@@ -129,6 +135,12 @@ impl Normal {
         }
         text
     }
+}
+
+fn without_id(member: &Value) -> String {
+    let mut member = member.clone();
+    member["MemberId"] = Value::Null;
+    member.to_string()
 }
 
 fn find_uuid(text: &str) -> Option<usize> {

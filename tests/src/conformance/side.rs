@@ -13,6 +13,8 @@ use super::wire::{Connection, Reply, header};
 
 /// Longest wait until all brokers know what was changed.
 const SETTLING: Duration = Duration::from_secs(30);
+/// An answer that takes as long is told of: hundreds of them would make the comparison itself slow.
+const SLOW: Duration = Duration::from_millis(700);
 /// Name of the client in each request's header.
 pub const CLIENT_ID: &str = "conformance";
 
@@ -94,6 +96,7 @@ impl Side {
                     })
                     .collect();
                 side.normal.learn_brokers(&side.brokers);
+                side.prepare()?;
                 return Ok(side);
             }
             if Instant::now() > until {
@@ -101,6 +104,24 @@ impl Side {
             }
             std::thread::park_timeout(Duration::from_millis(50));
         }
+    }
+
+    /// The coordinators' topics with leaders that are the same on both sides, and producer ids that can be had.
+    fn prepare(&mut self) -> Outcome {
+        let common = [("cleanup.policy", "compact"), ("segment.bytes", "104857600")];
+        let offsets = [&common[..], &[("compression.type", "producer")]].concat();
+        let state = [
+            ("compression.type", "uncompressed"),
+            ("unclean.leader.election.enable", "false"),
+            ("min.insync.replicas", "2"),
+        ];
+        self.topic("__consumer_offsets", 50, &offsets)?;
+        self.topic("__transaction_state", 50, &[&common[..], &state].concat())?;
+        for broker in self.broker_ids() {
+            let body = json!({"TransactionalId": null, "TransactionTimeoutMs": 60_000});
+            self.wait(broker, "producer ids", "InitProducerId", 4, &body, |answer| answer["ErrorCode"] == 0)?;
+        }
+        Ok(())
     }
 
     /// Plays a case: its name stands in the keys of what it asks. That it could not go on is kept as an outcome too.
@@ -151,7 +172,12 @@ impl Side {
 
     fn read(&mut self, pending: &Pending) -> Result<Value, String> {
         let Some(connection) = self.connections.get_mut(&pending.at) else { return Err("closed".into()) };
-        match connection.receive() {
+        let began = Instant::now();
+        let reply = connection.receive();
+        if began.elapsed() > SLOW {
+            eprintln!("{:.1} s for {}", began.elapsed().as_secs_f64(), pending.key);
+        }
+        match reply {
             Reply::Frame(frame) => answer_of(pending, &frame),
             Reply::Closed => {
                 self.connections.remove(&pending.at);

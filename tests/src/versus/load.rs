@@ -41,7 +41,7 @@ fn try_create(bootstrap_servers: &str, topic: &str, patience: Duration) -> Resul
 }
 
 /// The cluster takes part when a topic with three replicas can be created: the same criterion for both.
-pub(crate) fn create_first_topic(bootstrap_servers: &str, until: Instant) -> Result<(), VersusError> {
+pub(super) fn create_first_topic(bootstrap_servers: &str, until: Instant) -> Result<(), VersusError> {
     while !try_create(bootstrap_servers, "first", Duration::from_secs(5))? {
         if Instant::now() > until {
             return Err(VersusError::Other("no topic could be created: the cluster did not start".into()));

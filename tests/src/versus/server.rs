@@ -9,7 +9,7 @@ use super::{VersusError, io};
 use crate::serve::root;
 
 /// The longest that a cluster may take to start.
-pub const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(120);
 const BROKERS: usize = 3;
 
 /// Which one.

@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "each field of UnregisterBroker", play: unregister_broker },
     Case { name: "new voters", play: add_raft_voter },
     Case { name: "each field of RemoveRaftVoter", play: remove_raft_voter },
+    Case { name: "voters in the log", play: voters_in_the_log },
 ];
 
 fn api_versions(side: &mut Side) -> Outcome {
@@ -172,6 +173,31 @@ fn unregister_broker(side: &mut Side) -> Outcome {
         side.ask(&format!("broker {id}"), 1, "UnregisterBroker", 0, &json!({"BrokerId": id}))?;
     }
     Ok(())
+}
+
+/// The same under kraft.version 1, to which there is no way back.
+fn voters_in_the_log(side: &mut Side) -> Outcome {
+    let update = json!({"Feature": "kraft.version", "MaxVersionLevel": 1, "AllowDowngrade": false, "UpgradeType": 1});
+    for label in ["kraft.version to 1", "and again"] {
+        let body = json!({"timeoutMs": 60_000, "FeatureUpdates": [update], "ValidateOnly": false});
+        side.ask(label, 1, "UpdateFeatures", 1, &body)?;
+    }
+    side.wait(
+        1,
+        "kraft.version 1",
+        "ApiVersions",
+        3,
+        &json!({"ClientSoftwareName": "c", "ClientSoftwareVersion": "1"}),
+        |answer| {
+            let features = answer["FinalizedFeatures"].as_array();
+            features
+                .is_some_and(|all| all.iter().any(|one| one["Name"] == "kraft.version" && one["MaxVersionLevel"] == 1))
+        },
+    )?;
+    add_raft_voter(side)?;
+    remove_raft_voter(side)?;
+    describe_quorum(side)?;
+    features(side)
 }
 
 fn add_raft_voter(side: &mut Side) -> Outcome {

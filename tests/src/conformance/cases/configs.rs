@@ -98,7 +98,7 @@ fn changes(side: &mut Side) -> Outcome {
     side.topic("changed", 1, &[])?;
     for version in 0..=1 {
         for (name, value) in super::topics::CONFIGS {
-            for operation in 0..=4 {
+            for operation in 0..=3 {
                 let configs = json!([{"Name": name, "ConfigOperation": operation, "Value": value}]);
                 for validate_only in [true, false] {
                     let resource = json!({"ResourceType": TOPIC, "ResourceName": "changed", "Configs": configs});

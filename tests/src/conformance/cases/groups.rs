@@ -229,7 +229,9 @@ fn two_members(side: &mut Side) -> Outcome {
         if version >= 4 {
             member = side.ask("second gets its id", at, "JoinGroup", version, &joining(&one.group, &member, None))?["MemberId"].clone();
         }
-        let second = side.begin("second joins", (at, 2), "JoinGroup", version, &joining(&one.group, &member, None))?;
+        let mut joining_second = joining(&one.group, &member, None);
+        joining_second["Protocols"][0]["Metadata"] = json!("0x0202");
+        let second = side.begin("second joins", (at, 2), "JoinGroup", version, &joining_second)?;
         let beat = json!({"GroupId": one.group, "GenerationId": one.generation, "MemberId": one.member});
         side.wait(at, "the rebalance", "Heartbeat", 3, &beat, |answer| answer["ErrorCode"] == 27)?;
         side.ask(&format!("beats in the rebalance {version}"), at, "Heartbeat", 4, &beat)?;

@@ -339,6 +339,8 @@ fn reassignments(side: &mut Side) -> Outcome {
 
 fn list_reassignments(side: &mut Side) -> Outcome {
     side.topic("listed", 1, &[])?;
+    let body = json!({"TimeoutMs": 30_000, "Topics": null});
+    side.wait(1, "the moves", "ListPartitionReassignments", 0, &body, |answer| answer["Topics"] == json!([]))?;
     Sweep::of("ListPartitionReassignments")
         .without(TIMEOUTS)
         .play(side, |_, _| Ok(json!({"TimeoutMs": 30_000, "Topics": [{"Name": "listed", "PartitionIndexes": [0]}]})))
