@@ -372,6 +372,8 @@ fn failed(name: &KafkaString, (code, message): ApiError) -> CreatableTopicResult
         name: name.clone(),
         error_code: code.code(),
         error_message: message.map(KafkaString::from),
+        // Java's empty list.
+        configs: Some(Vec::new()),
         ..Default::default()
     }
 }

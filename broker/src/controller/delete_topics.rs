@@ -4,7 +4,7 @@
 //! Source: `ControllerApis.deleteTopics`, `ReplicationControlManager.deleteTopics`. Kafka shuffles its answers so that they do not tell
 //! absent topics from forbidden ones; they stand in the order of the request here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::create_topics::{ApiError, error};
 use super::state::{Changes, ControllerState, Decision};
@@ -28,7 +28,12 @@ impl ControllerState {
         }
         let mut changes = Changes::default();
         let mut response = DeleteTopicsResponseData::default();
+        let claimed = self.claimed(&asked);
         for topic in &asked {
+            if topic.name.is_none() && claimed.contains(&Id::from(topic.topic_id)) {
+                // Told with the name.
+                continue;
+            }
             let outcome = match times.get_mut(&key(topic)) {
                 // Told already.
                 Some(0) => continue,
@@ -37,18 +42,35 @@ impl ControllerState {
                     let what = if topic.name.is_some() { "name" } else { "id" };
                     Err(error(ErrorCode::InvalidRequest, format!("Duplicate topic {what}.")))
                 }
-                _ => self.delete_topic(topic, &asked, &mut changes),
+                _ => self.delete_topic(topic, &claimed, &mut changes),
             };
-            response.responses.push(answer(topic, outcome));
+            let mut answer = answer(topic, outcome);
+            if let Some(id) = self.id_of(topic).filter(|id| claimed.contains(id)) {
+                answer.topic_id = id.into();
+            }
+            response.responses.push(answer);
         }
         changes.with(response)
+    }
+
+    /// The id of a topic that is asked for by name alone.
+    fn id_of(&self, topic: &DeleteTopicState) -> Option<Id> {
+        let name = topic.name.as_ref().filter(|_| topic.topic_id.is_nil())?;
+        self.image.topic_ids.get(name.as_str()).copied()
+    }
+
+    /// Topics that are asked for by name and by id: neither deletes them.
+    fn claimed(&self, asked: &[DeleteTopicState]) -> BTreeSet<Id> {
+        let by_id = |topic: &&DeleteTopicState| topic.name.is_none();
+        let ids: BTreeSet<Id> = asked.iter().filter(by_id).map(|topic| Id::from(topic.topic_id)).collect();
+        asked.iter().filter_map(|topic| self.id_of(topic)).filter(|id| ids.contains(id)).collect()
     }
 
     /// The name and id of what was deleted.
     fn delete_topic(
         &self,
         topic: &DeleteTopicState,
-        asked: &[DeleteTopicState],
+        claimed: &BTreeSet<Id>,
         changes: &mut Changes,
     ) -> Result<(String, Id), ApiError> {
         if !self.config.bool("delete.topic.enable") {
@@ -67,7 +89,7 @@ impl ControllerState {
             Some(name) => {
                 let known = self.image.topic_ids.get(name.as_str());
                 let known = *known.ok_or_else(|| plain(ErrorCode::UnknownTopicOrPartition))?;
-                if asked.iter().any(|other| other.name.is_none() && Id::from(other.topic_id) == known) {
+                if claimed.contains(&known) {
                     return Err(error(
                         ErrorCode::InvalidRequest,
                         "The provided topic name maps to an ID that was already supplied.",

@@ -49,8 +49,10 @@ pub fn describe_quorum(
         last_caught_up_timestamp: replica.last_caught_up_ms,
         ..Default::default()
     };
+    // Java's empty strings.
     let partition = PartitionData {
         partition_index: 0,
+        error_message: Some(KafkaString::default()),
         leader_id: view.leader_id,
         leader_epoch: view.epoch,
         high_watermark: view.high_watermark,
@@ -61,7 +63,12 @@ pub fn describe_quorum(
     let topic =
         TopicData { topic_name: text(CLUSTER_METADATA_TOPIC), partitions: vec![partition], ..Default::default() };
     let nodes = view.replicas.voters.iter().map(|voter| node(voter.node_id, view, image)).collect();
-    DescribeQuorumResponseData { topics: vec![topic], nodes, ..Default::default() }
+    DescribeQuorumResponseData {
+        error_message: Some(KafkaString::default()),
+        topics: vec![topic],
+        nodes,
+        ..Default::default()
+    }
 }
 
 fn node(node_id: NodeId, view: &QuorumView, image: &Image) -> Node {
@@ -105,5 +112,5 @@ fn unknown_partition(request: &DescribeQuorumRequestData) -> DescribeQuorumRespo
             ..Default::default()
         })
         .collect();
-    DescribeQuorumResponseData { topics, ..Default::default() }
+    DescribeQuorumResponseData { error_message: Some(KafkaString::default()), topics, ..Default::default() }
 }

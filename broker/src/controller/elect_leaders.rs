@@ -15,6 +15,9 @@ use crate::types::{NO_NODE, NodeId};
 impl ControllerState {
     /// ElectLeaders. Without a list, of all partitions: then those that need no election are not told.
     pub fn elect_leaders(&self, request: &ElectLeadersRequestData) -> Decision<ElectLeadersResponseData> {
+        if request.topic_partitions.as_ref().is_some_and(Vec::is_empty) {
+            return Decision::only(ElectLeadersResponseData::default());
+        }
         let election = match request.election_type {
             0 => Election::Preferred,
             1 => Election::Unclean,
@@ -73,14 +76,15 @@ impl ControllerState {
                 "an operator asked for the preferred leader",
             ),
         };
+        let plain = |code: ErrorCode| error(code, code.to_string());
         if needless {
-            return Err((ErrorCode::ElectionNotNeeded, None));
+            return Err(plain(ErrorCode::ElectionNotNeeded));
         }
         let acceptable = |id: NodeId| self.is_active(id) && self.has_online_directory(id, partition);
         let config = self.topic_config(name);
         let change =
             PartitionChange { election, ..self.change_of(topic, index as usize, partition, &config, &acceptable) };
-        let changed = change.build().ok_or((unavailable, None))?;
+        let changed = change.build().ok_or_else(|| plain(unavailable))?;
         tell(topic, index as usize, partition, &changed, cause, &mut changes.events);
         changes.push(changed.record);
         Ok(())

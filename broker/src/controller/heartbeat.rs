@@ -117,8 +117,11 @@ impl ControllerState {
     pub fn unregister_broker(&self, request: &UnregisterBrokerRequestData) -> Decision<UnregisterBrokerResponseData> {
         let id = request.broker_id;
         let Some(broker) = self.image.brokers.get(&id) else {
-            let error_code = ErrorCode::BrokerIdNotRegistered.code();
-            return Decision::only(UnregisterBrokerResponseData { error_code, ..Default::default() });
+            return Decision::only(UnregisterBrokerResponseData {
+                error_code: ErrorCode::BrokerIdNotRegistered.code(),
+                error_message: Some(format!("Broker ID {id} is not currently registered").into()),
+                ..Default::default()
+            });
         };
         let mut changes = Changes::default();
         if !broker.fenced {

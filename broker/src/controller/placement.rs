@@ -34,7 +34,8 @@ pub enum PlacementError {
     AllFenced,
     /// One replica per broker.
     #[error(
-        "The target replication factor of {wanted} cannot be reached because only {registered} broker(s) are registered."
+        "The target replication factor of {wanted} cannot be reached because only {registered} broker(s) are registered or some brokers \
+         have all their log directories cordoned."
     )]
     TooFewBrokers {
         /// As asked.
@@ -196,7 +197,8 @@ mod tests {
         let three = [broker(1, "", false), broker(2, "", false), broker(3, "", true)];
         assert_eq!(
             place(&three, 1, 4, &mut rng()).unwrap_err().to_string(),
-            "The target replication factor of 4 cannot be reached because only 3 broker(s) are registered."
+            "The target replication factor of 4 cannot be reached because only 3 broker(s) are registered or \
+             some brokers have all their log directories cordoned."
         );
         assert_eq!(place(&three[2..], 1, 1, &mut rng()), Err(PlacementError::AllFenced));
         assert_eq!(place(&[], 1, 1, &mut rng()), Err(PlacementError::AllFenced));

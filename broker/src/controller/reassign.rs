@@ -57,6 +57,11 @@ impl ControllerState {
         &self,
         request: &AlterPartitionReassignmentsRequestData,
     ) -> Decision<AlterPartitionReassignmentsResponseData> {
+        if request.topics.is_empty() {
+            // Java's empty string.
+            let error_message = Some(KafkaString::default());
+            return Decision::only(AlterPartitionReassignmentsResponseData { error_message, ..Default::default() });
+        }
         let mut changes = Changes::default();
         let mut response = AlterPartitionReassignmentsResponseData {
             allow_replication_factor_change: request.allow_replication_factor_change,
@@ -153,7 +158,7 @@ impl ControllerState {
         changes: &mut Changes,
     ) -> Result<(), ApiError> {
         if !partition.is_reassigning() {
-            return Err(error(ErrorCode::NoReassignmentInProgress, "No partition reassignment is in progress."));
+            return Err((ErrorCode::NoReassignmentInProgress, None));
         }
         let replicas = partition.original_replicas();
         if replicas.is_empty() {

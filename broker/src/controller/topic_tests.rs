@@ -92,7 +92,7 @@ fn topics_that_cannot_be() {
             topic("t", 1, 4),
             E::InvalidReplicationFactor,
             "Unable to replicate the partition 4 time(s): The target replication factor of 4 cannot be reached because \
-             only 3 broker(s) are registered.",
+             only 3 broker(s) are registered or some brokers have all their log directories cordoned.",
         ),
         (topic("t", 10_001, 1), E::PolicyViolation, "Excessively large number of partitions per request."),
         (topic("t", 10_000, 1), E::PolicyViolation, "Unable to perform excessively large batch operation."),

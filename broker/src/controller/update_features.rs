@@ -118,6 +118,9 @@ impl ControllerState {
         if let Some(why) = self.unsupported(name, level, kraft) {
             return invalid(&why);
         }
+        if FEATURES.iter().all(|feature| feature.name != name) {
+            return invalid(&format!("Feature {name} not found."));
+        }
         let current = self.level(name, kraft);
         if level < current && direction == Direction::Upgrade {
             return invalid(

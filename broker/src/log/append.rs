@@ -12,7 +12,8 @@ use super::{Log, LogConfig, LogError};
 use crate::planted::Bug;
 use crate::records::control::{ControlType, control_type, decode_end_txn_marker};
 use crate::records::{
-    BatchHeader, TimestampType, batches, records, set_base_offset, set_leader_epoch, set_log_append_time, validate_all,
+    BatchHeader, TimestampType, batches, records, set_base_offset, set_create_time, set_leader_epoch,
+    set_log_append_time, validate_all,
 };
 use crate::types::{Now, TopicPartition};
 
@@ -142,6 +143,9 @@ impl Log {
         if origin != AppendOrigin::Client {
             return Ok(());
         }
+        if header.base_offset != 0 {
+            return Err(LogError::InvalidRecord("a batch to append does not begin at offset 0"));
+        }
         if header.is_control() {
             return Err(LogError::InvalidRecord("clients may not write control records"));
         }
@@ -186,6 +190,8 @@ impl Log {
             if self.stamps() {
                 set_log_append_time(batch, now.wall_ms);
                 header.max_timestamp = now.wall_ms;
+            } else if header.timestamp_type() == TimestampType::LogAppendTime && !header.is_control() {
+                set_create_time(batch, header);
             }
             header.base_offset = next;
             header.partition_leader_epoch = leader_epoch;

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{Log, LogError};
-use crate::records::{BatchHeader, TimestampType, batches, convert, records};
+use crate::records::{BatchHeader, Record, TimestampType, batches, convert, records};
 use crate::types::Now;
 
 /// What a batch may unpack to when its records must be looked at one by one; but at least this.
@@ -17,6 +17,8 @@ const MIN_DECOMPRESSED_BYTES: usize = 16 << 20;
 const MAX_RATIO: usize = 64;
 /// More are counted, and not told one by one.
 const MAX_ERRORS: usize = 1_000;
+/// `RecordBatch.NO_TIMESTAMP`
+const NO_TIMESTAMP: i64 = -1;
 
 /// Records that may not be appended; no record of their batch was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,18 @@ impl std::fmt::Display for RejectedRecords {
     }
 }
 
+fn mistyped_record(record: &Record) -> String {
+    let size = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+    format!(
+        "Invalid timestamp type in message DefaultRecord(offset={}, timestamp={}, key={} bytes, value={} bytes). Producer should not set \
+         timestamp type to LogAppendTime.",
+        record.offset,
+        record.timestamp_ms,
+        size(&record.key),
+        size(&record.value)
+    )
+}
+
 impl Log {
     fn max_decompressed_bytes(&self) -> usize {
         self.config.max_message_bytes.saturating_mul(MAX_RATIO).max(MIN_DECOMPRESSED_BYTES)
@@ -57,14 +71,15 @@ impl Log {
         let compacted = self.config.cleanup_compact && !header.is_control();
         let stamps = self.config.message_timestamp_type == TimestampType::LogAppendTime;
         let limited = !stamps && !header.is_control();
-        if limited && header.timestamp_type() == TimestampType::LogAppendTime {
-            return Err(LogError::InvalidTimestamp { timestamp_ms: header.max_timestamp, now_ms: now.wall_ms });
-        }
+        // Where the log stamps, no producer may say that it has; elsewhere none may that gives no time.
+        let mistyped = header.timestamp_type() == TimestampType::LogAppendTime
+            && !header.is_control()
+            && (stamps || header.max_timestamp == NO_TIMESTAMP);
         // Only a limit on the past needs each record's timestamp.
         let by_record =
             self.config.message_timestamp_before_max_ms != i64::MAX || self.is_off(now, header.max_timestamp);
         let limited = limited && by_record;
-        if !compacted && !limited {
+        if !compacted && !limited && !mistyped {
             return Ok(());
         }
         let (mut errors, mut count, mut has_invalid_timestamp) = (Vec::new(), 0, false);
@@ -72,12 +87,15 @@ impl Log {
             let record = record?;
             let wrong = if compacted && record.key.is_none() {
                 Some(format!(
-                    "Compacted topic cannot accept message without key in topic partition {}.",
+                    "Compacted topic cannot accept message without key in topic partition {}",
                     self.topic_partition
                 ))
             } else if limited && self.is_off(now, record.timestamp_ms) {
                 has_invalid_timestamp = true;
                 Some(self.out_of_range(now, record.timestamp_ms, record.offset))
+            } else if mistyped {
+                has_invalid_timestamp = true;
+                Some(mistyped_record(&record))
             } else {
                 None
             };

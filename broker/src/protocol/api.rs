@@ -141,7 +141,7 @@ apis! {
     CreateTopics = 19, 2..=7, flexible 5, CreateTopicsRequestData, CreateTopicsResponseData;
     DeleteTopics = 20, 1..=6, flexible 4, DeleteTopicsRequestData, DeleteTopicsResponseData;
     DeleteRecords = 21, 0..=2, flexible 2, DeleteRecordsRequestData, DeleteRecordsResponseData;
-    InitProducerId = 22, 0..=6, flexible 2, InitProducerIdRequestData, InitProducerIdResponseData;
+    InitProducerId = 22, 0..=5, flexible 2, InitProducerIdRequestData, InitProducerIdResponseData;
     OffsetForLeaderEpoch = 23, 2..=4, flexible 4, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData;
     DescribeConfigs = 32, 1..=4, flexible 4, DescribeConfigsRequestData, DescribeConfigsResponseData;
     AlterConfigs = 33, 0..=2, flexible 2, AlterConfigsRequestData, AlterConfigsResponseData;

@@ -273,3 +273,11 @@ pub fn set_log_append_time(batch: &mut [u8], timestamp_ms: i64) {
     let crc = checksum(batch);
     batch[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
 }
+
+/// Says in a batch that its records' timestamps are their producer's.
+pub fn set_create_time(batch: &mut [u8], header: &mut BatchHeader) {
+    header.attributes &= !LOG_APPEND_TIME_FLAG;
+    batch[ATTRIBUTES_AT + 1] &= !(LOG_APPEND_TIME_FLAG as u8);
+    header.crc = checksum(batch);
+    batch[CRC_AT..CRC_AT + 4].copy_from_slice(&header.crc.to_be_bytes());
+}

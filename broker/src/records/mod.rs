@@ -21,8 +21,8 @@ mod tests;
 
 pub use batch::{
     BatchHeader, Batches, HEADER_BYTES, LENGTH_PREFIX_BYTES, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE,
-    TimestampType, batches, next_sequence, set_base_offset, set_leader_epoch, set_log_append_time, validate,
-    validate_all,
+    TimestampType, batches, next_sequence, set_base_offset, set_create_time, set_leader_epoch, set_log_append_time,
+    validate, validate_all,
 };
 pub use builder::BatchBuilder;
 pub use compress::{Compression, compress, compress_at, decompress};

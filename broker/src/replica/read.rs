@@ -11,6 +11,7 @@ use super::partition::Partition;
 use crate::log::{AbortedTxn, Log, LogError};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
+use crate::records::BatchError;
 use crate::types::{Now, TopicIdPartition};
 
 /// How far a reader sees.
@@ -24,8 +25,13 @@ pub enum Isolation {
 
 impl Isolation {
     /// As requests carry it; what is not 1 is 0.
-    pub fn from_wire(isolation_level: i8) -> Isolation {
-        if isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted }
+    /// The level of Kafka's number; `None` for a number that is none.
+    pub fn from_wire(isolation_level: i8) -> Option<Isolation> {
+        match isolation_level {
+            0 => Some(Isolation::ReadUncommitted),
+            1 => Some(Isolation::ReadCommitted),
+            _ => None,
+        }
     }
 }
 
@@ -220,17 +226,26 @@ impl ReplicaManager {
             self.fail_log(id, error);
             return ErrorCode::KafkaStorageError.into();
         }
-        let code = ErrorCode::from(error);
+        // Kafka does not foresee that records do not unpack.
+        let code = match error {
+            LogError::Batch(BatchError::Compression(_)) => ErrorCode::UnknownServerError,
+            error => ErrorCode::from(error),
+        };
         // Kafka tells no log start offset with the refusals that it expects of clients.
         if matches!(code, ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::CorruptMessage) {
             return code.into();
         }
-        let message = matches!(code, ErrorCode::InvalidRecord | ErrorCode::InvalidTimestamp).then(|| error.to_string());
-        let record_errors = match error {
-            LogError::RejectedRecords(rejected) => Arc::clone(&rejected.errors),
-            _ => Arc::default(),
+        // Only what is wrong with single records is told in words.
+        let (message, record_errors) = match error {
+            LogError::RejectedRecords(rejected) => (Some(error.to_string()), Arc::clone(&rejected.errors)),
+            _ => (None, Arc::default()),
         };
         AppendError { code, message, record_errors, log_start_offset: self.log(id).map_or(-1, Log::log_start_offset) }
+    }
+
+    /// The refusal of a batch that is not even read into the log.
+    pub fn refuse_append(&mut self, id: &TopicIdPartition, error: &BatchError) -> AppendError {
+        self.append_failed(id, &LogError::Batch(error.clone()))
     }
 
     /// Reads from a partition led here, or, where not only the leader may answer, from a follower's log below its high watermark.

@@ -3,6 +3,7 @@
 //! Source: `kafka.server.KafkaApis.handleDeleteRecordsRequest`, `kafka.server.ReplicaManager.deleteRecords`,
 //! `kafka.server.DelayedDeleteRecords`.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::broker::Broker;
@@ -11,8 +12,8 @@ use super::current_leader::{TopicKey, find_partition};
 use super::purgatory::{Delayed, Wake};
 use crate::controller::is_internal;
 use crate::protocol::messages::{
-    DeleteRecordsPartitionResult, DeleteRecordsRequestData, DeleteRecordsResponseData, DeleteRecordsTopicResult,
-    KafkaString,
+    DeleteRecordsPartitionResult, DeleteRecordsRequestData, DeleteRecordsResponseData, DeleteRecordsTopic,
+    DeleteRecordsTopicResult, KafkaString,
 };
 use crate::protocol::{ErrorCode, Response};
 use crate::types::{Id, Now, TopicIdPartition};
@@ -40,13 +41,10 @@ pub struct DelayedDeleteRecords {
 /// Answers a DeleteRecords request, now or later.
 pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: DeleteRecordsRequestData) -> Handled {
     let mut delayed = DelayedDeleteRecords::default();
-    for topic in request.topics {
-        let key = TopicKey::of(false, &topic.name, Id::ZERO);
-        let parts = topic.partitions.iter().map(|partition| {
-            let index = partition.partition_index;
-            delete(broker, now, &key, index, partition.offset)
-        });
-        delayed.topics.push((topic.name, parts.collect()));
+    for (topic, partitions) in distinct(request.topics) {
+        let key = TopicKey::of(false, &topic, Id::ZERO);
+        let parts = partitions.into_iter().map(|(index, offset)| delete(broker, now, &key, index, offset));
+        delayed.topics.push((topic, parts.collect()));
     }
     if !settle(broker, &mut delayed) {
         return Handled::Reply(Response::DeleteRecords(response(&delayed)));
@@ -61,6 +59,20 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
         }
         _ => Handled::Later,
     }
+}
+
+/// Offsets by topic and partition: of a partition that is named twice the last counts, and a topic without partitions is none.
+fn distinct(topics: Vec<DeleteRecordsTopic>) -> Vec<(KafkaString, BTreeMap<i32, i64>)> {
+    let mut found: Vec<(KafkaString, BTreeMap<i32, i64>)> = Vec::new();
+    let mut places = HashMap::new();
+    for topic in topics.into_iter().filter(|topic| !topic.partitions.is_empty()) {
+        let place = *places.entry(topic.name.clone()).or_insert_with(|| {
+            found.push((topic.name, BTreeMap::new()));
+            found.len() - 1
+        });
+        found[place].1.extend(topic.partitions.iter().map(|partition| (partition.partition_index, partition.offset)));
+    }
+    found
 }
 
 fn delete(broker: &mut Broker, now: Now, key: &TopicKey, index: i32, offset: i64) -> Part {

@@ -29,6 +29,8 @@ const FIRST_WITH_TOPIC_IDS: i16 = 13;
 const FIRST_WITH_CURRENT_LEADER: i16 = 16;
 /// From this version on, zstd is allowed.
 const FIRST_WITH_ZSTD: i16 = 10;
+/// From this version on, a consumer says where it is (KIP-392), and may read followers.
+const FIRST_WITH_RACK: i16 = 11;
 /// Up to this version, clients do not know KAFKA_STORAGE_ERROR.
 const LAST_WITHOUT_STORAGE_ERROR: i16 = 5;
 
@@ -51,7 +53,8 @@ pub struct DelayedFetch {
     isolation: Isolation,
     leader_only: bool,
     min_bytes: usize,
-    max_bytes: usize,
+    /// A negative limit lets nothing through, not even a first batch.
+    max_bytes: i32,
 }
 
 type PartRead = Result<ReadResult, ErrorCode>;
@@ -68,7 +71,17 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
             return Handled::Reply(Response::Fetch(response));
         }
     };
-    let mut delayed = prepare(broker, &request, plan, as_replica);
+    let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
+        broker.metrics.failed_fetch();
+        return Handled::Reply(Response::Fetch(refusal(
+            context.header.api_version,
+            &request,
+            ErrorCode::UnknownServerError,
+        )));
+    };
+    let followers_too = context.header.api_version >= FIRST_WITH_RACK
+        || [request.replica_id, request.replica_state.replica_id].contains(&DEBUGGING_CONSUMER);
+    let mut delayed = prepare(broker, &request, plan, as_replica, isolation, !followers_too);
     let reads = read_all(broker, &delayed);
     let any_known = delayed.looks.iter().any(|look| look.id.is_ok());
     if request.max_wait_ms <= 0 || !any_known || is_enough(&delayed, &reads) {
@@ -83,9 +96,42 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     }
 }
 
-fn prepare(broker: &Broker, request: &FetchRequestData, plan: FetchPlan, as_replica: bool) -> DelayedFetch {
-    let limit = usize::try_from(broker.config.i64("fetch.max.bytes")).unwrap_or(0);
-    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(limit);
+/// What is answered where nothing was read: with ids, the request's error only.
+fn refusal(version: i16, request: &FetchRequestData, error: ErrorCode) -> FetchResponseData {
+    let mut response =
+        FetchResponseData { error_code: error.code(), session_id: request.session_id, ..FetchResponseData::default() };
+    if version >= FIRST_WITH_TOPIC_IDS {
+        return response;
+    }
+    let part = |index: i32| wire::PartitionData {
+        partition_index: index,
+        error_code: error.code(),
+        high_watermark: -1,
+        records: Some(Bytes::new()),
+        ..wire::PartitionData::default()
+    };
+    response.responses = request
+        .topics
+        .iter()
+        .map(|topic| FetchableTopicResponse {
+            topic: topic.topic.clone(),
+            partitions: topic.partitions.iter().map(|partition| part(partition.partition)).collect(),
+            ..FetchableTopicResponse::default()
+        })
+        .collect();
+    response
+}
+
+fn prepare(
+    broker: &Broker,
+    request: &FetchRequestData,
+    plan: FetchPlan,
+    as_replica: bool,
+    isolation: Isolation,
+    leader_only: bool,
+) -> DelayedFetch {
+    let limit = i32::try_from(broker.config.i64("fetch.max.bytes")).unwrap_or(i32::MAX);
+    let max_bytes = request.max_bytes.min(limit);
     let look = |(key, params): &(FetchKey, FetchParams)| Look {
         key: key.clone(),
         params: *params,
@@ -99,9 +145,9 @@ fn prepare(broker: &Broker, request: &FetchRequestData, plan: FetchPlan, as_repl
     DelayedFetch {
         looks: plan.partitions.iter().map(look).collect(),
         plan,
-        isolation: Isolation::from_wire(request.isolation_level),
-        leader_only: ![request.replica_id, request.replica_state.replica_id].contains(&DEBUGGING_CONSUMER),
-        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
+        isolation,
+        leader_only,
+        min_bytes: usize::try_from(request.min_bytes.min(max_bytes)).unwrap_or(0),
         max_bytes,
     }
 }
@@ -113,14 +159,16 @@ fn read_all(broker: &mut Broker, delayed: &DelayedFetch) -> Vec<PartRead> {
     let mut reads = Vec::with_capacity(delayed.looks.len());
     for look in &delayed.looks {
         let read = look.id.and_then(|id| {
-            let limit = usize::try_from(look.params.max_bytes).unwrap_or(0).min(room);
-            broker
-                .replicas
-                .read(&id, &ReadRequest { at_least_one_batch: first, ..delayed.read(look, look.params.offset, limit) })
+            let limit = look.params.max_bytes.min(room);
+            let at_least_one_batch = first && limit >= 0;
+            let request = delayed.read(look, look.params.offset, usize::try_from(limit).unwrap_or(0));
+            broker.replicas.read(&id, &ReadRequest { at_least_one_batch, ..request })
         });
         let bytes = read.as_ref().map_or(0, |read| read.records.len());
-        first &= bytes == 0;
-        room = room.saturating_sub(bytes);
+        if bytes > 0 {
+            first = false;
+            room = room.saturating_sub(i32::try_from(bytes).unwrap_or(i32::MAX)).max(0);
+        }
         reads.push(read);
     }
     reads

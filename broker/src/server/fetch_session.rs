@@ -162,7 +162,8 @@ fn requested(request: &FetchRequestData, by_id: bool) -> impl Iterator<Item = (F
         topic.partitions.iter().map(move |partition| {
             let params = FetchParams {
                 offset: partition.fetch_offset,
-                current_leader_epoch: partition.current_leader_epoch,
+                // Any negative epoch is none.
+                current_leader_epoch: partition.current_leader_epoch.max(-1),
                 last_fetched_epoch: partition.last_fetched_epoch,
                 max_bytes: partition.partition_max_bytes,
             };
@@ -286,7 +287,7 @@ impl FetchSessions {
 
     fn create(&mut self, now: Now, by_id: bool, plan: &FetchPlan, told: &[(FetchKey, Told)]) -> i32 {
         let size = plan.partitions.len();
-        let fits = size > 0 && self.cached_partitions + size <= MAX_CACHED_PARTITIONS && self.make_room(now, size);
+        let fits = self.cached_partitions + size <= MAX_CACHED_PARTITIONS && self.make_room(now, size);
         if !fits {
             return 0;
         }

@@ -63,12 +63,15 @@ fn leader_of(image: &Image, partition: i32) -> Option<(NodeId, Endpoint)> {
 
 fn coordinator(key: KafkaString, found: Found) -> Coordinator {
     let answer = Coordinator::default().with_key(key);
-    match found {
-        Ok((id, at)) => answer.with_node_id(id).with_host(at.host.into()).with_port(i32::from(at.port)),
+    match &found {
+        Ok((id, at)) => answer.with_node_id(*id).with_host(at.host.clone().into()).with_port(i32::from(at.port)),
         Err(error) => answer.with_node_id(NO_NODE).with_port(-1).with_error_code(error.code()),
     }
-    // Java's empty string, where the schema would allow none.
-    .with_error_message(Some(KafkaString::default()))
+    // Java's empty string, where the schema would allow none; but a key type that is none is refused as an exception is.
+    .with_error_message(Some(match found {
+        Err(error @ ErrorCode::InvalidRequest) => KafkaString::from(error.to_string()),
+        _ => KafkaString::default(),
+    }))
 }
 
 fn single(found: Found) -> FindCoordinatorResponseData {

@@ -8,7 +8,7 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::current_leader::{TopicKey, find_partition};
 use crate::protocol::messages::{
-    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequestData, ListOffsetsResponseData,
+    KafkaString, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequestData, ListOffsetsResponseData,
     ListOffsetsTopicResponse,
 };
 use crate::protocol::{ErrorCode, Response};
@@ -27,24 +27,63 @@ const FIRST_WITH_LEADER_EPOCH: i16 = 4;
 /// Answers a ListOffsets request.
 pub fn handle(broker: &mut Broker, context: &RequestContext, _now: Now, request: ListOffsetsRequestData) -> Handled {
     let version = context.header.api_version;
+    let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
+        return Handled::Reply(Response::ListOffsets(refusal(version, request)));
+    };
     let view = OffsetView {
-        isolation: (request.replica_id == CONSUMER).then(|| Isolation::from_wire(request.isolation_level)),
+        isolation: (request.replica_id == CONSUMER).then_some(isolation),
         leader_only: request.replica_id != DEBUGGING_CONSUMER,
     };
     let duplicates = duplicates(&request);
-    let mut topics = Vec::with_capacity(request.topics.len());
+    // A topic without partitions is not answered; a partition that is named twice is refused once.
+    let mut topics = Grouped::default();
+    let mut refused = HashSet::new();
     for topic in request.topics {
         let key = TopicKey::of(false, &topic.name, Id::ZERO);
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            let twice = duplicates.contains(&(topic.name.as_str().to_owned(), partition.partition_index));
-            let found =
-                if twice { Err(ErrorCode::InvalidRequest) } else { find(broker, version, &key, partition, view) };
-            partitions.push(response(version, partition.partition_index, found));
+            let named = (topic.name.as_str().to_owned(), partition.partition_index);
+            let found = match duplicates.contains(&named) {
+                true if !refused.insert(named) => continue,
+                true => Err(ErrorCode::InvalidRequest),
+                false => find(broker, version, &key, partition, view),
+            };
+            topics.add(&topic.name, response(version, partition.partition_index, found));
         }
-        topics.push(ListOffsetsTopicResponse { name: topic.name, partitions, ..ListOffsetsTopicResponse::default() });
     }
-    Handled::Reply(Response::ListOffsets(ListOffsetsResponseData { topics, ..ListOffsetsResponseData::default() }))
+    Handled::Reply(Response::ListOffsets(topics.into_response()))
+}
+
+/// An isolation level that is none is an error of each partition.
+fn refusal(version: i16, request: ListOffsetsRequestData) -> ListOffsetsResponseData {
+    let mut topics = Grouped::default();
+    for topic in request.topics {
+        for partition in &topic.partitions {
+            let index = partition.partition_index;
+            topics.add(&topic.name, response(version, index, Err(ErrorCode::UnknownServerError)));
+        }
+    }
+    topics.into_response()
+}
+
+/// Answers by topic, in the order in which their first partitions came.
+#[derive(Default)]
+struct Grouped {
+    topics: Vec<ListOffsetsTopicResponse>,
+    places: HashMap<KafkaString, usize>,
+}
+
+impl Grouped {
+    fn add(&mut self, topic: &KafkaString, partition: ListOffsetsPartitionResponse) {
+        let place = *self.places.entry(topic.clone()).or_insert_with(|| {
+            self.topics.push(ListOffsetsTopicResponse { name: topic.clone(), ..ListOffsetsTopicResponse::default() });
+            self.topics.len() - 1
+        });
+        self.topics[place].partitions.push(partition);
+    }
+
+    fn into_response(self) -> ListOffsetsResponseData {
+        ListOffsetsResponseData { topics: self.topics, ..ListOffsetsResponseData::default() }
+    }
 }
 
 fn duplicates(request: &ListOffsetsRequestData) -> HashSet<(String, i32)> {

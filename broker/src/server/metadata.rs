@@ -43,8 +43,8 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// The answer, and the names that are allowed but belong to no topic.
     fn answer(&self, image: &Image, cluster_id: &str) -> (MetadataResponseData, Vec<KafkaString>) {
-        if self.is_malformed() {
-            return (self.refusal(ErrorCode::InvalidRequest), Vec::new());
+        if let Some(error) = self.malformed() {
+            return (self.refusal(error), Vec::new());
         }
         let (mut topics, unknown) = self.topics(image);
         if self.request.include_topic_authorized_operations {
@@ -66,11 +66,17 @@ impl Asked<'_> {
         (response, unknown)
     }
 
-    /// Before version 12 each topic has a name and no id; from then on it has one of them.
-    fn is_malformed(&self) -> bool {
+    /// Before version 12 each topic has a name and no id; from then on it has one of them. That it has neither, Kafka does not foresee.
+    fn malformed(&self) -> Option<ErrorCode> {
         let by_id = self.version >= BY_ID_SINCE;
         let mut topics = self.request.topics.iter().flatten();
-        topics.any(|topic| if topic.topic_id.is_nil() { topic.name.is_none() } else { !by_id })
+        let error = topics.find_map(|topic| match (topic.topic_id.is_nil(), topic.name.is_none()) {
+            (true, true) if by_id => Some(ErrorCode::UnknownServerError),
+            (true, true) => Some(ErrorCode::InvalidRequest),
+            (false, _) if !by_id => Some(ErrorCode::InvalidRequest),
+            _ => None,
+        });
+        error
     }
 
     fn refusal(&self, error: ErrorCode) -> MetadataResponseData {
@@ -93,17 +99,24 @@ impl Asked<'_> {
         if !ids.is_empty() {
             return (ids.into_iter().map(|id| self.by_id(image, id)).collect(), Vec::new());
         }
-        let names: BTreeSet<&str> = requested.iter().filter_map(|topic| Some(topic.name.as_ref()?.as_str())).collect();
+        // Each once, in the order of the request; those that are there come first.
+        let mut seen = BTreeSet::new();
+        let names = requested.iter().filter_map(|topic| Some(topic.name.as_ref()?.as_str()));
+        let names: Vec<&str> = names.filter(|name| seen.insert(*name)).collect();
+        let mut topics: Vec<MetadataResponseTopic> =
+            names.iter().filter_map(|name| Some(self.found(image, image.topic(name)?))).collect();
         let mut unknown = Vec::new();
-        let topics = names.into_iter().map(|name| match image.topic(name) {
-            Some(topic) => self.found(image, topic),
-            None if check_topic_name(name).is_ok() => {
-                unknown.push(text(name));
-                absent(ErrorCode::UnknownTopicOrPartition, Some(text(name)))
-            }
-            None => absent(ErrorCode::InvalidTopicException, Some(text(name))),
-        });
-        (topics.collect(), unknown)
+        for name in names.into_iter().filter(|name| image.topic(name).is_none()) {
+            let error = match check_topic_name(name) {
+                Ok(()) => {
+                    unknown.push(text(name));
+                    ErrorCode::UnknownTopicOrPartition
+                }
+                Err(_) => ErrorCode::InvalidTopicException,
+            };
+            topics.push(absent(error, Some(text(name))));
+        }
+        (topics, unknown)
     }
 
     fn by_id(&self, image: &Image, id: Id) -> MetadataResponseTopic {

@@ -4,7 +4,7 @@
 //! Source: `kafka.server.KafkaApis.handleProduceRequest`, `kafka.server.ReplicaManager.appendRecords`, `kafka.server.DelayedProduce`,
 //! `org.apache.kafka.common.requests.ProduceRequest.validateRecords`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -31,6 +31,11 @@ const FIRST_WITH_TOPIC_IDS: i16 = 13;
 const FIRST_WITH_CURRENT_LEADER: i16 = 10;
 /// From this version on, zstd is allowed.
 const FIRST_WITH_ZSTD: i16 = 7;
+/// Where a batch's length ends, and where its magic stands, in all formats.
+const BATCH_LENGTH_END: usize = 12;
+const MAGIC_AT: usize = 16;
+/// The least that the length may say (`LegacyRecord.RECORD_OVERHEAD_V0`).
+const MIN_RECORD_BYTES: i32 = 14;
 
 /// One partition's part of a produce.
 #[derive(Debug)]
@@ -91,73 +96,109 @@ fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     let acks = request.acks;
     let refusal = request_refusal(&request);
     let admin = context.header.client_id.as_deref() == Some(ADMIN_CLIENT_ID);
-    let mut seen = HashSet::new();
+    let last_mentions = last_mentions(&request, version);
+    let mut place = 0;
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
         let TopicProduceData { name, topic_id, partition_data, .. } = topic;
         let key = TopicKey::of(version >= FIRST_WITH_TOPIC_IDS, &name, Id::from(topic_id));
         // It is a part of the frame, which the only batch of a request can otherwise be changed in.
         drop(name);
-        let parts = partition_data.into_iter().map(|data| {
+        let data = partition_data.into_iter().filter(|data| {
+            place += 1;
+            last_mentions.as_ref().is_none_or(|last| last.get(&(key.clone(), data.index)) == Some(&place))
+        });
+        let data: Vec<_> = data.collect();
+        let parts = data.into_iter().map(|data| {
             let part = |id, result| Part { index: data.index, id, result, pending: false, unacknowledged: None };
-            if let Some(code) = refusal {
-                return part(None, Err(code.into()));
+            if let Some(refusal) = &refusal {
+                return part(None, Err(refusal.clone()));
             }
             let id = match find_partition(broker, &key, data.index) {
                 Ok(id) => id,
                 Err(code) => return part(None, Err(code.into())),
             };
-            if !seen.insert(id) {
-                return part(Some(id), Err(invalid("A partition may stand in a request once only")));
-            }
-            let records = data.records.unwrap_or_default();
-            let result = check_records(version, &records)
-                .and_then(|header| check_allowed(broker, &key, acks, admin, &header))
-                .and_then(|()| append(broker, now, &key, &id, records, acks));
+            let mut records = data.records.unwrap_or_default();
+            let result = check_frame(version, &records).and_then(|size_bytes| {
+                records.truncate(size_bytes);
+                let header =
+                    BatchHeader::parse(&records).map_err(|error| broker.replicas.refuse_append(&id, &error))?;
+                check_allowed(broker, &key, acks, admin, &header)?;
+                append(broker, now, &key, &id, records, acks)
+            });
             part(Some(id), result)
         });
-        let parts = parts.collect();
-        topics.push(TopicParts { topic: key, parts });
+        let parts: Vec<Part> = parts.collect();
+        if !parts.is_empty() {
+            topics.push(TopicParts { topic: key, parts });
+        }
     }
     topics
 }
 
+/// Where each partition is mentioned last, which is the mention that counts; `None` where there is one partition only.
+fn last_mentions(request: &ProduceRequestData, version: i16) -> Option<HashMap<(TopicKey, i32), usize>> {
+    let count: usize = request.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+    if count < 2 {
+        return None;
+    }
+    let mut last = HashMap::with_capacity(count);
+    let mut place = 0;
+    for topic in &request.topic_data {
+        let key = TopicKey::of(version >= FIRST_WITH_TOPIC_IDS, &topic.name, Id::from(topic.topic_id));
+        for data in &topic.partition_data {
+            place += 1;
+            last.insert((key.clone(), data.index), place);
+        }
+    }
+    Some(last)
+}
+
 /// What speaks against the request as a whole.
-fn request_refusal(request: &ProduceRequestData) -> Option<ErrorCode> {
-    let mut data = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    let is_transactional = |records: &Bytes| BatchHeader::parse(records).is_ok_and(|header| header.is_transactional());
-    let transactional = data.any(|data| data.records.as_ref().is_some_and(is_transactional));
-    (transactional && request.transactional_id.is_none()).then_some(ErrorCode::TransactionalIdAuthorizationFailed)
+fn request_refusal(request: &ProduceRequestData) -> Option<AppendError> {
+    let data = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let mut transactional = false;
+    for records in data.filter_map(|data| data.records.as_ref()) {
+        if let Err(error) = next_batch(records) {
+            return Some(error);
+        }
+        transactional |= BatchHeader::parse(records).is_ok_and(|header| header.is_transactional());
+    }
+    let refused = transactional && request.transactional_id.is_none();
+    refused.then(|| ErrorCode::TransactionalIdAuthorizationFailed.into())
 }
 
-fn invalid(message: impl Into<String>) -> AppendError {
-    AppendError::new(ErrorCode::InvalidRecord, Some(message.into()), -1)
+/// Size of the batch that the bytes begin with; none where they end early (`ByteBufferLogInputStream.nextBatch`).
+fn next_batch(records: &[u8]) -> Result<Option<usize>, AppendError> {
+    let (Some(length), Some(magic)) = (records.get(8..12), records.get(MAGIC_AT)) else { return Ok(None) };
+    let length = length.try_into().map_or(0, i32::from_be_bytes);
+    let corrupt = |message| Err(AppendError::new(ErrorCode::CorruptMessage, Some(message), -1));
+    if length < MIN_RECORD_BYTES {
+        return corrupt(format!("Record size {length} is less than the minimum record overhead ({MIN_RECORD_BYTES})"));
+    }
+    let magic = *magic as i8;
+    if !(0..=2).contains(&magic) {
+        return corrupt(format!("Invalid magic found in record: {magic}"));
+    }
+    let size_bytes = usize::try_from(length).unwrap_or(0) + BATCH_LENGTH_END;
+    Ok((size_bytes <= records.len()).then_some(size_bytes))
 }
 
-/// What a request of this version may carry: exactly one batch, of format v2.
-fn check_records(version: i16, records: &[u8]) -> Result<BatchHeader, AppendError> {
-    if records.is_empty() {
-        return Err(invalid(format!(
-            "Produce requests with version {version} must have at least one record batch per partition"
-        )));
+/// What a request may carry: exactly one batch, of format v2; its size. A beginning of another one does not count.
+fn check_frame(version: i16, records: &[u8]) -> Result<usize, AppendError> {
+    let invalid = || AppendError::from(ErrorCode::InvalidRecord);
+    let size_bytes = next_batch(records)?.ok_or_else(invalid)?;
+    if records.get(MAGIC_AT) != Some(&2) {
+        return Err(invalid());
     }
-    // Magic stands at the same place in all formats.
-    if records.get(16).is_some_and(|magic| *magic != 2) {
-        return Err(invalid(format!(
-            "Produce requests with version {version} are only allowed to contain record batches with magic version 2"
-        )));
-    }
-    let header = BatchHeader::parse(records).map_err(|error| AppendError::from(ErrorCode::from(error)))?;
-    if header.size_bytes() < records.len() {
-        return Err(invalid(format!(
-            "Produce requests with version {version} are only allowed to contain exactly one record batch per partition"
-        )));
-    }
-    let compression = header.compression().map_err(|error| AppendError::from(ErrorCode::from(error)))?;
-    if compression == Compression::Zstd && version < FIRST_WITH_ZSTD {
+    let is_zstd = || BatchHeader::parse(records).and_then(|header| header.compression()) == Ok(Compression::Zstd);
+    if version < FIRST_WITH_ZSTD && is_zstd() {
         return Err(ErrorCode::UnsupportedCompressionType.into());
     }
-    Ok(header)
+    match next_batch(&records[size_bytes..])? {
+        Some(_) => Err(invalid()),
+        None => Ok(size_bytes),
+    }
 }
 
 fn check_allowed(

@@ -218,7 +218,10 @@ fn differences(kafka: &Value, ours: &Value, path: String, found: &mut Found) {
                 let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
                 for key in keys {
                     let (a, b) = (a.get(key).copied().unwrap_or(&absent), b.get(key).copied().unwrap_or(&absent));
-                    differences(a, b, format!("{path}[]"), found);
+                    // What a config is to be is a matter of which one it is.
+                    let name = a.get("Name").or(b.get("Name")).and_then(Value::as_str);
+                    let element = name.filter(|_| path.ends_with(".Configs")).unwrap_or_default();
+                    differences(a, b, format!("{path}[{element}]"), found);
                 }
             } else if a.len() == b.len() {
                 for (a, b) in a.iter().zip(b) {

@@ -139,14 +139,14 @@ pub struct Sweep<'a> {
     pub skipped: &'a [&'a str],
     /// Versions; `None` for all.
     pub versions: Option<std::ops::RangeInclusive<i16>>,
-    /// False where a request that names `__consumer_offsets` would do harm.
-    pub internal: bool,
+    /// Values that are not asked, by a part of their label: `__consumer_offsets` where naming it would do harm.
+    pub except: &'a [&'a str],
 }
 
 impl<'a> Sweep<'a> {
     /// All versions, all fields, broker 1.
     pub fn of(api: &'a str) -> Sweep<'a> {
-        Sweep { api, broker: 1, skipped: &[], versions: None, internal: true }
+        Sweep { api, broker: 1, skipped: &[], versions: None, except: &[] }
     }
 
     /// At this broker.
@@ -162,8 +162,13 @@ impl<'a> Sweep<'a> {
     }
 
     /// Without naming an internal topic.
-    pub fn without_internal(mut self) -> Self {
-        self.internal = false;
+    pub fn without_internal(self) -> Self {
+        self.except(&["__consumer_offsets"])
+    }
+
+    /// Without the values whose labels have one of these in them.
+    pub fn except(mut self, parts: &'a [&'a str]) -> Self {
+        self.except = parts;
         self
     }
 
@@ -186,7 +191,7 @@ impl<'a> Sweep<'a> {
             let body = seed(side, version)?;
             side.ask("well-formed", self.broker, self.api, version, &body)?;
             let labels = mutations(message, version, &body, self.skipped).into_iter().map(|(label, _)| label);
-            for label in labels.filter(|label| self.internal || !label.contains("__consumer_offsets")) {
+            for label in labels.filter(|label| !self.except.iter().any(|part| label.contains(part))) {
                 side.anew();
                 let body = seed(side, version)?;
                 let mutation = mutations(message, version, &body, self.skipped).into_iter().find(|one| one.0 == label);

@@ -17,6 +17,7 @@ pub struct Normal {
     ports: Vec<String>,
     producers: HashMap<i64, usize>,
     uuids: HashMap<String, usize>,
+    cluster_id: Option<String>,
 }
 
 impl Normal {
@@ -36,6 +37,9 @@ impl Normal {
         match answer {
             Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
             Value::Object(object) => {
+                if let Some(id) = object.get("ClusterId").and_then(Value::as_str) {
+                    self.cluster_id = Some(id.to_owned());
+                }
                 let name = ["Name", "Topic", "TopicName"].iter().find_map(|key| object.get(*key)?.as_str());
                 let id = object.get("TopicId").and_then(Value::as_str).filter(|id| *id != ZERO_ID && *id != UNKNOWN_ID);
                 if let Some((name, id)) = name.zip(id)
@@ -127,6 +131,12 @@ impl Normal {
                 }
             }
         }
+        if let Some(id) = &self.cluster_id {
+            text = text.replace(id.as_str(), "cluster");
+        }
+        for word in ["directoryId=", "should be within ["] {
+            text = without_what_follows(&text, word);
+        }
         while let Some(at) = find_uuid(&text) {
             let uuid = text[at..at + 36].to_owned();
             let next = self.uuids.len() + 1;
@@ -135,6 +145,18 @@ impl Normal {
         }
         text
     }
+}
+
+/// The text with nothing between each of these words and the bracket that follows.
+fn without_what_follows(text: &str, word: &str) -> String {
+    let mut parts = text.split(word);
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find([')', ']']).unwrap_or(0);
+        result.push_str(word);
+        result.push_str(&part[end..]);
+    }
+    result
 }
 
 fn without_id(member: &Value) -> String {

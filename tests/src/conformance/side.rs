@@ -81,7 +81,7 @@ impl Side {
         let until = Instant::now() + SETTLING;
         loop {
             // A broker of Kafka's takes part before it listens.
-            let asked = side.send(0, "Metadata", 1, &json!({"Topics": []}));
+            let asked = side.send(0, "Metadata", 2, &json!({"Topics": []}));
             if asked.is_err() && Instant::now() > until {
                 return asked.map(|_| side);
             }

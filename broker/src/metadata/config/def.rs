@@ -208,8 +208,13 @@ impl ConfigDef {
             Kind::Int => Value::Int(trimmed.parse::<i32>().map_err(|_| self.not_a_number(text))?.into()),
             Kind::Short => Value::Int(trimmed.parse::<i16>().map_err(|_| self.not_a_number(text))?.into()),
             Kind::Long => Value::Int(trimmed.parse::<i64>().map_err(|_| self.not_a_number(text))?),
+            // Java reads "NaN", and finds it neither too small nor too large.
             Kind::Double => Value::Float(
-                trimmed.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| self.not_a_number(text))?,
+                trimmed
+                    .parse::<f64>()
+                    .ok()
+                    .filter(|v| v.is_finite() || trimmed == "NaN")
+                    .ok_or_else(|| self.not_a_number(text))?,
             ),
             Kind::List => Value::List(split_list(trimmed)),
             Kind::String | Kind::Class => Value::Text(trimmed.to_owned()),

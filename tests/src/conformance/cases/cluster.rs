@@ -210,6 +210,10 @@ fn add_raft_voter(side: &mut Side) -> Outcome {
             ("another listener", json!(null), 3001, json!([{"Name": "OTHER", "Host": "127.0.0.1", "Port": 9}])),
             ("one that does not listen", json!(null), 3001, json!([listener])),
         ] {
+            // Kafka's answer to a second one is a matter of how long ago the first one was.
+            if label == "one that does not listen" && version == 1 {
+                continue;
+            }
             let body = json!({"ClusterId": cluster, "TimeoutMs": 500, "VoterId": voter, "VoterDirectoryId": UNKNOWN_ID, "Listeners": listeners});
             side.ask(label, 1, "AddRaftVoter", version, &body)?;
         }
