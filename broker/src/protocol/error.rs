@@ -34,6 +34,14 @@ pub enum DecodeError {
         /// What the codec says.
         cause: ProtocolError,
     },
+    /// A null where the message definition allows none, which the codec reads as empty.
+    #[error("malformed {} v{version}: a field is null that may not be", api.name())]
+    Null {
+        /// API.
+        api: Api,
+        /// Version.
+        version: i16,
+    },
     /// More elements than a request may bring: decoded, they would take many times the frame's size.
     #[error("{} is too large: {detail}", api.name())]
     TooLarge {

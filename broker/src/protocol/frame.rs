@@ -63,8 +63,23 @@ pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), DecodeEr
     if api_key == Api::Produce {
         precheck::check_produce(&rest, api_version)?;
     }
+    let body = rest.clone();
     let request = Request::read(api_key, &mut rest, api_version).map_err(malformed)?;
+    let read = &body[..body.len() - rest.len()];
+    if api_key != Api::Produce && has_other_bytes(&request, api_version, read) {
+        return Err(DecodeError::Null { api: api_key, version: api_version });
+    }
     Ok((header, request))
+}
+
+/// Whether what was read would be written with as many bytes, but others: then a null was read as an empty list or text, for all else that
+/// can be written in two ways differs in length. Produce is too large to be written for this; its nulls are found as its elements are counted.
+fn has_other_bytes(request: &Request, version: i16, read: &[u8]) -> bool {
+    if request.encoded_len(version).ok() != Some(read.len()) {
+        return false;
+    }
+    let mut written = BytesMut::with_capacity(read.len());
+    request.write(&mut written, version).is_ok() && written != read
 }
 
 /// Writes a response as a frame, with its length.
@@ -167,6 +182,33 @@ mod tests {
         let length = frame.get_i32();
         assert_eq!(usize::try_from(length).unwrap(), frame.len());
         frame.freeze()
+    }
+
+    #[test]
+    fn a_null_where_none_may_be_is_refused() {
+        for (api, version, body) in [
+            // ListOffsets: isolation, then a list of topics.
+            (Api::ListOffsets, 2, &b"\xff\xff\xff\xff\0\xff\xff\xff\xff"[..]),
+            (Api::ListOffsets, 8, b"\xff\xff\xff\xff\0\0\0"),
+            // Produce: transactional id, acks, time-out, then a list of topics.
+            (Api::Produce, 3, b"\xff\xff\xff\xff\0\0\0\x05\xff\xff\xff\xff"),
+            (Api::Produce, 9, b"\0\xff\xff\0\0\0\x05\0\0"),
+        ] {
+            let mut frame = BytesMut::new();
+            frame.put_i16(api.key());
+            frame.put_i16(version);
+            frame.put_i32(7);
+            frame.put_i16(-1);
+            if api.request_header_version(version) == 2 {
+                frame.put_u8(0);
+            }
+            frame.put_slice(body);
+            let refused = decode_request(frame.freeze());
+            assert!(matches!(refused, Err(DecodeError::Null { .. })), "{api:?} v{version}: {refused:?}");
+        }
+        let all =
+            encode_request(&header(Api::Metadata, 9), &Request::Metadata(MetadataRequestData::default())).unwrap();
+        decode_request(content(all)).unwrap();
     }
 
     #[test]

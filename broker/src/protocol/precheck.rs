@@ -9,12 +9,15 @@ const MAX_PRODUCE_ELEMENTS: usize = 100_000;
 
 /// Refuses a Produce request whose structs would take far more memory than its records.
 pub(super) fn check_produce(body: &[u8], version: i16) -> Result<(), DecodeError> {
-    let mut walk = Walk { rest: body, flexible: Api::Produce.is_flexible(version), elements: 0 };
+    let mut walk = Walk { rest: body, flexible: Api::Produce.is_flexible(version), elements: 0, null: false };
     // A body that ends early is the codec's to refuse; what was counted until then counts.
     let _ = walk.produce(version);
     if walk.elements > MAX_PRODUCE_ELEMENTS {
         let detail = format!("more than {MAX_PRODUCE_ELEMENTS} topics, partitions and tagged fields");
         return Err(DecodeError::TooLarge { api: Api::Produce, detail });
+    }
+    if walk.null {
+        return Err(DecodeError::Null { api: Api::Produce, version });
     }
     Ok(())
 }
@@ -23,6 +26,8 @@ struct Walk<'a> {
     rest: &'a [u8],
     flexible: bool,
     elements: usize,
+    /// A list was null, which none may be.
+    null: bool,
 }
 
 /// `None` ends the walk: out of bytes, or over the limit.
@@ -71,15 +76,19 @@ impl Walk<'_> {
 
     /// A length as a varint (one more, 0 is null) or as a fixed number (negative is null).
     fn length(&mut self, fixed_is_short: bool) -> Option<usize> {
+        Some(self.nullable_length(fixed_is_short)?.unwrap_or(0))
+    }
+
+    fn nullable_length(&mut self, fixed_is_short: bool) -> Option<Option<usize>> {
         if self.flexible {
-            return Some(self.varint()?.saturating_sub(1));
+            return Some(self.varint()?.checked_sub(1));
         }
         let length = if fixed_is_short {
             i32::from(i16::from_be_bytes(self.fixed()?))
         } else {
             i32::from_be_bytes(self.fixed()?)
         };
-        Some(usize::try_from(length).unwrap_or(0))
+        Some(usize::try_from(length).ok())
     }
 
     fn string(&mut self) -> Option<()> {
@@ -95,7 +104,9 @@ impl Walk<'_> {
 
     fn array(&mut self) -> Option<usize> {
         self.count(1)?;
-        self.length(false)
+        let length = self.nullable_length(false)?;
+        self.null |= length.is_none();
+        length
     }
 
     fn tags(&mut self) -> Option<()> {
@@ -153,7 +164,7 @@ mod tests {
     fn it_walks_to_the_end_of_what_the_codec_wrote() {
         for version in Api::Produce.min_version()..=Api::Produce.max_version() {
             let body = request(3, 2, version);
-            let mut walk = Walk { rest: &body, flexible: Api::Produce.is_flexible(version), elements: 0 };
+            let mut walk = Walk { rest: &body, flexible: Api::Produce.is_flexible(version), elements: 0, null: false };
             assert_eq!(walk.produce(version), Some(()));
             assert!(walk.rest.is_empty(), "v{version}");
         }

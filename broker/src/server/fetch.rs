@@ -53,7 +53,6 @@ pub struct DelayedFetch {
     isolation: Isolation,
     leader_only: bool,
     min_bytes: usize,
-    /// A negative limit lets nothing through, not even a first batch.
     max_bytes: i32,
 }
 
@@ -108,6 +107,7 @@ fn refusal(version: i16, request: &FetchRequestData, error: ErrorCode) -> FetchR
         error_code: error.code(),
         high_watermark: -1,
         records: Some(Bytes::new()),
+        aborted_transactions: Some(Vec::new()),
         ..wire::PartitionData::default()
     };
     response.responses = request
@@ -159,10 +159,10 @@ fn read_all(broker: &mut Broker, delayed: &DelayedFetch) -> Vec<PartRead> {
     let mut reads = Vec::with_capacity(delayed.looks.len());
     for look in &delayed.looks {
         let read = look.id.and_then(|id| {
-            let limit = look.params.max_bytes.min(room);
-            let at_least_one_batch = first && limit >= 0;
-            let request = delayed.read(look, look.params.offset, usize::try_from(limit).unwrap_or(0));
-            broker.replicas.read(&id, &ReadRequest { at_least_one_batch, ..request })
+            // Kafka does not foresee a negative limit.
+            let limit = usize::try_from(look.params.max_bytes.min(room)).map_err(|_| ErrorCode::UnknownServerError)?;
+            let request = delayed.read(look, look.params.offset, limit);
+            broker.replicas.read(&id, &ReadRequest { at_least_one_batch: first, ..request })
         });
         let bytes = read.as_ref().map_or(0, |read| read.records.len());
         if bytes > 0 {
@@ -312,6 +312,8 @@ fn part(
         partition_index: look.key.partition,
         high_watermark: -1,
         records: Some(Bytes::new()),
+        // Of what is not there at all, an empty list is told.
+        aborted_transactions: look.id.is_err().then(Vec::new),
         ..wire::PartitionData::default()
     };
     match read {

@@ -14,6 +14,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("min.insync.replicas", "2"),
     ("offsets.topic.replication.factor", "3"),
     ("transaction.state.log.replication.factor", "3"),
+    ("transaction.state.log.min.isr", "2"),
+    ("share.coordinator.state.topic.min.isr", "2"),
     ("share.coordinator.state.topic.replication.factor", "3"),
     ("group.initial.rebalance.delay.ms", "0"),
     ("leader.imbalance.check.interval.seconds", "3000"),

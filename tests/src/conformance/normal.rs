@@ -37,7 +37,7 @@ impl Normal {
         match answer {
             Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
             Value::Object(object) => {
-                if let Some(id) = object.get("ClusterId").and_then(Value::as_str) {
+                if let Some(id) = object.get("ClusterId").and_then(Value::as_str).filter(|id| id.len() > 20) {
                     self.cluster_id = Some(id.to_owned());
                 }
                 let name = ["Name", "Topic", "TopicName"].iter().find_map(|key| object.get(*key)?.as_str());

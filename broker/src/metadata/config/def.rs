@@ -253,6 +253,12 @@ impl ConfigDef {
                 return Err(self.invalid(v, format!("String must be one of (case insensitive): {names}")));
             }
             (Check::ListOf(names), Value::List(list)) => {
+                if list.iter().any(String::is_empty) {
+                    return Err(ConfigError::Conflict(format!(
+                        "Configuration '{}' values must not be empty.",
+                        self.name
+                    )));
+                }
                 if let Some(other) = list.iter().find(|item| !names.contains(&item.as_str())) {
                     return Err(self.invalid(other, format!("String must be one of: {}", names.join(", "))));
                 }
