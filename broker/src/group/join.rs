@@ -198,8 +198,8 @@ impl Step<'_> {
         }
         if group.is_pending(join.member_id) {
             if join.instance_id.is_some() {
-                // Pending ids are given to dynamic members only.
-                return refuse(self, join.member_id, ErrorCode::UnknownMemberId);
+                // Pending ids are given to dynamic members only; Kafka does not foresee another.
+                return refuse(self, "", ErrorCode::UnknownServerError);
             }
             let id: Arc<str> = join.member_id.into();
             return self.add_member(group, id, join);

@@ -40,7 +40,8 @@ impl Step<'_> {
             let remaining = group.rebalance_timeout_ms().saturating_sub(delay).max(0);
             group.initial_delay_ms = Some((delay, remaining));
             self.schedule(TimerKey::Join(group.id.clone()), delay);
-        } else if group.has_all_members_joined() {
+        } else if group.has_all_members_joined() || group.member_count() == 0 {
+            // Without members there is no time-out to wait for, whoever is expected.
             self.complete_join(group);
         } else {
             self.schedule(TimerKey::Join(group.id.clone()), group.rebalance_timeout_ms());
@@ -249,7 +250,7 @@ pub(super) fn joined(group: &ClassicGroup, member_id: &str, skip_assignment: boo
         .with_member_id(text(member_id))
         .with_members(members)
         .with_generation_id(group.generation)
-        .with_protocol_name(opt_text(group.protocol_name.as_deref()))
+        .with_protocol_name(opt_text(group.protocol_name.as_deref().filter(|name| !name.is_empty())))
         .with_protocol_type(opt_text(group.protocol_type.as_deref()))
         .with_leader(text(group.leader.as_deref().unwrap_or("")))
         .with_skip_assignment(skip_assignment)

@@ -36,7 +36,7 @@ impl Compression {
     /// From the number in a batch's attributes.
     pub fn from_id(id: u8) -> Result<Compression, BatchError> {
         let known = Compression::ALL.get(usize::from(id)).copied();
-        known.ok_or(BatchError::Invalid("the batch's compression type does not exist"))
+        known.ok_or_else(|| BatchError::Compression(format!("there is no compression type {id}")))
     }
 
     /// Kafka's name.

@@ -291,11 +291,12 @@ fn answer(
     };
     let mut response = FetchResponseData { session_id, ..FetchResponseData::default() };
     response.node_endpoints = endpoints.into_vec().into_iter().map(node_endpoint).collect();
-    for ((look, part), keep) in delayed.looks.iter().zip(parts).zip(keep) {
-        if keep {
-            count_out(broker, look, &part);
-            push(&mut response, look, part);
-        }
+    let kept = delayed.looks.iter().zip(parts).zip(keep).filter(|(_, keep)| *keep).map(|(kept, _)| kept);
+    // What is not there at all stands last.
+    let (found, unknown): (Vec<_>, Vec<_>) = kept.partition(|(look, _)| look.id.is_ok());
+    for (look, part) in found.into_iter().chain(unknown) {
+        count_out(broker, look, &part);
+        push(&mut response, look, part);
     }
     response
 }

@@ -9,7 +9,14 @@ use crate::protocol::messages::OffsetCommitRequestData;
 use crate::types::Now;
 
 /// Offsets are committed.
-pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: OffsetCommitRequestData) -> Handled {
+pub fn handle(
+    broker: &mut Broker,
+    context: &RequestContext,
+    now: Now,
+    mut request: OffsetCommitRequestData,
+) -> Handled {
+    // A topic without partitions is not answered.
+    request.topics.retain(|topic| !topic.partitions.is_empty());
     group_bridge::ask(broker, context, |groups, to, client, image| {
         groups.offset_commit(now, to, client, &request, image)
     })

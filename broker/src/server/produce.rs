@@ -191,9 +191,13 @@ fn check_frame(version: i16, records: &[u8]) -> Result<usize, AppendError> {
     if records.get(MAGIC_AT) != Some(&2) {
         return Err(invalid());
     }
-    let is_zstd = || BatchHeader::parse(records).and_then(|header| header.compression()) == Ok(Compression::Zstd);
-    if version < FIRST_WITH_ZSTD && is_zstd() {
-        return Err(ErrorCode::UnsupportedCompressionType.into());
+    if version < FIRST_WITH_ZSTD {
+        match BatchHeader::parse(records).map(|header| header.compression()) {
+            Ok(Ok(Compression::Zstd)) => return Err(ErrorCode::UnsupportedCompressionType.into()),
+            // Kafka does not foresee a codec that is none.
+            Ok(Err(_)) => return Err(ErrorCode::UnknownServerError.into()),
+            _ => {}
+        }
     }
     match next_batch(&records[size_bytes..])? {
         Some(_) => Err(invalid()),
