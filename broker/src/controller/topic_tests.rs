@@ -297,12 +297,12 @@ fn topics_are_deleted_by_name_and_by_id() {
             E::InvalidRequest,
             E::InvalidRequest,
             E::InvalidRequest,
-            E::None,
             E::InvalidRequest,
         ]
     );
     let names: Vec<_> = harness.state.image().topic_ids.keys().map(|name| name.to_string()).collect();
-    assert_eq!(names, ["d"], "c by its id; d was named twice");
+    assert_eq!(names, ["c", "d"], "c was asked for by name and by id, d named twice");
+    assert_eq!(Id::from(response.responses[6].topic_id), c);
     assert_eq!(response.responses[1].name, Some(text("b")));
 }
 

@@ -79,7 +79,8 @@ impl Log {
                 return Ok(AppendInfo {
                     first_offset: before.first_offset(),
                     last_offset: before.last_offset,
-                    log_append_time_ms: if log.stamps() { before.timestamp_ms } else { -1 },
+                    // As Kafka does, whoever stamps.
+                    log_append_time_ms: before.timestamp_ms,
                     max_timestamp_ms: before.timestamp_ms,
                     records: header.record_count as u32,
                     bytes: 0,

@@ -363,11 +363,16 @@ fn acks_all_is_told_when_the_leader_loses_its_place() {
     assert_eq!(part.error_code, ErrorCode::NotLeaderOrFollower.code());
     assert_eq!((part.current_leader.leader_id, part.current_leader.leader_epoch), (2, 1));
     assert_eq!((answer.node_endpoints[0].node_id, answer.node_endpoints[0].port), (2, 9002));
-    let answer = site.fetch(16, fetch(16, 500, &[(0, 0)]));
+    let fenced = |version| {
+        let mut request = fetch(version, 500, &[(0, 0)]);
+        request.topics[0].partitions[0].current_leader_epoch = 0;
+        request
+    };
+    let answer = site.fetch(16, fenced(16));
     let part = &answer.responses[0].partitions[0];
-    assert_eq!(part.error_code, ErrorCode::NotLeaderOrFollower.code());
+    assert_eq!(part.error_code, ErrorCode::FencedLeaderEpoch.code());
     assert_eq!((part.current_leader.leader_id, answer.node_endpoints[0].node_id), (2, 2));
-    assert!(site.fetch(15, fetch(15, 500, &[(0, 0)])).node_endpoints.is_empty());
+    assert!(site.fetch(15, fenced(15)).node_endpoints.is_empty());
 }
 
 #[test]
@@ -455,14 +460,15 @@ fn no_client_can_act_as_a_replica() {
     assert_eq!(site.broker.purgatory.len(), 1, "the produce still waits");
 }
 
-/// As Kafka's ReplicaVerificationTool does.
+/// From version 11 on a consumer says in which rack it is. Kafka's ReplicaVerificationTool reads followers at any version.
 #[test]
-fn followers_are_read_for_debugging_only() {
+fn followers_are_read_by_those_who_know_how() {
     let mut site = Site::with(image(2, 0, &[1, 2], &[1, 2]));
     for (version, replica_id, code) in [
-        (12, -1, ErrorCode::NotLeaderOrFollower),
-        (12, -2, ErrorCode::None),
-        (18, -1, ErrorCode::NotLeaderOrFollower),
+        (10, -1, ErrorCode::NotLeaderOrFollower),
+        (10, -2, ErrorCode::None),
+        (11, -1, ErrorCode::None),
+        (18, -1, ErrorCode::None),
         (18, -2, ErrorCode::None),
     ] {
         let mut request = fetch(version, 0, &[(0, 0)]);

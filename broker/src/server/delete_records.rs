@@ -3,7 +3,7 @@
 //! Source: `kafka.server.KafkaApis.handleDeleteRecordsRequest`, `kafka.server.ReplicaManager.deleteRecords`,
 //! `kafka.server.DelayedDeleteRecords`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::broker::Broker;
@@ -62,15 +62,24 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
 }
 
 /// Offsets by topic and partition: of a partition that is named twice the last counts, and a topic without partitions is none.
-fn distinct(topics: Vec<DeleteRecordsTopic>) -> Vec<(KafkaString, BTreeMap<i32, i64>)> {
-    let mut found: Vec<(KafkaString, BTreeMap<i32, i64>)> = Vec::new();
-    let mut places = HashMap::new();
+fn distinct(topics: Vec<DeleteRecordsTopic>) -> Vec<(KafkaString, Vec<(i32, i64)>)> {
+    let mut found: Vec<(KafkaString, Vec<(i32, i64)>)> = Vec::new();
+    let (mut places, mut last) = (HashMap::new(), HashMap::new());
     for topic in topics.into_iter().filter(|topic| !topic.partitions.is_empty()) {
         let place = *places.entry(topic.name.clone()).or_insert_with(|| {
-            found.push((topic.name, BTreeMap::new()));
+            found.push((topic.name, Vec::new()));
             found.len() - 1
         });
-        found[place].1.extend(topic.partitions.iter().map(|partition| (partition.partition_index, partition.offset)));
+        for partition in &topic.partitions {
+            let offsets = &mut found[place].1;
+            match last.insert((place, partition.partition_index), offsets.len()) {
+                Some(before) => {
+                    offsets[before].1 = partition.offset;
+                    last.insert((place, partition.partition_index), before);
+                }
+                None => offsets.push((partition.partition_index, partition.offset)),
+            }
+        }
     }
     found
 }

@@ -97,13 +97,14 @@ pub const KNOWN: &[Known] = &[
         reason: "Where no record need be looked at, a compressed batch is not unpacked when it is produced, which saves the CPU; content that does \
                  not unpack is found by who reads it. Kafka unpacks every batch, and refuses such a one with UNKNOWN_SERVER_ERROR.",
         covers: |one| {
-            let unopened = [" that is none to plain-", " that is none to append-time-"];
+            let unopened = [" that is none to plain-", " that is none to append-time-", "zstd that is none to zstd-"];
             one.api == "Produce" && unopened.iter().any(|part| one.key.contains(part))
         },
     },
     Known {
         id: "producer-id-without-epoch",
-        reason: "A batch with a producer id and no epoch is INVALID_RECORD; Kafka takes it, and breaks on it where it compresses anew.",
+        reason: "A batch with a producer id and no epoch is INVALID_RECORD; Kafka takes it, and breaks on it where it compresses \
+                 anew (UNKNOWN_SERVER_ERROR), as on a timestamp of -2.",
         covers: |one| {
             one.api == "Produce" && one.key.contains(": a negative epoch to ")
                 || one.api == "Produce" && one.key.contains(": time -2 to zstd-")

@@ -232,7 +232,7 @@ fn records_without_a_key_are_refused_and_old_ones_go() {
         builder.push(1, None, Some(b"value"), &[]);
         let refused = log.append_as_leader(now(1), builder.build_mut(), 0).unwrap_err();
         let LogError::RejectedRecords(rejected) = &refused else { panic!("{refused}") };
-        let message = "Compacted topic cannot accept message without key in topic partition t-0.".to_owned();
+        let message = "Compacted topic cannot accept message without key in topic partition t-0".to_owned();
         assert_eq!((rejected.count, &rejected.errors[..]), (1, &[(1, message)][..]));
     }
     roll(&mut log);

@@ -74,7 +74,7 @@ fn a_compacted_topic_takes_no_record_without_a_key() {
         let LogError::RejectedRecords(rejected) = &error else { panic!("{error}") };
         assert!(!rejected.has_invalid_timestamp);
         assert_eq!(rejected.errors.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 3, 5]);
-        let each = "Compacted topic cannot accept message without key in topic partition t-0.";
+        let each = "Compacted topic cannot accept message without key in topic partition t-0";
         assert!(rejected.errors.iter().all(|(_, message)| message == each));
         let all = format!(
             "One or more records have been rejected due to 3 record errors in total, and only showing the first three errors at \
