@@ -9,7 +9,7 @@ use clap::Parser;
 use tests::conformance::cases::{self, Case};
 use tests::conformance::clusters::{self, Kafka};
 use tests::conformance::side::{Exchange, Side};
-use tests::conformance::{ConformanceError, compare, definitions, golden, known};
+use tests::conformance::{ConformanceError, advertised, compare, definitions, golden, known};
 
 #[derive(Parser)]
 struct Arguments {
@@ -34,9 +34,9 @@ struct Arguments {
     /// Read Kafka's message definitions from its jar anew.
     #[arg(long)]
     write_schemas: bool,
-    /// Write the list of APIs into broker/README.md.
+    /// Write the list of APIs into broker/README.md, and the differences that have a reason into tests/README.md.
     #[arg(long)]
-    write_apis: bool,
+    write_tables: bool,
 }
 
 fn main() -> ExitCode {
@@ -54,6 +54,12 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool, ConformanceError> {
     if arguments.write_schemas {
         return write_schemas();
+    }
+    if arguments.write_tables {
+        return advertised::write().map(|()| true);
+    }
+    if arguments.record && !arguments.only.is_empty() {
+        return Err(ConformanceError::Step("--record is of all cases, so that it cannot stand with --only".into()));
     }
     let chosen =
         |case: &&Case| arguments.only.is_empty() || arguments.only.iter().any(|word| case.name.contains(word.as_str()));

@@ -1,14 +1,15 @@
-//! The list of the APIs that we advertise against Kafka's own, for the broker's README.
+//! Tables that the READMEs have from the code: the APIs that we advertise against Kafka's own, and the differences that have a reason.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use broker::protocol::Api;
 
+use super::known::KNOWN;
 use super::schema::{Message, Schemas, Versions};
 use super::{ConformanceError, io};
 
-const BEGIN: &str = "<!-- made by `conformance --write-apis` -->\n";
+const BEGIN: &str = "<!-- made by `conformance --write-tables` -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// APIs between nodes: not a client's. 83 to 87 are the share coordinator's.
@@ -35,30 +36,45 @@ pub fn table() -> String {
     text
 }
 
-fn file() -> PathBuf {
-    crate::serve::root().join("broker/README.md")
+/// The table of differences that have a reason.
+pub fn explained() -> String {
+    let mut text = String::from("| difference | reason |\n|---|---|\n");
+    for known in KNOWN {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "| {} | {} |", known.id, known.reason);
+    }
+    text
 }
 
-/// The table as it stands in the README.
+/// Each table and the file that it stands in.
+fn tables() -> [(PathBuf, String); 2] {
+    let root = crate::serve::root();
+    [(root.join("broker/README.md"), table()), (root.join("tests/README.md"), explained())]
+}
+
+/// The table as it stands in a file.
 ///
 /// # Errors
 /// There is none.
-pub fn written() -> Result<String, ConformanceError> {
-    let text = std::fs::read_to_string(file()).map_err(io("broker/README.md"))?;
+pub fn written(file: &Path) -> Result<String, ConformanceError> {
+    let text = std::fs::read_to_string(file).map_err(io(file.display().to_string()))?;
     let table = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
     let table = table.map(|(table, _)| table.to_owned());
-    table.ok_or_else(|| ConformanceError::Step("broker/README.md has no place for the list of APIs".into()))
+    table.ok_or_else(|| ConformanceError::Step(format!("{} has no place for the table", file.display())))
 }
 
-/// Writes the table into the README.
+/// Writes the tables into the READMEs.
 ///
 /// # Errors
-/// It has no place for it.
+/// One has no place for its table.
 pub fn write() -> Result<(), ConformanceError> {
-    let old = written()?;
-    let text = std::fs::read_to_string(file()).map_err(io("broker/README.md"))?;
-    let new = text.replace(&format!("{BEGIN}{old}{END}"), &format!("{BEGIN}{}{END}", table()));
-    std::fs::write(file(), new).map_err(io("broker/README.md"))
+    for (file, table) in tables() {
+        let old = written(&file)?;
+        let text = std::fs::read_to_string(&file).map_err(io(file.display().to_string()))?;
+        let new = text.replace(&format!("{BEGIN}{old}{END}"), &format!("{BEGIN}{table}{END}"));
+        std::fs::write(&file, new).map_err(io(file.display().to_string()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -66,9 +82,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_has_the_list_as_the_code_has_it() {
-        let told = written().expect("the README has the list");
-        assert_eq!(told, table(), "run `cargo run -p tests --bin conformance -- --write-apis`");
-        assert!(told.contains("of 72 are offered"), "{}", told.lines().next().unwrap_or_default());
+    fn the_readmes_have_the_tables_as_the_code_has_them() {
+        for (file, table) in tables() {
+            let told = written(&file).expect("the README has the table");
+            assert_eq!(told, table, "run `cargo run -p tests --bin conformance -- --write-tables`");
+        }
+        assert!(table().contains("of 72 are offered"), "{}", table().lines().next().unwrap_or_default());
     }
 }

@@ -38,6 +38,10 @@ pub fn write(dir: &Path, exchanges: &[Exchange]) -> Result<(), ConformanceError>
         // Writing to a String does not fail.
         let _ = writeln!(files.entry(api).or_default(), "{}\t{}", exchange.key, exchange.outcome);
     }
+    // What is no longer asked must not stay.
+    if dir.exists() {
+        std::fs::remove_dir_all(dir).map_err(io(dir.display().to_string()))?;
+    }
     std::fs::create_dir_all(dir).map_err(io(dir.display().to_string()))?;
     for (api, text) in files {
         let file = dir.join(format!("{api}.txt"));

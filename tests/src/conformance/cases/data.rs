@@ -121,7 +121,8 @@ fn batches(side: &mut Side) -> Outcome {
     ] {
         side.topic(topic, 1, &configs)?;
         for version in [3, 5, 7, 8, 9, 12, 13] {
-            for (label, records) in &kinds {
+            // It is a megabyte each time.
+            for (label, records) in kinds.iter().filter(|(label, _)| *label != "too large" || version == 13) {
                 // What one side takes and the other does not must not move the offsets of what follows.
                 let odd = format!("{}-{}", topic, label.replace(' ', "-"));
                 let topic = if ODD.contains(label) { odd.as_str() } else { topic };
@@ -217,7 +218,7 @@ fn idempotent(side: &mut Side) -> Outcome {
         let mut body = produced(side, version, &topic, &[(0, json!(transactional.hex()))])?;
         side.ask("transactional without an id", 1, "Produce", version, &body)?;
         body["TransactionalId"] = json!("nobody");
-        if version < 12 {
+        if version < 12 && super::is_offered("EndTxn") {
             side.ask("transactional with an unknown id", 1, "Produce", version, &body)?;
         }
         body = produced(side, version, &topic, &[(0, json!(Batch::sequenced(id, 2, 0).hex()))])?;

@@ -21,6 +21,11 @@ pub struct Case {
 pub const ALL: &[&[Case]] =
     &[cluster::CASES, topics::CASES, configs::CASES, data::CASES, groups::CASES, manners::CASES];
 
+/// Whether we offer an API: what is asked of it is asked of both sides then.
+pub(super) fn is_offered(api: &str) -> bool {
+    broker::protocol::Api::ALL.iter().any(|offered| offered.name() == api)
+}
+
 /// All of them in one row.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     ALL.iter().flat_map(|cases| cases.iter())

@@ -144,6 +144,7 @@ pub(super) const CONFIGS: &[(&str, Option<&str>)] = &[
     ("cleanup.policy", Some("keep")),
     ("cleanup.policy", Some("compact,delete")),
     ("cleanup.policy", Some("")),
+    ("cleanup.policy", Some("delete,delete")),
     ("compression.type", Some("brotli")),
     ("compression.gzip.level", Some("10")),
     ("min.insync.replicas", Some("0")),
