@@ -43,10 +43,19 @@ fn message(definition: &Value) -> Option<(i64, String, String)> {
     let name = definition["name"].as_str()?;
     let api = name.trim_end_matches("Request").trim_end_matches("Response");
     let versions = definition["validVersions"].as_str().filter(|versions| *versions != "none")?;
+    let versions = stable(versions, definition["latestVersionUnstable"] == true);
     let flexible = definition["flexibleVersions"].as_str().unwrap_or("none");
     let mut text = format!("{api} {key} {direction} {versions} {flexible}\n");
     fields(&definition["fields"], &definition["commonStructs"], 1, &mut text);
     Some((key, direction.to_owned(), text))
+}
+
+/// Without the last one, if that is not offered yet.
+fn stable(versions: &str, unstable: bool) -> String {
+    match versions.split_once('-').and_then(|(min, max)| Some((min, max.parse::<i16>().ok()?))) {
+        Some((min, max)) if unstable => format!("{min}-{}", max - 1),
+        _ => versions.to_owned(),
+    }
 }
 
 fn fields(list: &Value, common: &Value, depth: usize, text: &mut String) {

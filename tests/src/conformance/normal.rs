@@ -103,7 +103,18 @@ impl Normal {
             ("DescribeQuorum", "HighWatermark" | "LogEndOffset") if positive => text("offset"),
             ("DescribeQuorum", "LeaderEpoch") if positive => text("epoch"),
             ("DescribeQuorum", "ReplicaDirectoryId") if value != ZERO_ID => text("directory"),
+            // An id of the server's is an id in Kafka's base64.
+            ("ConsumerGroupHeartbeat" | "ConsumerGroupDescribe", "MemberId")
+                if value.as_str().is_some_and(|id| id.len() == 22) =>
+            {
+                let id = value.as_str().unwrap_or_default();
+                let next = self.uuids.len() + 1;
+                let number = *self.uuids.entry(id.to_owned()).or_insert(next);
+                Value::String(format!("id {number}"))
+            }
             ("ApiVersions", "FinalizedFeaturesEpoch") if positive => text("epoch"),
+            // That there is one; its words are each one's own.
+            ("DescribeConfigs", "Documentation") if value.is_string() => text("documentation"),
             ("DescribeLogDirs", "LogDir") => text("directory"),
             ("DescribeLogDirs", "TotalBytes" | "UsableBytes") if positive => text("bytes"),
             _ => self.normalise(api, value),

@@ -37,7 +37,7 @@ fn named(side: &mut Side, version: i16, since: i16, key: &str, topic: &str) -> O
     Ok(value)
 }
 
-fn produced(side: &mut Side, version: i16, topic: &str, partitions: &[(i32, Value)]) -> Outcome<Value> {
+pub(super) fn produced(side: &mut Side, version: i16, topic: &str, partitions: &[(i32, Value)]) -> Outcome<Value> {
     let mut entry = named(side, version, 13, "Name", topic)?;
     let data = |(index, records): &(i32, Value)| json!({"Index": index, "Records": records});
     entry["PartitionData"] = partitions.iter().map(data).collect();
@@ -435,7 +435,7 @@ fn init_producer_id(side: &mut Side) -> Outcome {
     Sweep::of("InitProducerId").without(&["TransactionalId"]).play(side, |_, _| {
         Ok(json!({"TransactionalId": null, "TransactionTimeoutMs": 60_000, "ProducerId": -1, "ProducerEpoch": -1}))
     })?;
-    for version in 0..=6 {
+    for version in 0..=5 {
         side.ask(
             "an empty transactional id",
             1,

@@ -25,11 +25,11 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// A member of a group that is alone in it, and stable.
-struct Alone {
-    group: String,
-    at: i32,
-    member: Value,
-    generation: Value,
+pub(super) struct Alone {
+    pub(super) group: String,
+    pub(super) at: i32,
+    pub(super) member: Value,
+    pub(super) generation: Value,
 }
 
 fn joining(group: &str, member: &Value, instance: Option<&str>) -> Value {
@@ -38,7 +38,7 @@ fn joining(group: &str, member: &Value, instance: Option<&str>) -> Value {
 }
 
 /// One group of one member.
-fn alone(side: &mut Side, what: &str) -> Outcome<Alone> {
+pub(super) fn alone(side: &mut Side, what: &str) -> Outcome<Alone> {
     let group = side.fresh(what);
     let at = side.coordinator(&group, 0)?;
     // Version 3 lets a new member in at once.
@@ -70,7 +70,7 @@ fn join_group(side: &mut Side) -> Outcome {
     leave_all(side, "swept", at)
 }
 
-fn leave_all(side: &mut Side, group: &str, at: i32) -> Outcome {
+pub(super) fn leave_all(side: &mut Side, group: &str, at: i32) -> Outcome {
     let described = side.send(at, "DescribeGroups", 5, &json!({"Groups": [group]}))?;
     for member in described["Groups"][0]["Members"].as_array().into_iter().flatten() {
         let leaving = json!({"GroupId": group, "Members": [{"MemberId": member["MemberId"], "GroupInstanceId": member["GroupInstanceId"]}]});

@@ -2,10 +2,12 @@
 
 mod cluster;
 mod configs;
+mod consumers;
 mod data;
 mod groups;
 mod manners;
 mod topics;
+mod transactions;
 
 use super::side::{Outcome, Side};
 
@@ -18,8 +20,16 @@ pub struct Case {
 }
 
 /// All cases, in the order in which they are played.
-pub const ALL: &[&[Case]] =
-    &[cluster::CASES, topics::CASES, configs::CASES, data::CASES, groups::CASES, manners::CASES];
+pub const ALL: &[&[Case]] = &[
+    cluster::CASES,
+    topics::CASES,
+    configs::CASES,
+    data::CASES,
+    groups::CASES,
+    consumers::CASES,
+    transactions::CASES,
+    manners::CASES,
+];
 
 /// Whether we offer an API: what is asked of it is asked of both sides then.
 pub(super) fn is_offered(api: &str) -> bool {
