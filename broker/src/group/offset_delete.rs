@@ -51,6 +51,8 @@ impl GroupCoordinator {
                 add(&mut topics, topic, refused);
             }
         }
+        // Only what is told of what exists and what does not is put together by topic.
+        let is_mixed = !topics.is_empty();
         let mut keys: BTreeSet<(Arc<str>, i32)> = BTreeSet::new();
         for topic in &request.topics {
             let error = match group.is_subscribed_to(topic.name.as_str()) {
@@ -64,7 +66,11 @@ impl GroupCoordinator {
             let deleted = known.iter().filter(|answer| answer.error_code == 0).map(|answer| answer.partition_index);
             let stored = deleted.filter(|index| shard.has_offset(group_id, topic.name.as_str(), *index));
             keys.extend(stored.map(|index| (topic.name.as_str().into(), index)));
-            add(&mut topics, topic, known);
+            if is_mixed {
+                add(&mut topics, topic, known);
+            } else {
+                topics.push(answer_of(topic, known));
+            }
         }
         let id = group.id().clone();
         let entries: Vec<_> = keys.into_iter().filter_map(|(topic, index)| tombstone(&id, topic, index)).collect();
@@ -125,10 +131,15 @@ fn add(
 ) {
     match topics.iter_mut().find(|known| known.name == topic.name) {
         Some(known) => known.partitions.extend(partitions),
-        None => {
-            topics.push(OffsetDeleteResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions))
-        }
+        None => topics.push(answer_of(topic, partitions)),
     }
+}
+
+fn answer_of(
+    topic: &OffsetDeleteRequestTopic,
+    partitions: Vec<OffsetDeleteResponsePartition>,
+) -> OffsetDeleteResponseTopic {
+    OffsetDeleteResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
 }
 
 /// An answer that is only an error.

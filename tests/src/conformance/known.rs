@@ -62,6 +62,7 @@ pub const KNOWN: &[Known] = &[
         covers: |one| {
             let many = ["Topics = []", "Topics = null", ": bad names"].iter().any(|part| one.key.contains(part));
             match one.api.as_str() {
+                "ConsumerGroupDescribe" => one.path.ends_with(".SubscribedTopicNames[] order"),
                 "DescribeConfigs" => one.path.ends_with(".Configs[] order"),
                 "DescribeQuorum" => one.path.ends_with(".Observers[] order"),
                 "DeleteTopics" => one.path == ".Responses[] order",

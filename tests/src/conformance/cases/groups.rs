@@ -76,6 +76,10 @@ pub(super) fn leave_all(side: &mut Side, group: &str, at: i32) -> Outcome {
         let leaving = json!({"GroupId": group, "Members": [{"MemberId": member["MemberId"], "GroupInstanceId": member["GroupInstanceId"]}]});
         side.send(at, "LeaveGroup", 4, &leaving)?;
     }
+    // Those whom a group expects have Kafka wait for a moment before it takes it for empty.
+    side.wait(at, "an empty group", "DescribeGroups", 5, &json!({"Groups": [group]}), |answer| {
+        ["Empty", "Dead"].iter().any(|state| answer["Groups"][0]["GroupState"] == *state)
+    })?;
     Ok(())
 }
 
