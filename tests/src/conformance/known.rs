@@ -72,6 +72,7 @@ pub const KNOWN: &[Known] = &[
                 "ListConfigResources" => one.path == ".ConfigResources[] order",
                 "ListGroups" => one.path == ".Groups[] order",
                 "ListOffsets" => one.path == ".Topics[].Partitions[] order",
+                "Produce" => one.path.ends_with(".PartitionResponses[] order"),
                 // Up to four names keep their order in a set of Scala's.
                 "Metadata" => one.path == ".Topics[] order" && many,
                 _ => false,
