@@ -62,7 +62,11 @@ pub const KNOWN: &[Known] = &[
         covers: |one| {
             let many = ["Topics = []", "Topics = null", ": bad names"].iter().any(|part| one.key.contains(part));
             match one.api.as_str() {
-                "ConsumerGroupDescribe" => one.path.ends_with(".SubscribedTopicNames[] order"),
+                "ConsumerGroupDescribe" | "ConsumerGroupHeartbeat" => {
+                    [".SubscribedTopicNames[] order", ".TopicPartitions[] order"]
+                        .iter()
+                        .any(|end| one.path.ends_with(end))
+                }
                 "DescribeConfigs" => one.path.ends_with(".Configs[] order"),
                 "DescribeQuorum" => one.path.ends_with(".Observers[] order"),
                 "DeleteTopics" => one.path == ".Responses[] order",
