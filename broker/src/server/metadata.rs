@@ -70,13 +70,12 @@ impl Asked<'_> {
     fn malformed(&self) -> Option<ErrorCode> {
         let by_id = self.version >= BY_ID_SINCE;
         let mut topics = self.request.topics.iter().flatten();
-        let error = topics.find_map(|topic| match (topic.topic_id.is_nil(), topic.name.is_none()) {
+        topics.find_map(|topic| match (topic.topic_id.is_nil(), topic.name.is_none()) {
             (true, true) if by_id => Some(ErrorCode::UnknownServerError),
             (true, true) => Some(ErrorCode::InvalidRequest),
             (false, _) if !by_id => Some(ErrorCode::InvalidRequest),
             _ => None,
-        });
-        error
+        })
     }
 
     fn refusal(&self, error: ErrorCode) -> MetadataResponseData {

@@ -112,8 +112,8 @@ pub const KNOWN: &[Known] = &[
         reason: "A batch with a producer id and no epoch is INVALID_RECORD; Kafka takes it, and breaks on it where it compresses \
                  anew (UNKNOWN_SERVER_ERROR), as on a timestamp of -2.",
         covers: |one| {
-            one.api == "Produce" && one.key.contains(": a negative epoch to ")
-                || one.api == "Produce" && one.key.contains(": time -2 to zstd-")
+            let odd = [": a negative epoch to ", ": time -2 to zstd-"];
+            one.api == "Produce" && odd.iter().any(|part| one.key.contains(part))
         },
     },
     Known {
