@@ -11,7 +11,7 @@ use super::admin::forget_timers;
 use super::api::{AppendToken, GroupResponse, OffsetsRecord, Output, ReplyTo};
 use super::classic::ClassicGroup;
 use super::config::{GroupConfig, GroupOverrides};
-use super::consumer::Topics;
+use super::consumer::{Resolving, Topics};
 use super::kind::Group;
 use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then, append_error};
 use super::record::OffsetAndMetadata;
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) overrides: BTreeMap<Arc<str>, GroupOverrides>,
     /// Topics as the metadata has them.
     pub(super) topics: Topics,
+    /// Groups whose regular expressions are being resolved.
+    pub(super) resolving: BTreeMap<Arc<str>, Resolving>,
     pub(super) timers: Timers,
     pub(super) outputs: Vec<Output>,
     pub(super) rng: StdRng,
@@ -206,6 +208,7 @@ impl GroupCoordinator {
                 config,
                 overrides: BTreeMap::new(),
                 topics: Topics::default(),
+                resolving: BTreeMap::new(),
                 timers: Timers::default(),
                 outputs: Vec::new(),
                 rng: StdRng::seed_from_u64(seed),

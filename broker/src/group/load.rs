@@ -145,6 +145,7 @@ impl GroupCoordinator {
                         step.shared.timers.cancel(&key);
                     }
                     step.shared.timers.cancel(&TimerKey::Regex(id.clone()));
+                    step.shared.resolving.remove(id);
                 }
             }
         }

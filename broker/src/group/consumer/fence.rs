@@ -19,6 +19,9 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::{ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData};
 use crate::types::Now;
 
+/// A node does other things before it resolves more of a group's expressions.
+const REST_MS: i32 = 1;
+
 impl Work<'_> {
     /// A member leaves, for good or, if it is a static one, for a while.
     pub fn leave(&mut self, to: ReplyTo, request: &ConsumerGroupHeartbeatRequestData) -> Result<(), Refusal> {
@@ -131,10 +134,14 @@ impl GroupCoordinator {
 
     /// A group's regular expressions are resolved.
     pub(in crate::group) fn resolve_regexes(&mut self, now: Now, id: &str) {
+        let mut resolving = self.shared.resolving.remove(id).unwrap_or_default();
         self.with_consumer_group(now, id, |work, id| {
             let Some(group) = work.group(&id) else { return };
-            let regexes: Vec<String> = group.regex_counts().into_keys().map(str::to_owned).collect();
-            let results = regexes::resolve(regexes.into_iter(), &work.shared.topics, now.wall_ms);
+            let regexes = group.regex_counts().into_keys().map(str::to_owned);
+            let Some(results) = resolving.step(regexes, &work.shared.topics, now.wall_ms) else {
+                work.shared.resolving.insert(id.clone(), resolving);
+                return work.schedule(TimerKey::Regex(id), REST_MS);
+            };
             let records = regexes::resolved(group, results, &work.shared.topics);
             let refreshed = records.iter().any(|record| matches!(record, ConsumerRecord::Group(_)));
             let change = Change { base: None, first: Vec::new(), records, refreshed };

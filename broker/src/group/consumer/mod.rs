@@ -25,6 +25,7 @@ mod work;
 
 pub use group::ConsumerGroup;
 pub use records::{ConsumerRecord, decode};
+pub use regexes::Resolving;
 pub use topics::Topics;
 pub use work::{Work, encode};
 

@@ -19,6 +19,12 @@ use crate::protocol::ErrorCode;
 /// A group's expressions are resolved so often at most.
 pub const REFRESH_MIN_INTERVAL_MS: i64 = 10_000;
 
+/// Names that are looked at in one step of a node's thread, at most; one expression is always resolved.
+const MATCHES_PER_STEP: usize = 20_000;
+
+/// An expression's compilation costs about as much as so many names.
+const COMPILATION: usize = 500;
+
 /// Memory of one compiled expression.
 const MAX_PROGRAM_BYTES: usize = 1024 * 1024;
 
@@ -98,16 +104,39 @@ fn description(error: &regex::Error) -> String {
     known.iter().find(|(ours, _)| text.contains(ours)).map_or(last, |(_, theirs)| (*theirs).to_owned())
 }
 
-/// Looks through all topics.
-pub fn resolve(regexes: impl Iterator<Item = String>, topics: &Topics, now_ms: i64) -> BTreeMap<String, ResolvedRegex> {
-    let resolve = |regex: String| {
-        let compiled = compile(&regex).ok();
-        let matching = topics.names().filter(|name| compiled.as_ref().is_some_and(|regex| regex.is_match(name)));
-        let resolved =
-            ResolvedRegex { topics: matching.cloned().collect(), version: topics.version, timestamp_ms: now_ms };
-        (regex, resolved)
-    };
-    regexes.map(resolve).collect()
+/// A group's expressions on the way to be resolved. All of them count as resolved when the first one was.
+#[derive(Debug, Default)]
+pub struct Resolving {
+    /// Version and time.
+    begun: Option<(i64, i64)>,
+    results: BTreeMap<String, ResolvedRegex>,
+}
+
+impl Resolving {
+    /// Looks through all topics for some more of these expressions. Returns what all of them mean, or `None` if some are left.
+    pub fn step(
+        &mut self,
+        regexes: impl Iterator<Item = String>,
+        topics: &Topics,
+        now_ms: i64,
+    ) -> Option<BTreeMap<String, ResolvedRegex>> {
+        let (version, timestamp_ms) = *self.begun.get_or_insert((topics.version, now_ms));
+        let mut budget = MATCHES_PER_STEP;
+        for regex in regexes {
+            if self.results.contains_key(&regex) {
+                continue;
+            }
+            if budget == 0 {
+                return None;
+            }
+            budget = budget.saturating_sub(COMPILATION + topics.len());
+            let compiled = compile(&regex).ok();
+            let matching = topics.names().filter(|name| compiled.as_ref().is_some_and(|regex| regex.is_match(name)));
+            let resolved = ResolvedRegex { topics: matching.cloned().collect(), version, timestamp_ms };
+            self.results.insert(regex, resolved);
+        }
+        Some(std::mem::take(&mut self.results))
+    }
 }
 
 /// Notes a member's new expression. Returns what it does, and whether the group's expressions are to be resolved.
@@ -197,6 +226,24 @@ pub fn resolved(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_expressions_are_resolved_in_steps() {
+        let topics = Topics::default();
+        let regexes = || (0..100).map(|number| format!("t{number}"));
+        let mut resolving = Resolving::default();
+        assert_eq!(resolving.step(regexes().take(3), &topics, 5).map(|results| results.len()), Some(3));
+        let mut resolving = Resolving::default();
+        let mut steps = 0u8;
+        let results = loop {
+            steps += 1;
+            if let Some(results) = resolving.step(regexes(), &topics, i64::from(steps)) {
+                break results;
+            }
+        };
+        assert_eq!((results.len(), steps), (100, 3));
+        assert!(results.values().all(|resolved| resolved.timestamp_ms == 1));
+    }
 
     #[test]
     fn the_whole_name_must_match() {

@@ -86,6 +86,11 @@ impl Topics {
         self.name(id).and_then(|name| self.get(name)).map_or(0, |facts| facts.partitions)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.by_name.keys()
