@@ -107,8 +107,11 @@ impl Work<'_> {
         self.commit(&id, change, Some(Deferred::Join { to, response: generation }))?;
         self.shared.timers.cancel(&TimerKey::Rejoin { group: id.clone(), member: member.id.clone() });
         self.restart_session(&id, &member);
-        let sync = TimerKey::Resync { group: id, member: member.id.clone() };
+        let sync = TimerKey::Resync { group: id.clone(), member: member.id.clone() };
         self.schedule(sync, request.rebalance_timeout_ms);
+        if outcome.resolve_regexes {
+            self.shared.timers.schedule_earlier(TimerKey::Regex(id), self.now.mono);
+        }
         Ok(())
     }
 

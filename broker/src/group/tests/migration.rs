@@ -207,6 +207,28 @@ fn empty_groups_change_their_kind_at_once() {
     assert_eq!(ErrorCode::from(bench.joined(to).error_code), ErrorCode::UnknownMemberId);
 }
 
+#[test]
+fn a_classic_member_too_has_regular_expressions_resolved() {
+    let mut bench = Bench::new();
+    let regex = |request: crate::protocol::messages::ConsumerGroupHeartbeatRequestData, regex: &str| {
+        request.with_subscribed_topic_regex(Some(text(regex)))
+    };
+    bench.well(&regex(joining("g", "a", &["t"]).with_instance_id(Some(text("i"))), "x"));
+    bench.pass(0);
+    // Too soon after the first.
+    bench.well(&regex(joining("g", "b", &["t"]), "u"));
+    bench.pass(0);
+    assert!(!bench.consumers("g").regexes().contains_key("u"));
+    // The only resolved one goes with its member, and the next who comes has the other resolved.
+    for instance in ["i", "j"] {
+        let to = bench.join(9, &join_request("g", "").with_group_instance_id(Some(text(instance))));
+        assert_eq!(bench.joined(to).error_code, 0);
+        bench.pass(0);
+    }
+    assert!(bench.consumers("g").regexes().contains_key("u"));
+    bench.check_replay("g");
+}
+
 /// Kafka throws here, and its answer to what is thrown has no member id.
 #[test]
 fn a_join_that_a_consumer_group_refuses_names_no_member() {
