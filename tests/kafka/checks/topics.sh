@@ -21,7 +21,7 @@ topic_refused() {
     fails TopicCommand --bootstrap-server "$bootstrap" --create --topic made
     says "Topic 'made' already exists\."
     fails TopicCommand --bootstrap-server "$bootstrap" --create --topic wide --partitions 1 --replication-factor 4
-    says 'Unable to replicate the partition 4 time\(s\): The target replication factor of 4 cannot be reached because only 3 broker\(s\) are registered\.'
+    says 'Unable to replicate the partition 4 time\(s\): The target replication factor of 4 cannot be reached because only 3 broker\(s\) are registered or some brokers have all their log directories cordoned\.'
     fails TopicCommand --bootstrap-server "$bootstrap" --create --topic wrong --config retention.ms=soon
     says "Invalid value soon for configuration retention\.ms: Not a number of type LONG"
     fails TopicCommand --bootstrap-server "$bootstrap" --describe --topic absent
