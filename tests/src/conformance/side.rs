@@ -286,10 +286,19 @@ impl Side {
     /// # Errors
     /// There is no connection.
     pub fn ask_frame(&mut self, label: &str, api: &str, version: i16, frame: &[u8]) -> Outcome {
+        let bytes = [&(frame.len() as u32).to_be_bytes()[..], frame].concat();
+        self.ask_raw(label, api, version, &bytes)
+    }
+
+    /// Sends bytes as they are, length and all; the answer is kept as that to a frame.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub fn ask_raw(&mut self, label: &str, api: &str, version: i16, bytes: &[u8]) -> Outcome {
         let at = (1, 9);
         let key = self.key(api, version, label);
         let connection = self.connection(at)?;
-        connection.send(frame);
+        connection.send_bytes(bytes);
         let outcome = match connection.receive() {
             Reply::Frame(frame) => {
                 let pending = Pending {

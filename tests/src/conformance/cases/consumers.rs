@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::groups::{alone, leave_all};
 use super::{Case, is_offered};
+use crate::conformance::codec::hex;
 use crate::conformance::mutate::Sweep;
 use crate::conformance::side::{Outcome, Side};
 
@@ -12,6 +13,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a consumer's life", play: life },
     Case { name: "consumers that are refused", play: refused },
     Case { name: "static consumers", play: static_consumers },
+    Case { name: "from classic to consumer and back", play: migration },
     Case { name: "each field of ConsumerGroupDescribe", play: describe },
     Case { name: "each field of OffsetDelete", play: offset_delete },
     Case { name: "deleted offsets", play: deleted_offsets },
@@ -216,6 +218,94 @@ fn static_consumers(side: &mut Side) -> Outcome {
         side.ask("an unknown instance leaves", at, HEARTBEAT, version, &with(beat(&group, "member-3", -2), "k"))?;
         side.ask("leaves for good", at, HEARTBEAT, version, &with(beat(&group, "member-3", -1), "i"))?;
         side.ask("is described when empty", at, "ConsumerGroupDescribe", version, &describe)?;
+    }
+    Ok(())
+}
+
+/// A subscription of the consumer's embedded protocol, version 1.
+fn subscription(topics: &[&str]) -> String {
+    let mut bytes = vec![0, 1];
+    bytes.extend((topics.len() as i32).to_be_bytes());
+    for topic in topics {
+        bytes.extend((topic.len() as i16).to_be_bytes());
+        bytes.extend(topic.as_bytes());
+    }
+    bytes.extend((-1_i32).to_be_bytes());
+    bytes.extend(0_i32.to_be_bytes());
+    hex(&bytes)
+}
+
+/// An assignment of one partition, version 1.
+fn assignment(topic: &str, partition: i32) -> String {
+    let mut bytes = vec![0, 1];
+    bytes.extend(1_i32.to_be_bytes());
+    bytes.extend((topic.len() as i16).to_be_bytes());
+    bytes.extend(topic.as_bytes());
+    bytes.extend(1_i32.to_be_bytes());
+    bytes.extend(partition.to_be_bytes());
+    bytes.extend((-1_i32).to_be_bytes());
+    hex(&bytes)
+}
+
+/// A classic member that a consumer joins, and that stays when it goes.
+fn migration(side: &mut Side) -> Outcome {
+    if !is_offered(HEARTBEAT) {
+        return Ok(());
+    }
+    for version in [3, 5, 9] {
+        side.anew();
+        let group = side.fresh("migrates");
+        let at = side.coordinator(&group, 0)?;
+        let sync_version = version.min(5);
+        let join = |member: &Value| {
+            json!({"GroupId": group, "SessionTimeoutMs": 30_000, "RebalanceTimeoutMs": 5_000, "MemberId": member,
+                "ProtocolType": "consumer", "Protocols": [{"Name": "range", "Metadata": subscription(&["fetched"])}]})
+        };
+        let mut joined = side.ask("joins", at, "JoinGroup", version, &join(&json!("")))?;
+        if version >= 4 {
+            joined = side.ask("joins with its id", at, "JoinGroup", version, &join(&joined["MemberId"]))?;
+        }
+        let member = joined["MemberId"].clone();
+        let sync = |generation: &Value| {
+            json!({"GroupId": group, "GenerationId": generation, "MemberId": member, "ProtocolType": "consumer", "ProtocolName": "range",
+                "Assignments": [{"MemberId": member, "Assignment": assignment("fetched", 0)}]})
+        };
+        side.ask(&format!("syncs {version}"), at, "SyncGroup", sync_version, &sync(&joined["GenerationId"]))?;
+        side.ask(&format!("a consumer joins {version}"), at, HEARTBEAT, 1, &joining(&group, "member-1"))?;
+        let describe = json!({"GroupIds": [group]});
+        side.ask(&format!("is described as both {version}"), at, "ConsumerGroupDescribe", 1, &describe)?;
+        let classic = json!({"Groups": [group]});
+        side.ask(&format!("is described as classic {version}"), at, "DescribeGroups", 5, &classic)?;
+        let beat_of = |generation: &Value| json!({"GroupId": group, "GenerationId": generation, "MemberId": member});
+        let beats = beat_of(&joined["GenerationId"]);
+        side.ask(&format!("the classic member beats {version}"), at, "Heartbeat", 4, &beats)?;
+        let again = side.ask("the classic member joins again", at, "JoinGroup", version, &join(&member))?;
+        side.ask(&format!("and syncs {version}"), at, "SyncGroup", sync_version, &sync(&again["GenerationId"]))?;
+        side.ask(&format!("and beats {version}"), at, "Heartbeat", 4, &beat_of(&again["GenerationId"]))?;
+        side.ask(&format!("is described after the sync {version}"), at, "ConsumerGroupDescribe", 1, &describe)?;
+        side.ask(&format!("the consumer leaves {version}"), at, HEARTBEAT, 1, &beat(&group, "member-1", -1))?;
+        side.ask(
+            &format!("is described as a consumer group after {version}"),
+            at,
+            "ConsumerGroupDescribe",
+            1,
+            &describe,
+        )?;
+        side.ask(&format!("is described as classic after {version}"), at, "DescribeGroups", 5, &classic)?;
+        let leaving = json!({"GroupId": group, "Members": [{"MemberId": member}]});
+        side.ask(&format!("the classic member leaves {version}"), at, "LeaveGroup", 5, &leaving)?;
+        side.ask(&format!("is described when empty {version}"), at, "DescribeGroups", 5, &classic)?;
+        side.ask(
+            &format!("a consumer comes to an empty one {version}"),
+            at,
+            HEARTBEAT,
+            1,
+            &joining(&group, "member-2"),
+        )?;
+        side.ask(&format!("and is described {version}"), at, "ConsumerGroupDescribe", 1, &describe)?;
+        side.ask(&format!("a classic one joins it {version}"), at, "JoinGroup", 3, &join(&json!("")))?;
+        side.ask(&format!("is described as mixed {version}"), at, "ConsumerGroupDescribe", 1, &describe)?;
+        empty(side, &group, at)?;
     }
     Ok(())
 }

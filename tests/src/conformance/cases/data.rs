@@ -44,7 +44,7 @@ pub(super) fn produced(side: &mut Side, version: i16, topic: &str, partitions: &
     Ok(json!({"Acks": -1, "TimeoutMs": 10_000, "TopicData": [entry]}))
 }
 
-fn write(side: &mut Side, topic: &str, batch: &Batch) -> Outcome {
+pub(super) fn write(side: &mut Side, topic: &str, batch: &Batch) -> Outcome {
     let body = produced(side, 9, topic, &[(0, json!(batch.hex()))])?;
     side.send(1, "Produce", 9, &body)?;
     Ok(())
@@ -228,14 +228,14 @@ fn idempotent(side: &mut Side) -> Outcome {
     Ok(())
 }
 
-fn fetched(side: &mut Side, version: i16, topic: &str, offset: i64) -> Outcome<Value> {
+pub(super) fn fetched(side: &mut Side, version: i16, topic: &str, offset: i64) -> Outcome<Value> {
     let mut entry = named(side, version, 13, "Topic", topic)?;
     entry["Partitions"] = json!([{"Partition": 0, "FetchOffset": offset, "PartitionMaxBytes": 1_000_000}]);
     Ok(json!({"MaxWaitMs": 0, "MinBytes": 0, "MaxBytes": 1_000_000, "Topics": [entry]}))
 }
 
 /// Waits until what was written is committed, so that all may be read.
-fn committed(side: &mut Side, topic: &str, offset: i64) -> Outcome {
+pub(super) fn committed(side: &mut Side, topic: &str, offset: i64) -> Outcome {
     let body =
         json!({"Topics": [{"Name": topic, "Partitions": [{"PartitionIndex": 0, "Timestamp": -1}]}], "ReplicaId": -1});
     side.wait(1, "the high watermark", "ListOffsets", 4, &body, |answer| {
@@ -244,7 +244,7 @@ fn committed(side: &mut Side, topic: &str, offset: i64) -> Outcome {
     Ok(())
 }
 
-fn ten_batches(side: &mut Side, topic: &str) -> Outcome {
+pub(super) fn ten_batches(side: &mut Side, topic: &str) -> Outcome {
     for number in 0..10 {
         write(side, topic, &Batch { time_ms: TIME_MS + 1000 * number, ..Batch::of(2) })?;
     }

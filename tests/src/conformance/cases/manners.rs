@@ -12,6 +12,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "unknown versions", play: versions },
     Case { name: "headers", play: headers },
     Case { name: "order", play: order },
+    Case { name: "sizes", play: sizes },
+    Case { name: "many in flight", play: in_flight },
 ];
 
 /// Each API that we offer, just outside its versions.
@@ -84,6 +86,48 @@ fn order(side: &mut Side) -> Outcome {
     let second = side.begin("behind what waits", (1, 3), "ApiVersions", 0, &json!({}))?;
     let third = side.begin("last", (1, 3), "DescribeCluster", 0, &json!({}))?;
     for pending in [first, second, third] {
+        side.finish(&pending)?;
+    }
+    Ok(())
+}
+
+/// Lengths that no frame has, and frames that are large.
+fn sizes(side: &mut Side) -> Outcome {
+    for length in [-1_i32, i32::MIN, 104_857_601, i32::MAX] {
+        let bytes = [&length.to_be_bytes()[..], &[0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff]].concat();
+        side.ask_raw(&format!("a length of {length}"), "ApiVersions", 0, &bytes)?;
+    }
+    let message = request_of("ApiVersions")?;
+    for (label, more) in
+        [("a length of 0", None), ("a megabyte behind the body", Some(1 << 20)), ("ten of them", Some(10 << 20))]
+    {
+        let frame = match more {
+            Some(more) => [header(message, 0, 7, Some("conformance")), vec![0; more]].concat(),
+            None => Vec::new(),
+        };
+        side.ask_frame(label, "ApiVersions", 0, &frame)?;
+    }
+    Ok(())
+}
+
+/// Fifty requests before the first answer is read.
+fn in_flight(side: &mut Side) -> Outcome {
+    let mut pending = Vec::new();
+    for round in 0..50 {
+        let (api, version, body) = match round % 5 {
+            0 => ("Metadata", 9, json!({"Topics": [{"Name": "described"}]})),
+            1 => ("ApiVersions", 2, json!({})),
+            2 => (
+                "ListOffsets",
+                5,
+                json!({"ReplicaId": -1, "Topics": [{"Name": "fetched", "Partitions": [{"PartitionIndex": 0, "Timestamp": -2}]}]}),
+            ),
+            3 => ("DescribeCluster", 0, json!({})),
+            _ => ("FindCoordinator", 2, json!({"Key": "swept"})),
+        };
+        pending.push(side.begin(&format!("request {round}"), (2, 7), api, version, &body)?);
+    }
+    for pending in pending {
         side.finish(&pending)?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What is asked. Each file holds the cases of a few APIs; each case is a function that plays on one side.
 
+mod changes;
 mod cluster;
 mod configs;
 mod consumers;
@@ -25,6 +26,7 @@ pub const ALL: &[&[Case]] = &[
     topics::CASES,
     configs::CASES,
     data::CASES,
+    changes::CASES,
     groups::CASES,
     consumers::CASES,
     transactions::CASES,
