@@ -42,7 +42,11 @@ fn answer(
     };
     let cursor_is_listed = all || cursor.is_none_or(|(topic, _)| names.contains(topic));
     if !cursor_is_listed || cursor.is_some_and(|(_, partition)| partition < 0) {
-        return refusal(request);
+        return refusal(request, ErrorCode::InvalidRequest);
+    }
+    // Kafka does not foresee an empty name, if the cursor does not step over it.
+    if !all && names.contains("") {
+        return refusal(request, ErrorCode::UnknownServerError);
     }
     let limit = request.response_partition_limit.min(own_limit).max(1);
     let mut page = Page { image, left: usize::try_from(limit).unwrap_or(1), response: Default::default() };
@@ -55,11 +59,11 @@ fn answer(
     page.response
 }
 
-/// Each topic that was asked for, with INVALID_REQUEST.
-fn refusal(request: &DescribeTopicPartitionsRequestData) -> DescribeTopicPartitionsResponseData {
+/// Each topic that was asked for, with this error.
+fn refusal(request: &DescribeTopicPartitionsRequestData, error: ErrorCode) -> DescribeTopicPartitionsResponseData {
     let topics = request.topics.iter().map(|topic| {
         DescribeTopicPartitionsResponseTopic::default()
-            .with_error_code(ErrorCode::InvalidRequest.code())
+            .with_error_code(error.code())
             .with_name(Some(topic.name.clone()))
     });
     DescribeTopicPartitionsResponseData::default().with_topics(topics.collect())

@@ -69,6 +69,7 @@ pub const KNOWN: &[Known] = &[
                 }
                 "DescribeConfigs" => one.path.ends_with(".Configs[] order"),
                 "DescribeQuorum" => one.path.ends_with(".Observers[] order"),
+                "DeleteRecords" => one.path == ".Topics[].Partitions[] order",
                 "DeleteTopics" => one.path == ".Responses[] order",
                 "ElectLeaders" => {
                     one.path == ".ReplicaElectionResults[] order" && one.key.contains("TopicPartitions = null")
@@ -143,6 +144,26 @@ pub const KNOWN: &[Known] = &[
                 _ => false,
             };
             is_silent(&one.kafka) && code
+        },
+    },
+    Known {
+        id: "large-requests",
+        reason: "Only Produce may be larger than 8 MiB, since others take many times their size once decoded; Kafka has one limit for all \
+                 (socket.request.max.bytes, 100 MiB).",
+        covers: |one| one.key.ends_with("sizes: ten of them") && one.ours == json!({"!": "closed"}),
+    },
+    Known {
+        id: "session-of-a-deleted-topic",
+        reason: "In a fetch session by id, a topic that is gone is UNKNOWN_TOPIC_ID; Kafka remembers its name, and says \
+                 UNKNOWN_TOPIC_OR_PARTITION, or INCONSISTENT_TOPIC_ID if the name is another topic's by now. Clients ask for metadata upon \
+                 any of them.",
+        covers: |one| {
+            let told = match one.path.as_str() {
+                ".Responses[].Partitions[].ErrorCode" => (one.kafka == 3 || one.kafka == 103) && one.ours == 100,
+                ".Responses[].Partitions[].AbortedTransactions" => one.kafka.is_null(),
+                _ => false,
+            };
+            one.key.contains("a topic made anew: the session when it is ") && told
         },
     },
     Known {

@@ -104,9 +104,7 @@ impl Normal {
             ("DescribeQuorum", "LeaderEpoch") if positive => text("epoch"),
             ("DescribeQuorum", "ReplicaDirectoryId") if value != ZERO_ID => text("directory"),
             // An id of the server's is an id in Kafka's base64.
-            ("ConsumerGroupHeartbeat" | "ConsumerGroupDescribe", "MemberId")
-                if value.as_str().is_some_and(|id| id.len() == 22) =>
-            {
+            (_, "MemberId" | "Leader") if value.as_str().is_some_and(|id| id.len() == 22) => {
                 let id = value.as_str().unwrap_or_default();
                 let next = self.uuids.len() + 1;
                 let number = *self.uuids.entry(id.to_owned()).or_insert(next);

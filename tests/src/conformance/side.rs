@@ -384,25 +384,33 @@ impl Side {
     /// # Errors
     /// They do not.
     pub fn settle(&mut self, topic: &str, partitions: usize) -> Outcome {
+        let mut described = Value::Null;
         for broker in self.broker_ids() {
-            self.wait(
-                broker,
-                &format!("topic {topic}"),
-                "Metadata",
-                12,
-                &json!({"Topics": [{"Name": topic}]}),
-                |answer| {
-                    let known = answer["Topics"][0]["Partitions"].as_array();
-                    known.is_some_and(|known| {
-                        known.len() == partitions
-                            && known.iter().all(|partition| {
-                                partition["ErrorCode"] == 0
-                                    && partition["IsrNodes"].as_array().map(Vec::len)
-                                        == partition["ReplicaNodes"].as_array().map(Vec::len)
-                            })
-                    })
-                },
-            )?;
+            let body = json!({"Topics": [{"Name": topic}]});
+            described = self.wait(broker, &format!("topic {topic}"), "Metadata", 12, &body, |answer| {
+                let known = answer["Topics"][0]["Partitions"].as_array();
+                let whole = |partition: &Value| {
+                    partition["ErrorCode"] == 0
+                        && partition["IsrNodes"].as_array().map(Vec::len)
+                            == partition["ReplicaNodes"].as_array().map(Vec::len)
+                };
+                known.is_some_and(|known| known.len() == partitions && known.iter().all(whole))
+            })?;
+        }
+        // That a broker knows of a leader does not say that this one already leads.
+        for leader in self.broker_ids() {
+            let led = described["Topics"][0]["Partitions"].as_array().into_iter().flatten();
+            let led = led.filter(|partition| partition["LeaderId"] == leader);
+            let led: Vec<Value> =
+                led.map(|one| json!({"PartitionIndex": one["PartitionIndex"], "Timestamp": -1})).collect();
+            if led.is_empty() {
+                continue;
+            }
+            let body = json!({"ReplicaId": -1, "Topics": [{"Name": topic, "Partitions": led}]});
+            self.wait(leader, &format!("the leaders of {topic}"), "ListOffsets", 4, &body, |answer| {
+                let answered = answer["Topics"][0]["Partitions"].as_array();
+                answered.is_some_and(|all| all.iter().all(|partition| partition["ErrorCode"] == 0))
+            })?;
         }
         Ok(())
     }

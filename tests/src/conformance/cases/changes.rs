@@ -32,7 +32,7 @@ fn ask_all(side: &mut Side, label: &str, topic: &str, id: &str) -> Outcome {
     for version in [3, 9, 12, 13] {
         let data = json!([{"Index": 0, "Records": Batch::of(1).hex()}]);
         let topics = json!([{"Name": topic, "TopicId": id, "PartitionData": data}]);
-        let body = json!({"Acks": -1, "TimeoutMs": 1000, "TopicData": topics});
+        let body = json!({"Acks": -1, "TimeoutMs": 10_000, "TopicData": topics});
         side.ask(label, 1, "Produce", version, &body)?;
     }
     for version in [4, 11, 12, 13, 15, 16, 18] {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Case;
+use crate::conformance::ConformanceError;
 use crate::conformance::codec::hex;
 use crate::conformance::mutate::Sweep;
 use crate::conformance::records::{Batch, TIME_MS};
@@ -46,8 +47,11 @@ pub(super) fn produced(side: &mut Side, version: i16, topic: &str, partitions: &
 
 pub(super) fn write(side: &mut Side, topic: &str, batch: &Batch) -> Outcome {
     let body = produced(side, 9, topic, &[(0, json!(batch.hex()))])?;
-    side.send(1, "Produce", 9, &body)?;
-    Ok(())
+    let answer = side.send(1, "Produce", 9, &body)?;
+    match answer["Responses"][0]["PartitionResponses"][0]["ErrorCode"] == 0 {
+        true => Ok(()),
+        false => Err(ConformanceError::Step(format!("{topic} could not be written to: {answer}"))),
+    }
 }
 
 fn produce(side: &mut Side) -> Outcome {
