@@ -41,7 +41,7 @@ impl Normal {
                     self.cluster_id = Some(id.to_owned());
                 }
                 let name = ["Name", "Topic", "TopicName"].iter().find_map(|key| object.get(*key)?.as_str());
-                let id = object.get("TopicId").and_then(Value::as_str).filter(|id| *id != ZERO_ID && *id != UNKNOWN_ID);
+                let id = object.get("TopicId").and_then(Value::as_str).filter(|id| !is_made_up(id));
                 if let Some((name, id)) = name.zip(id)
                     && self.topics.insert(id.to_owned(), name.to_owned()).is_none()
                 {
@@ -123,7 +123,7 @@ impl Normal {
         let id = value.as_str().unwrap_or_default();
         Value::String(match self.topics.get(id) {
             Some(name) => format!("id of {name}"),
-            None if id == ZERO_ID || id == UNKNOWN_ID => id.to_owned(),
+            None if is_made_up(id) => id.to_owned(),
             None => "some id".to_owned(),
         })
     }
@@ -166,6 +166,11 @@ fn without_what_follows(text: &str, word: &str) -> String {
         result.push_str(&part[end..]);
     }
     result
+}
+
+/// Ids of the cases' own, which some answers give back beside a topic's name.
+fn is_made_up(id: &str) -> bool {
+    id == UNKNOWN_ID || id.starts_with(&ZERO_ID[..28])
 }
 
 fn without_id(member: &Value) -> String {
