@@ -13,6 +13,8 @@ use super::{ConformanceError, golden};
 
 /// Longest wait until all brokers know what was changed.
 const SETTLING: Duration = Duration::from_secs(30);
+/// Longest wait for a cluster to start, on a machine that does other things too.
+const START: Duration = Duration::from_secs(120);
 /// An answer that takes as long is told of: hundreds of them would make the comparison itself slow.
 const SLOW: Duration = Duration::from_millis(700);
 /// Name of the client in each request's header.
@@ -81,7 +83,7 @@ impl Side {
             exchanges: Vec::new(),
             golden_only: false,
         };
-        let until = Instant::now() + SETTLING;
+        let until = Instant::now() + START;
         loop {
             // A broker of Kafka's takes part before it listens.
             let asked = side.send(0, "Metadata", 2, &json!({"Topics": []}));
