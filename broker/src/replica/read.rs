@@ -24,7 +24,6 @@ pub enum Isolation {
 }
 
 impl Isolation {
-    /// As requests carry it; what is not 1 is 0.
     /// The level of Kafka's number; `None` for a number that is none.
     pub fn from_wire(isolation_level: i8) -> Option<Isolation> {
         match isolation_level {

@@ -109,8 +109,11 @@ fn find_coordinator(side: &mut Side) -> Outcome {
         Ok(if version >= 4 { json!({"CoordinatorKeys": ["a group"]}) } else { json!({"Key": "a group"}) })
     })?;
     for version in 0..=6 {
-        // Those of transactions and share groups (1, 2) have topics that have to be created first: no telling when.
-        for key_type in [-1, 3, i8::MIN, i8::MAX] {
+        // That of share groups (2) has a topic that has to be created first: no telling when.
+        for key_type in [1, -1, 3, i8::MIN, i8::MAX] {
+            if key_type == 1 && !super::is_offered("EndTxn") {
+                continue;
+            }
             let body = match version {
                 4.. => json!({"CoordinatorKeys": ["a group", "", "a group"], "KeyType": key_type}),
                 _ => json!({"Key": "a group", "KeyType": key_type}),
