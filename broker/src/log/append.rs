@@ -6,8 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::BytesMut;
 
-use super::producers::{CompletedTxn, EndTxnMarker, Staged};
+use super::producers::{CompletedTxn, EndTxnMarker, ProducerState, Staged};
 use super::transactions::AbortedTxn;
+use super::verification::{TransactionCheck, VerificationGuard};
 use super::{Log, LogConfig, LogError};
 use crate::planted::Bug;
 use crate::records::control::{ControlType, control_type, decode_end_txn_marker};
@@ -27,6 +28,24 @@ pub enum AppendOrigin {
     Client,
     /// A coordinator of this broker, or the leader of the quorum: control batches are welcome, sequences are not checked.
     Coordinator,
+}
+
+/// What an append is held to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AppendRules {
+    /// Who writes.
+    pub origin: AppendOrigin,
+    /// What a batch must show that begins a transaction.
+    pub check: TransactionCheck,
+    /// `transaction.version` of the transaction that a marker ends.
+    pub transaction_version: i16,
+}
+
+impl AppendRules {
+    /// Those of an append that has nothing to do with transactions.
+    pub fn of(origin: AppendOrigin) -> AppendRules {
+        AppendRules { origin, check: TransactionCheck::Off, transaction_version: 0 }
+    }
 }
 
 /// What an append did.
@@ -54,14 +73,26 @@ impl Log {
         self.append(now, records, leader_epoch, AppendOrigin::Client)
     }
 
-    /// The same for any origin.
+    /// The same for any origin; nobody verifies its transaction, and markers are of version 0.
     pub fn append(
+        &mut self,
+        now: Now,
+        records: BytesMut,
+        leader_epoch: i32,
+        origin: AppendOrigin,
+    ) -> Result<AppendInfo, LogError> {
+        self.append_checked(now, records, leader_epoch, AppendRules::of(origin))
+    }
+
+    /// The same, with what a transaction asks.
+    pub fn append_checked(
         &mut self,
         now: Now,
         mut records: BytesMut,
         leader_epoch: i32,
-        origin: AppendOrigin,
+        rules: AppendRules,
     ) -> Result<AppendInfo, LogError> {
+        let origin = rules.origin;
         self.change(|log| {
             let mut headers = log.check_batches(&records)?;
             for header in &headers {
@@ -87,13 +118,14 @@ impl Log {
                     duplicate: true,
                 });
             }
+            headers.iter().try_for_each(|header| log.check_transaction(header, rules.check))?;
             if let Some(converted) = log.converted(&records)? {
                 records = converted;
                 headers = log.check_batches(&records)?;
                 headers.iter().try_for_each(|header| log.check_sizes(&records, header))?;
             }
             log.assign(now, &mut records, &mut headers, leader_epoch)?;
-            let info = log.write(now, &records, &headers, Some(origin))?;
+            let info = log.write(now, &records, &headers, Some(rules))?;
             if let ([_], Some((tails, id))) = (&headers[..], &log.tails) {
                 tails.push((*id, log.structure), info.first_offset, info.last_offset + 1, records.freeze());
             }
@@ -208,7 +240,7 @@ impl Log {
         now: Now,
         bytes: &[u8],
         headers: &[BatchHeader],
-        origin: Option<AppendOrigin>,
+        rules: Option<AppendRules>,
     ) -> Result<AppendInfo, LogError> {
         let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
             return Err(LogError::InvalidRecord("there is no batch to append"));
@@ -218,13 +250,11 @@ impl Log {
             for batch in batches(bytes) {
                 let (header, batch) = batch?;
                 let marker = end_txn_marker(&header, batch)?;
-                self.producers.stage(
-                    &mut staged,
-                    &header,
-                    marker,
-                    origin == Some(AppendOrigin::Client),
-                    origin.is_none(),
-                )?;
+                self.producers.stage(&mut staged, &header, marker, rules)?;
+                if rules.is_some_and(|rules| rules.origin == AppendOrigin::Client) {
+                    let is_known = self.producers.get(header.producer_id).is_some_and(ProducerState::has_batches);
+                    self.verifications.check_sequence(&header, is_known)?;
+                }
             }
         }
         if self.must_roll(now, bytes.len() as u64, last)? {
@@ -246,7 +276,7 @@ impl Log {
         Ok(AppendInfo {
             first_offset: first.base_offset,
             last_offset: last.last_offset(),
-            log_append_time_ms: if self.stamps() && origin.is_some() { now.wall_ms } else { -1 },
+            log_append_time_ms: if self.stamps() && rules.is_some() { now.wall_ms } else { -1 },
             max_timestamp_ms: headers.iter().map(|header| header.max_timestamp).max().unwrap_or(-1),
             records: headers.iter().map(|header| header.record_count as u32).sum(),
             bytes: bytes.len(),
@@ -268,7 +298,56 @@ impl Log {
             active.push_aborted(&self.store, aborted(completed, self.producers.last_stable_offset_after(completed)))?;
         }
         self.producers.commit(staged);
+        headers.iter().for_each(|header| self.verifications.settle(header));
         Ok(())
+    }
+
+    /// A transactional batch needs an open transaction of its epoch, or the coordinator's word.
+    fn check_transaction(&self, header: &BatchHeader, check: TransactionCheck) -> Result<(), LogError> {
+        if !header.is_transactional() || !header.has_producer_id() || header.is_control() {
+            return Ok(());
+        }
+        let state = self.producers.get(header.producer_id);
+        if state.is_some_and(|state| state.is_open_in(header.producer_epoch)) {
+            return Ok(());
+        }
+        if let Some(state) = state.filter(|state| header.producer_epoch < state.epoch) {
+            let (epoch, current_epoch) = (header.producer_epoch, state.epoch);
+            return Err(LogError::InvalidProducerEpoch { producer_id: header.producer_id, epoch, current_epoch });
+        }
+        match self.verifications.allows(header, check) {
+            true => Ok(()),
+            false => Err(LogError::TransactionNotVerified { producer_id: header.producer_id }),
+        }
+    }
+
+    /// Whether a producer's transaction is open here; if not, the guard under which the transaction coordinator is to be asked.
+    ///
+    /// Source: `UnifiedLog.maybeStartTransactionVerification`.
+    ///
+    /// # Errors
+    /// The producer is fenced, or too many are being verified.
+    pub fn start_verification(
+        &mut self,
+        now: Now,
+        producer_id: i64,
+        epoch: i16,
+        base_sequence: i32,
+        supports_epoch_bump: bool,
+    ) -> Result<Option<VerificationGuard>, LogError> {
+        if let Some(state) = self.producers.get(producer_id) {
+            if epoch < state.epoch {
+                return Err(LogError::InvalidProducerEpoch { producer_id, epoch, current_epoch: state.epoch });
+            }
+            if state.is_open_in(epoch) {
+                return Ok(None);
+            }
+        }
+        if self.verifications.len() >= self.config.max_producer_ids {
+            return Err(LogError::TransactionNotVerified { producer_id });
+        }
+        let now_ms = now.wall_ms;
+        Ok(Some(self.verifications.start(now_ms, producer_id, epoch, base_sequence, supports_epoch_bump)))
     }
 
     fn must_roll(&mut self, now: Now, bytes: u64, last: &BatchHeader) -> Result<bool, LogError> {

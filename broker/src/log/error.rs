@@ -103,6 +103,12 @@ pub enum LogError {
         /// Producer.
         producer_id: i64,
     },
+    /// A record that begins a transaction of which the coordinator was not asked. [INVALID_TXN_STATE]
+    #[error("Record was not part of an ongoing transaction")]
+    TransactionNotVerified {
+        /// Producer.
+        producer_id: i64,
+    },
     /// A transaction marker of an older coordinator. [TRANSACTION_COORDINATOR_FENCED]
     #[error("producer {producer_id}: coordinator epoch {epoch} is older than {current_epoch}")]
     TransactionCoordinatorFenced {

@@ -32,11 +32,12 @@ mod timestamps;
 mod transactions;
 mod truncate;
 mod validate;
+mod verification;
 
 #[cfg(test)]
 mod tests;
 
-pub use append::{AppendInfo, AppendOrigin};
+pub use append::{AppendInfo, AppendOrigin, AppendRules};
 pub use checkpoint::MetaProperties;
 pub use cleaning::CleaningStats;
 pub use config::LogConfig;
@@ -55,3 +56,4 @@ pub use sim_disk::SimDisk;
 pub use timestamps::TimestampedOffset;
 pub use transactions::AbortedTxn;
 pub use validate::RejectedRecords;
+pub use verification::{TransactionCheck, VerificationGuard};

@@ -9,6 +9,7 @@ use super::epochs::LeaderEpochs;
 use super::producers::{ProducerState, ProducerStates};
 use super::segment::{Segment, Store};
 use super::tails::Tails;
+use super::verification::Verifications;
 use super::{LogConfig, LogError, snapshot};
 use crate::types::{Id, Now, TopicPartition};
 
@@ -54,6 +55,8 @@ pub struct Log {
     pub(super) last_snapshot_offset: i64,
     /// Offset of the snapshot from which the producers were restored, or -1.
     pub(super) producers_from: i64,
+    /// Transactions about to begin.
+    pub(super) verifications: Verifications,
     pub(super) recent: Recent,
     /// Below it the log was compacted; `None` if it never was.
     pub(super) cleaned_to: Option<i64>,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::LogError;
+use super::{AppendOrigin, AppendRules, LogError};
 use crate::planted::Bug;
 use crate::records::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, next_sequence};
 
@@ -80,6 +80,16 @@ impl ProducerState {
     /// Sequence number of the last record; -1 if there is none in this epoch.
     pub fn last_sequence(&self) -> i32 {
         self.last_batch().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
+    }
+
+    /// Whether the log has batches of it.
+    pub(super) fn has_batches(&self) -> bool {
+        self.batches.iter().any(Option::is_some)
+    }
+
+    /// Whether it has a transaction open in this epoch.
+    pub fn is_open_in(&self, epoch: i16) -> bool {
+        self.current_txn_first_offset.is_some() && self.epoch == epoch
     }
 
     fn set_epoch(&mut self, epoch: i16) {
@@ -206,16 +216,15 @@ impl ProducerStates {
         self.producers.get(&header.producer_id)?.duplicate_of(header)
     }
 
-    /// Takes a batch into `staged`. `header` has its final offsets. `from_client` asks for sequence and epoch to be checked;
-    /// otherwise another replica has done that.
+    /// Takes a batch into `staged`. `header` has its final offsets. Without rules another replica has checked it.
     pub fn stage(
         &self,
         staged: &mut Staged,
         header: &BatchHeader,
         marker: Option<EndTxnMarker>,
-        from_client: bool,
-        replicated: bool,
+        rules: Option<AppendRules>,
     ) -> Result<(), LogError> {
+        let replicated = rules.is_none();
         if !header.has_producer_id() {
             return Ok(());
         }
@@ -228,7 +237,11 @@ impl ProducerStates {
             }
         };
         let state = &mut staged.states[index];
-        if header.producer_epoch < state.epoch && !replicated {
+        let is_late = match marker {
+            Some(_) if rules.is_some_and(|rules| rules.transaction_version >= 2) => is_late_marker(state, header),
+            _ => header.producer_epoch < state.epoch,
+        };
+        if is_late && !replicated {
             let (epoch, current_epoch) = (header.producer_epoch, state.epoch);
             return Err(LogError::InvalidProducerEpoch { producer_id: id, epoch, current_epoch });
         }
@@ -238,7 +251,7 @@ impl ProducerStates {
             }
             return Ok(());
         }
-        if from_client {
+        if rules.is_some_and(|rules| rules.origin == AppendOrigin::Client) {
             state.check_sequence(header)?;
         }
         append_data(state, header, replicated)
@@ -341,6 +354,14 @@ impl ProducerStates {
     }
 }
 
+/// A transaction of version 2 ends with an epoch of its own, above that of its records. The same epoch once more is the marker repeated, if the
+/// transaction is over; it is let through (KAFKA-19999, KIP-1228).
+fn is_late_marker(state: &ProducerState, header: &BatchHeader) -> bool {
+    let epoch = header.producer_epoch;
+    let repeated = epoch == state.epoch && (state.current_txn_first_offset.is_none() || epoch == i16::MAX);
+    epoch <= state.epoch && !repeated
+}
+
 fn append_data(state: &mut ProducerState, header: &BatchHeader, replicated: bool) -> Result<(), LogError> {
     state.set_epoch(header.producer_epoch);
     state.add(ProducerBatch {
@@ -425,7 +446,7 @@ mod tests {
 
     fn append(states: &mut ProducerStates, header: BatchHeader) -> Result<(), LogError> {
         let mut staged = Staged::default();
-        states.stage(&mut staged, &header, None, true, false)?;
+        states.stage(&mut staged, &header, None, Some(AppendRules::of(AppendOrigin::Client)))?;
         states.commit(staged);
         Ok(())
     }
@@ -442,7 +463,7 @@ mod tests {
         let header = BatchHeader::parse(&batch.build()).unwrap();
         let mut staged = Staged::default();
         let marker = EndTxnMarker { abort: true, coordinator_epoch };
-        states.stage(&mut staged, &header, Some(marker), false, false)?;
+        states.stage(&mut staged, &header, Some(marker), Some(AppendRules::of(AppendOrigin::Coordinator)))?;
         let completed = staged.completed().to_vec();
         states.commit(staged);
         Ok(completed)

@@ -17,6 +17,7 @@ use super::partition_log::{EPOCHS_FILE, METADATA_FILE, Recent, SNAPSHOT};
 use super::producers::{ProducerStates, Staged};
 use super::segment::{LOG, OFFSET_INDEX, Segment, Store, TIME_INDEX, TXN_INDEX};
 use super::swap::settle_swaps;
+use super::verification::Verifications;
 use super::{Log, LogConfig, LogError, snapshot};
 use crate::planted::Bug;
 use crate::types::{Id, Now, TopicPartition};
@@ -95,6 +96,7 @@ impl Log {
             producers: ProducerStates::new(max_producers),
             last_snapshot_offset: -1,
             producers_from: -1,
+            verifications: Verifications::default(),
             recent: Recent::default(),
             cleaned_to: (0..i64::MAX).contains(&recovery.cleaned_to).then_some(recovery.cleaned_to),
             cleaning: false,
@@ -307,7 +309,7 @@ impl Log {
                 }
                 let mut staged = Staged::default();
                 let marker = if whole { end_txn_marker(header, batch)? } else { None };
-                producers.stage(&mut staged, header, marker, false, true)?;
+                producers.stage(&mut staged, header, marker, None)?;
                 for completed in staged.completed().iter().filter(|completed| completed.aborted) {
                     found.push(aborted(completed, producers.last_stable_offset_after(completed)));
                 }

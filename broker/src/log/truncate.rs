@@ -137,6 +137,7 @@ impl Log {
     pub fn apply_retention(&mut self, now: Now, high_watermark: i64) -> Result<usize, LogError> {
         self.producers.on_high_watermark(high_watermark);
         self.producers.expire(now.wall_ms, self.config.producer_id_expiration_ms);
+        self.verifications.expire(now.wall_ms, self.config.producer_id_expiration_ms);
         let (mut expired, roll) = self.expired_segments(now, high_watermark);
         if expired == 0 || self.cleaning {
             return Ok(0);

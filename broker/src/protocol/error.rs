@@ -110,7 +110,7 @@ impl From<&LogError> for ErrorCode {
             LogError::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,
             LogError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
             LogError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-            LogError::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
+            LogError::InvalidTxnState { .. } | LogError::TransactionNotVerified { .. } => ErrorCode::InvalidTxnState,
             LogError::TransactionCoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
             // A follower's alone; no client is told.
             LogError::UnexpectedAppendOffset { .. } => ErrorCode::UnknownServerError,

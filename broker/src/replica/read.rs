@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::manager::ReplicaManager;
 use super::partition::Partition;
-use crate::log::{AbortedTxn, Log, LogError};
+use crate::log::{AbortedTxn, AppendOrigin, AppendRules, Log, LogError, ProducerState, VerificationGuard};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::records::BatchError;
@@ -188,6 +188,18 @@ impl ReplicaManager {
         records: BytesMut,
         acks: i16,
     ) -> Result<Appended, AppendError> {
+        self.append_checked(now, id, records, acks, AppendRules::of(AppendOrigin::Client))
+    }
+
+    /// The same for any origin, with what a transaction asks.
+    pub fn append_checked(
+        &mut self,
+        now: Now,
+        id: &TopicIdPartition,
+        records: BytesMut,
+        acks: i16,
+        rules: AppendRules,
+    ) -> Result<Appended, AppendError> {
         self.led(id, -1)?;
         let partition = self.partitions.get_mut(id).ok_or(ErrorCode::NotLeaderOrFollower)?;
         if acks == -1 && partition.isr().len() < partition.effective_min_isr() {
@@ -202,7 +214,7 @@ impl ReplicaManager {
                 state.before_append(self.peers.get(follower).map(|session| session.last_fetch), log_end);
             }
         }
-        match log.append_as_leader(now, records, leader_epoch) {
+        match log.append_checked(now, records, leader_epoch, rules) {
             Ok(info) => {
                 let appended = Appended {
                     first_offset: info.first_offset,
@@ -218,6 +230,34 @@ impl ReplicaManager {
             }
             Err(error) => Err(self.append_failed(id, &error)),
         }
+    }
+
+    /// Whether a producer's transaction is open in a partition led here; if not, the guard under which the coordinator is to be asked.
+    ///
+    /// # Errors
+    /// It is not led here, or the producer is fenced.
+    pub fn start_verification(
+        &mut self,
+        now: Now,
+        id: &TopicIdPartition,
+        (producer_id, epoch): (i64, i16),
+        base_sequence: i32,
+        supports_epoch_bump: bool,
+    ) -> Result<Option<VerificationGuard>, AppendError> {
+        self.led(id, -1)?;
+        let partition = self.partitions.get(id).ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let log = self.dir.log_mut(partition.name()).ok_or(ErrorCode::KafkaStorageError)?;
+        let guard = log.start_verification(now, producer_id, epoch, base_sequence, supports_epoch_bump);
+        guard.map_err(|error| self.append_failed(id, &error))
+    }
+
+    /// Producers known in a partition led here.
+    ///
+    /// # Errors
+    /// It is not led here.
+    pub fn active_producers(&self, id: &TopicIdPartition) -> Result<Vec<ProducerState>, ErrorCode> {
+        let (_, log) = self.led(id, -1)?;
+        Ok(log.producer_states().cloned().collect())
     }
 
     fn append_failed(&mut self, id: &TopicIdPartition, error: &LogError) -> AppendError {
