@@ -22,6 +22,8 @@ pub mod controller;
 pub mod replica;
 
 pub mod group;
+/// Transaction coordinator.
+pub mod transaction;
 
 pub mod server;
 

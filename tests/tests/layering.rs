@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 15] = [
+const BROKER: [&str; 16] = [
     "types",
     "planted",
     "records",
@@ -17,6 +17,7 @@ const BROKER: [&str; 15] = [
     "controller",
     "replica",
     "group",
+    "transaction",
     "server",
     "node",
     "fault",

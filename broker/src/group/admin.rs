@@ -138,13 +138,14 @@ impl Shard {
         step.append_in_pieces(entries, Some(Then::Deleted(vec![group])));
     }
 
-    /// Tombstones for all offsets of a group, committed or on their way.
+    /// Tombstones for all offsets of a group, committed, on their way or of open transactions.
     fn tombstones(&self, group: &Arc<str>) -> Vec<(OffsetsRecord, Change)> {
         let committed = self.offsets.get(group).into_iter().flatten();
         let committed = committed.flat_map(|(topic, offsets)| offsets.keys().map(move |index| (topic.clone(), *index)));
         let pending = self.log.offsets_of(group).filter(|(_, _, value)| value.is_some());
         let pending = pending.map(|(topic, index, _)| (topic.clone(), index));
-        let keys: BTreeSet<(Arc<str>, i32)> = committed.chain(pending).collect();
+        let open = self.open_offsets(group).map(|(topic, index)| (topic.clone(), index));
+        let keys: BTreeSet<(Arc<str>, i32)> = committed.chain(pending).chain(open).collect();
         keys.into_iter().filter_map(|(topic, index)| tombstone(group, topic, index)).collect()
     }
 }

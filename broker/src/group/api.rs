@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
+use crate::log::VerificationGuard;
 use crate::metadata::report::Event;
+use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     ConsumerGroupHeartbeatResponseData, DeleteGroupsResponseData, JoinGroupResponseData, KafkaString,
     LeaveGroupResponseData, OffsetCommitResponseData, OffsetDeleteResponseData, OffsetFetchResponseData,
-    SyncGroupResponseData,
+    SyncGroupResponseData, TxnOffsetCommitResponseData,
 };
 
 /// Who waits for an answer; the caller's own number. Each is answered exactly once.
@@ -37,6 +39,32 @@ pub struct OffsetsRecord {
     pub value: Option<Bytes>,
 }
 
+/// The producer of a transactional append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TxnProducer {
+    /// Producer id.
+    pub id: i64,
+    /// Its epoch.
+    pub epoch: i16,
+    /// Under which the transaction coordinator was asked; none if the transaction is open on the partition, or nobody asks.
+    pub guard: Option<VerificationGuard>,
+}
+
+/// The end of a producer's transaction on one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TxnEnd {
+    /// Producer id.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// Epoch of the transaction coordinator.
+    pub coordinator_epoch: i32,
+    /// Committed, or aborted.
+    pub commit: bool,
+    /// `transaction.version` of the transaction.
+    pub transaction_version: i16,
+}
+
 /// What the coordinator wants done.
 #[derive(Clone, Debug)]
 pub enum Output {
@@ -58,6 +86,19 @@ pub enum Output {
         timestamp_ms: i64,
         /// The records.
         records: Vec<OffsetsRecord>,
+        /// Whose transaction they are part of.
+        producer: Option<TxnProducer>,
+    },
+    /// Append the marker that ends a transaction on this partition, and tell the result in the same way.
+    AppendMarker {
+        /// Partition of `__consumer_offsets`.
+        partition: i32,
+        /// Names this append.
+        token: AppendToken,
+        /// Timestamp of the record.
+        timestamp_ms: i64,
+        /// The transaction, and how it ends.
+        end: TxnEnd,
     },
     /// Something worth telling.
     Event(Event),
@@ -74,6 +115,10 @@ pub enum GroupResponse {
     Leave(LeaveGroupResponseData),
     /// OffsetCommit.
     OffsetCommit(OffsetCommitResponseData),
+    /// TxnOffsetCommit.
+    TxnOffsetCommit(TxnOffsetCommitResponseData),
+    /// The marker of a transaction is committed, or why not.
+    TxnCompleted(ErrorCode),
     /// OffsetFetch.
     OffsetFetch(OffsetFetchResponseData),
     /// OffsetDelete.

@@ -8,11 +8,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::admin::forget_timers;
-use super::api::{AppendToken, GroupResponse, OffsetsRecord, Output, ReplyTo};
+use super::api::{AppendToken, GroupResponse, OffsetsRecord, Output, ReplyTo, TxnProducer};
 use super::classic::ClassicGroup;
 use super::config::{GroupConfig, GroupOverrides};
 use super::consumer::{Resolving, Topics};
 use super::kind::Group;
+use super::open_offsets::{OffsetKey, OpenOffsets};
 use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then, append_error};
 use super::record::OffsetAndMetadata;
 use super::timer::{TimerKey, Timers};
@@ -92,6 +93,8 @@ pub(super) struct Shard {
     pub(super) groups: BTreeMap<Arc<str>, Group>,
     /// Committed offsets only; those on their way are in `log`.
     pub(super) offsets: BTreeMap<Arc<str>, GroupOffsets>,
+    /// Offsets of transactions that are not ended; those on their way are in `log`.
+    pub(super) open: OpenOffsets<OffsetKey, OffsetAndMetadata>,
     pub(super) log: PendingLog,
 }
 
@@ -106,9 +109,38 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     /// Asks for an append. If too much is on its way already, it fails as one that lacks replicas would.
     pub(super) fn append(&mut self, records: Vec<OffsetsRecord>, changes: Vec<Change>, then: Option<Then>) {
-        let token = AppendToken(self.shared.next_number());
+        self.append_as(None, records, changes, then);
+    }
+
+    /// The same, as part of a producer's transaction.
+    pub(super) fn append_as(
+        &mut self,
+        producer: Option<TxnProducer>,
+        records: Vec<OffsetsRecord>,
+        changes: Vec<Change>,
+        then: Option<Then>,
+    ) {
         let size_bytes =
             records.iter().map(|record| record.key.len() + record.value.as_ref().map_or(0, |v| v.len())).sum();
+        let (partition, timestamp_ms) = (self.partition, self.now.wall_ms);
+        self.ask(size_bytes, changes, then, |token| Output::Append {
+            partition,
+            token,
+            timestamp_ms,
+            records,
+            producer,
+        });
+    }
+
+    /// Asks for an append of this size.
+    pub(super) fn ask(
+        &mut self,
+        size_bytes: usize,
+        changes: Vec<Change>,
+        then: Option<Then>,
+        output: impl FnOnce(AppendToken) -> Output,
+    ) {
+        let token = AppendToken(self.shared.next_number());
         let limits = &self.shared.config.limits;
         let refused =
             self.log.appends.len() >= limits.pending_appends || self.log.size_bytes + size_bytes > limits.pending_bytes;
@@ -117,8 +149,7 @@ impl Step<'_> {
             self.shared.refused.push((self.partition, token));
             return;
         }
-        let timestamp_ms = self.now.wall_ms;
-        self.shared.outputs.push(Output::Append { partition: self.partition, token, timestamp_ms, records });
+        self.shared.outputs.push(output(token));
     }
 
     /// Remembers an append whose fate is not known yet.
@@ -390,12 +421,18 @@ impl GroupCoordinator {
             match change {
                 Change::Offset { group, topic, partition, value } => {
                     self.shared.dirty.insert(group.clone());
-                    if value.is_some() && !shard.groups.contains_key(&group) {
-                        let simple = ClassicGroup::new(group.clone(), Some(now.wall_ms));
-                        shard.groups.insert(group.clone(), simple.into());
-                        self.shared.group_count += 1;
+                    if value.is_some() {
+                        shard.need_group(&mut self.shared, now, &group);
                     }
                     shard.set_offset(&mut self.shared, &group, &topic, partition, value);
+                }
+                Change::TxnOffset { producer_id, key, value } => {
+                    self.shared.dirty.insert(key.0.clone());
+                    shard.need_group(&mut self.shared, now, &key.0);
+                    shard.put_open(&mut self.shared, key, producer_id, value);
+                }
+                Change::EndTxn { producer_id, commit } => {
+                    shard.end_transaction(&mut self.shared, producer_id, commit);
                 }
                 Change::GroupTombstone(group) => shard.drop_if_idle(&mut self.shared, &group),
             }
@@ -450,6 +487,7 @@ impl Shard {
             tail: Vec::new(),
             groups: BTreeMap::new(),
             offsets: BTreeMap::new(),
+            open: OpenOffsets::default(),
             log: PendingLog::default(),
         }
     }
@@ -459,8 +497,29 @@ impl Shard {
         self.log.group_before(id).unwrap_or_else(|| self.groups.get(id))
     }
 
-    /// Puts or removes a committed offset.
+    /// Who commits offsets without being member of a group has a simple one, made with the first of them.
+    pub(super) fn need_group(&mut self, shared: &mut Shared, now: Now, id: &Arc<str>) {
+        if !self.groups.contains_key(id) {
+            self.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)).into());
+            shared.group_count += 1;
+        }
+    }
+
+    /// Puts an offset that was committed outside of transactions, or removes one.
     pub(super) fn set_offset(
+        &mut self,
+        shared: &mut Shared,
+        group: &Arc<str>,
+        topic: &Arc<str>,
+        partition: i32,
+        value: Option<OffsetAndMetadata>,
+    ) {
+        self.settle_open(shared, &(group.clone(), topic.clone(), partition), value.is_none());
+        self.store_offset(shared, group, topic, partition, value);
+    }
+
+    /// Puts or removes an offset.
+    pub(super) fn store_offset(
         &mut self,
         shared: &mut Shared,
         group: &Arc<str>,
@@ -470,16 +529,14 @@ impl Shard {
     ) {
         let before = match value {
             Some(value) => {
-                shared.offset_count += 1;
-                shared.offset_metadata_bytes += value.metadata.len();
+                shared.count_offset(&value);
                 let topics = self.offsets.entry(group.clone()).or_default();
                 topics.entry(topic.clone()).or_default().insert(partition, value)
             }
             None => self.remove_offset(group, topic, partition),
         };
         if let Some(before) = before {
-            shared.offset_count = shared.offset_count.saturating_sub(1);
-            shared.offset_metadata_bytes = shared.offset_metadata_bytes.saturating_sub(before.metadata.len());
+            shared.discount_offset(&before);
         }
     }
 
@@ -501,6 +558,7 @@ impl Shard {
         shared.dirty.insert(id.clone());
         if self.groups.get(id).and_then(Group::classic).is_some_and(ClassicGroup::is_simple)
             && !self.offsets.contains_key(id)
+            && self.open.of_group(id).next().is_none()
         {
             self.groups.remove(id);
             shared.group_count = shared.group_count.saturating_sub(1);

@@ -64,7 +64,7 @@ impl GroupCoordinator {
 }
 
 impl Shard {
-    /// Whose offsets are of these topics: group, topic, partition. Those on their way count.
+    /// Whose offsets are of these topics: group, topic, partition. Those on their way count, and those of open transactions.
     fn offsets_of_topics(&self, topics: &BTreeMap<Arc<str>, BTreeSet<Id>>) -> Vec<(Arc<str>, Arc<str>, i32)> {
         let is_of = |topic: &Arc<str>, offset: &OffsetAndMetadata| {
             let ids = topics.get(topic);
@@ -86,6 +86,11 @@ impl Shard {
                 found.insert((group.clone(), topic.clone(), *partition), is_of);
             }
         }
+        for (key, offset) in self.open.all().chain(self.log.txn_offsets()) {
+            if is_of(&key.1, offset) {
+                found.insert(key.clone(), true);
+            }
+        }
         found.into_iter().filter_map(|(key, is_of)| is_of.then_some(key)).collect()
     }
 
@@ -95,13 +100,15 @@ impl Shard {
         if self.log.offsets_of(group.id()).next().is_some() {
             return (Vec::new(), false);
         }
-        let Some(offsets) = self.offsets.get(group.id()) else { return (Vec::new(), true) };
+        let open: BTreeSet<(&Arc<str>, i32)> = self.open_offsets(group.id()).collect();
+        let Some(offsets) = self.offsets.get(group.id()) else { return (Vec::new(), open.is_empty()) };
         let Some(age_of) = age_of(group) else { return (Vec::new(), false) };
-        let (mut entries, mut all) = (Vec::new(), true);
+        let (mut entries, mut all) = (Vec::new(), open.is_empty());
         for (topic, partitions) in offsets {
             let in_use = group.is_subscribed_to(topic);
             for (index, offset) in partitions {
-                if !in_use && is_expired(offset, &age_of, now_ms, retention_ms) {
+                let may_go = !in_use && !open.contains(&(topic, *index));
+                if may_go && is_expired(offset, &age_of, now_ms, retention_ms) {
                     entries.extend(tombstone(group.id(), topic.clone(), *index));
                 } else {
                     all = false;

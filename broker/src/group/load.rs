@@ -24,8 +24,9 @@ impl GroupCoordinator {
         self.shards.insert(partition, Shard::new());
     }
 
-    /// One record of the log, oldest first, up to the log's end; not those of transactions, nor control records. Offsets that are not
-    /// committed yet are known, but not shown. A broken record is skipped and told.
+    /// One record of the log, oldest first, up to the log's end; for those of transactions see
+    /// [`GroupCoordinator::load_txn_record`] and [`GroupCoordinator::load_marker`]. Offsets that are not committed yet are known, but not
+    /// shown. A broken record is skipped and told.
     pub fn load_record(
         &mut self,
         now: Now,
@@ -42,9 +43,8 @@ impl GroupCoordinator {
             }
             Decoded::Offset { group, topic, partition, value } => {
                 let id: Arc<str> = group.into();
-                if value.is_some() && !shard.groups.contains_key(&id) {
-                    shard.groups.insert(id.clone(), ClassicGroup::new(id.clone(), Some(now.wall_ms)).into());
-                    self.shared.group_count += 1;
+                if value.is_some() {
+                    shard.need_group(&mut self.shared, now, &id);
                 }
                 shard.set_offset(&mut self.shared, &id, &topic.into(), partition, value);
             }
@@ -130,10 +130,8 @@ impl GroupCoordinator {
                 self.shared.reply_all(answer);
             }
         }
-        for offset in shard.offsets.values().flat_map(|topics| topics.values()).flat_map(|offsets| offsets.values()) {
-            self.shared.offset_count = self.shared.offset_count.saturating_sub(1);
-            self.shared.offset_metadata_bytes = self.shared.offset_metadata_bytes.saturating_sub(offset.metadata.len());
-        }
+        let stored = shard.offsets.values().flat_map(|topics| topics.values()).flat_map(|offsets| offsets.values());
+        stored.chain(shard.open.values()).for_each(|offset| self.shared.discount_offset(offset));
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
         for (id, group) in &mut shard.groups {
             step.touch(id);

@@ -2,7 +2,7 @@
 //!
 //! Pure: requests, append results and time go in; replies, appends and events come out. It knows the metadata image, but no log, no
 //! replica and no connection: who asked is an opaque [`ReplyTo`], and what must be written is an [`Output::Append`] whose fate comes back
-//! through [`GroupCoordinator::on_append_result`]. Nothing is answered as written before it is committed.
+//! through [`GroupCoordinator::on_append_result`]; of the log's it only hands a guard of transactions on. Nothing is answered as written before it is committed.
 //!
 //! Sources: `org.apache.kafka.coordinator.group` (`GroupMetadataManager`, `OffsetMetadataManager`, `classic.ClassicGroup`).
 
@@ -21,6 +21,7 @@ mod load;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod open_offsets;
 mod pending;
 mod rebalance;
 pub mod record;
@@ -29,9 +30,12 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod txn_offsets;
 
-pub use api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo};
+pub use api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo, TxnEnd, TxnProducer};
 pub use classic::GroupState;
 pub use config::{ConsumerConfig, GroupConfig, Limits};
 pub use consumer::assign::Assignor;
+pub use consumer::compile_pattern;
 pub use coordinator::{GroupCoordinator, java_hash};
+pub use txn_offsets::txn_offset_commit_refused;

@@ -14,8 +14,8 @@ use super::record::{self, OffsetAndMetadata};
 use crate::metadata::image::{Image, TopicImage};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
-    OffsetCommitRequestData, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponseData,
-    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+    KafkaString, OffsetCommitRequestData, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+    OffsetCommitResponseData, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 use crate::types::{Id, Now};
 
@@ -85,19 +85,20 @@ impl GroupCoordinator {
             None if client.api_version >= 9 => return Err(ErrorCode::GroupIdNotFound),
             None => return Err(ErrorCode::IllegalGeneration),
         }
-        step.check_room(request, shard.groups.contains_key(group_id))?;
+        let offsets = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+        step.check_room(offsets, shard.groups.contains_key(group_id))?;
         step.commit(to, request, topics, response)
     }
 }
 
 impl Step<'_> {
-    fn check_room(&self, request: &OffsetCommitRequestData, known: bool) -> Result<(), ErrorCode> {
+    /// Whether so many offsets more may be kept, of a group that is known or not.
+    pub(super) fn check_room(&self, offsets: usize, known: bool) -> Result<(), ErrorCode> {
         let limits = &self.shared.config.limits;
         if !known && self.shared.group_count >= limits.groups {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
-        let committed: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
-        if self.shared.offset_count + committed > limits.offsets
+        if self.shared.offset_count + offsets > limits.offsets
             || self.shared.offset_metadata_bytes > limits.offset_metadata_bytes
         {
             return Err(ErrorCode::InvalidCommitOffsetSize);
@@ -116,7 +117,7 @@ impl Step<'_> {
         for ((topic, known), answer) in request.topics.iter().zip(topics).zip(&response.topics) {
             let Some((_, id)) = known else { continue };
             for (partition, answer) in topic.partitions.iter().zip(&answer.partitions) {
-                if answer.error_code == 0 && !self.metadata_is_too_large(partition) {
+                if answer.error_code == 0 && !self.metadata_is_too_large(partition.committed_metadata.as_ref()) {
                     partitions.push((*id, partition.partition_index));
                 }
             }
@@ -140,7 +141,7 @@ impl Step<'_> {
                 if answer.error_code != 0 {
                     continue;
                 }
-                if self.metadata_is_too_large(partition) {
+                if self.metadata_is_too_large(partition.committed_metadata.as_ref()) {
                     answer.error_code = ErrorCode::OffsetMetadataTooLarge.code();
                     continue;
                 }
@@ -166,9 +167,9 @@ impl Step<'_> {
     }
 
     /// Kafka counts Java's chars, though the setting says bytes.
-    fn metadata_is_too_large(&self, partition: &OffsetCommitRequestPartition) -> bool {
+    pub(super) fn metadata_is_too_large(&self, metadata: Option<&KafkaString>) -> bool {
         let max = usize::try_from(self.shared.config.offset_metadata_max_bytes).unwrap_or(0);
-        let metadata = partition.committed_metadata.as_ref().map_or("", |metadata| metadata.as_str());
+        let metadata = metadata.map_or("", |metadata| metadata.as_str());
         metadata.len() > max && metadata.encode_utf16().count() > max
     }
 

@@ -87,8 +87,12 @@ impl GroupCoordinator {
 }
 
 impl Shard {
-    /// Whether an offset is stored, or on its way.
+    /// Whether an offset is stored, on its way, or of an open transaction.
     fn has_offset(&self, group: &str, topic: &str, partition: i32) -> bool {
+        let key = (group.into(), topic.into(), partition);
+        if self.open.is_open(&key) || self.log.txn_offsets().any(|(of, _)| *of == key) {
+            return true;
+        }
         let on_its_way =
             self.log.offsets_of(group).filter(|(of, index, _)| &***of == topic && *index == partition).last();
         match on_its_way {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::api::{ClientInfo, GroupResponse, ReplyTo, text};
 use super::coordinator::{GroupCoordinator, GroupOffsets, Shard, Step};
 use super::kind::Group;
+use super::open_offsets::Latest;
 use super::pending::{Deferred, Gather, fetch_error, fetched};
 use super::record::OffsetAndMetadata;
 use crate::metadata::image::Image;
@@ -21,12 +22,9 @@ use crate::types::{Id, Now};
 const GROUPS: i16 = 8;
 const TOPIC_IDS: i16 = 10;
 
-/// Offsets of a group that are not committed yet lie over those that are.
-type Overlay<'a> = BTreeMap<(&'a str, i32), Option<&'a OffsetAndMetadata>>;
-
 impl GroupCoordinator {
     /// Committed offsets are asked for. Answered by [`GroupResponse::OffsetFetch`]; if they must be stable, when all that is written
-    /// is committed.
+    /// is committed, and with UNSTABLE_OFFSET_COMMIT where a transaction is open.
     pub fn offset_fetch(
         &mut self,
         now: Now,
@@ -118,16 +116,11 @@ fn fetch(
     image: &Image,
 ) -> OffsetFetchResponseGroup {
     let group_id = request.group_id.as_str();
-    let overlay: Overlay<'_> = match latest {
-        true => {
-            shard.log.offsets_of(group_id).map(|(topic, partition, value)| ((&**topic, partition), value)).collect()
-        }
-        false => Overlay::new(),
-    };
+    let latest = if latest { shard.latest(group_id) } else { Latest::default() };
     let committed = shard.offsets.get(group_id);
     let topics = match &request.topics {
-        Some(topics) => topics.iter().map(|topic| one_topic(topic, committed, &overlay, api_version, image)).collect(),
-        None => all_topics(committed, &overlay, api_version, image),
+        Some(topics) => topics.iter().map(|topic| one_topic(topic, committed, &latest, api_version, image)).collect(),
+        None => all_topics(committed, &latest, api_version, image),
     };
     OffsetFetchResponseGroup::default().with_group_id(request.group_id.clone()).with_topics(topics)
 }
@@ -135,7 +128,7 @@ fn fetch(
 fn one_topic(
     topic: &OffsetFetchRequestTopics,
     committed: Option<&GroupOffsets>,
-    overlay: &Overlay<'_>,
+    latest: &Latest<'_>,
     api_version: i16,
     image: &Image,
 ) -> OffsetFetchResponseTopics {
@@ -147,7 +140,10 @@ fn one_topic(
     let partition = |index: &i32| match name {
         None => no_offset(*index, ErrorCode::UnknownTopicId),
         Some(name) => {
-            let found = match overlay.get(&(name, *index)) {
+            if latest.is_unstable(name, *index) {
+                return no_offset(*index, ErrorCode::UnstableOffsetCommit);
+            }
+            let found = match latest.changed.get(&(name, *index)) {
                 Some(pending) => *pending,
                 None => committed.and_then(|topics| topics.get(name)?.get(index)),
             };
@@ -164,7 +160,7 @@ fn one_topic(
 
 fn all_topics(
     committed: Option<&GroupOffsets>,
-    overlay: &Overlay<'_>,
+    latest: &Latest<'_>,
     api_version: i16,
     image: &Image,
 ) -> Vec<OffsetFetchResponseTopics> {
@@ -172,7 +168,7 @@ fn all_topics(
     for (topic, partitions) in committed.into_iter().flatten() {
         offsets.entry(topic).or_default().extend(partitions.iter().map(|(index, offset)| (*index, offset)));
     }
-    for ((topic, index), value) in overlay {
+    for ((topic, index), value) in &latest.changed {
         match value {
             Some(value) => drop(offsets.entry(topic).or_default().insert(*index, value)),
             None => drop(offsets.entry(topic).or_default().remove(index)),
@@ -188,7 +184,11 @@ fn all_topics(
             let Some(id) = stored.or_else(|| image.topic_ids.get(topic).copied()) else { continue };
             answer.topic_id = id.into();
         }
-        answer.partitions = partitions.into_iter().map(|(index, offset)| an_offset(index, offset)).collect();
+        let partition = |(index, offset): (i32, &OffsetAndMetadata)| match latest.is_unstable(topic, index) {
+            true => no_offset(index, ErrorCode::UnstableOffsetCommit),
+            false => an_offset(index, offset),
+        };
+        answer.partitions = partitions.into_iter().map(partition).collect();
         answers.push(answer);
     }
     answers

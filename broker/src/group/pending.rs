@@ -8,11 +8,13 @@ use bytes::Bytes;
 
 use super::api::{AppendToken, GroupResponse, ReplyTo};
 use super::kind::Group;
+use super::open_offsets::OffsetKey;
 use super::record::OffsetAndMetadata;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     ConsumerGroupHeartbeatResponseData, DeletableGroupResult, JoinGroupResponseData, LeaveGroupResponseData,
     OffsetCommitResponseData, OffsetDeleteResponseData, OffsetFetchResponseGroup, SyncGroupResponseData,
+    TxnOffsetCommitResponseData,
 };
 
 /// What a committed append changes in memory.
@@ -20,6 +22,10 @@ use crate::protocol::messages::{
 pub(super) enum Change {
     /// A committed offset, or its tombstone.
     Offset { group: Arc<str>, topic: Arc<str>, partition: i32, value: Option<OffsetAndMetadata> },
+    /// An offset of a transaction that is not ended.
+    TxnOffset { producer_id: i64, key: OffsetKey, value: OffsetAndMetadata },
+    /// The end of a producer's transaction.
+    EndTxn { producer_id: i64, commit: bool },
     /// A group's tombstone.
     GroupTombstone(Arc<str>),
 }
@@ -57,6 +63,10 @@ pub(super) struct StaticJoin {
 pub(super) enum Deferred {
     /// OffsetCommit.
     Commit { to: ReplyTo, response: OffsetCommitResponseData },
+    /// TxnOffsetCommit.
+    TxnCommit { to: ReplyTo, api_version: i16, response: TxnOffsetCommitResponseData },
+    /// The end of a transaction.
+    EndTxn { to: ReplyTo },
     /// ConsumerGroupHeartbeat.
     ConsumerHeartbeat { to: ReplyTo, response: ConsumerGroupHeartbeatResponseData },
     /// JoinGroup of a classic member in a consumer group.
@@ -156,6 +166,14 @@ impl PendingLog {
         self.appends.iter().flat_map(|append| &append.changes)
     }
 
+    /// Offsets of transactions that are written but not committed, oldest first.
+    pub(super) fn txn_offsets(&self) -> impl Iterator<Item = (&OffsetKey, &OffsetAndMetadata)> {
+        self.changes().filter_map(|change| match change {
+            Change::TxnOffset { key, value, .. } => Some((key, value)),
+            _ => None,
+        })
+    }
+
     /// Offsets of a group that are written but not committed, oldest first.
     pub(super) fn offsets_of<'a>(
         &'a self,
@@ -218,6 +236,11 @@ impl Deferred {
                 }
                 Some((to, GroupResponse::OffsetCommit(response)))
             }
+            Deferred::TxnCommit { to, api_version, response } => {
+                let result = result.map_err(append_error);
+                Some((to, super::txn_offsets::committed(response, api_version, result)))
+            }
+            Deferred::EndTxn { to } => Some((to, GroupResponse::TxnCompleted(result.err().unwrap_or(ErrorCode::None)))),
             Deferred::ConsumerHeartbeat { to, response } => {
                 let failed =
                     |error| ConsumerGroupHeartbeatResponseData::default().with_error_code(append_error(error).code());

@@ -143,6 +143,11 @@ apis! {
     DeleteRecords = 21, 0..=2, flexible 2, DeleteRecordsRequestData, DeleteRecordsResponseData;
     InitProducerId = 22, 0..=5, flexible 2, InitProducerIdRequestData, InitProducerIdResponseData;
     OffsetForLeaderEpoch = 23, 2..=4, flexible 4, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData;
+    AddPartitionsToTxn = 24, 0..=5, flexible 3, AddPartitionsToTxnRequestData, AddPartitionsToTxnResponseData;
+    AddOffsetsToTxn = 25, 0..=4, flexible 3, AddOffsetsToTxnRequestData, AddOffsetsToTxnResponseData;
+    EndTxn = 26, 0..=5, flexible 3, EndTxnRequestData, EndTxnResponseData;
+    WriteTxnMarkers = 27, 1..=2, flexible 1, WriteTxnMarkersRequestData, WriteTxnMarkersResponseData;
+    TxnOffsetCommit = 28, 0..=5, flexible 3, TxnOffsetCommitRequestData, TxnOffsetCommitResponseData;
     DescribeConfigs = 32, 1..=4, flexible 4, DescribeConfigsRequestData, DescribeConfigsResponseData;
     AlterConfigs = 33, 0..=2, flexible 2, AlterConfigsRequestData, AlterConfigsResponseData;
     AlterReplicaLogDirs = 34, 1..=2, flexible 2, AlterReplicaLogDirsRequestData, AlterReplicaLogDirsResponseData;
@@ -157,7 +162,10 @@ apis! {
     DescribeQuorum = 55, 0..=2, flexible 0, DescribeQuorumRequestData, DescribeQuorumResponseData;
     UpdateFeatures = 57, 0..=2, flexible 0, UpdateFeaturesRequestData, UpdateFeaturesResponseData;
     DescribeCluster = 60, 0..=2, flexible 0, DescribeClusterRequestData, DescribeClusterResponseData;
+    DescribeProducers = 61, 0..=0, flexible 0, DescribeProducersRequestData, DescribeProducersResponseData;
     UnregisterBroker = 64, 0..=0, flexible 0, UnregisterBrokerRequestData, UnregisterBrokerResponseData;
+    DescribeTransactions = 65, 0..=0, flexible 0, DescribeTransactionsRequestData, DescribeTransactionsResponseData;
+    ListTransactions = 66, 0..=2, flexible 0, ListTransactionsRequestData, ListTransactionsResponseData;
     ConsumerGroupHeartbeat = 68, 0..=1, flexible 0, ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData;
     ConsumerGroupDescribe = 69, 0..=1, flexible 0, ConsumerGroupDescribeRequestData, ConsumerGroupDescribeResponseData;
     ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequestData, ListConfigResourcesResponseData;
@@ -249,6 +257,11 @@ mod tests {
             (21, 0, 2),
             (22, 0, 5),
             (23, 2, 4),
+            (24, 0, 5),
+            (25, 0, 4),
+            (26, 0, 5),
+            (27, 1, 2),
+            (28, 0, 5),
             (32, 1, 4),
             (33, 0, 2),
             (34, 1, 2),
@@ -263,7 +276,10 @@ mod tests {
             (55, 0, 2),
             (57, 0, 2),
             (60, 0, 2),
+            (61, 0, 0),
             (64, 0, 0),
+            (65, 0, 0),
+            (66, 0, 2),
             (68, 0, 1),
             (69, 0, 1),
             (74, 0, 1),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::SeedableRng;
 
+use super::add_partitions_to_txn::AddingPartitions;
 use super::auto_create::AutoCreation;
 use super::context::{ClientResponse, ConnId, Handled, Outbox, RequestContext};
 use super::fetch_session::FetchSessions;
@@ -19,7 +20,10 @@ use super::metrics::Metrics;
 use super::peer::PeerMessage;
 use super::peer_requests::PeerRequests;
 use super::purgatory::Purgatory;
-use super::{dispatch, forward, group_bridge, purgatory, upkeep};
+use super::txn_bridge::TxnBridge;
+use super::txn_verification::Verifier;
+use super::write_txn_markers::MarkerWrites;
+use super::{dispatch, forward, group_bridge, purgatory, txn_bridge, txn_verification, upkeep, write_txn_markers};
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
@@ -55,6 +59,14 @@ pub struct Broker {
     pub replicas: ReplicaManager,
     /// The groups it coordinates.
     pub groups: GroupBridge,
+    /// The transactions it coordinates.
+    pub transactions: TxnBridge,
+    /// Requests that wait for a transaction's coordinator.
+    pub verifier: Verifier,
+    /// Partitions that are being added to transactions.
+    pub adding_partitions: AddingPartitions,
+    /// Transaction markers that are being written here.
+    pub marker_writes: MarkerWrites,
     /// Fetch sessions of clients.
     pub sessions: FetchSessions,
     /// Requests that wait for something.
@@ -96,6 +108,10 @@ impl Broker {
             metadata,
             replicas,
             groups: GroupBridge::new(&config, seed),
+            transactions: TxnBridge::new(&config),
+            verifier: Verifier::default(),
+            adding_partitions: AddingPartitions::default(),
+            marker_writes: MarkerWrites::default(),
             sessions: FetchSessions::new(&config, seed),
             purgatory: Purgatory::default(),
             producer_ids: ProducerIds::default(),
@@ -115,6 +131,17 @@ impl Broker {
 
     /// A client sent a whole frame. Answers come by `out.responses`, each once.
     pub fn on_client_frame(&mut self, now: Now, conn: ConnId, seq: u64, client_host: IpAddr, frame: Bytes) {
+        match self.verifier.hold(conn, seq, client_host, frame) {
+            Ok(None) => {}
+            Ok(Some(frame)) => {
+                self.handle_frame(now, conn, seq, client_host, frame);
+                self.pump(now);
+            }
+            Err(reason) => self.out.closes.push((conn, reason)),
+        }
+    }
+
+    pub(super) fn handle_frame(&mut self, now: Now, conn: ConnId, seq: u64, client_host: IpAddr, frame: Bytes) {
         match protocol::decode_request(frame) {
             Ok((header, request)) => {
                 let context = RequestContext { conn, seq, header, client_host, received: now };
@@ -123,7 +150,6 @@ impl Broker {
                     Handled::NoReply => self.respond(&context, None),
                     Handled::Later => {}
                 }
-                self.pump(now);
             }
             Err(error) => self.out.closes.push((conn, error.to_string())),
         }
@@ -156,6 +182,8 @@ impl Broker {
     /// A client's connection is gone: nothing that it waits for is worth keeping.
     pub fn on_disconnect(&mut self, now: Now, conn: ConnId) {
         purgatory::on_disconnect(self, now, conn);
+        self.verifier.on_disconnect(conn);
+        self.marker_writes.on_disconnect(conn);
     }
 
     /// Another node sent something.
@@ -169,6 +197,9 @@ impl Broker {
         self.metadata.on_tick(now);
         self.replicas.on_tick(now);
         group_bridge::on_tick(self, now);
+        txn_bridge::on_tick(self, now);
+        txn_verification::on_tick(self, now);
+        write_txn_markers::on_tick(self, now);
         purgatory::on_tick(self, now);
         forward::on_tick(self, now);
         upkeep::on_tick(self, now);
@@ -181,6 +212,9 @@ impl Broker {
             self.metadata.next_deadline(),
             Some(self.replicas.next_deadline()),
             self.groups.next_deadline(),
+            self.transactions.next_deadline(),
+            self.verifier.next_deadline(),
+            self.marker_writes.next_deadline(),
             self.purgatory.next_deadline(),
             self.requests.next_deadline(),
             self.lifecycle.next_deadline(self.active_controller.is_some()),
@@ -200,9 +234,14 @@ impl Broker {
             if !changes.is_empty() {
                 busy = true;
                 group_bridge::on_changes(self, now, &changes);
+                txn_bridge::on_changes(self, &changes);
+                write_txn_markers::on_changes(self, now, &changes);
                 purgatory::on_changes(self, now, &changes);
             }
             busy |= group_bridge::carry_out(self, now);
+            busy |= txn_bridge::carry_out(self, now);
+            busy |= txn_verification::go_on(self, now);
+            busy |= forward::hear_oneself(self, now);
             if !busy {
                 break;
             }

@@ -4,13 +4,14 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
-    add_raft_voter, alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions,
-    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics, delete_groups, delete_records,
-    delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_quorum,
-    describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat, incremental_alter_configs,
-    init_producer_id, join_group, leave_group, list_config_resources, list_groups, list_offsets,
-    list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch,
-    produce, remove_raft_voter, sync_group, unregister_broker, update_features,
+    add_offsets_to_txn, add_partitions_to_txn, add_raft_voter, alter_configs, alter_partition_reassignments,
+    alter_replica_log_dirs, api_versions, consumer_group_describe, consumer_group_heartbeat, create_partitions,
+    create_topics, delete_groups, delete_records, delete_topics, describe_cluster, describe_configs, describe_groups,
+    describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, describe_transactions,
+    elect_leaders, end_txn, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
+    join_group, leave_group, list_config_resources, list_groups, list_offsets, list_partition_reassignments,
+    list_transactions, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce,
+    remove_raft_voter, sync_group, txn_offset_commit, unregister_broker, update_features, write_txn_markers,
 };
 use crate::protocol::messages::alter_partition_reassignments_response::{
     ReassignablePartitionResponse, ReassignableTopicResponse,
@@ -44,6 +45,14 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::SyncGroup(r) => sync_group::handle(broker, context, now, r),
         Request::DescribeGroups(r) => describe_groups::handle(broker, context, now, r),
         Request::ListGroups(r) => list_groups::handle(broker, context, now, r),
+        Request::AddPartitionsToTxn(r) => add_partitions_to_txn::handle(broker, context, now, r),
+        Request::AddOffsetsToTxn(r) => add_offsets_to_txn::handle(broker, context, now, r),
+        Request::EndTxn(r) => end_txn::handle(broker, context, now, r),
+        Request::WriteTxnMarkers(r) => write_txn_markers::handle(broker, context, now, r),
+        Request::TxnOffsetCommit(r) => txn_offset_commit::handle(broker, context, now, r),
+        Request::DescribeProducers(r) => describe_producers::handle(broker, context, now, r),
+        Request::DescribeTransactions(r) => describe_transactions::handle(broker, context, now, r),
+        Request::ListTransactions(r) => list_transactions::handle(broker, context, now, r),
         Request::ApiVersions(r) => api_versions::handle(broker, context, now, r),
         Request::CreateTopics(r) => create_topics::handle(broker, context, now, r),
         Request::DeleteTopics(r) => delete_topics::handle(broker, context, now, r),

@@ -7,6 +7,7 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::endpoints;
 use super::group_bridge::OFFSETS_TOPIC;
+use super::txn_bridge::TRANSACTION_TOPIC;
 use crate::metadata::image::{Endpoint, Image};
 use crate::protocol::messages::find_coordinator_response::Coordinator;
 use crate::protocol::messages::{FindCoordinatorRequestData, FindCoordinatorResponseData, KafkaString};
@@ -39,24 +40,26 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
 }
 
 fn find(broker: &mut Broker, now: Now, key_type: i8, key: &str) -> Found {
-    match key_type {
-        GROUP => {}
-        // There are no transactions here; a coordinator for them may come to be.
-        TRANSACTION => return Err(ErrorCode::CoordinatorNotAvailable),
+    let topic = match key_type {
+        GROUP => OFFSETS_TOPIC,
+        TRANSACTION => TRANSACTION_TOPIC,
         // No share groups, and no other kind that is known.
         _ => return Err(ErrorCode::InvalidRequest),
-    }
-    if broker.image.topic(OFFSETS_TOPIC).is_none() {
-        auto_create::create(broker, now, &[OFFSETS_TOPIC]);
+    };
+    if broker.image.topic(topic).is_none() {
+        auto_create::create(broker, now, &[topic]);
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
-    let partition = broker.groups.partition_for(key);
-    leader_of(&broker.image, partition).ok_or(ErrorCode::CoordinatorNotAvailable)
+    let partition = match key_type {
+        TRANSACTION => broker.transactions.partition_for(key),
+        _ => broker.groups.partition_for(key),
+    };
+    leader_of(&broker.image, topic, partition).ok_or(ErrorCode::CoordinatorNotAvailable)
 }
 
-/// The broker that leads a partition of `__consumer_offsets`, if it is in service.
-fn leader_of(image: &Image, partition: i32) -> Option<(NodeId, Endpoint)> {
-    let leader = image.partition(OFFSETS_TOPIC, partition)?.leader;
+/// The broker that leads a partition of a coordinator's topic, if it is in service.
+fn leader_of(image: &Image, topic: &str, partition: i32) -> Option<(NodeId, Endpoint)> {
+    let leader = image.partition(topic, partition)?.leader;
     let broker = endpoints::reachable(image, leader).filter(|broker| !broker.fenced)?;
     Some((leader, endpoints::of(broker)?.clone()))
 }
@@ -93,13 +96,13 @@ mod tests {
     #[test]
     fn the_leader_of_the_partition_is_the_coordinator() {
         let mut image = image_of_brokers(3);
-        assert_eq!(leader_of(&image, 0), None);
+        assert_eq!(leader_of(&image, OFFSETS_TOPIC, 0), None);
         add_topic(&mut image, OFFSETS_TOPIC, &[&[2, 1, 3], &[3, 1, 2]]);
-        let (id, at) = leader_of(&image, 1).unwrap();
+        let (id, at) = leader_of(&image, OFFSETS_TOPIC, 1).unwrap();
         assert_eq!((id, at.host.as_str(), at.port), (3, "127.0.0.1", 9094));
-        assert_eq!(leader_of(&image, 2), None);
+        assert_eq!(leader_of(&image, OFFSETS_TOPIC, 2), None);
         change_broker(&mut image, 3, |broker| broker.fenced = true);
-        assert_eq!(leader_of(&image, 1), None);
+        assert_eq!(leader_of(&image, OFFSETS_TOPIC, 1), None);
     }
 
     #[test]

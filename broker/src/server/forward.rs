@@ -8,7 +8,11 @@ use super::context::{Handled, RequestContext};
 use super::metadata_follower::FollowerOutput;
 use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
-use super::{dispatch, init_producer_id, offset_for_leader_epoch, upkeep};
+use super::write_txn_markers::Caller;
+use super::{
+    add_partitions_to_txn, dispatch, init_producer_id, offset_for_leader_epoch, txn_markers, txn_verification, upkeep,
+    write_txn_markers,
+};
 use crate::protocol::ErrorCode;
 use crate::replica;
 use crate::types::{NO_NODE, NodeId, Now};
@@ -124,6 +128,17 @@ fn forgettable(purpose: Purpose, to: NodeId, now: Now) -> Pending {
     Pending { purpose, to, repeat: None, deadline: now.mono + FORGET_AFTER, retry_at: None }
 }
 
+/// Hands over what this broker said to itself, as the coordinator and the leader of the same transaction. True if there was anything.
+pub(super) fn hear_oneself(broker: &mut Broker, now: Now) -> bool {
+    let me = broker.config.node_id;
+    let own: Vec<_> = broker.out.peer.extract_if(.., |(to, _)| *to == me).collect();
+    let busy = !own.is_empty();
+    for (_, message) in own {
+        on_peer_message(broker, now, me, message);
+    }
+    busy
+}
+
 /// Another node sent something.
 pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, message: PeerMessage) {
     match message {
@@ -150,6 +165,12 @@ pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, messa
             let answer = offset_for_leader_epoch::answer(broker, *request);
             let body = PeerResponse::OffsetForLeaderEpoch(Box::new(answer));
             broker.out.peer.push((from, PeerMessage::Response { correlation, body }));
+        }
+        PeerMessage::Request { correlation, body: PeerRequest::AddPartitionsToTxn(request) } => {
+            add_partitions_to_txn::from_peer(broker, now, from, correlation, *request);
+        }
+        PeerMessage::Request { correlation, body: PeerRequest::WriteTxnMarkers(request) } => {
+            write_txn_markers::start(broker, now, Caller::Peer { to: from, correlation }, *request);
         }
         // The others are for controllers.
         PeerMessage::Request { correlation, .. } => {
@@ -192,6 +213,12 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
         (Purpose::ProducerIds, PeerResponse::AllocateProducerIds(response)) => {
             init_producer_id::on_block(broker, now, Ok(*response));
         }
+        (Purpose::Verification(number), PeerResponse::AddPartitionsToTxn(response)) => {
+            txn_verification::on_answer(broker, now, number, Some(*response));
+        }
+        (Purpose::TxnMarkers(number), PeerResponse::WriteTxnMarkers(response)) => {
+            txn_markers::on_answer(broker, now, number, Some(*response));
+        }
         (Purpose::Client(context), body) => {
             if let Some(response) = dispatch::forwarded(body) {
                 let response = dispatch::fit(response, context.header.api_version);
@@ -213,6 +240,8 @@ fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pend
         }
         Purpose::AssignDirectories(id) => broker.replicas.on_assign_response(now, id, Err(())),
         Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
+        Purpose::Verification(number) => txn_verification::on_answer(broker, now, number, None),
+        Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
         Purpose::Client(_) | Purpose::AlterConfigs(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
             pending.retry_at = Some(now.mono + RETRY);
             broker.requests.put_back(correlation, pending);
@@ -238,6 +267,8 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
             }
             Purpose::ProducerIds => init_producer_id::on_block(broker, now, Err(ErrorCode::RequestTimedOut)),
             Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
+            Purpose::Verification(number) => txn_verification::on_answer(broker, now, number, None),
+            Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
             Purpose::ReplicaFetch(_)
             | Purpose::AlterPartition(_)
             | Purpose::AssignDirectories(_)

@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
+use super::write_txn_markers;
 use crate::group::{
     AppendToken, Assignor, ClientInfo, ConsumerConfig, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord,
-    Output, ReplyTo,
+    Output, ReplyTo, TxnEnd, TxnProducer,
 };
+use crate::log::{AppendOrigin, AppendRules, TransactionCheck};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
 use crate::metadata::report::{Event, GroupReport};
 use crate::planted::Bug;
 use crate::protocol::{ErrorCode, Response};
-use crate::records::{self, BatchBuilder, Compression};
+use crate::records::control::{ControlType, control_key, control_type, encode_end_txn_marker};
+use crate::records::{self, BatchBuilder, BatchHeader, Compression};
 use crate::replica::{Partition, ReplicaManager};
 use crate::types::{Id, Now, TopicIdPartition};
 
@@ -41,12 +44,21 @@ pub struct GroupBridge {
     pub coordinator: GroupCoordinator,
     topic: Option<Id>,
     compression: Compression,
-    callers: BTreeMap<u64, RequestContext>,
+    /// `transaction.partition.verification.enable`
+    verifies_transactions: bool,
+    callers: BTreeMap<u64, Caller>,
     last_caller: u64,
     /// Partitions that it has, by number.
     partitions: BTreeMap<i32, Held>,
     /// Partitions that could not be loaded, and in which leader epoch.
     failed: BTreeMap<i32, i32>,
+}
+
+/// Who asked the coordinator.
+enum Caller {
+    Client(Box<RequestContext>),
+    /// A transaction's marker, by the number that WriteTxnMarkers gave it.
+    Marker(u64),
 }
 
 /// A partition that the coordinator has.
@@ -83,6 +95,7 @@ impl GroupBridge {
             coordinator: GroupCoordinator::new(group_config(config), seed),
             topic: None,
             compression: compression(config.i64("offsets.topic.compression.codec")),
+            verifies_transactions: config.bool("transaction.partition.verification.enable"),
             callers: BTreeMap::new(),
             last_caller: 0,
             partitions: BTreeMap::new(),
@@ -106,12 +119,12 @@ impl GroupBridge {
         self.coordinator.partition_for(group_id)
     }
 
-    fn enter(&mut self, context: &RequestContext) -> Option<ReplyTo> {
+    fn enter(&mut self, caller: Caller) -> Option<ReplyTo> {
         if self.callers.len() >= MAX_CALLERS {
             return None;
         }
         self.last_caller += 1;
-        self.callers.insert(self.last_caller, context.clone());
+        self.callers.insert(self.last_caller, caller);
         Some(ReplyTo(self.last_caller))
     }
 
@@ -197,15 +210,11 @@ impl GroupBridge {
         for batch in records::batches(&read) {
             let (header, batch) = batch.map_err(|error| error.to_string())?;
             load.next_offset = header.next_offset();
-            if header.is_control() || header.is_transactional() {
-                continue;
-            }
             for record in records::records(batch, MAX_BATCH_BYTES).map_err(|error| error.to_string())? {
                 let record = record.map_err(|error| error.to_string())?;
                 let committed = record.offset < load.committed_end;
                 let Some(key) = record.key else { continue };
-                // What cannot be read is skipped, as Kafka does: one bad record must not take all groups of a partition down.
-                let _ = self.coordinator.load_record(now, partition, &key, record.value.as_deref(), committed);
+                load_record(&mut self.coordinator, now, partition, &header, (&key, record.value.as_deref()), committed);
             }
         }
         Ok(Some(read.len()))
@@ -289,10 +298,15 @@ impl GroupBridge {
             match output {
                 Output::Reply { to, response } => {
                     let caller = self.callers.remove(&to.0);
-                    done.extend(caller.map(|context| Done::Reply(Box::new(context), response_of(response))));
+                    done.extend(caller.and_then(|caller| answered(caller, response)));
                 }
-                Output::Append { partition, token, timestamp_ms, records } => {
-                    self.append(now, replicas, Append { partition, token, timestamp_ms, records });
+                Output::Append { partition, token, timestamp_ms, records, producer } => {
+                    let what = What::Records(records, producer);
+                    self.append(now, replicas, Append { partition, token, timestamp_ms, what });
+                    done.push(Done::Append);
+                }
+                Output::AppendMarker { partition, token, timestamp_ms, end } => {
+                    self.append(now, replicas, Append { partition, token, timestamp_ms, what: What::Marker(end) });
                     done.push(Done::Append);
                 }
                 Output::Event(event) => done.push(Done::Event(event)),
@@ -302,18 +316,15 @@ impl GroupBridge {
     }
 
     fn append(&mut self, now: Now, replicas: &mut ReplicaManager, append: Append) {
-        let Append { partition, token, timestamp_ms, records } = append;
+        let Append { partition, token, timestamp_ms, what } = append;
         if !self.coordinator.wants(partition, token) {
             return;
         }
         let Some(held) = self.partitions.get_mut(&partition) else {
             return self.coordinator.on_append_result(now, token, Err(ErrorCode::NotLeaderOrFollower));
         };
-        let mut batch = BatchBuilder::new(0, self.compression);
-        for record in &records {
-            batch.push(timestamp_ms, Some(&record.key), record.value.as_deref(), &[]);
-        }
-        match replicas.append(now, &held.id, batch.build_mut(), -1) {
+        let (batch, rules) = what.batch(timestamp_ms, self.compression, self.verifies_transactions);
+        match replicas.append_checked(now, &held.id, batch.build_mut(), -1, rules) {
             Ok(appended) => {
                 let (end_offset, leader_epoch) = (appended.last_offset + 1, appended.leader_epoch);
                 held.written.push_back(Written { token, end_offset, leader_epoch });
@@ -329,7 +340,93 @@ struct Append {
     partition: i32,
     token: AppendToken,
     timestamp_ms: i64,
-    records: Vec<OffsetsRecord>,
+    what: What,
+}
+
+/// What is to be appended.
+enum What {
+    Records(Vec<OffsetsRecord>, Option<TxnProducer>),
+    Marker(TxnEnd),
+}
+
+impl What {
+    /// Its batch, and what the append is held to.
+    fn batch(self, timestamp_ms: i64, compression: Compression, verifies: bool) -> (BatchBuilder, AppendRules) {
+        match self {
+            What::Records(records, producer) => {
+                let mut batch = BatchBuilder::new(0, compression);
+                let mut rules = AppendRules::of(AppendOrigin::Client);
+                if let Some(producer) = producer {
+                    batch = batch.producer(producer.id, producer.epoch, records::NO_SEQUENCE).transactional(true);
+                    rules = AppendRules::of(AppendOrigin::Coordinator);
+                    if verifies {
+                        rules.check = TransactionCheck::Guard(producer.guard);
+                    }
+                }
+                for record in &records {
+                    batch.push(timestamp_ms, Some(&record.key), record.value.as_deref(), &[]);
+                }
+                (batch, rules)
+            }
+            What::Marker(end) => {
+                let kind = if end.commit { ControlType::Commit } else { ControlType::Abort };
+                let mut batch = BatchBuilder::new(0, Compression::None)
+                    .producer(end.producer_id, end.producer_epoch, records::NO_SEQUENCE)
+                    .transactional(true)
+                    .control(true);
+                let value = encode_end_txn_marker(end.coordinator_epoch);
+                batch.push(timestamp_ms, Some(&control_key(kind)), Some(&value), &[]);
+                let mut rules = AppendRules::of(AppendOrigin::Coordinator);
+                rules.transaction_version = end.transaction_version;
+                (batch, rules)
+            }
+        }
+    }
+}
+
+/// Tells the coordinator of one record in the log. What cannot be read is skipped, as Kafka does: one bad record must not take all groups
+/// of a partition down.
+fn load_record(
+    coordinator: &mut GroupCoordinator,
+    now: Now,
+    partition: i32,
+    header: &BatchHeader,
+    (key, value): (&[u8], Option<&[u8]>),
+    committed: bool,
+) {
+    let producer_id = header.producer_id;
+    if header.is_control() {
+        match control_type(key) {
+            Ok(Some(ControlType::Commit)) => coordinator.load_marker(partition, producer_id, true, committed),
+            Ok(Some(ControlType::Abort)) => coordinator.load_marker(partition, producer_id, false, committed),
+            _ => {}
+        }
+    } else if header.is_transactional() {
+        let _ = coordinator.load_txn_record(now, partition, producer_id, key, value, committed);
+    } else {
+        let _ = coordinator.load_record(now, partition, key, value, committed);
+    }
+}
+
+/// Ends a producer's transaction on a partition of `__consumer_offsets`. `write_txn_markers` is told of it, under `number`, exactly once: when
+/// the marker is committed, or with the error that kept it from being so.
+///
+/// Source: `KafkaApis.handleWriteTxnMarkersRequest`, `GroupCoordinator.completeTransaction`.
+pub fn complete_transaction(broker: &mut Broker, now: Now, number: u64, partition: i32, end: TxnEnd) {
+    match broker.groups.enter(Caller::Marker(number)) {
+        Some(to) => broker.groups.coordinator.complete_transaction(now, to, partition, end),
+        None => write_txn_markers::on_offsets_marker(broker, now, number, ErrorCode::NotLeaderOrFollower),
+    }
+}
+
+/// What the transaction coordinator is told: it tries again with a leader that is ready.
+fn marker_error(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::CoordinatorNotAvailable | ErrorCode::CoordinatorLoadInProgress | ErrorCode::NotCoordinator => {
+            ErrorCode::NotLeaderOrFollower
+        }
+        other => other,
+    }
 }
 
 /// Hands a request to the coordinator, which answers it now or later.
@@ -338,7 +435,7 @@ pub(super) fn ask(
     context: &RequestContext,
     act: impl FnOnce(&mut GroupCoordinator, ReplyTo, &ClientInfo, &Image),
 ) -> Handled {
-    match broker.groups.enter(context) {
+    match broker.groups.enter(Caller::Client(Box::new(context.clone()))) {
         Some(to) => act(&mut broker.groups.coordinator, to, &client_info(context), &broker.image),
         None => {
             let reason = "too many requests wait for the group coordinator".to_owned();
@@ -373,6 +470,7 @@ pub(super) fn on_image(broker: &mut Broker, now: Now, delta: &ImageDelta) {
     broker.groups.follow_image(now, &broker.image, delta);
     let interval_ms = broker.config.i32("group.consumer.assignment.interval.ms");
     broker.groups.coordinator.set_assignment_interval_ms(interval_ms);
+    broker.groups.verifies_transactions = broker.config.bool("transaction.partition.verification.enable");
 }
 
 /// Replicas changed: some may have been won, lost or committed.
@@ -387,6 +485,7 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     for done in done {
         match done {
             Done::Reply(context, response) => broker.reply(now, &context, response),
+            Done::Marker(number, error) => write_txn_markers::on_offsets_marker(broker, now, number, error),
             Done::Event(event) => broker.events.push(event),
             Done::Append => {}
         }
@@ -397,12 +496,23 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
 /// What came of an output.
 enum Done {
     Reply(Box<RequestContext>, Response),
+    /// A transaction's marker is committed, or why not.
+    Marker(u64, ErrorCode),
     Event(Event),
     Append,
 }
 
-fn response_of(response: GroupResponse) -> Response {
-    match response {
+fn answered(caller: Caller, response: GroupResponse) -> Option<Done> {
+    match (caller, response) {
+        (Caller::Marker(number), GroupResponse::TxnCompleted(error)) => Some(Done::Marker(number, marker_error(error))),
+        (Caller::Client(context), response) => response_of(response).map(|response| Done::Reply(context, response)),
+        (Caller::Marker(_), _) => None,
+    }
+}
+
+/// `None`: it is no answer to a client.
+fn response_of(response: GroupResponse) -> Option<Response> {
+    Some(match response {
         GroupResponse::Join(response) => Response::JoinGroup(response),
         GroupResponse::Sync(response) => Response::SyncGroup(response),
         GroupResponse::Leave(response) => Response::LeaveGroup(response),
@@ -411,7 +521,9 @@ fn response_of(response: GroupResponse) -> Response {
         GroupResponse::ConsumerHeartbeat(response) => Response::ConsumerGroupHeartbeat(response),
         GroupResponse::OffsetDelete(response) => Response::OffsetDelete(response),
         GroupResponse::Delete(response) => Response::DeleteGroups(response),
-    }
+        GroupResponse::TxnOffsetCommit(response) => Response::TxnOffsetCommit(response),
+        GroupResponse::TxnCompleted(_) => return None,
+    })
 }
 
 fn group_config(config: &NodeConfig) -> GroupConfig {

@@ -4,17 +4,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use super::*;
-use crate::log::SimDisk;
+use crate::log::{SimDisk, VerificationGuard};
 use crate::metadata::image::{BrokerImage, PartitionImage, TopicImage};
 use crate::protocol::messages::{
     KafkaString, OffsetCommitRequestData, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-    OffsetFetchRequestData, OffsetFetchRequestGroup, OffsetFetchRequestTopics,
+    OffsetFetchRequestData, OffsetFetchRequestGroup, OffsetFetchRequestTopics, TxnOffsetCommitRequestData,
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use crate::protocol::{Api, RequestHeader};
 use crate::types::NodeId;
 
 const OFFSETS_ID: Id = Id([1; 16]);
 const TOPIC_ID: Id = Id([2; 16]);
+const PRODUCER_ID: i64 = 1234;
 
 /// One broker's replicas and groups.
 struct Site {
@@ -24,6 +26,7 @@ struct Site {
     image: Image,
     now: Now,
     events: Vec<Event>,
+    markers: Vec<(u64, ErrorCode)>,
 }
 
 fn config(min_isr: &str) -> NodeConfig {
@@ -75,7 +78,7 @@ impl Site {
         let config = config(min_isr);
         let replicas = ReplicaManager::open(&config, Arc::new(disk.clone()), now).unwrap();
         let groups = GroupBridge::new(&config, 7);
-        let mut site = Site { disk, replicas, groups, image, now, events: Vec::new() };
+        let mut site = Site { disk, replicas, groups, image, now, events: Vec::new(), markers: Vec::new() };
         site.replicas.registered(now, 5, &site.image);
         site.groups.follow_image(now, &site.image, &ImageDelta::default());
         assert!(site.drive().is_empty());
@@ -107,6 +110,7 @@ impl Site {
             for done in done {
                 match done {
                     Done::Reply(_, response) => responses.push(response),
+                    Done::Marker(number, error) => self.markers.push((number, error)),
                     Done::Event(event) => self.events.push(event),
                     Done::Append => {}
                 }
@@ -123,7 +127,7 @@ impl Site {
         let header = RequestHeader { api_key, api_version, correlation_id: 1, client_id: Some("app".into()) };
         let client_host = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let context = RequestContext { conn: 1, seq: 1, header, client_host, received: self.now };
-        let to = self.groups.enter(&context).unwrap();
+        let to = self.groups.enter(Caller::Client(Box::new(context.clone()))).unwrap();
         act(&mut self.groups.coordinator, self.now, to, &client_info(&context), &self.image);
         self.drive()
     }
@@ -141,6 +145,44 @@ impl Site {
         self.ask(Api::OffsetCommit, 9, |groups, now, to, client, image| {
             groups.offset_commit(now, to, client, &request, image);
         })
+    }
+
+    /// The same as part of a transaction.
+    fn commit_in_txn(&mut self, version: i16, offset: i64, guard: Option<VerificationGuard>) -> ErrorCode {
+        let partition = TxnOffsetCommitRequestPartition::default().with_committed_offset(offset);
+        let topic = TxnOffsetCommitRequestTopic::default()
+            .with_name(KafkaString::from_static("t"))
+            .with_partitions(vec![partition]);
+        let request = TxnOffsetCommitRequestData::default()
+            .with_group_id(KafkaString::from_static("g"))
+            .with_producer_id(PRODUCER_ID)
+            .with_producer_epoch(3)
+            .with_topics(vec![topic]);
+        let responses = self.ask(Api::TxnOffsetCommit, version, |groups, now, to, client, image| {
+            groups.txn_offset_commit(now, to, client, &request, guard, image);
+        });
+        let [Response::TxnOffsetCommit(response)] = &responses[..] else { panic!("{responses:?}") };
+        ErrorCode::from(response.topics[0].partitions[0].error_code)
+    }
+
+    /// The guard under which the transaction coordinator would be asked.
+    fn verify(&mut self) -> Option<VerificationGuard> {
+        let id = self.offsets_partition();
+        self.replicas.start_verification(self.now, &id, (PRODUCER_ID, 3), 0, true).unwrap()
+    }
+
+    fn offsets_partition(&self) -> TopicIdPartition {
+        TopicIdPartition { topic_id: OFFSETS_ID, partition: self.groups.partition_for("g") }
+    }
+
+    /// Ends the transaction, and drops what was answered.
+    fn end_txn(&mut self, commit: bool, producer_epoch: i16) -> Vec<(u64, ErrorCode)> {
+        let end =
+            TxnEnd { producer_id: PRODUCER_ID, producer_epoch, coordinator_epoch: 1, commit, transaction_version: 2 };
+        let to = self.groups.enter(Caller::Marker(77)).unwrap();
+        self.groups.coordinator.complete_transaction(self.now, to, self.groups.partition_for("g"), end);
+        assert!(self.drive().is_empty());
+        std::mem::take(&mut self.markers)
     }
 
     fn committed(&mut self) -> Result<i64, ErrorCode> {
@@ -232,4 +274,78 @@ fn what_a_new_leader_has_beyond_its_high_watermark_is_not_shown_before_it_is_com
     assert_eq!(site.committed(), Ok(1));
     site.follow(image_of(1, 4, &[1]));
     assert_eq!(site.committed(), Ok(2));
+}
+
+#[test]
+fn a_transactions_offsets_are_found_again_in_the_log() {
+    let mut site = Site::new("1", image_of(1, 0, &[1]));
+    site.commit(1);
+    // Nobody has asked the transaction coordinator.
+    assert_eq!(site.commit_in_txn(5, 2, None), ErrorCode::InvalidTxnState);
+    let guard = site.verify();
+    assert!(guard.is_some());
+    assert_eq!(site.commit_in_txn(5, 2, guard), ErrorCode::None);
+    assert_eq!(site.verify(), None, "it is open here now");
+    assert_eq!(site.commit_in_txn(5, 3, None), ErrorCode::None);
+    assert_eq!(site.committed(), Ok(1));
+    // Another leads, then this one again: the transaction is still open.
+    site.follow(image_of(2, 1, &[1, 2]));
+    assert_eq!(site.end_txn(true, 4), [(77, ErrorCode::NotLeaderOrFollower)]);
+    site.follow(image_of(1, 2, &[1]));
+    assert_eq!(site.committed(), Ok(1));
+    // An older epoch ends nothing, nor does one that is not newer (KIP-890).
+    assert_eq!(site.end_txn(true, 2), [(77, ErrorCode::InvalidProducerEpoch)]);
+    assert_eq!(site.end_txn(true, 3), [(77, ErrorCode::InvalidProducerEpoch)]);
+    assert_eq!(site.committed(), Ok(1));
+    assert_eq!(site.end_txn(true, 4), [(77, ErrorCode::None)]);
+    assert_eq!(site.committed(), Ok(3));
+    // The producer is fenced, and the broker restarts.
+    assert_eq!(site.commit_in_txn(5, 4, guard), ErrorCode::InvalidProducerEpoch);
+    site.replicas.shutdown(site.now).unwrap();
+    let mut site = Site::on(site.disk, "1", image_of(1, 3, &[1]), site.now);
+    assert_eq!(site.committed(), Ok(3));
+    assert!(site.events.is_empty());
+}
+
+#[test]
+fn an_aborted_transactions_offsets_are_not() {
+    let mut site = Site::new("1", image_of(1, 0, &[1]));
+    site.commit(1);
+    let guard = site.verify();
+    assert_eq!(site.commit_in_txn(5, 2, guard), ErrorCode::None);
+    assert_eq!(site.end_txn(false, 4), [(77, ErrorCode::None)]);
+    assert_eq!(site.committed(), Ok(1));
+    site.follow(image_of(2, 1, &[1, 2]));
+    site.follow(image_of(1, 2, &[1]));
+    assert_eq!(site.committed(), Ok(1));
+    // What Kafka's tools read in the log: a transactional batch of this producer, and a control record that says that it was aborted.
+    let id = site.offsets_partition();
+    let log = site.replicas.log(&id).unwrap();
+    let read = log.read(0, usize::MAX, log.log_end_offset(), true).unwrap().records;
+    let batches: Vec<(BatchHeader, &[u8])> = records::batches(&read).map(Result::unwrap).collect();
+    let facts: Vec<_> = batches.iter().map(|(header, _)| (header.is_transactional(), header.is_control())).collect();
+    assert_eq!(facts, [(false, false), (true, false), (true, true)]);
+    for (header, _) in &batches[1..] {
+        assert_eq!((header.producer_id, header.base_sequence), (PRODUCER_ID, records::NO_SEQUENCE));
+    }
+    let marker = records::records(batches[2].1, 1 << 20).unwrap().next().unwrap().unwrap();
+    assert_eq!(control_type(&marker.key.unwrap()).unwrap(), Some(ControlType::Abort));
+}
+
+#[test]
+fn a_marker_waits_for_the_followers() {
+    let mut site = Site::new("1", image_of(1, 0, &[1]));
+    let guard = site.verify();
+    assert_eq!(site.commit_in_txn(5, 2, guard), ErrorCode::None);
+    site.follow(image_of(1, 1, &[1, 2]));
+    assert!(site.end_txn(true, 4).is_empty());
+    assert_eq!(site.committed(), Ok(-1));
+    assert!(site.follow(image_of(1, 2, &[1])).is_empty());
+    assert_eq!(std::mem::take(&mut site.markers), [(77, ErrorCode::None)]);
+    assert_eq!(site.committed(), Ok(2));
+    // Or is lost with the leadership.
+    site.follow(image_of(1, 3, &[1, 2]));
+    assert!(site.end_txn(true, 5).is_empty());
+    site.follow(image_of(2, 4, &[1, 2]));
+    assert_eq!(site.markers, [(77, ErrorCode::NotLeaderOrFollower)]);
 }

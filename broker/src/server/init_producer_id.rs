@@ -1,7 +1,7 @@
 //! InitProducerId v0–6: ids for idempotent producers, out of blocks of a thousand that the controller gives to each broker.
 //!
 //! An idempotent producer always gets a new id at epoch 0, also when it names an old one: it bumps its epoch by itself and comes back only
-//! when that is used up (KIP-360). Transactional ids need a transaction coordinator, which this broker does not have.
+//! when that is used up (KIP-360). A transactional id is its coordinator's.
 //!
 //! KIP-98, KIP-360, KIP-730 (blocks), KIP-890, KIP-939. Source: `kafka.server.KafkaApis.handleInitProducerIdRequest`,
 //! `TransactionCoordinator.handleInitProducerId`, `RPCProducerIdManager`.
@@ -13,15 +13,20 @@ use super::Broker;
 use super::context::{Handled, RequestContext};
 use super::peer::PeerRequest;
 use super::peer_requests::Purpose;
+use super::txn_bridge::{self, Caller, fenced_for};
 use crate::protocol::messages::{
     AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, InitProducerIdRequestData,
     InitProducerIdResponseData,
 };
 use crate::protocol::{ErrorCode, Response};
+use crate::transaction::InitTxn;
 use crate::types::Now;
 
 const NO_PRODUCER_ID: i64 = -1;
 const NO_PRODUCER_EPOCH: i16 = -1;
+
+/// From this version on, clients know PRODUCER_FENCED.
+const FIRST_WITH_FENCED: i16 = 4;
 
 /// At most so many producers wait for a block; more are told to come again.
 const MAX_WAITING: usize = 1_000;
@@ -40,7 +45,8 @@ pub struct ProducerIds {
 }
 
 impl ProducerIds {
-    fn take(&mut self) -> Option<i64> {
+    /// The next id, if one is left.
+    pub(super) fn take(&mut self) -> Option<i64> {
         if self.current.is_empty() {
             self.current = self.next.take()?;
             self.block_len = self.current.end - self.current.start;
@@ -66,6 +72,9 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     if let Some(error) = refusal(&request) {
         return Handled::Reply(refused(error));
     }
+    if let Some(transactional_id) = &request.transactional_id {
+        return of_transactional_id(broker, context, now, transactional_id.as_str(), &request);
+    }
     let taken = broker.producer_ids.take();
     if taken.is_none() {
         if broker.producer_ids.waiting.len() >= MAX_WAITING {
@@ -75,6 +84,41 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     }
     ask_for_block(broker, now);
     taken.map_or(Handled::Later, |id| Handled::Reply(given(id)))
+}
+
+fn of_transactional_id(
+    broker: &mut Broker,
+    context: &RequestContext,
+    now: Now,
+    transactional_id: &str,
+    request: &InitProducerIdRequestData,
+) -> Handled {
+    let expected = (request.producer_id != NO_PRODUCER_ID).then_some((request.producer_id, request.producer_epoch));
+    let init = InitTxn {
+        transactional_id,
+        timeout_ms: request.transaction_timeout_ms,
+        enable_2pc: request.enable2_pc,
+        keep_prepared: request.keep_prepared_txn,
+        expected,
+    };
+    let caller = Caller::Init(Box::new(context.clone()));
+    let handled = txn_bridge::ask(broker, context, caller, |broker, to| {
+        let ids = &mut broker.producer_ids;
+        broker.transactions.coordinator.init_producer_id(now, to, init, &mut || ids.take());
+    });
+    ask_for_block(broker, now);
+    handled
+}
+
+/// What the coordinator gave to a transactional id.
+pub(super) fn transactional(version: i16, result: Result<(i64, i16), ErrorCode>) -> Response {
+    match result {
+        Err(error) => refused(fenced_for(error, version, FIRST_WITH_FENCED)),
+        Ok((producer_id, epoch)) => {
+            let response = InitProducerIdResponseData::default().with_producer_id(producer_id);
+            Response::InitProducerId(response.with_producer_epoch(epoch))
+        }
+    }
 }
 
 /// The controller gave a block, or did not answer in time.
@@ -95,7 +139,8 @@ pub fn on_block(broker: &mut Broker, now: Now, answer: Result<AllocateProducerId
     }
 }
 
-fn ask_for_block(broker: &mut Broker, now: Now) {
+/// Asks the controller for a block if this broker's is nearly used up.
+pub(super) fn ask_for_block(broker: &mut Broker, now: Now) {
     if broker.producer_ids.needs_block() {
         broker.producer_ids.asked = true;
         let request = AllocateProducerIdsRequestData::default()
@@ -112,9 +157,8 @@ fn refusal(request: &InitProducerIdRequestData) -> Option<ErrorCode> {
         return Some(ErrorCode::InvalidRequest);
     }
     match &request.transactional_id {
-        None => None,
         Some(id) if id.is_empty() => Some(ErrorCode::InvalidRequest),
-        Some(_) => Some(ErrorCode::CoordinatorNotAvailable),
+        _ => None,
     }
 }
 
@@ -170,9 +214,6 @@ mod tests {
         assert_eq!(refusal(&request().with_producer_id(5)), Some(ErrorCode::InvalidRequest));
         assert_eq!(refusal(&request().with_producer_epoch(5)), Some(ErrorCode::InvalidRequest));
         assert_eq!(refusal(&request().with_transactional_id(Some(text("")))), Some(ErrorCode::InvalidRequest));
-        assert_eq!(
-            refusal(&request().with_transactional_id(Some(text("t")))),
-            Some(ErrorCode::CoordinatorNotAvailable)
-        );
+        assert_eq!(refusal(&request().with_transactional_id(Some(text("t")))), None);
     }
 }

@@ -3,6 +3,8 @@
 //! May know everything below it (protocol, metadata, quorum, replica, group). Knows no socket, no thread, no clock and no other broker:
 //! what it wants sent lies in an [`context::Outbox`], and time is told to it.
 
+mod add_offsets_to_txn;
+pub mod add_partitions_to_txn;
 pub mod add_raft_voter;
 pub mod alter_configs;
 pub mod alter_partition_reassignments;
@@ -14,6 +16,7 @@ pub mod config_changes;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod context;
+mod coordinator_log;
 pub mod create_partitions;
 pub mod create_topics;
 mod current_leader;
@@ -26,10 +29,13 @@ pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
 pub mod describe_log_dirs;
+pub mod describe_producers;
 pub mod describe_quorum;
 pub mod describe_topic_partitions;
+pub mod describe_transactions;
 mod dispatch;
 pub mod elect_leaders;
+pub mod end_txn;
 mod endpoints;
 pub mod fetch;
 pub mod fetch_session;
@@ -48,6 +54,7 @@ pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
 pub mod list_partition_reassignments;
+pub mod list_transactions;
 pub mod metadata;
 pub mod metadata_follower;
 pub mod metadata_snapshots;
@@ -64,8 +71,13 @@ pub mod purgatory;
 mod records_tests;
 pub mod remove_raft_voter;
 pub mod sync_group;
+pub mod txn_bridge;
+mod txn_markers;
+pub mod txn_offset_commit;
+pub mod txn_verification;
 pub mod unregister_broker;
 pub mod update_features;
 mod upkeep;
+pub mod write_txn_markers;
 
 pub use broker::{Broker, BrokerError};

@@ -3,19 +3,19 @@
 
 use crate::controller::{Rebalance, RebalanceProgress};
 use crate::protocol::messages::{
-    AddRaftVoterRequestData, AddRaftVoterResponseData, AllocateProducerIdsRequestData, AllocateProducerIdsResponseData,
-    AlterConfigsRequestData, AlterConfigsResponseData, AlterPartitionReassignmentsRequestData,
-    AlterPartitionReassignmentsResponseData, AlterPartitionRequestData, AlterPartitionResponseData,
-    AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData, BrokerHeartbeatRequestData,
-    BrokerHeartbeatResponseData, BrokerRegistrationRequestData, BrokerRegistrationResponseData,
-    ControllerRegistrationRequestData, ControllerRegistrationResponseData, CreatePartitionsRequestData,
-    CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData, DeleteTopicsRequestData,
-    DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData, ElectLeadersRequestData,
-    ElectLeadersResponseData, FetchRequestData, FetchResponseData, IncrementalAlterConfigsRequestData,
-    IncrementalAlterConfigsResponseData, ListPartitionReassignmentsRequestData, ListPartitionReassignmentsResponseData,
-    OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData, RemoveRaftVoterRequestData,
-    RemoveRaftVoterResponseData, UnregisterBrokerRequestData, UnregisterBrokerResponseData, UpdateFeaturesRequestData,
-    UpdateFeaturesResponseData,
+    AddPartitionsToTxnRequestData, AddPartitionsToTxnResponseData, AddRaftVoterRequestData, AddRaftVoterResponseData,
+    AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterConfigsRequestData, AlterConfigsResponseData,
+    AlterPartitionReassignmentsRequestData, AlterPartitionReassignmentsResponseData, AlterPartitionRequestData,
+    AlterPartitionResponseData, AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData,
+    BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, BrokerRegistrationRequestData,
+    BrokerRegistrationResponseData, ControllerRegistrationRequestData, ControllerRegistrationResponseData,
+    CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData,
+    DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData,
+    ElectLeadersRequestData, ElectLeadersResponseData, FetchRequestData, FetchResponseData,
+    IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData, ListPartitionReassignmentsRequestData,
+    ListPartitionReassignmentsResponseData, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData,
+    RemoveRaftVoterRequestData, RemoveRaftVoterResponseData, UnregisterBrokerRequestData, UnregisterBrokerResponseData,
+    UpdateFeaturesRequestData, UpdateFeaturesResponseData, WriteTxnMarkersRequestData, WriteTxnMarkersResponseData,
 };
 use crate::quorum;
 
@@ -45,13 +45,17 @@ pub enum PeerMessage {
     },
 }
 
-/// Requests between brokers (Fetch, OffsetForLeaderEpoch) and from brokers to the active controller (all others).
+/// Requests between brokers (Fetch, OffsetForLeaderEpoch, those of transactions) and from brokers to the active controller (all others).
 #[derive(Clone, Debug)]
 pub enum PeerRequest {
     /// A follower fetches from a leader.
     Fetch(Box<FetchRequestData>),
     /// A follower asks where an epoch ended.
     OffsetForLeaderEpoch(Box<OffsetForLeaderEpochRequestData>),
+    /// A leader asks a transaction coordinator of a partition, or tells it.
+    AddPartitionsToTxn(Box<AddPartitionsToTxnRequestData>),
+    /// A transaction coordinator has transactions ended.
+    WriteTxnMarkers(Box<WriteTxnMarkersRequestData>),
     /// KRaft broker lifecycle.
     BrokerRegistration(Box<BrokerRegistrationRequestData>),
     /// KRaft broker lifecycle.
@@ -101,6 +105,10 @@ pub enum PeerResponse {
     Fetch(Box<FetchResponseData>),
     /// To [`PeerRequest::OffsetForLeaderEpoch`].
     OffsetForLeaderEpoch(Box<OffsetForLeaderEpochResponseData>),
+    /// To [`PeerRequest::AddPartitionsToTxn`].
+    AddPartitionsToTxn(Box<AddPartitionsToTxnResponseData>),
+    /// To [`PeerRequest::WriteTxnMarkers`].
+    WriteTxnMarkers(Box<WriteTxnMarkersResponseData>),
     /// To [`PeerRequest::BrokerRegistration`].
     BrokerRegistration(Box<BrokerRegistrationResponseData>),
     /// To [`PeerRequest::BrokerHeartbeat`].

@@ -32,6 +32,10 @@ pub enum Purpose {
     ReplicaFetch(u64),
     /// A block of producer ids.
     ProducerIds,
+    /// A partition in a transaction, under the verifier's number.
+    Verification(u64),
+    /// Transaction markers, under the sender's number.
+    TxnMarkers(u64),
 }
 
 /// One request under way.

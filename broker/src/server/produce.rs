@@ -4,7 +4,7 @@
 //! Source: `kafka.server.KafkaApis.handleProduceRequest`, `kafka.server.ReplicaManager.appendRecords`, `kafka.server.DelayedProduce`,
 //! `org.apache.kafka.common.requests.ProduceRequest.validateRecords`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +13,8 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::current_leader::{Endpoints, TopicKey, current_leader, find_partition, find_topic};
 use super::purgatory::{Delayed, Wake};
+use super::txn_verification::{self, Asker, Question, Support};
+use crate::log::{AppendOrigin, AppendRules, TransactionCheck, VerificationGuard};
 use crate::protocol::messages::{
     KafkaString, PartitionProduceResponse, ProduceRequestData, ProduceResponseData, TopicProduceData,
     TopicProduceResponse, produce_response as wire,
@@ -20,7 +22,7 @@ use crate::protocol::messages::{
 use crate::protocol::{ErrorCode, Response};
 use crate::records::{BatchHeader, Compression};
 use crate::replica::{AppendError, Appended};
-use crate::types::{Id, Now, TopicIdPartition};
+use crate::types::{Id, Now, TopicIdPartition, TopicPartition};
 
 /// The client id with which Kafka's admin tools may write to internal topics.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
@@ -69,8 +71,123 @@ pub struct DelayedProduce {
 
 /// Answers a Produce request, now or later.
 pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: ProduceRequestData) -> Handled {
-    let (acks, timeout_ms) = (request.acks, request.timeout_ms);
-    let topics = append_all(broker, context, now, request);
+    let mut verifying = Verifying { request, ..Verifying::default() };
+    match verifying.begin(broker, context.header.api_version, now) {
+        Some(question) => {
+            let asker = Asker::Produce(Box::new(verifying));
+            txn_verification::ask(broker, now, context, question, asker);
+            Handled::Later
+        }
+        None => proceed(broker, context, now, verifying),
+    }
+}
+
+/// The transaction coordinator has answered.
+pub(super) fn verified(
+    broker: &mut Broker,
+    now: Now,
+    context: &RequestContext,
+    mut verifying: Verifying,
+    errors: &BTreeMap<TopicPartition, ErrorCode>,
+) {
+    let support = Support::of_produce(context.header.api_version);
+    for (partition, code) in errors {
+        if let Some(topic) = broker.image.topic(&partition.topic) {
+            let id = TopicIdPartition { topic_id: topic.id, partition: partition.partition };
+            verifying.refused.insert(id, verification_error(*code, support));
+        }
+    }
+    match proceed(broker, context, now, verifying) {
+        Handled::Reply(response) => broker.reply(now, context, response),
+        Handled::NoReply => broker.respond(context, None),
+        Handled::Later => {}
+    }
+}
+
+/// What producers are told: older ones do not try again after all that may pass by itself.
+fn verification_error(code: ErrorCode, support: Support) -> AppendError {
+    let name = match code {
+        ErrorCode::InvalidTxnState => {
+            let message = "Partition was not added to the transaction".to_owned();
+            return AppendError::new(code, Some(message), -1);
+        }
+        ErrorCode::NetworkException => "NETWORK_EXCEPTION",
+        ErrorCode::CoordinatorLoadInProgress => "COORDINATOR_LOAD_IN_PROGRESS",
+        ErrorCode::CoordinatorNotAvailable => "COORDINATOR_NOT_AVAILABLE",
+        ErrorCode::NotCoordinator => "NOT_COORDINATOR",
+        ErrorCode::ConcurrentTransactions if support != Support::AddsOnWrite => "CONCURRENT_TRANSACTIONS",
+        _ => return AppendError::new(code, None, -1),
+    };
+    let message = format!("Unable to verify the partition has been added to the transaction. Underlying error: {name}");
+    AppendError::new(ErrorCode::NotEnoughReplicas, Some(message), -1)
+}
+
+/// A produce on its way to the log, and what is known of its transaction.
+#[derive(Debug, Default)]
+pub(super) struct Verifying {
+    request: ProduceRequestData,
+    guards: HashMap<TopicIdPartition, VerificationGuard>,
+    refused: HashMap<TopicIdPartition, AppendError>,
+    refusal: Option<AppendError>,
+}
+
+impl Verifying {
+    /// What the transaction coordinator is to be asked, if anything: of partitions where the transaction has not begun.
+    fn begin(&mut self, broker: &mut Broker, version: i16, now: Now) -> Option<Question> {
+        let transactional_id = self.request.transactional_id.as_ref()?.to_string();
+        if request_refusal(&self.request).is_some() {
+            return None;
+        }
+        let support = Support::of_produce(version);
+        let adds = support == Support::AddsOnWrite;
+        let mut producer = None;
+        let mut partitions = BTreeSet::new();
+        for topic in &self.request.topic_data {
+            let key = TopicKey::of(version >= FIRST_WITH_TOPIC_IDS, &topic.name, Id::from(topic.topic_id));
+            for data in &topic.partition_data {
+                let header = data.records.as_ref().and_then(|records| BatchHeader::parse(records).ok());
+                let is_open = |header: &BatchHeader| header.is_transactional() && header.has_producer_id();
+                let Some(header) = header.filter(is_open) else { continue };
+                let its = (header.producer_id, header.producer_epoch);
+                if *producer.get_or_insert(its) != its {
+                    self.refusal = Some(ErrorCode::InvalidProducerIdMapping.into());
+                    return None;
+                }
+                if !adds && !must_verify(broker) {
+                    continue;
+                }
+                let (Ok(id), Ok(topic)) = (find_partition(broker, &key, data.index), find_topic(broker, &key)) else {
+                    continue;
+                };
+                let name = topic.name.clone();
+                match broker.replicas.start_verification(now, &id, its, header.base_sequence, adds) {
+                    Err(error) => drop(self.refused.insert(id, error)),
+                    Ok(None) => {}
+                    Ok(Some(guard)) => {
+                        self.guards.insert(id, guard);
+                        partitions.insert(TopicPartition { topic: name, partition: data.index });
+                    }
+                }
+            }
+        }
+        let (producer_id, producer_epoch) = producer?;
+        (!partitions.is_empty()).then_some(Question {
+            transactional_id,
+            producer_id,
+            producer_epoch,
+            partitions,
+            support,
+        })
+    }
+}
+
+fn must_verify(broker: &Broker) -> bool {
+    broker.config.bool("transaction.partition.verification.enable")
+}
+
+fn proceed(broker: &mut Broker, context: &RequestContext, now: Now, verifying: Verifying) -> Handled {
+    let (acks, timeout_ms) = (verifying.request.acks, verifying.request.timeout_ms);
+    let topics = append_all(broker, context, now, verifying);
     if acks == 0 {
         count_failures(broker, &topics);
         return close_if_failed(broker, context, &topics);
@@ -91,10 +208,12 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     }
 }
 
-fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, request: ProduceRequestData) -> Vec<TopicParts> {
+fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, verifying: Verifying) -> Vec<TopicParts> {
+    let Verifying { request, guards, mut refused, refusal } = verifying;
     let version = context.header.api_version;
     let acks = request.acks;
-    let refusal = request_refusal(&request);
+    let refusal = refusal.or_else(|| request_refusal(&request));
+    let must_verify = must_verify(broker);
     let admin = context.header.client_id.as_deref() == Some(ADMIN_CLIENT_ID);
     let last_mentions = last_mentions(&request, version);
     let mut place = 0;
@@ -118,13 +237,20 @@ fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, request: 
                 Ok(id) => id,
                 Err(code) => return part(None, Err(code.into())),
             };
+            if let Some(error) = refused.remove(&id) {
+                return part(Some(id), Err(error));
+            }
+            let check = match must_verify {
+                true => TransactionCheck::Guard(guards.get(&id).copied()),
+                false => TransactionCheck::Off,
+            };
+            let rules = AppendRules { check, ..AppendRules::of(AppendOrigin::Client) };
             let mut records = data.records.unwrap_or_default();
             let result = check_frame(version, &records).and_then(|size_bytes| {
                 records.truncate(size_bytes);
-                let header =
-                    BatchHeader::parse(&records).map_err(|error| broker.replicas.refuse_append(&id, &error))?;
-                check_allowed(broker, &key, acks, admin, &header)?;
-                append(broker, now, &key, &id, records, acks)
+                BatchHeader::parse(&records).map_err(|error| broker.replicas.refuse_append(&id, &error))?;
+                check_allowed(broker, &key, acks, admin)?;
+                append(broker, now, &key, &id, records, acks, rules)
             });
             part(Some(id), result)
         });
@@ -205,20 +331,9 @@ fn check_frame(version: i16, records: &[u8]) -> Result<usize, AppendError> {
     }
 }
 
-fn check_allowed(
-    broker: &Broker,
-    key: &TopicKey,
-    acks: i16,
-    admin: bool,
-    header: &BatchHeader,
-) -> Result<(), AppendError> {
+fn check_allowed(broker: &Broker, key: &TopicKey, acks: i16, admin: bool) -> Result<(), AppendError> {
     if !(-1..=1).contains(&acks) {
         return Err(ErrorCode::InvalidRequiredAcks.into());
-    }
-    // There is no transaction coordinator that could have been told of this partition, which is what Kafka asks it.
-    if header.is_transactional() {
-        let message = Some("Partition was not added to the transaction".to_owned());
-        return Err(AppendError::new(ErrorCode::InvalidTxnState, message, -1));
     }
     let name = find_topic(broker, key).map_err(AppendError::from)?.name.as_ref();
     if INTERNAL_TOPICS.contains(&name) && !admin {
@@ -234,11 +349,12 @@ fn append(
     id: &TopicIdPartition,
     records: Bytes,
     acks: i16,
+    rules: AppendRules,
 ) -> Result<Appended, AppendError> {
     let size_bytes = records.len() as u64;
     // The batch gets its offsets written into it; a frame that nothing else refers to is used as it is.
     let records = records.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    let appended = broker.replicas.append(now, id, records, acks)?;
+    let appended = broker.replicas.append_checked(now, id, records, acks, rules)?;
     let name = find_topic(broker, key).map(|topic| topic.name.clone());
     if let Ok(name) = name {
         broker.metrics.topic_in(&name, u64::from(appended.records), size_bytes);

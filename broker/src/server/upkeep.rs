@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::broker::Broker;
-use super::group_bridge;
 use super::lifecycle::Ask;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
+use super::{group_bridge, txn_bridge, txn_verification};
 use crate::controller::supported_features;
 use crate::metadata::config::RESOURCE_BROKER;
 use crate::metadata::delta::ImageDelta;
@@ -138,6 +138,8 @@ fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: boo
     }
     broker.replicas.apply_image(now, &broker.image, delta);
     group_bridge::on_image(broker, now, delta);
+    txn_bridge::on_image(broker, now);
+    txn_verification::on_image(broker, now);
     for topic in delta.topics_deleted.values() {
         broker.metrics.forget_topic(&topic.name);
     }

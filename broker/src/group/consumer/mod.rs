@@ -25,7 +25,7 @@ mod work;
 
 pub use group::ConsumerGroup;
 pub use records::{ConsumerRecord, decode};
-pub use regexes::Resolving;
+pub use regexes::{Resolving, compile_pattern};
 pub use topics::Topics;
 pub use work::{Work, encode};
 

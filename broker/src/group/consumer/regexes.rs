@@ -50,6 +50,11 @@ pub enum RegexChange {
     UpdatedAndResolved,
 }
 
+/// An expression that must match a whole name; `None` if it is none.
+pub fn compile_pattern(pattern: &str) -> Option<Regex> {
+    compile(pattern).ok()
+}
+
 /// Compiles an expression that must match a whole name.
 pub fn compile(regex: &str) -> Result<Regex, Refusal> {
     let translated = translate(regex);

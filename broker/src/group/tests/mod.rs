@@ -10,6 +10,8 @@ mod model;
 mod offsets;
 mod records;
 mod timeouts;
+mod txn_model;
+mod txn_offsets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo, text};
+use super::api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo, TxnEnd, text};
 use super::{GroupConfig, GroupCoordinator};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{Image, PartitionImage, TopicImage};
@@ -42,15 +44,24 @@ pub(super) enum Fate {
     Wait,
 }
 
+/// What is in the log.
+#[derive(Clone, Debug)]
+pub(super) enum Logged {
+    /// A record, and the producer of whose transaction it is part.
+    Record(OffsetsRecord, Option<i64>),
+    /// The end of a transaction.
+    Marker(TxnEnd),
+}
+
 /// A coordinator on a bench.
 pub(super) struct Bench {
     pub(super) groups: GroupCoordinator,
     pub(super) now: Now,
     pub(super) fate: Fate,
     pub(super) image: Image,
-    /// Committed records, per partition.
-    pub(super) log: BTreeMap<i32, Vec<OffsetsRecord>>,
-    pub(super) waiting: Vec<(AppendToken, i32, Vec<OffsetsRecord>)>,
+    /// What is committed, per partition.
+    pub(super) log: BTreeMap<i32, Vec<Logged>>,
+    pub(super) waiting: Vec<(AppendToken, i32, Vec<Logged>)>,
     pub(super) replies: BTreeMap<ReplyTo, GroupResponse>,
     pub(super) events: Vec<Event>,
     pub(super) next_reply: u64,
@@ -163,18 +174,30 @@ impl Bench {
                         assert!(self.replies.insert(to, response).is_none(), "{to:?} was answered twice");
                     }
                     Output::Event(event) => self.events.push(event),
-                    Output::Append { partition, token, .. } if !self.groups.wants(partition, token) => {}
-                    Output::Append { partition, token, records, .. } => match self.fate {
-                        Fate::Wait => self.waiting.push((token, partition, records)),
-                        Fate::Commit => self.commit(token, partition, records),
-                        Fate::Refuse(error) => self.groups.on_append_result(self.now, token, Err(error)),
-                    },
+                    Output::Append { partition, token, .. } | Output::AppendMarker { partition, token, .. }
+                        if !self.groups.wants(partition, token) => {}
+                    Output::Append { partition, token, records, producer, .. } => {
+                        let id = producer.map(|producer| producer.id);
+                        let logged = records.into_iter().map(|record| Logged::Record(record, id)).collect();
+                        self.append(token, partition, logged);
+                    }
+                    Output::AppendMarker { partition, token, end, .. } => {
+                        self.append(token, partition, vec![Logged::Marker(end)]);
+                    }
                 }
             }
         }
     }
 
-    fn commit(&mut self, token: AppendToken, partition: i32, records: Vec<OffsetsRecord>) {
+    fn append(&mut self, token: AppendToken, partition: i32, records: Vec<Logged>) {
+        match self.fate {
+            Fate::Wait => self.waiting.push((token, partition, records)),
+            Fate::Commit => self.commit(token, partition, records),
+            Fate::Refuse(error) => self.groups.on_append_result(self.now, token, Err(error)),
+        }
+    }
+
+    fn commit(&mut self, token: AppendToken, partition: i32, records: Vec<Logged>) {
         assert!(!records.is_empty());
         self.log.entry(partition).or_default().extend(records);
         self.groups.on_append_result(self.now, token, Ok(()));
@@ -392,8 +415,8 @@ impl Bench {
         self.waiting.clear();
         for partition in 0..self.groups.config().offsets_partitions {
             self.groups.begin_load(self.now, partition);
-            for record in self.log.get(&partition).into_iter().flatten() {
-                self.groups.load_record(self.now, partition, &record.key, record.value.as_deref(), true).unwrap();
+            for logged in self.log.get(&partition).into_iter().flatten() {
+                load(&mut self.groups, self.now, partition, logged, true);
             }
             self.groups.finish_load(self.now, partition);
         }
@@ -409,6 +432,19 @@ impl Bench {
             state = group.state_name();
         }
         state
+    }
+}
+
+/// The coordinator is told what is in the log.
+pub(super) fn load(groups: &mut GroupCoordinator, now: Now, partition: i32, logged: &Logged, committed: bool) {
+    match logged {
+        Logged::Record(OffsetsRecord { key, value }, None) => {
+            groups.load_record(now, partition, key, value.as_deref(), committed).unwrap();
+        }
+        Logged::Record(OffsetsRecord { key, value }, Some(producer_id)) => {
+            groups.load_txn_record(now, partition, *producer_id, key, value.as_deref(), committed).unwrap();
+        }
+        Logged::Marker(end) => groups.load_marker(partition, end.producer_id, end.commit, committed),
     }
 }
 

@@ -17,6 +17,8 @@ enum Op {
     Leave { pick: u8 },
     Commit { pick: u8, partition: i32, offset: i64 },
     CommitSimple { group: u8, partition: i32, offset: i64 },
+    CommitInTxn { group: u8, producer_id: i64, partition: i32, offset: i64 },
+    EndTxn { group: u8, producer_id: i64, commit: bool },
     FetchStable { group: u8 },
     Delete { group: u8 },
     Pass { ms: u64 },
@@ -36,6 +38,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => pick().prop_map(|pick| Op::Leave { pick }),
         4 => (pick(), 0i32..4, 0i64..1000).prop_map(|(pick, partition, offset)| Op::Commit { pick, partition, offset }),
         2 => (0u8..2, 0i32..4, 0i64..1000).prop_map(|(group, partition, offset)| Op::CommitSimple { group, partition, offset }),
+        2 => (0u8..2, 0i64..2, 0i32..4, 0i64..1000).prop_map(|(group, producer_id, partition, offset)| Op::CommitInTxn { group, producer_id, partition, offset }),
+        2 => (0u8..2, 0i64..2, any::<bool>()).prop_map(|(group, producer_id, commit)| Op::EndTxn { group, producer_id, commit }),
         1 => (0u8..2).prop_map(|group| Op::FetchStable { group }),
         1 => (0u8..2).prop_map(|group| Op::Delete { group }),
         4 => prop_oneof![Just(100u64), Just(3_000), Just(11_000), Just(61_000)].prop_map(|ms| Op::Pass { ms }),
@@ -54,6 +58,8 @@ struct Model {
     syncs: Vec<(ReplyTo, String, String, i32)>,
     commits: Vec<(ReplyTo, String, i32, i64)>,
     others: Vec<ReplyTo>,
+    /// Offsets of transactions that are not known to be ended: (group, producer id, partition, offset).
+    open: Vec<(String, i64, i32, i64)>,
     /// Highest generation seen of each group, forgotten when it is deleted.
     generations: BTreeMap<String, i32>,
     /// What a fetch may return: the last commit answered well, or a later one whose fate is unknown.
@@ -118,6 +124,26 @@ impl Model {
                 self.allowed.entry((name(group), partition)).or_insert_with(none).insert(offset);
                 let to = bench.commit_offset(9, &name(group), "", -1, &[("t", partition, offset)]);
                 self.commits.push((to, name(group), partition, offset));
+            }
+            Op::CommitInTxn { group, producer_id, partition, offset } => {
+                self.open.push((name(group), producer_id, partition, offset));
+                let to = bench.commit_in_txn(producer_id, &name(group), &[("t", partition, offset)]);
+                self.others.push(to);
+            }
+            Op::EndTxn { group, producer_id, commit } => {
+                let of = bench.groups.partition_for(&name(group));
+                let to = bench.end_txn(of, producer_id, commit);
+                let is_ended = |(group, id, ..): &(String, i64, i32, i64)| {
+                    *id == producer_id && bench.groups.partition_for(group) == of
+                };
+                // What was aborted is never to be seen.
+                for (group, _, partition, offset) in self.open.iter().filter(|it| commit && is_ended(it)) {
+                    self.allowed.entry((group.clone(), *partition)).or_insert_with(none).insert(*offset);
+                }
+                if bench.replies.get(&to) == Some(&GroupResponse::TxnCompleted(ErrorCode::None)) {
+                    self.open.retain(|it| !is_ended(it));
+                }
+                self.others.push(to);
             }
             Op::FetchStable { group } => {
                 let request = fetch_groups(&[(&name(group), None), ("x", None)]).with_require_stable(true);
@@ -266,7 +292,8 @@ fn check(bench: &mut Bench, model: &Model) {
         .flat_map(|it| it.values())
         .map(BTreeMap::len)
         .sum();
-    assert_eq!(offsets, bench.groups.shared.offset_count);
+    let open: usize = bench.groups.shards.values().map(|shard| shard.open.values().count()).sum();
+    assert_eq!(offsets + open, bench.groups.shared.offset_count);
     for ((group, partition), allowed) in &model.allowed {
         let offset = bench.offset(group, "t", *partition);
         assert!(allowed.contains(&offset), "{group} t-{partition}: {offset} was never committed");
@@ -301,12 +328,13 @@ proptest! {
     }
 }
 
-fn snapshot(bench: &mut Bench) -> Vec<i64> {
+fn snapshot(bench: &mut Bench) -> (Vec<i64>, Vec<super::super::open_offsets::OffsetKey>) {
     let mut offsets = Vec::new();
     for group in ["group-0", "group-1"] {
         for partition in 0..4 {
             offsets.push(bench.offset(group, "t", partition));
         }
     }
-    offsets
+    let open = bench.groups.shards.values().flat_map(|shard| shard.open.all().map(|(key, _)| key.clone()));
+    (offsets, open.collect())
 }

@@ -328,15 +328,14 @@ fn what_is_loaded_beyond_the_high_watermark_is_not_shown() {
     }
     let partition = bench.groups.partition_for("g");
     let records = bench.log[&partition].clone();
-    let load = |bench: &mut Bench| {
+    let load_all = |bench: &mut Bench| {
         bench.groups.begin_load(bench.now, partition);
         for (index, record) in records.iter().enumerate() {
-            let (key, value) = (&record.key, record.value.as_deref());
-            bench.groups.load_record(bench.now, partition, key, value, index == 0).unwrap();
+            load(&mut bench.groups, bench.now, partition, record, index == 0);
         }
         bench.groups.finish_load(bench.now, partition).unwrap()
     };
-    let token = load(&mut bench);
+    let token = load_all(&mut bench);
     assert_eq!(bench.offset("g", "t", 0), 5);
     // Who wants stable offsets waits, each its own time.
     let stable = || fetch_groups(&[("g", None)]).with_require_stable(true);
@@ -355,7 +354,7 @@ fn what_is_loaded_beyond_the_high_watermark_is_not_shown() {
     assert_eq!(bench.fetched(third).groups[0].topics[0].partitions[0].committed_offset, 6);
     assert_eq!(bench.offset("g", "t", 0), 6);
     // Lost again before it was committed: it never was.
-    load(&mut bench);
+    load_all(&mut bench);
     bench.groups.unload_partition(bench.now, partition);
     bench.fail_over();
     assert_eq!(bench.offset("g", "t", 0), 6);
