@@ -452,7 +452,11 @@ impl ReplicaManager {
             let Some(log) = self.dir.log_mut(partition.name()) else { continue };
             match log.apply_retention(now, partition.high_watermark()) {
                 Ok(0) => {}
-                Ok(_) => self.touch(id),
+                Ok(_) => {
+                    // A leader whose records are deleted waits to hear that its followers' logs begin later too.
+                    self.fetchers.values_mut().for_each(|fetcher| fetcher.moved(id));
+                    self.touch(id);
+                }
                 Err(error) => self.fail_log(&id, &error),
             }
         }
