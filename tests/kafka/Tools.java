@@ -149,6 +149,23 @@ public class Tools {
         }
     }
 
+    /** A transaction whose producer goes without ending it: BOOTSTRAP TOPIC. No tool of Kafka's leaves one. */
+    public static final class LeftOpen {
+        public static void main(String[] arguments) throws Exception {
+            Properties properties = new Properties();
+            properties.put("bootstrap.servers", arguments[0]);
+            properties.put("transactional.id", "leaves-open");
+            properties.put("key.serializer", "org.apache.kafka.common.serialization.StringSerializer");
+            properties.put("value.serializer", "org.apache.kafka.common.serialization.StringSerializer");
+            KafkaProducer<String, String> producer = new KafkaProducer<>(properties);
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>(arguments[1], 0, "key", "never ended")).get();
+            // With time to spare it would abort.
+            producer.close(java.time.Duration.ZERO);
+        }
+    }
+
     /**
      * A member whose topics the broker finds by a regular expression (SubscriptionPattern): BOOTSTRAP GROUP REGEX COUNT TOPIC. It reads COUNT
      * records, then makes TOPIC with one record in it, and reads that. ConsoleConsumer looks for topics itself.

@@ -251,12 +251,12 @@ impl ReplicaManager {
         guard.map_err(|error| self.append_failed(id, &error))
     }
 
-    /// Producers known in a partition led here.
+    /// Producers known in a partition that is here, led or not.
     ///
     /// # Errors
-    /// It is not led here.
+    /// It is not here, or offline.
     pub fn active_producers(&self, id: &TopicIdPartition) -> Result<Vec<ProducerState>, ErrorCode> {
-        let (_, log) = self.led(id, -1)?;
+        let (_, log) = self.here(id, -1)?;
         Ok(log.producer_states().cloned().collect())
     }
 

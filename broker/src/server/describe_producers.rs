@@ -1,4 +1,4 @@
-//! DescribeProducers v0: who writes to a partition led here, and whether with an open transaction (KIP-664).
+//! DescribeProducers v0: who writes to a partition that is here, led or not, and whether with an open transaction (KIP-664).
 //!
 //! Source: `kafka.server.KafkaApis.handleDescribeProducersRequest`, `ReplicaManager.activeProducerState`.
 
