@@ -60,7 +60,11 @@ impl Normal {
                 let mut items = items.clone();
                 // A group's members stand in the order of their random ids' hashes.
                 if items.iter().all(|item| item.get("MemberId").is_some()) {
-                    items.sort_by_cached_key(without_id);
+                    items.sort_by_cached_key(|item| without(item, "MemberId"));
+                }
+                // A partition's producers in that of their ids'.
+                if api == "DescribeProducers" && items.iter().all(|item| item.get("ProducerId").is_some()) {
+                    items.sort_by_cached_key(|item| without(item, "ProducerId"));
                 }
                 Value::Array(items.iter().map(|item| self.normalise(api, item)).collect())
             }
@@ -95,6 +99,10 @@ impl Normal {
                 let number = *self.producers.entry(value.as_i64().unwrap_or_default()).or_insert(next);
                 Value::String(format!("producer {number}"))
             }
+            ("Fetch", "Records") => match value.as_str().and_then(without_producers) {
+                Some(records) => Value::String(records),
+                None => self.normalise(api, value),
+            },
             // Kafka names a random broker that lives.
             ("Metadata", "ControllerId") if positive => text("a broker"),
             ("DescribeCluster", "ControllerId") if positive => text("a broker"),
@@ -177,10 +185,32 @@ fn is_made_up(id: &str) -> bool {
     id == UNKNOWN_ID || id.starts_with(&ZERO_ID[..28])
 }
 
-fn without_id(member: &Value) -> String {
-    let mut member = member.clone();
-    member["MemberId"] = Value::Null;
-    member.to_string()
+fn without(item: &Value, key: &str) -> String {
+    let mut item = item.clone();
+    item[key] = Value::Null;
+    item.to_string()
+}
+
+/// Batches of transactions without the producer id, which is the server's, a marker's times, and the checksum over them.
+fn without_producers(records: &str) -> Option<String> {
+    const TRANSACTIONAL: u8 = 1 << 4;
+    const CONTROL: u8 = 1 << 5;
+    let mut bytes = super::codec::unhex(records.strip_prefix("0x")?)?;
+    let mut at = 0;
+    while let Some(length) = bytes.get(at + 8..at + 12).and_then(|length| length.try_into().ok()) {
+        let size = 12 + usize::try_from(i32::from_be_bytes(length)).ok()?;
+        let batch = bytes.get_mut(at..at + size)?;
+        at += size;
+        let attributes = *batch.get(22)?;
+        if attributes & TRANSACTIONAL != 0 {
+            batch.get_mut(17..21)?.fill(0);
+            batch.get_mut(43..51)?.fill(0);
+            if attributes & CONTROL != 0 {
+                batch.get_mut(27..43)?.fill(0);
+            }
+        }
+    }
+    Some(super::codec::hex(&bytes))
 }
 
 fn find_uuid(text: &str) -> Option<usize> {
