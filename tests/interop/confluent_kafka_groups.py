@@ -100,6 +100,7 @@ group.leave("c")
 group.leave("d")
 group.settled("classic", "b")
 group.leave("b")
+print("PASSED  confluent-kafka-groups: a group that goes from classic to consumer and back while its members read", flush=True)
 
 group = Group("confluent-modern")
 for name in "ab":
@@ -110,6 +111,7 @@ coordinator = admin.describe_consumer_groups([group.name])[group.name].result(30
 fault = call("POST", "/api/faults", {"kind": "kill", "broker": coordinator})
 group.settled("consumer", "ab")
 call("DELETE", f"/api/faults/{fault['id']}")
+print("PASSED  confluent-kafka-groups: the coordinator is killed", flush=True)
 # A static member goes for a while, and has its partitions again.
 group.leave("b")
 group.join("b", {**MODERN, "group.instance.id": "b"})
@@ -117,3 +119,4 @@ group.settled("consumer", "ab")
 assert group.seen()["generation"] == epoch, "nobody was rebalanced"
 for name in "ab":
     group.leave(name)
+print("PASSED  confluent-kafka-groups: a static member comes back without a rebalance", flush=True)
