@@ -145,6 +145,18 @@ impl Now {
     }
 }
 
+/// `String.hashCode` of Java: over UTF-16 code units.
+pub fn java_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}
+
+/// Partition of a coordinator's topic that holds a key (a group, a transactional id).
+///
+/// Source: `org.apache.kafka.common.utils.Utils.abs`, of which the one number without a positive twin becomes 0.
+pub fn coordinator_partition(key: &str, partitions: i32) -> i32 {
+    java_hash(key).checked_abs().unwrap_or(0) % partitions.max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

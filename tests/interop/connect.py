@@ -7,6 +7,7 @@ import tempfile
 import time
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 bootstrap, jars = sys.argv[1:]
 work = tempfile.mkdtemp()
@@ -82,6 +83,10 @@ try:
     committed = consumer.committed([TopicPartition("connect-lines", 0)], 30)[0].offset
     told("the sink's group has committed all", None if committed == 1101 else f"committed {committed} and not 1101")
     consumer.close()
+    # Held until it has answered: a client that nothing refers to is closed, with what it was asked.
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    groups = [group.group_id for group in admin.list_consumer_groups().result(30).valid]
+    told("the sink's group is listed", None if "connect-file-sink" in groups else f"listed are {groups}")
 finally:
     if process.poll() is None:
         process.kill()

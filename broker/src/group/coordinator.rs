@@ -18,7 +18,7 @@ use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then, 
 use super::record::OffsetAndMetadata;
 use super::timer::{TimerKey, Timers};
 use crate::protocol::ErrorCode;
-use crate::types::Now;
+use crate::types::{Now, coordinator_partition, java_hash};
 
 /// Offsets of one group: topic → partition → offset.
 pub(super) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, OffsetAndMetadata>>;
@@ -210,11 +210,6 @@ pub(super) fn ms(millis: i32) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// `String.hashCode` of Java: over UTF-16 code units.
-pub fn java_hash(text: &str) -> i32 {
-    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
-}
-
 /// Place of a key in a small hash map of Java: where Kafka takes the first of several equals, it is the one with the lowest.
 pub(super) fn java_bucket(key: &str) -> u32 {
     let hash = java_hash(key).cast_unsigned();
@@ -268,8 +263,7 @@ impl GroupCoordinator {
 
     /// Partition of `__consumer_offsets` that holds a group.
     pub fn partition_for(&self, group_id: &str) -> i32 {
-        // Utils.abs: the one number without a positive twin becomes 0.
-        java_hash(group_id).checked_abs().unwrap_or(0) % self.partitions
+        coordinator_partition(group_id, self.partitions)
     }
 
     /// Partitions that are loaded or being loaded.

@@ -37,5 +37,5 @@ pub use classic::GroupState;
 pub use config::{ConsumerConfig, GroupConfig, Limits};
 pub use consumer::assign::Assignor;
 pub use consumer::compile_pattern;
-pub use coordinator::{GroupCoordinator, java_hash};
+pub use coordinator::GroupCoordinator;
 pub use txn_offsets::txn_offset_commit_refused;

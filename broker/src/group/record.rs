@@ -7,26 +7,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::api::OffsetsRecord;
 use super::consumer::{self, ConsumerRecord};
+pub use crate::records::fields::RecordError;
+use crate::records::fields::{Input, put_blob, put_compact_length, put_nullable_string, put_string};
 use crate::types::Id;
 
 /// Key of a committed offset.
 const OFFSET_COMMIT: i16 = 1;
 /// Key of a classic group's state.
 const GROUP_METADATA: i16 = 2;
-
-/// Why a record could not be written or read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
-    /// A string or a blob is longer than its length field can say.
-    #[error("a string of {0} bytes does not fit the record format")]
-    TooLong(usize),
-    /// The bytes end early, or say something impossible.
-    #[error("the record is cut short or malformed")]
-    Malformed,
-    /// A version that Kafka 4.3 does not know either.
-    #[error("record version {0} is not known")]
-    UnknownVersion(i16),
-}
 
 /// A committed offset.
 #[derive(Clone, Debug, PartialEq)]
@@ -191,7 +179,7 @@ fn encode_group_value(value: &GroupRecord) -> Result<Bytes, RecordError> {
 
 /// Reads a record. What a broker of another version wrote is told apart from what is broken.
 pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, RecordError> {
-    let mut key = Input(key);
+    let mut key = Input::new(key);
     match key.i16()? {
         0 | OFFSET_COMMIT => {
             let group = key.string()?;
@@ -213,7 +201,7 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, RecordError> 
 }
 
 fn decode_offset_value(value: &[u8]) -> Result<OffsetAndMetadata, RecordError> {
-    let mut input = Input(value);
+    let mut input = Input::new(value);
     let version = input.i16()?;
     if !(0..=4).contains(&version) {
         return Err(RecordError::UnknownVersion(version));
@@ -236,7 +224,7 @@ fn decode_offset_value(value: &[u8]) -> Result<OffsetAndMetadata, RecordError> {
 }
 
 fn decode_group_value(value: &[u8]) -> Result<GroupRecord, RecordError> {
-    let mut input = Input(value);
+    let mut input = Input::new(value);
     let version = input.i16()?;
     if !(0..=4).contains(&version) {
         return Err(RecordError::UnknownVersion(version));
@@ -281,140 +269,4 @@ fn decode_member(input: &mut Input<'_>, version: i16) -> Result<MemberRecord, Re
         subscription,
         assignment,
     })
-}
-
-pub(super) fn put_string(out: &mut BytesMut, value: &str) -> Result<(), RecordError> {
-    out.put_i16(i16::try_from(value.len()).map_err(|_| RecordError::TooLong(value.len()))?);
-    out.put_slice(value.as_bytes());
-    Ok(())
-}
-
-fn put_nullable_string(out: &mut BytesMut, value: Option<&str>) -> Result<(), RecordError> {
-    match value {
-        Some(value) => put_string(out, value),
-        None => {
-            out.put_i16(-1);
-            Ok(())
-        }
-    }
-}
-
-fn put_blob(out: &mut BytesMut, value: &[u8]) -> Result<(), RecordError> {
-    out.put_i32(i32::try_from(value.len()).map_err(|_| RecordError::TooLong(value.len()))?);
-    out.put_slice(value);
-    Ok(())
-}
-
-/// Length + 1 as an unsigned varint.
-pub(super) fn put_compact_length(out: &mut BytesMut, length: usize) -> Result<(), RecordError> {
-    let mut rest = u32::try_from(length).ok().and_then(|n| n.checked_add(1)).ok_or(RecordError::TooLong(length))?;
-    while rest >= 0x80 {
-        out.put_u8((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.put_u8(rest as u8);
-    Ok(())
-}
-
-/// Bytes not yet read; no claimed length is allocated before its bytes are there.
-pub(super) struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Input<'a> {
-        Input(bytes)
-    }
-
-    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(RecordError::Malformed)?;
-        self.0 = rest;
-        Ok(*head)
-    }
-
-    fn slice(&mut self, length: usize) -> Result<&'a [u8], RecordError> {
-        let (head, rest) = self.0.split_at_checked(length).ok_or(RecordError::Malformed)?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    pub(super) fn i8(&mut self) -> Result<i8, RecordError> {
-        self.take().map(i8::from_be_bytes)
-    }
-
-    pub(super) fn i16(&mut self) -> Result<i16, RecordError> {
-        self.take().map(i16::from_be_bytes)
-    }
-
-    pub(super) fn i32(&mut self) -> Result<i32, RecordError> {
-        self.take().map(i32::from_be_bytes)
-    }
-
-    pub(super) fn i64(&mut self) -> Result<i64, RecordError> {
-        self.take().map(i64::from_be_bytes)
-    }
-
-    fn varint(&mut self) -> Result<u32, RecordError> {
-        let mut value = 0u32;
-        for shift in [0, 7, 14, 21, 28] {
-            let [byte] = self.take()?;
-            value |= u32::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(RecordError::Malformed)
-    }
-
-    /// An int32 length; -1 is none.
-    fn length(&mut self) -> Result<Option<usize>, RecordError> {
-        match self.i32()? {
-            -1 => Ok(None),
-            length => usize::try_from(length).map(Some).map_err(|_| RecordError::Malformed),
-        }
-    }
-
-    pub(super) fn compact_length(&mut self) -> Result<Option<usize>, RecordError> {
-        Ok((self.varint()? as usize).checked_sub(1))
-    }
-
-    fn nullable_string(&mut self) -> Result<Option<String>, RecordError> {
-        let length = match self.i16()? {
-            -1 => return Ok(None),
-            length => usize::try_from(length).map_err(|_| RecordError::Malformed)?,
-        };
-        utf8(self.slice(length)?).map(Some)
-    }
-
-    pub(super) fn string(&mut self) -> Result<String, RecordError> {
-        self.nullable_string()?.ok_or(RecordError::Malformed)
-    }
-
-    pub(super) fn compact_string(&mut self) -> Result<Option<String>, RecordError> {
-        let Some(length) = self.compact_length()? else { return Ok(None) };
-        utf8(self.slice(length)?).map(Some)
-    }
-
-    fn any_string(&mut self, compact: bool) -> Result<Option<String>, RecordError> {
-        if compact { self.compact_string() } else { self.nullable_string() }
-    }
-
-    pub(super) fn blob(&mut self, compact: bool) -> Result<Bytes, RecordError> {
-        let length = if compact { self.compact_length()? } else { self.length()? };
-        Ok(Bytes::copy_from_slice(self.slice(length.unwrap_or(0))?))
-    }
-
-    pub(super) fn tagged_fields(
-        &mut self,
-        mut each: impl FnMut(u32, Input<'a>) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError> {
-        for _ in 0..self.varint()? {
-            let tag = self.varint()?;
-            let length = self.varint()? as usize;
-            each(tag, Input(self.slice(length)?))?;
-        }
-        Ok(())
-    }
-}
-
-fn utf8(bytes: &[u8]) -> Result<String, RecordError> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| RecordError::Malformed)
 }

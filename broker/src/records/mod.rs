@@ -12,6 +12,7 @@ mod compress;
 pub mod control;
 mod convert;
 mod error;
+pub mod fields;
 mod record;
 pub mod rewrite;
 pub mod varint;

@@ -120,8 +120,14 @@ pub(super) fn ask(
 /// Lets time pass.
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     let (ids, coordinator) = (&mut broker.producer_ids, &mut broker.transactions.coordinator);
-    coordinator.on_tick(now, &mut || ids.take());
-    init_producer_id::ask_for_block(broker, now);
+    let mut is_wanted = false;
+    coordinator.on_tick(now, &mut || {
+        is_wanted = true;
+        ids.take()
+    });
+    if is_wanted {
+        init_producer_id::ask_for_block(broker, now);
+    }
 }
 
 /// The image changed.

@@ -8,7 +8,7 @@ use super::api::{Answer, AppendToken, Output, ReplyTo, TransactionConfig};
 use super::metadata::{Transaction, TransactionMetadata};
 use super::record::{self, RecordError};
 use crate::protocol::ErrorCode;
-use crate::types::Now;
+use crate::types::{Now, coordinator_partition};
 
 /// A completion that could not be written is tried again after this.
 const RETRY: Duration = Duration::from_millis(100);
@@ -111,7 +111,7 @@ impl TransactionCoordinator {
 
     /// Partition of `__transaction_state` that holds a transactional id.
     pub fn partition_for(&self, transactional_id: &str) -> i32 {
-        crate::group::java_hash(transactional_id).checked_abs().unwrap_or(0) % self.partitions
+        coordinator_partition(transactional_id, self.partitions)
     }
 
     /// Takes what is to be done, in order.

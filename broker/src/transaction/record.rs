@@ -10,21 +10,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::metadata::Transaction;
 use super::state::TransactionState;
+pub use crate::records::fields::RecordError;
+use crate::records::fields::{Input, put_compact_length, put_string};
 use crate::types::TopicPartition;
-
-/// Why a record could not be written or read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
-    /// A string is longer than its length field can say.
-    #[error("a string of {0} bytes does not fit the record format")]
-    TooLong(usize),
-    /// The bytes end early, or say something impossible.
-    #[error("the record is cut short or malformed")]
-    Malformed,
-    /// A version that Kafka 4.3 does not know either; it is skipped.
-    #[error("record version {0} is not known")]
-    UnknownVersion(i16),
-}
 
 /// Key of a transactional id.
 pub fn encode_key(transactional_id: &str) -> Result<Bytes, RecordError> {
@@ -95,7 +83,7 @@ fn by_topic(partitions: &BTreeSet<TopicPartition>) -> BTreeMap<&str, Vec<i32>> {
 
 /// The transactional id that a key names.
 pub fn decode_key(key: &[u8]) -> Result<String, RecordError> {
-    let mut input = Input(key);
+    let mut input = Input::new(key);
     match input.i16()? {
         0 => input.string(),
         version => Err(RecordError::UnknownVersion(version)),
@@ -104,7 +92,7 @@ pub fn decode_key(key: &[u8]) -> Result<String, RecordError> {
 
 /// A transactional id's value. What a value does not hold (the last epoch) is unknown, as in Kafka.
 pub fn decode_value(value: &[u8]) -> Result<Transaction, RecordError> {
-    let mut input = Input(value);
+    let mut input = Input::new(value);
     let version = input.i16()?;
     if !(0..=1).contains(&version) {
         return Err(RecordError::UnknownVersion(version));
@@ -113,12 +101,12 @@ pub fn decode_value(value: &[u8]) -> Result<Transaction, RecordError> {
     let producer_id = input.i64()?;
     let producer_epoch = input.i16()?;
     let timeout_ms = input.i32()?;
-    let [state] = input.take()?;
-    let state = TransactionState::from_id(i8::from_be_bytes([state])).ok_or(RecordError::Malformed)?;
+    let state = TransactionState::from_id(input.i8()?).ok_or(RecordError::Malformed)?;
     let mut partitions = BTreeSet::new();
-    for _ in 0..input.count(flexible)?.unwrap_or(0) {
-        let topic: Arc<str> = if flexible { input.compact_string()? } else { input.string()? }.into();
-        for _ in 0..input.count(flexible)?.ok_or(RecordError::Malformed)? {
+    for _ in 0..input.any_length(flexible)?.unwrap_or(0) {
+        let topic: Arc<str> =
+            if flexible { input.compact_string()?.ok_or(RecordError::Malformed)? } else { input.string()? }.into();
+        for _ in 0..input.any_length(flexible)?.ok_or(RecordError::Malformed)? {
             partitions.insert(TopicPartition { topic: topic.clone(), partition: input.i32()? });
         }
         if flexible {
@@ -154,104 +142,17 @@ pub fn decode_value(value: &[u8]) -> Result<Transaction, RecordError> {
     })
 }
 
-fn put_string(out: &mut BytesMut, value: &str) -> Result<(), RecordError> {
-    out.put_i16(i16::try_from(value.len()).map_err(|_| RecordError::TooLong(value.len()))?);
-    out.put_slice(value.as_bytes());
-    Ok(())
-}
-
-/// A length or a count; `None` is null.
+/// How many elements follow; `None` is null.
 fn put_count(out: &mut BytesMut, count: Option<usize>, compact: bool) -> Result<(), RecordError> {
-    let too_long = RecordError::TooLong(count.unwrap_or(0));
-    let count = count.map(i32::try_from).transpose().map_err(|_| too_long)?;
-    if !compact {
-        out.put_i32(count.unwrap_or(-1));
-        return Ok(());
+    match (count, compact) {
+        (Some(count), true) => put_compact_length(out, count)?,
+        (None, true) => out.put_u8(0),
+        (count, false) => {
+            let too_long = RecordError::TooLong(count.unwrap_or(0));
+            out.put_i32(count.map_or(Ok(-1), i32::try_from).map_err(|_| too_long)?);
+        }
     }
-    let mut rest = count.map_or(0, |count| count as u32 + 1);
-    while rest >= 0x80 {
-        out.put_u8((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.put_u8(rest as u8);
     Ok(())
-}
-
-/// Bytes not yet read; no claimed length is allocated before its bytes are there.
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(RecordError::Malformed)?;
-        self.0 = rest;
-        Ok(*head)
-    }
-
-    fn slice(&mut self, length: usize) -> Result<&'a [u8], RecordError> {
-        let (head, rest) = self.0.split_at_checked(length).ok_or(RecordError::Malformed)?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    fn i16(&mut self) -> Result<i16, RecordError> {
-        self.take().map(i16::from_be_bytes)
-    }
-
-    fn i32(&mut self) -> Result<i32, RecordError> {
-        self.take().map(i32::from_be_bytes)
-    }
-
-    fn i64(&mut self) -> Result<i64, RecordError> {
-        self.take().map(i64::from_be_bytes)
-    }
-
-    fn varint(&mut self) -> Result<u32, RecordError> {
-        let mut value = 0u32;
-        for shift in [0, 7, 14, 21, 28] {
-            let [byte] = self.take()?;
-            value |= u32::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(RecordError::Malformed)
-    }
-
-    fn count(&mut self, compact: bool) -> Result<Option<usize>, RecordError> {
-        if compact {
-            return Ok((self.varint()? as usize).checked_sub(1));
-        }
-        match self.i32()? {
-            -1 => Ok(None),
-            count => usize::try_from(count).map(Some).map_err(|_| RecordError::Malformed),
-        }
-    }
-
-    fn string(&mut self) -> Result<String, RecordError> {
-        let length = usize::try_from(self.i16()?).map_err(|_| RecordError::Malformed)?;
-        utf8(self.slice(length)?)
-    }
-
-    fn compact_string(&mut self) -> Result<String, RecordError> {
-        let length = self.count(true)?.ok_or(RecordError::Malformed)?;
-        utf8(self.slice(length)?)
-    }
-
-    fn tagged_fields(
-        &mut self,
-        mut each: impl FnMut(u32, Input<'a>) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError> {
-        for _ in 0..self.varint()? {
-            let tag = self.varint()?;
-            let length = self.varint()? as usize;
-            each(tag, Input(self.slice(length)?))?;
-        }
-        Ok(())
-    }
-}
-
-fn utf8(bytes: &[u8]) -> Result<String, RecordError> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| RecordError::Malformed)
 }
 
 #[cfg(test)]

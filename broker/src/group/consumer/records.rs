@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::member::{Assignment, ClassicMetadata, Current, MemberMetadata, MemberState, Owned};
 use super::regexes::ResolvedRegex;
 use crate::group::api::OffsetsRecord;
-use crate::group::record::{Input, RecordError, put_compact_length, put_string};
+use crate::records::fields::{Input, RecordError, put_compact_length, put_string};
 use crate::types::Id;
 
 const GROUP: i16 = 3;

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::java_hash;
 use super::super::record::*;
 use super::*;
+use crate::types::java_hash;
 
 fn hex(text: &str) -> Bytes {
     let digits: Vec<u8> = text.bytes().map(|c| (c as char).to_digit(16).unwrap() as u8).collect();
