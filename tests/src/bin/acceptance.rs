@@ -86,7 +86,7 @@ fn main() -> ExitCode {
             });
         }
     });
-    println!("row 19         transactions: not played, there is no transaction coordinator yet");
+    println!("row 19         transactions: not played yet");
     let sums = sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let total = |of: fn(&Sum) -> u64| sums.iter().map(of).sum::<u64>();
     let failed = total(|sum| sum.failed);

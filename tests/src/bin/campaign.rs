@@ -264,7 +264,7 @@ fn main() -> ExitCode {
         total.acknowledged += work.sum.acknowledged;
         total.failed_seeds += work.sum.failed_seeds;
     }
-    println!("row 19         transactions: not applicable yet, there is no transaction coordinator");
+    println!("row 19         transactions: not played yet");
     println!(
         "{} seeds, {:.1} simulated hours, {} faults, {} acknowledged records, {} seeds with anomalies, {:.0} s",
         total.seeds,

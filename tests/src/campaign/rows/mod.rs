@@ -20,7 +20,7 @@ use super::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row(u8);
 
-/// Rows that are played. Row 19 needs transactions.
+/// Rows that are played. Row 19 needs clients with transactions.
 pub const ROWS: std::ops::RangeInclusive<u8> = 1..=18;
 
 impl Row {
