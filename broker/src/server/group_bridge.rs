@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
+
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::write_txn_markers;
@@ -21,7 +23,7 @@ use crate::metadata::image::Image;
 use crate::metadata::report::{Event, GroupReport};
 use crate::planted::Bug;
 use crate::protocol::{ErrorCode, Response};
-use crate::records::control::{ControlType, control_key, control_type, encode_end_txn_marker};
+use crate::records::control::{ControlType, control_type};
 use crate::records::{self, BatchBuilder, BatchHeader, Compression};
 use crate::replica::{Partition, ReplicaManager};
 use crate::types::{Id, Now, TopicIdPartition};
@@ -324,7 +326,7 @@ impl GroupBridge {
             return self.coordinator.on_append_result(now, token, Err(ErrorCode::NotLeaderOrFollower));
         };
         let (batch, rules) = what.batch(timestamp_ms, self.compression, self.verifies_transactions);
-        match replicas.append_checked(now, &held.id, batch.build_mut(), -1, rules) {
+        match replicas.append_checked(now, &held.id, batch, -1, rules) {
             Ok(appended) => {
                 let (end_offset, leader_epoch) = (appended.last_offset + 1, appended.leader_epoch);
                 held.written.push_back(Written { token, end_offset, leader_epoch });
@@ -351,7 +353,7 @@ enum What {
 
 impl What {
     /// Its batch, and what the append is held to.
-    fn batch(self, timestamp_ms: i64, compression: Compression, verifies: bool) -> (BatchBuilder, AppendRules) {
+    fn batch(self, timestamp_ms: i64, compression: Compression, verifies: bool) -> (BytesMut, AppendRules) {
         match self {
             What::Records(records, producer) => {
                 let mut batch = BatchBuilder::new(0, compression);
@@ -366,19 +368,14 @@ impl What {
                 for record in &records {
                     batch.push(timestamp_ms, Some(&record.key), record.value.as_deref(), &[]);
                 }
-                (batch, rules)
+                (batch.build_mut(), rules)
             }
             What::Marker(end) => {
-                let kind = if end.commit { ControlType::Commit } else { ControlType::Abort };
-                let mut batch = BatchBuilder::new(0, Compression::None)
-                    .producer(end.producer_id, end.producer_epoch, records::NO_SEQUENCE)
-                    .transactional(true)
-                    .control(true);
-                let value = encode_end_txn_marker(end.coordinator_epoch);
-                batch.push(timestamp_ms, Some(&control_key(kind)), Some(&value), &[]);
-                let mut rules = AppendRules::of(AppendOrigin::Coordinator);
-                rules.transaction_version = end.transaction_version;
-                (batch, rules)
+                let rules = AppendRules {
+                    transaction_version: end.transaction_version,
+                    ..AppendRules::of(AppendOrigin::Coordinator)
+                };
+                (write_txn_markers::control_batch(timestamp_ms, &end), rules)
             }
         }
     }
