@@ -20,11 +20,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 impl Stage<'_> {
     fn is_whole(&self, view: &View) -> bool {
         let partitions = view.partitions(&self.topic);
-        let back = |id: &i32| {
-            let before = self.epochs_before.get(id).copied().unwrap_or(-1);
-            view.takes_part(*id) && view.broker(*id).is_some_and(|broker| broker.epoch > before)
-        };
-        BROKERS.iter().all(back)
+        BROKERS.iter().all(|id| self.is_back(view, *id))
             && CONTROLLERS.iter().all(|id| view.state(*id) == "running")
             && view.quorum.leader_id > 0
             && partitions.len() == self.plan.partitions as usize

@@ -48,7 +48,7 @@ pub(super) struct Stage<'h> {
     pub(super) consumers: Vec<ConsumerThread>,
     pub(super) gauge: Option<Gauge>,
     /// Broker epochs of those that were taken down, before that: they must come back with greater ones.
-    pub(super) epochs_before: BTreeMap<i32, i64>,
+    epochs_before: BTreeMap<i32, i64>,
     /// The fault that holds a node.
     held: BTreeMap<i32, u64>,
     faults: u64,
@@ -284,6 +284,13 @@ impl<'h> Stage<'h> {
         if let Some(broker) = self.house.view().broker(node) {
             self.epochs_before.insert(node, broker.epoch);
         }
+    }
+
+    /// Whether a broker takes part, as another incarnation than the one that went: until it registers, one that comes back within its session
+    /// stands as it did before.
+    pub(super) fn is_back(&self, view: &View, node: i32) -> bool {
+        let before = self.epochs_before.get(&node).copied().unwrap_or(-1);
+        view.takes_part(node) && view.broker(node).is_some_and(|broker| broker.epoch > before)
     }
 
     /// Whether a fault holds it down.

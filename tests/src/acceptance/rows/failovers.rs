@@ -184,7 +184,7 @@ pub(super) fn all_killed(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
         for id in &strangers {
             stage.start(*id)?;
         }
-        stage.expect("strangers that take part", |view| strangers.iter().all(|id| view.takes_part(*id)))?;
+        stage.expect("strangers that take part", |view| strangers.iter().all(|id| stage.is_back(view, *id)))?;
         let what = format!("{strangers:?} were in no ISR or ELR, and one of them leads");
         stage.holds(SESSION / 2, Kind::WrongLeader, &what, |view| stage.is_leaderless(view))?;
     }

@@ -40,7 +40,7 @@ pub(super) fn last_killed(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
     for follower in &followers[..count] {
         stage.start(*follower)?;
     }
-    let back = |view: &View| followers[..count].iter().all(|id| view.takes_part(*id)) && stage.is_leaderless(view);
+    let back = |view: &View| followers[..count].iter().all(|id| stage.is_back(view, *id)) && stage.is_leaderless(view);
     stage.expect("followers and no leader", back)?;
     let what = format!("{followers:?} were not in the ISR, and one of them leads");
     stage.holds(SESSION, Kind::WrongLeader, &what, |view| stage.is_leaderless(view))?;
@@ -111,7 +111,7 @@ pub(super) fn followers_then_power(stage: &mut Stage<'_>) -> Result<(), Anomaly>
         // Neither the leader nor the one that left earlier may lead now.
         stage.start(leader)?;
         stage.start(first)?;
-        stage.expect("both at work again", |view| view.takes_part(leader) && view.takes_part(first))?;
+        stage.expect("both at work again", |view| stage.is_back(view, leader) && stage.is_back(view, first))?;
         let what = format!("only {second} is eligible, and another leads");
         stage.holds(SESSION / 2, Kind::WrongLeader, &what, |view| stage.is_leaderless(view))?;
     }
