@@ -190,6 +190,28 @@ impl Serve {
         self.cluster()["quorum"]["leader_id"].as_i64().unwrap_or(-1)
     }
 
+    /// The leader of a partition, waited for: on a busy machine there may be none for a moment.
+    ///
+    /// # Panics
+    /// If there is none in time.
+    pub fn some_leader(&self, topic: &str, partition: usize) -> i64 {
+        wait_for("a leader", READY, || match self.leader(topic, partition) {
+            leader if leader > 0 => Ok(leader),
+            leader => Err(format!("leader {leader}")),
+        })
+    }
+
+    /// The active controller, waited for.
+    ///
+    /// # Panics
+    /// If there is none in time.
+    pub fn some_active_controller(&self) -> i64 {
+        wait_for("an active controller", READY, || match self.active_controller() {
+            leader if leader > 0 => Ok(leader),
+            leader => Err(format!("leader {leader}")),
+        })
+    }
+
     /// SIGTERM, and how it ended.
     ///
     /// # Panics

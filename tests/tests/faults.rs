@@ -204,7 +204,7 @@ fn an_isolated_leader_is_replaced_and_comes_back() {
     let serve = Serve::start();
     create(&serve, "isolated", 1, &json!({}));
     produce(&serve, "isolated", 1, 0, 100);
-    let old = serve.leader("isolated", 0);
+    let old = serve.some_leader("isolated", 0);
     let fault = serve.fault(&json!({"kind": "isolate", "broker": old}));
     wait_for_another_leader(&serve, "isolated", 0, old);
     // Clients still reach the one that is isolated, and it still believes that it leads; so ask the others.
@@ -221,7 +221,7 @@ fn an_isolated_leader_is_replaced_and_comes_back() {
 fn a_follower_that_is_cut_off_leaves_the_isr_until_it_heals() {
     let serve = Serve::start();
     create(&serve, "cut", 1, &json!({}));
-    let leader = serve.leader("cut", 0);
+    let leader = serve.some_leader("cut", 0);
     let follower = (1..=3).find(|id| *id != leader).unwrap();
     serve.fault(&json!({"kind": "cut", "from": follower, "to": leader}));
     produce(&serve, "cut", 1, 0, 100);
@@ -260,7 +260,7 @@ fn a_damaged_log_is_cut_and_fetched_again() {
     // At the end one is left: below min.insync.replicas its high watermark would stay where it last heard of it (KIP-966).
     create(&serve, "damaged", 1, &json!({"min.insync.replicas": "1"}));
     produce(&serve, "damaged", 1, 0, 500);
-    let old = serve.leader("damaged", 0);
+    let old = serve.some_leader("damaged", 0);
     let fault = serve.fault(&json!({"kind": "corrupt_tail", "broker": old, "topic": "damaged", "partition": 0}));
     wait_for_another_leader(&serve, "damaged", 0, old);
     assert_eq!(serve.delete(&format!("/api/faults/{fault}")) / 100, 2);
