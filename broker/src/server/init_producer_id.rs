@@ -1,4 +1,4 @@
-//! InitProducerId v0–6: ids for idempotent producers, out of blocks of a thousand that the controller gives to each broker.
+//! InitProducerId v0–5: ids for idempotent producers, out of blocks of a thousand that the controller gives to each broker.
 //!
 //! An idempotent producer always gets a new id at epoch 0, also when it names an old one: it bumps its epoch by itself and comes back only
 //! when that is used up (KIP-360). A transactional id is its coordinator's.
