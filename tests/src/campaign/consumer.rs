@@ -64,6 +64,12 @@ impl Consumer {
         }
     }
 
+    /// Who names no epoch is a client from before followers could be read: from version 11 on, a former leader that came
+    /// back with less would answer it as a follower does, and truly say that the offset is out of its range.
+    fn version(&self) -> i16 {
+        if self.names_epoch { 12 } else { 10 }
+    }
+
     fn request(&self, partition: usize) -> Request {
         let asked = FetchPartition::default()
             .with_partition(partition as i32)
@@ -167,7 +173,7 @@ impl Client for Consumer {
         }
         let Some(leader) = self.beliefs[self.turn].leader(world, self.turn as u32) else { return };
         let request = self.request(self.turn);
-        match self.link.call(world, self.me, leader, &request, 12) {
+        match self.link.call(world, self.me, leader, &request, self.version()) {
             Some(call) => self.call = Some((call, now + PATIENCE)),
             None => self.beliefs[self.turn].doubt(),
         }
