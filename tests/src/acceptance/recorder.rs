@@ -162,7 +162,7 @@ impl Recorder {
         let mut inner = self.inner();
         let drain = inner.drain == Some(process);
         let records = vec![(offset, value)];
-        inner.push(Op::Poll(Poll { process, partition, records, drain, txn: None }), now);
+        inner.push(Op::Poll(Poll { process, partition, records, drain, committed: false, txn: None }), now);
         inner.positions.insert((process, partition), offset + 1);
         if let Some(known) = inner.partitions.get_mut(partition as usize) {
             known.read_end = known.read_end.max(offset + 1);
@@ -183,7 +183,10 @@ impl Recorder {
         let mut inner = self.inner();
         inner.drain = Some(process);
         for partition in 0..inner.partitions.len() as u32 {
-            inner.push(Op::Poll(Poll { process, partition, records: Vec::new(), drain: true, txn: None }), now);
+            inner.push(
+                Op::Poll(Poll { process, partition, records: Vec::new(), drain: true, committed: false, txn: None }),
+                now,
+            );
         }
     }
 

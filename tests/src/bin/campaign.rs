@@ -42,6 +42,7 @@ struct Sum {
     faults: u64,
     acknowledged: u64,
     lost_as_allowed: u64,
+    transactions: (u64, u64),
     anomalies: BTreeMap<campaign::Kind, u64>,
     failed_seeds: u64,
 }
@@ -54,6 +55,8 @@ impl Sum {
         self.faults += report.faults;
         self.acknowledged += report.acknowledged;
         self.lost_as_allowed += report.lost_as_allowed;
+        self.transactions.0 += report.transactions.0;
+        self.transactions.1 += report.transactions.1;
         self.failed_seeds += u64::from(!report.anomalies.is_empty());
         for anomaly in &report.anomalies {
             *self.anomalies.entry(anomaly.kind).or_default() += 1;
@@ -63,8 +66,12 @@ impl Sum {
     fn line(&self, row: Row) -> String {
         let kinds: Vec<String> = self.anomalies.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         let anomalies = if kinds.is_empty() { "0".to_owned() } else { kinds.join(", ") };
+        let transactions = match self.transactions {
+            (0, 0) => String::new(),
+            (committed, others) => format!("  transactions: {committed} committed, {others} not"),
+        };
         format!(
-            "row {row:<10} {:<52} {:5} seeds {:6.2} h {:7} faults {:9} acknowledged {:6} lost as allowed  {:5.0} s  anomalies: {anomalies}",
+            "row {row:<10} {:<52} {:5} seeds {:6.2} h {:7} faults {:9} acknowledged {:6} lost as allowed  {:5.0} s{transactions}  anomalies: {anomalies}",
             row.title(),
             self.seeds,
             self.simulated.as_secs_f64() / 3600.0,
@@ -235,7 +242,7 @@ mod planted {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(rows) = Row::parse(&arguments.rows) else {
-        eprintln!("--rows takes all, truncation, numbers from 1 to 18 and ranges of them, not '{}'", arguments.rows);
+        eprintln!("--rows takes all, truncation, numbers from 1 to 19 and ranges of them, not '{}'", arguments.rows);
         return ExitCode::from(2);
     };
     let range =
@@ -264,7 +271,6 @@ fn main() -> ExitCode {
         total.acknowledged += work.sum.acknowledged;
         total.failed_seeds += work.sum.failed_seeds;
     }
-    println!("row 19         transactions: not played yet");
     println!(
         "{} seeds, {:.1} simulated hours, {} faults, {} acknowledged records, {} seeds with anomalies, {:.0} s",
         total.seeds,

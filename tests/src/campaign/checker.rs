@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::cycles;
 use super::history::{Anomaly, History, Kind, Op, Outcome, Poll, Promise, Send, Value};
+use super::transactions;
 
 /// Of each kind, no more than so many are told.
 const TOLD_MAX: usize = 5;
@@ -47,6 +48,17 @@ impl Found {
 
 /// All anomalies in a history that the promise does not allow. A history without a final drain is not asked for unseen values.
 pub fn check(history: &History, promise: &Promise) -> Vec<Anomaly> {
+    if history.txns.is_empty() {
+        return check_view(history, promise);
+    }
+    let mut anomalies = check_view(&history.uncommitted(), promise);
+    anomalies.extend(check_view(&history.committed(), promise));
+    anomalies.extend(transactions::check(history));
+    anomalies
+}
+
+/// As one kind of reader sees it.
+fn check_view(history: &History, promise: &Promise) -> Vec<Anomaly> {
     let mut found = Found::default();
     let mut written = writers(history, &mut found);
     let drained = take_reads(history, &mut written, &mut found);

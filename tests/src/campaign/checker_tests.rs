@@ -12,11 +12,11 @@ fn ok(process: u32, base: i64, values: &[Value]) -> Op {
 }
 
 fn poll(process: u32, records: &[(i64, Value)]) -> Op {
-    Op::Poll(Poll { process, partition: 0, records: records.to_vec(), drain: false, txn: None })
+    Op::Poll(Poll { process, partition: 0, records: records.to_vec(), drain: false, committed: false, txn: None })
 }
 
 fn drain(records: &[(i64, Value)]) -> Op {
-    Op::Poll(Poll { process: 99, partition: 0, records: records.to_vec(), drain: true, txn: None })
+    Op::Poll(Poll { process: 99, partition: 0, records: records.to_vec(), drain: true, committed: false, txn: None })
 }
 
 fn in_txn(op: Op, number: u32) -> Op {
@@ -43,7 +43,8 @@ fn with_acks(op: Op, acks: i16) -> Op {
 }
 
 fn kinds_under(ops: Vec<Op>, promise: &Promise) -> Vec<Kind> {
-    let mut kinds: Vec<Kind> = check(&History { ops }, promise).into_iter().map(|anomaly| anomaly.kind).collect();
+    let mut kinds: Vec<Kind> =
+        check(&History { ops, ..History::default() }, promise).into_iter().map(|anomaly| anomaly.kind).collect();
     kinds.dedup();
     kinds
 }

@@ -19,7 +19,9 @@ use super::plan::TOPIC;
 use super::world::World;
 
 /// Has one partition here (`offsets.topic.num.partitions`), so that its leader is everybody's coordinator.
-const OFFSETS_TOPIC: &str = "__consumer_offsets";
+pub(super) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// Where transactional ids are kept.
+pub(super) const TRANSACTION_TOPIC: &str = "__transaction_state";
 const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// What was asked.
@@ -130,7 +132,7 @@ impl Committer {
 }
 
 /// Who leads the offsets topic, and in which epoch, as whoever knows the newest has it.
-fn reign(world: &World) -> Option<(NodeId, i32)> {
+pub(super) fn reign(world: &World) -> Option<(NodeId, i32)> {
     let partition = world.truth()?.partition(OFFSETS_TOPIC, 0)?;
     Some((partition.leader, partition.leader_epoch))
 }

@@ -1,12 +1,15 @@
 //! A consumer: polls the partitions in turn from its positions, from whoever leads, across failovers. One kind follows the end, one begins
 //! again and again, and one reads all from the beginning when everything is over.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use broker::protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use broker::protocol::messages::fetch_response::{AbortedTransaction, PartitionData};
 use broker::protocol::messages::{FetchRequestData, KafkaString};
 use broker::protocol::{ErrorCode, Request, Response};
 use broker::records;
+use broker::records::control::{ControlType, control_type};
 use bytes::{Bytes, BytesMut};
 use rand::Rng;
 
@@ -29,10 +32,18 @@ pub(super) enum Habit {
     Drain,
 }
 
+/// `isolation.level`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+}
+
 /// See the module.
 pub(super) struct Consumer {
     me: usize,
     habit: Habit,
+    isolation: Isolation,
     /// Next offset of each partition.
     positions: Vec<i64>,
     beliefs: Vec<Belief>,
@@ -47,11 +58,12 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn new(me: usize, habit: Habit, world: &World) -> Consumer {
+    pub(super) fn new(me: usize, habit: Habit, isolation: Isolation, world: &World) -> Consumer {
         let partitions = world.plan.partitions as usize;
         Consumer {
             me,
             habit,
+            isolation,
             positions: vec![0; partitions],
             beliefs: vec![Belief::default(); partitions],
             done: vec![false; partitions],
@@ -85,6 +97,7 @@ impl Consumer {
             .with_min_bytes(1)
             .with_max_bytes(4 << 20)
             .with_session_epoch(-1)
+            .with_isolation_level(i8::from(self.isolation == Isolation::ReadCommitted))
             .with_topics(vec![topic]);
         Request::Fetch(request)
     }
@@ -98,27 +111,34 @@ impl Consumer {
         self.next_at = world.now.mono + Duration::from_millis(millis);
     }
 
-    fn take(&mut self, world: &mut World, partition: usize, records: &Bytes, high_watermark: i64) {
+    fn take(&mut self, world: &mut World, partition: usize, data: &PartitionData) {
         let position = self.positions[partition];
-        let read = match values(records, position) {
+        let (records, high_watermark) = (data.records.clone().unwrap_or_default(), data.high_watermark);
+        let committed = self.isolation == Isolation::ReadCommitted;
+        let aborted = data.aborted_transactions.as_deref().filter(|_| committed).unwrap_or_default();
+        let read = match values(&records, position, aborted) {
             Ok(read) => read,
             Err(why) => {
                 let what = format!("what was read from partition {partition} at {position} is broken: {why}");
                 world.anomalies.push(Anomaly::new(Kind::UnexpectedError, what));
-                Vec::new()
+                Read::default()
             }
         };
-        if let Some((last, _)) = read.last() {
-            self.positions[partition] = last + 1;
-            world.watch.was_read(&mut world.anomalies, partition as u32, *last, high_watermark);
+        let is_empty = read.records.is_empty();
+        self.positions[partition] = position.max(read.next);
+        if let Some((last, _)) = read.records.last() {
+            let visible = if committed { data.last_stable_offset.min(high_watermark) } else { high_watermark };
+            world.watch.was_read(&mut world.anomalies, partition as u32, *last, visible);
             world.history.ops.push(Op::Poll(Poll {
                 process: self.me as u32,
                 partition: partition as u32,
-                records: read,
+                records: read.records,
+                committed,
                 drain: self.habit == Habit::Drain,
                 txn: None,
             }));
-        } else if self.habit == Habit::Again && world.rng.random_range(0..40) == 0 {
+        }
+        if is_empty && self.habit == Habit::Again && world.rng.random_range(0..40) == 0 {
             self.assign(world, partition);
         }
         self.done[partition] = self.positions[partition] >= high_watermark;
@@ -130,17 +150,45 @@ impl Consumer {
     }
 }
 
-/// Offsets and values from `position` on.
-fn values(bytes: &Bytes, position: i64) -> Result<Vec<(i64, Value)>, String> {
-    let mut read = Vec::new();
+/// What an answer holds.
+#[derive(Default)]
+struct Read {
+    /// Offsets and values.
+    records: Vec<(i64, Value)>,
+    /// Behind all batches.
+    next: i64,
+}
+
+/// Offsets and values from `position` on, without those of these aborted transactions (as Kafka's `CompletedFetch` leaves them out).
+fn values(bytes: &Bytes, position: i64, aborted: &[AbortedTransaction]) -> Result<Read, String> {
+    let mut read = Read::default();
+    let mut ahead: Vec<(i64, i64)> = aborted.iter().map(|txn| (txn.first_offset, txn.producer_id)).collect();
+    ahead.sort_unstable_by_key(|ahead| std::cmp::Reverse(*ahead));
+    let mut skipped: BTreeSet<i64> = BTreeSet::new();
     for batch in records::batches(bytes) {
-        let (_, batch) = batch.map_err(|error| error.to_string())?;
+        let (header, batch) = batch.map_err(|error| error.to_string())?;
+        read.next = header.next_offset();
+        while let Some((_, producer_id)) = ahead.pop_if(|(first, _)| *first <= header.last_offset()) {
+            skipped.insert(producer_id);
+        }
+        if header.is_control() {
+            let marker = records::records(batch, 1 << 20).map_err(|error| error.to_string())?.next();
+            let marker = marker.ok_or("a control batch without a record")?.map_err(|error| error.to_string())?;
+            let kind = control_type(marker.key.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
+            if kind == Some(ControlType::Abort) {
+                skipped.remove(&header.producer_id);
+            }
+            continue;
+        }
+        if header.is_transactional() && skipped.contains(&header.producer_id) {
+            continue;
+        }
         for record in records::records(batch, 1 << 20).map_err(|error| error.to_string())? {
             let record = record.map_err(|error| error.to_string())?;
             let head = record.value.as_deref().and_then(|value| value.first_chunk::<8>().copied());
             let value = head.map(u64::from_be_bytes).ok_or("a record that nobody wrote")?;
             if record.offset >= position {
-                read.push((record.offset, value));
+                read.records.push((record.offset, value));
             }
         }
     }
@@ -187,8 +235,7 @@ impl Client for Consumer {
         let partition = self.turn;
         match ErrorCode::from(data.error_code) {
             ErrorCode::None => {
-                let records = data.records.clone().unwrap_or_default();
-                self.take(world, partition, &records, data.high_watermark);
+                self.take(world, partition, data);
             }
             ErrorCode::OffsetOutOfRange => {
                 if !world.watch.is_lossy(partition as u32) {

@@ -45,6 +45,8 @@ pub struct Poll {
     pub records: Vec<(i64, Value)>,
     /// Part of the read from the beginning to the end, after all faults.
     pub drain: bool,
+    /// Read with `isolation.level=read_committed`.
+    pub committed: bool,
     /// As [`Send::txn`].
     pub txn: Option<u32>,
 }
@@ -65,11 +67,38 @@ pub enum Op {
     },
 }
 
+/// A transaction: the sends that name its place among all transactions, and the offset that it committed for its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Txn {
+    /// The transactional id, as a process: one that comes back under the same id is the same process.
+    pub process: u32,
+    /// `Ok`: its commit was acknowledged. `Info`: it was asked for, and nobody knows. `Fail`: it was aborted, given up, fenced or timed out,
+    /// so that it can never be committed.
+    pub outcome: Outcome,
+    /// Committed with it for its group.
+    pub offset: Option<i64>,
+}
+
+/// A group's committed offset, as it was told while none of its transactional id's transactions was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetRead {
+    /// As [`Txn::process`].
+    pub process: u32,
+    /// Of all transactions, so many had begun.
+    pub after: usize,
+    /// -1: none.
+    pub offset: i64,
+}
+
 /// A recorded history.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// All operations.
     pub ops: Vec<Op>,
+    /// All transactions, in the order in which they began.
+    pub txns: Vec<Txn>,
+    /// What groups had committed.
+    pub offsets: Vec<OffsetRead>,
 }
 
 impl History {
@@ -94,6 +123,35 @@ impl History {
     /// All reads.
     pub fn polls(&self) -> impl Iterator<Item = &Poll> {
         self.ops.iter().filter_map(|op| if let Op::Poll(poll) = op { Some(poll) } else { None })
+    }
+
+    /// As readers of uncommitted records see it: transactions are nothing to them.
+    pub fn uncommitted(&self) -> History {
+        let ops = self.ops.iter().filter(|op| !matches!(op, Op::Poll(poll) if poll.committed));
+        let plain = |op: &Op| match op {
+            Op::Send(send) => Op::Send(Send { txn: None, ..send.clone() }),
+            other => other.clone(),
+        };
+        History { ops: ops.map(plain).collect(), ..History::default() }
+    }
+
+    /// As readers of committed records see it: what was sent in a transaction is written once that is committed.
+    pub fn committed(&self) -> History {
+        let ops = self.ops.iter().filter(|op| !matches!(op, Op::Poll(poll) if !poll.committed));
+        let settled = |op: &Op| {
+            let Op::Send(send) = op else { return op.clone() };
+            let outcome = match send.txn.and_then(|txn| self.txns.get(txn as usize)) {
+                Some(txn) if !matches!(txn.outcome, Outcome::Ok(_)) => txn.outcome,
+                _ => send.outcome,
+            };
+            Op::Send(Send { outcome, txn: None, ..send.clone() })
+        };
+        History { ops: ops.map(settled).collect(), ..History::default() }
+    }
+
+    /// How many transactions came to this end.
+    pub fn transactions(&self, wanted: impl Fn(Outcome) -> bool) -> u64 {
+        self.txns.iter().filter(|txn| wanted(txn.outcome)).count() as u64
     }
 
     /// How many records were acknowledged.
@@ -195,6 +253,18 @@ pub enum Kind {
     SequenceLost,
     /// A committed offset was acknowledged and is forgotten.
     CommitLost,
+    /// A part of a transaction was read, and another part was not there.
+    TornTransaction,
+    /// An offset was committed and its transaction was not, or the other way round.
+    TornOffsets,
+    /// Who was fenced got something acknowledged, or who came next was not told apart from it.
+    NotFenced,
+    /// Who had nobody to fence it was fenced.
+    FencedForNothing,
+    /// The last stable offset is not at the first open transaction.
+    LastStableOffset,
+    /// A transaction stays open.
+    HangingTransaction,
     /// A client was told what it must never be told.
     UnexpectedError,
     /// A node could not start or stopped for no reason that was made.
@@ -226,6 +296,12 @@ impl fmt::Display for Kind {
             Kind::Liveness => "liveness",
             Kind::SequenceLost => "sequence lost",
             Kind::CommitLost => "commit lost",
+            Kind::TornTransaction => "torn transaction",
+            Kind::TornOffsets => "torn offsets",
+            Kind::NotFenced => "not fenced",
+            Kind::FencedForNothing => "fenced for nothing",
+            Kind::LastStableOffset => "last stable offset",
+            Kind::HangingTransaction => "hanging transaction",
             Kind::UnexpectedError => "unexpected error",
             Kind::NodeFailed => "node failed",
         })

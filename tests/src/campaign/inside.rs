@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::history::{Anomaly, Kind, Window};
 use super::plan::TOPIC;
+use super::stable::Stable;
 use super::world::World;
 
 /// Of the committed batches, so many of the last are looked up in each new leader's log.
@@ -62,6 +63,7 @@ struct Loss {
 struct PartitionWatch {
     reigns: BTreeMap<i32, Reign>,
     committed: Vec<Committed>,
+    stable: Stable,
     /// Committed records may be lost from here on.
     licence: Option<i64>,
     losses: Vec<Loss>,
@@ -237,6 +239,16 @@ impl Watch {
             if !is_lost && high_watermark > watch.end() {
                 watch.commit(log, high_watermark);
             }
+            if high_watermark == watch.end() && watch.licence.is_none() && watch.losses.is_empty() {
+                let (found, expected) =
+                    (log.last_stable_offset(high_watermark), watch.stable.last_stable_offset(high_watermark));
+                if found != expected {
+                    let what = format!(
+                        "partition {index} on {id}: the last stable offset is {found}, and of what lies below the high watermark {high_watermark} it is {expected}"
+                    );
+                    return Err(Anomaly::new(Kind::LastStableOffset, what));
+                }
+            }
             if watch.licence.is_none() {
                 isr_has(world, broker, &tip, high_watermark)?;
             }
@@ -267,6 +279,7 @@ impl PartitionWatch {
                 && header.next_offset() <= high_watermark
             {
                 self.committed.push(Committed::of(&header));
+                self.stable.take(&header);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The acceptance table as a simulation: for each row its cluster, its clients, its faults, and what must hold, from one seed.
 //!
 //! `history` is what clients saw, `checker` and `cycles` judge it; `inside` judges what no client sees; `world` is the cluster, `producer`,
-//! `consumer`, `committer` and `admin` its clients (`sequences` judges one thing that producers are told), `rows` the faults. A failing seed replays to
-//! the very same end.
+//! `txn_producer`, `consumer`, `committer` and `admin` its clients (`sequences` and `fences` judge what producers are told), `rows` the faults. A
+//! failing seed replays to the very same end.
 
 mod admin;
 mod checker;
@@ -12,6 +12,7 @@ mod client;
 mod committer;
 mod consumer;
 mod cycles;
+mod fences;
 mod history;
 mod inside;
 mod plan;
@@ -19,6 +20,10 @@ mod producer;
 mod rows;
 mod sequences;
 mod setup;
+mod stable;
+mod transactions;
+mod txn_producer;
+mod txn_requests;
 mod world;
 
 use std::time::Duration;
@@ -27,8 +32,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 pub use checker::check;
-pub use history::{Anomaly, History, Kind, Op, Outcome, Poll, Promise, Send, Value, Window};
-pub use plan::{Plan, ProducerPlan, Timings};
+pub use history::{Anomaly, History, Kind, OffsetRead, Op, Outcome, Poll, Promise, Send, Txn, Value, Window};
+pub use plan::{Plan, ProducerPlan, Timings, TxnPlan};
 pub use rows::{ROWS, Row};
 pub use world::{Counts, World};
 
@@ -43,6 +48,8 @@ pub struct Report {
     pub rounds: u64,
     /// Records acknowledged.
     pub acknowledged: u64,
+    /// Transactions whose commit was acknowledged, and all others.
+    pub transactions: (u64, u64),
     /// Records that were acknowledged and lost where the row allows it.
     pub lost_as_allowed: u64,
     /// Operations of clients.
@@ -78,11 +85,23 @@ pub fn run(row: Row, seed: u64, verbose: bool) -> Report {
         Err(anomaly) => anomalies.push(anomaly),
         Ok(()) => anomalies.extend(check(&world.history, &promise)),
     }
+    world.say(|| {
+        let unknown = world.history.transactions(|outcome| outcome == Outcome::Info);
+        format!(
+            "{} transactions, {unknown} of unknown end; {} offsets read",
+            world.history.txns.len(),
+            world.history.offsets.len()
+        )
+    });
     Report {
         simulated: world.now.mono,
         faults: world.counts.faults,
         rounds,
         acknowledged: world.history.acknowledged(),
+        transactions: {
+            let is_committed = |outcome| matches!(outcome, Outcome::Ok(_));
+            (world.history.transactions(is_committed), world.history.transactions(|outcome| !is_committed(outcome)))
+        },
         lost_as_allowed: lost(&world.history),
         operations: world.history.ops.len() as u64,
         messages: world.counts.messages,
@@ -104,6 +123,7 @@ impl Report {
             faults: 0,
             rounds: 0,
             acknowledged: 0,
+            transactions: (0, 0),
             lost_as_allowed: 0,
             operations: 0,
             messages: 0,
@@ -140,7 +160,7 @@ pub fn lost(history: &History) -> u64 {
 fn fingerprint(world: &World) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    (world.now.mono, world.counts.messages, format!("{:?}", world.history.ops)).hash(&mut hasher);
+    (world.now.mono, world.counts.messages, format!("{:?}", world.history)).hash(&mut hasher);
     hasher.finish()
 }
 

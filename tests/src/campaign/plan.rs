@@ -78,6 +78,23 @@ pub struct ProducerPlan {
     pub think_ms: (u64, u64),
 }
 
+/// A transactional producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TxnPlan {
+    /// It knows `transaction.version` 2 (KIP-890).
+    pub is_v2: bool,
+    /// `transaction.timeout.ms`
+    pub timeout_ms: i32,
+    /// Batches in flight at most.
+    pub in_flight: usize,
+    /// Waits so long between requests, at least and at most.
+    pub think_ms: (u64, u64),
+    /// And between transactions.
+    pub pause_ms: (u64, u64),
+    /// In the end it goes away in the midst of its last transaction.
+    pub abandons: bool,
+}
+
 /// What a seed is made of.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -105,6 +122,10 @@ pub struct Plan {
     pub segment_bytes: u32,
     /// Producers; the n-th writes to partition n modulo the number of partitions.
     pub producers: Vec<ProducerPlan>,
+    /// Transactional producers, each with a transactional id of its own.
+    pub transactional: Vec<TxnPlan>,
+    /// Partitions of `__transaction_state`.
+    pub transaction_partitions: u32,
     /// Consumers that follow the end, and such that begin again and again.
     pub consumers: (usize, usize),
     /// Clients that commit offsets.
@@ -134,6 +155,8 @@ pub struct Wants {
     pub one_leader: bool,
     /// Kafka's own timings too.
     pub kafka_timings: bool,
+    /// Transactional producers too, and consumers that read what is committed.
+    pub transactions: bool,
 }
 
 impl Default for Wants {
@@ -148,6 +171,7 @@ impl Default for Wants {
             commits: true,
             one_leader: false,
             kafka_timings: true,
+            transactions: false,
         }
     }
 }
@@ -179,7 +203,7 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan 
     let producers = producers.collect();
     // Kafka's timings need longer rounds.
     let stretch = if timings == Timings::KAFKA { 2 } else { 1 };
-    Plan {
+    let mut plan = Plan {
         brokers: 3,
         controllers: 3,
         timings,
@@ -192,8 +216,29 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan 
         flush_each: rng.random_bool(0.15),
         segment_bytes: one_of(rng, &[1 << 30, 1 << 20, 16 << 10, 4 << 10]),
         producers,
+        transactional: Vec::new(),
+        transaction_partitions: 1,
         consumers: (rng.random_range(1..=2), 1),
         committers: usize::from(wants.commits && rng.random_bool(0.4)),
         duration: duration * stretch,
+    };
+    if wants.transactions {
+        plan.transactional = (0..rng.random_range(2..=4)).map(|_| transactional(rng)).collect();
+        plan.transaction_partitions = rng.random_range(1..=3);
+        // They hold the last stable offset up for others, and need not be many.
+        plan.producers.truncate(partitions as usize);
+        plan.consumers = (2, 2);
+    }
+    plan
+}
+
+fn transactional(rng: &mut StdRng) -> TxnPlan {
+    TxnPlan {
+        is_v2: rng.random_bool(0.6),
+        timeout_ms: one_of(rng, &[2_000, 4_000, 8_000]),
+        in_flight: rng.random_range(1..=3),
+        think_ms: one_of(rng, &[(0, 2), (0, 2), (0, 20), (5, 80)]),
+        pause_ms: one_of(rng, &[(0, 5), (0, 50), (10, 200)]),
+        abandons: rng.random_bool(0.4),
     }
 }

@@ -18,10 +18,11 @@ use rand::seq::SliceRandom;
 
 use super::client::{Call, Client, Link};
 use super::committer::Committer;
-use super::consumer::{Consumer, Habit};
+use super::consumer::{Consumer, Habit, Isolation};
 use super::history::{Anomaly, Kind};
 use super::plan::TOPIC;
 use super::producer::Producer;
+use super::txn_producer::TxnProducer;
 use super::world::World;
 
 /// A new cluster must be whole after this.
@@ -154,9 +155,18 @@ pub(super) fn set_up(world: &mut World) -> Result<(), Anomaly> {
         let producer = Producer::new(world.client_count(), partition, plan, world.now.mono);
         world.enroll(Box::new(producer));
     }
+    for (number, plan) in (0..).zip(world.plan.transactional.clone()) {
+        let producer = TxnProducer::new(world.client_count(), number, plan, world);
+        world.enroll(Box::new(producer));
+    }
     let (tail, again) = world.plan.consumers;
-    for habit in std::iter::repeat_n(Habit::Tail, tail).chain(std::iter::repeat_n(Habit::Again, again)) {
-        let consumer = Consumer::new(world.client_count(), habit, world);
+    let has_transactions = !world.plan.transactional.is_empty();
+    for (number, habit) in
+        std::iter::repeat_n(Habit::Tail, tail).chain(std::iter::repeat_n(Habit::Again, again)).enumerate()
+    {
+        let committed = has_transactions && number.is_multiple_of(2);
+        let isolation = if committed { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
+        let consumer = Consumer::new(world.client_count(), habit, isolation, world);
         world.enroll(Box::new(consumer));
     }
     for _ in 0..world.plan.committers {
@@ -171,17 +181,47 @@ pub(super) fn wind_up(world: &mut World) -> Result<(), Anomaly> {
     for client in 0..world.client_count() {
         world.with_client(client, |client, _| client.finish());
     }
+    await_idle(world)?;
+    await_stable(world)?;
+    for (number, plan) in (0..).zip(world.plan.transactional.clone()) {
+        let inspector = TxnProducer::inspector(world.client_count(), number, plan, world);
+        world.enroll(Box::new(inspector));
+    }
+    await_idle(world)?;
+    if !world.run_until(world.patience(), Duration::from_millis(50), |world| world.is_level())? {
+        return Err(Anomaly::new(Kind::Liveness, format!("replicas did not become level\n{}", world.describe())));
+    }
+    super::inside::check_replicas(world)?;
+    drain(world, Isolation::ReadUncommitted)?;
+    if !world.plan.transactional.is_empty() {
+        drain(world, Isolation::ReadCommitted)?;
+    }
+    Ok(())
+}
+
+fn await_idle(world: &mut World) -> Result<(), Anomaly> {
     let idle = |world: &mut World| {
         (0..world.client_count()).all(|index| world.with_client(index, |client, _| client.is_idle()).unwrap_or(true))
     };
     if !world.run_until(world.patience(), Duration::from_millis(50), idle)? {
         return Err(Anomaly::new(Kind::Liveness, "producers were not answered for long in a healthy cluster"));
     }
-    if !world.run_until(world.patience(), Duration::from_millis(50), |world| world.is_level())? {
-        return Err(Anomaly::new(Kind::Liveness, format!("replicas did not become level\n{}", world.describe())));
+    Ok(())
+}
+
+/// No transaction stays open: of those whose producers are gone, time makes an end.
+fn await_stable(world: &mut World) -> Result<(), Anomaly> {
+    let timeout = world.plan.transactional.iter().map(|plan| plan.timeout_ms as u64).max().unwrap_or(0);
+    let patience = Duration::from_millis(timeout) + world.patience();
+    if !world.run_until(patience, Duration::from_millis(50), |world| world.open_transactions().is_empty())? {
+        let what = format!("partitions {:?} have an open transaction\n{}", world.open_transactions(), world.describe());
+        return Err(Anomaly::new(Kind::HangingTransaction, what));
     }
-    super::inside::check_replicas(world)?;
-    let drain = Consumer::new(world.client_count(), Habit::Drain, world);
+    Ok(())
+}
+
+fn drain(world: &mut World, isolation: Isolation) -> Result<(), Anomaly> {
+    let drain = Consumer::new(world.client_count(), Habit::Drain, isolation, world);
     let drain = world.enroll(Box::new(drain));
     let done = |world: &mut World| world.with_client(drain, |client, _| client.is_idle()).unwrap_or(true);
     if !world.run_until(world.patience(), Duration::from_millis(50), done)? {

@@ -21,6 +21,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::client::Client;
+use super::fences::Fences;
 use super::history::{Anomaly, History, Kind};
 use super::inside::{self, Watch};
 use super::plan::{Plan, TOPIC};
@@ -116,6 +117,7 @@ pub struct World {
     client_due: Vec<Duration>,
     pub(super) history: History,
     pub(super) watch: Watch,
+    pub(super) fences: Fences,
     pub(super) counts: Counts,
     pub(super) verbose: bool,
     /// Nodes whose disk was made to fail: they may stop.
@@ -146,6 +148,7 @@ impl World {
             clients: Vec::new(),
             client_due: Vec::new(),
             history: History::default(),
+            fences: Fences::default(),
             counts: Counts::default(),
             verbose,
             may_fail: BTreeSet::new(),
@@ -202,6 +205,11 @@ impl World {
             overrides.insert("auto.leader.rebalance.enable".into(), "false".into());
         }
         overrides.insert("offsets.topic.num.partitions".into(), "1".into());
+        if !self.plan.transactional.is_empty() {
+            let partitions = self.plan.transaction_partitions.to_string();
+            overrides.insert("transaction.state.log.num.partitions".into(), partitions);
+            overrides.insert("transaction.abort.timed.out.transaction.cleanup.interval.ms".into(), "500".into());
+        }
         overrides.insert("min.insync.replicas".into(), self.plan.min_isr.to_string());
         let config = NodeConfig::new(id, CLUSTER_ID, overrides).map_err(|error| failed(error.to_string()))?;
         Ok(config

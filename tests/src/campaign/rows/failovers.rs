@@ -35,7 +35,7 @@ pub(super) fn anything(world: &mut World) -> Result<(), Anomaly> {
     world.settle()
 }
 
-fn isolate(world: &mut World, broker: NodeId) {
+pub(super) fn isolate(world: &mut World, broker: NodeId) {
     for other in world.controller_ids().chain(world.broker_ids()) {
         if other != broker {
             world.cut_both(broker, other);

@@ -5,6 +5,7 @@ mod failovers;
 mod last_member;
 mod proposals;
 mod steps;
+mod transactions;
 mod zombies;
 
 use std::fmt;
@@ -20,8 +21,8 @@ use super::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row(u8);
 
-/// Rows that are played. Row 19 needs clients with transactions.
-pub const ROWS: std::ops::RangeInclusive<u8> = 1..=18;
+/// Rows that are played.
+pub const ROWS: std::ops::RangeInclusive<u8> = 1..=19;
 
 impl Row {
     /// Followers truncate by leader epoch: loss, divergence, fast double failover.
@@ -84,6 +85,7 @@ impl Row {
             16 => "slow disk",
             17 => "ENOSPC, EIO",
             18 => "idempotent, rows 4-6, 9, 10, 14-17",
+            19 => "transactions, as 18, and faults at their coordinator",
             _ => "",
         }
     }
@@ -103,6 +105,7 @@ impl Row {
             13 => Wants { commits: false, acks: &[-1, 1], min_isr: &[1, 2], unclean: &[true], one_leader: true, ..any },
             14 | 15 => Wants { acks: &[-1, -1, 1], ..any },
             17 => Wants { log_dirs: &[1, 2, 3], ..any },
+            19 => Wants { idempotent: Some(true), log_dirs: &[1, 2], commits: false, transactions: true, ..any },
             18 => Wants { idempotent: Some(true), log_dirs: &[1, 2], ..any },
             _ => any,
         }
@@ -139,6 +142,7 @@ impl Row {
             15 => zombies::cut_off(world),
             16 => disks::slow(world),
             17 => disks::failing(world),
+            19 if world.rng.random_bool(0.5) => transactions::coordinator_lost(world),
             _ => {
                 const ROWS: [u8; 9] = [4, 5, 6, 9, 10, 14, 15, 16, 17];
                 let row = ROWS[world.rng.random_range(0..ROWS.len())];

@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use broker::metadata::image::PartitionImage;
-use broker::types::NodeId;
+use broker::types::{NodeId, TopicIdPartition};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use crate::campaign::committer::{OFFSETS_TOPIC, TRANSACTION_TOPIC};
 use crate::campaign::history::{Anomaly, Kind};
 use crate::campaign::plan::TOPIC;
 use crate::campaign::world::{Action, World};
@@ -95,7 +96,8 @@ impl World {
     /// Everybody takes part, every partition has a leader that leads, and a full ISR.
     pub(in crate::campaign) fn is_whole(&self) -> bool {
         let Some(topic) = self.truth().and_then(|image| image.topic(TOPIC)) else { return false };
-        self.broker_ids().all(|id| self.takes_part(id))
+        self.coordinators_are_whole()
+            && self.broker_ids().all(|id| self.takes_part(id))
             && topic.partitions.iter().enumerate().all(|(index, partition)| {
                 let leader = self.broker(partition.leader);
                 let id = self.watch.id(index as u32);
@@ -104,6 +106,13 @@ impl World {
                     && replica
                         .is_some_and(|replica| replica.is_leader() && replica.leader_epoch() == partition.leader_epoch)
             })
+    }
+
+    /// With transactions, what coordinators keep counts as much as the topic itself.
+    fn coordinators_are_whole(&self) -> bool {
+        let image = self.truth().filter(|_| !self.plan.transactional.is_empty());
+        let topics = [TRANSACTION_TOPIC, OFFSETS_TOPIC].into_iter().filter_map(|topic| image?.topic(topic));
+        topics.flat_map(|topic| &topic.partitions).all(|partition| partition.leader > 0 && partition.isr.len() == 3)
     }
 
     /// All replicas of each partition end where its high watermark is.
@@ -118,6 +127,26 @@ impl World {
                 let first = ends.next();
                 first.is_some_and(|(end, watermark)| end == watermark && ends.all(|other| other == (end, watermark)))
             })
+    }
+
+    /// Partitions, those of the groups' offsets included, whose leader has a last stable offset below its high watermark.
+    pub(in crate::campaign) fn open_transactions(&self) -> Vec<TopicIdPartition> {
+        let Some(image) = self.truth() else { return Vec::new() };
+        let mut open = Vec::new();
+        for topic in [TOPIC, OFFSETS_TOPIC].into_iter().filter_map(|topic| image.topic(topic)) {
+            for (index, partition) in (0..).zip(&topic.partitions) {
+                let id = TopicIdPartition { topic_id: topic.id, partition: index };
+                let leader = self.broker(partition.leader);
+                let ends = leader.and_then(|leader| {
+                    let high_watermark = leader.replicas.partition(&id)?.high_watermark();
+                    Some((leader.replicas.log(&id)?.last_stable_offset(high_watermark), high_watermark))
+                });
+                if ends.is_none_or(|(stable, high_watermark)| stable != high_watermark) {
+                    open.push(id);
+                }
+            }
+        }
+        open
     }
 
     pub(in crate::campaign) fn await_whole(&mut self, patience: Duration) -> Result<(), Anomaly> {

@@ -1,0 +1,54 @@
+//! Row 19: the broker that coordinates transactions, or keeps the offsets of their groups, is lost while they go on.
+
+use std::time::Duration;
+
+use broker::types::NodeId;
+use rand::Rng;
+
+use super::failovers::isolate;
+use super::steps::ms;
+use crate::campaign::committer::{OFFSETS_TOPIC, TRANSACTION_TOPIC};
+use crate::campaign::history::Anomaly;
+use crate::campaign::world::World;
+
+/// Leads a partition of transactions or, now and then, of groups.
+fn coordinator(world: &mut World) -> Option<NodeId> {
+    let topic = if world.rng.random_bool(0.75) { TRANSACTION_TOPIC } else { OFFSETS_TOPIC };
+    let count = world.truth()?.topic(topic)?.partitions.len();
+    let partition = world.rng.random_range(0..count);
+    let leader = world.truth()?.topic(topic)?.partitions[partition].leader;
+    (leader > 0).then_some(leader)
+}
+
+/// One after another: often the next as soon as it has taken over.
+pub(super) fn coordinator_lost(world: &mut World) -> Result<(), Anomaly> {
+    world.disturb_controllers(0.15);
+    for _ in 0..world.rng.random_range(1..=3) {
+        let Some(victim) = coordinator(world).filter(|victim| world.is_up(*victim)) else { break };
+        world.fault();
+        match world.rng.random_range(0..6) {
+            0 | 1 => world.kill(victim),
+            // Of two one after the other, the second might be the last that had everything.
+            2 if world.is_whole() => world.power_loss(victim),
+            2 => world.kill(victim),
+            3 => world.pause(victim),
+            4 => isolate(world, victim),
+            _ => world.stop(victim)?,
+        }
+        let out = world.between(ms(1), world.session(20));
+        world.run_for(out)?;
+        if !world.is_up(victim) {
+            world.start(victim)?;
+        } else if world.node(victim).paused {
+            world.resume(victim);
+        }
+        world.cuts.clear();
+        if !world.rng.random_bool(0.3) {
+            let patience = world.patience();
+            world.await_whole(patience)?;
+        }
+        let gap = world.between(Duration::ZERO, world.session(10));
+        world.run_for(gap)?;
+    }
+    world.settle()
+}
