@@ -62,11 +62,43 @@ pub enum Bug {
     MissedReignIgnored,
     /// A committed offset is acknowledged before it is replicated.
     OffsetCommitEarly,
+    /// A transaction's end is not written to the partitions with index 1.
+    MarkerSkipped,
+    /// Where a transaction is committed, its partitions are told that it is aborted.
+    CommitMarkerAborts,
+    /// Where a transaction is aborted, its partitions are told that it is committed.
+    AbortMarkerCommits,
+    /// A marker counts as written before it is replicated.
+    MarkerEarly,
+    /// The last stable offset is the high watermark.
+    LastStableOffsetIgnored,
+    /// Readers of committed records are not told which transactions were aborted.
+    AbortedListOmitted,
+    /// When a log is recovered, what it says of aborted transactions is not written into the index.
+    AbortedIndexNotRebuilt,
+    /// The transaction coordinator takes any epoch of a producer.
+    ProducerNotFenced,
+    /// A log takes batches of any epoch of a producer.
+    ProducerEpochIgnored,
+    /// The transaction coordinator answers before its record is replicated.
+    TransactionAnsweredEarly,
+    /// A new transaction coordinator does not go on with transactions that were ending.
+    MarkersNotResumed,
+    /// A new transaction coordinator knows nothing of the one before.
+    TransactionsNotLoaded,
+    /// Transactions are open for as long as they like.
+    TransactionTimeoutIgnored,
+    /// The transaction coordinator is not asked before a transaction's first records are written.
+    TransactionNotVerified,
+    /// Offsets of an aborted transaction are committed.
+    AbortedOffsetsCommitted,
+    /// A new group coordinator forgets the offsets of open transactions.
+    OpenOffsetsNotLoaded,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 29] = [
+    pub const ALL: [Bug; 45] = [
         Bug::TruncateByHighWatermark,
         Bug::SkipEpochCheckOnFetch,
         Bug::AckBeforeIsr,
@@ -96,6 +128,22 @@ impl Bug {
         Bug::LeaderEpochNotRaised,
         Bug::MissedReignIgnored,
         Bug::OffsetCommitEarly,
+        Bug::MarkerSkipped,
+        Bug::CommitMarkerAborts,
+        Bug::AbortMarkerCommits,
+        Bug::MarkerEarly,
+        Bug::LastStableOffsetIgnored,
+        Bug::AbortedListOmitted,
+        Bug::AbortedIndexNotRebuilt,
+        Bug::ProducerNotFenced,
+        Bug::ProducerEpochIgnored,
+        Bug::TransactionAnsweredEarly,
+        Bug::MarkersNotResumed,
+        Bug::TransactionsNotLoaded,
+        Bug::TransactionTimeoutIgnored,
+        Bug::TransactionNotVerified,
+        Bug::AbortedOffsetsCommitted,
+        Bug::OpenOffsetsNotLoaded,
     ];
 
     /// By its name, as in the source.

@@ -16,6 +16,7 @@ use super::pending::{Change, Deferred};
 use super::record::{self, Decoded, OffsetAndMetadata, RecordError, decode};
 use crate::log::VerificationGuard;
 use crate::metadata::image::Image;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     TxnOffsetCommitRequestData, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
@@ -121,7 +122,10 @@ impl GroupCoordinator {
         }
         let Some(shard) = self.shards.get_mut(&partition) else { return };
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
-        let changes = vec![Change::EndTxn { producer_id: end.producer_id, commit: end.commit }];
+        let changes = vec![Change::EndTxn {
+            producer_id: end.producer_id,
+            commit: end.commit || Bug::AbortedOffsetsCommitted.is_planted(),
+        }];
         let timestamp_ms = now.wall_ms;
         step.ask(MARKER_BYTES, changes, None, |token| Output::AppendMarker { partition, token, timestamp_ms, end });
         step.defer(Deferred::EndTxn { to });
@@ -138,6 +142,9 @@ impl GroupCoordinator {
         value: Option<&[u8]>,
         committed: bool,
     ) -> Result<(), RecordError> {
+        if Bug::OpenOffsetsNotLoaded.is_planted() {
+            return Ok(());
+        }
         let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.loading) else { return Ok(()) };
         // A tombstone, or the state of a group, is not held up by a transaction.
         let Decoded::Offset { group, topic, partition: index, value: Some(value) } = decode(key, value)? else {

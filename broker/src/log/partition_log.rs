@@ -11,6 +11,7 @@ use super::segment::{Segment, Store};
 use super::tails::Tails;
 use super::verification::Verifications;
 use super::{LogConfig, LogError, snapshot};
+use crate::planted::Bug;
 use crate::types::{Id, Now, TopicPartition};
 
 pub(super) const SNAPSHOT: &str = "snapshot";
@@ -219,6 +220,9 @@ impl Log {
 
     /// Readers of committed records stop here: at the first open transaction, or at the high watermark.
     pub fn last_stable_offset(&self, high_watermark: i64) -> i64 {
+        if Bug::LastStableOffsetIgnored.is_planted() {
+            return high_watermark;
+        }
         let unstable = self.producers.first_unstable_offset(high_watermark);
         unstable.map_or(high_watermark, |first| first.min(high_watermark))
     }

@@ -321,6 +321,7 @@ impl ReplicaManager {
         }
         let read = log.read(request.offset, request.max_bytes, up_to, request.at_least_one_batch).and_then(|read| {
             let aborted = match request.isolation {
+                Isolation::ReadCommitted if Bug::AbortedListOmitted.is_planted() => Vec::new(),
                 Isolation::ReadCommitted => log.aborted_transactions(request.offset, read.next_offset)?,
                 Isolation::ReadUncommitted => Vec::new(),
             };

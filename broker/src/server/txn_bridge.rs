@@ -13,6 +13,7 @@ use super::{add_partitions_to_txn, end_txn, init_producer_id};
 use crate::log::{AppendOrigin, AppendRules};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::Event;
+use crate::planted::Bug;
 use crate::protocol::messages::AddOffsetsToTxnResponseData;
 use crate::protocol::{ErrorCode, Response};
 use crate::records::{BatchBuilder, Compression};
@@ -176,6 +177,9 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
                 let rules = AppendRules::of(AppendOrigin::Coordinator);
                 let log = &mut broker.transactions.log;
                 log.append(now, &mut broker.replicas, shard, token.0, batch, rules);
+                if Bug::TransactionAnsweredEarly.is_planted() {
+                    broker.transactions.coordinator.on_append_result(now, token, Ok(()));
+                }
             }
             Output::SendMarker { marker, partitions } => broker.transactions.markers.add(marker, partitions),
         }

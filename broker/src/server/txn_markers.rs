@@ -13,6 +13,7 @@ use super::forward;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
 use crate::metadata::image::Image;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequestData, WriteTxnMarkersResponseData,
@@ -110,6 +111,10 @@ pub(super) fn send(broker: &mut Broker, now: Now) -> bool {
     for job in sender.jobs.values_mut().filter(|job| !job.unsent.is_empty()) {
         let mut by_target: BTreeMap<(NodeId, i64), Vec<TopicPartition>> = BTreeMap::new();
         for partition in std::mem::take(&mut job.unsent) {
+            if Bug::MarkerSkipped.is_planted() && partition.partition == 1 {
+                gone.push((job.marker.clone(), partition));
+                continue;
+            }
             match target(&broker.image, &partition) {
                 Target::Broker(id, epoch) => by_target.entry((id, epoch)).or_default().push(partition),
                 Target::Nowhere => drop(job.unsent.insert(partition)),

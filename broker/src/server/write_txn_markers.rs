@@ -12,6 +12,7 @@ use super::group_bridge::{self, OFFSETS_TOPIC};
 use super::peer::{PeerMessage, PeerResponse};
 use crate::group::TxnEnd;
 use crate::log::{AppendOrigin, AppendRules, TransactionCheck};
+use crate::planted::Bug;
 use crate::protocol::messages::{
     KafkaString, WritableTxnMarker, WritableTxnMarkerPartitionResult, WritableTxnMarkerResult,
     WritableTxnMarkerTopicResult, WriteTxnMarkersRequestData, WriteTxnMarkersResponseData,
@@ -175,6 +176,7 @@ fn write(broker: &mut Broker, now: Now, marker: &WritableTxnMarker, topic: &str,
         transaction_version: i16::from(marker.transaction_version),
     };
     match broker.replicas.append_checked(now, &id, batch, -1, rules) {
+        Ok(_) if Bug::MarkerEarly.is_planted() => State::Done(ErrorCode::None),
         Ok(appended) => {
             State::Appended { id, end_offset: appended.last_offset + 1, leader_epoch: appended.leader_epoch }
         }
@@ -184,7 +186,11 @@ fn write(broker: &mut Broker, now: Now, marker: &WritableTxnMarker, topic: &str,
 
 /// A batch that ends a transaction on one partition.
 pub(super) fn control_batch(timestamp_ms: i64, end: &TxnEnd) -> bytes::BytesMut {
-    let kind = if end.commit { ControlType::Commit } else { ControlType::Abort };
+    let commit = match end.commit {
+        true => !Bug::CommitMarkerAborts.is_planted(),
+        false => Bug::AbortMarkerCommits.is_planted(),
+    };
+    let kind = if commit { ControlType::Commit } else { ControlType::Abort };
     let mut batch = BatchBuilder::new(0, Compression::None)
         .producer(end.producer_id, end.producer_epoch, NO_SEQUENCE)
         .transactional(true)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::api::{Answer, AppendToken, Output, ReplyTo, TransactionConfig};
 use super::metadata::{Transaction, TransactionMetadata};
 use super::record::{self, RecordError};
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::types::{Now, coordinator_partition};
 
@@ -274,6 +275,9 @@ impl TransactionCoordinator {
     /// One record of the log, oldest first. A record that cannot be read is skipped, as Kafka does with unknown versions.
     pub fn load_record(&mut self, partition: i32, key: &[u8], value: Option<&[u8]>) -> Result<(), RecordError> {
         let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.loading) else { return Ok(()) };
+        if Bug::TransactionsNotLoaded.is_planted() {
+            return Ok(());
+        }
         let id: Arc<str> = record::decode_key(key)?.into();
         match value {
             None => drop(shard.ids.remove(&id)),
@@ -289,7 +293,7 @@ impl TransactionCoordinator {
     pub fn finish_load(&mut self, now: Now, partition: i32) {
         let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.loading) else { return };
         shard.loading = false;
-        let is_ending = |entry: &Entry| entry.txn.current.state.is_ending();
+        let is_ending = |entry: &Entry| entry.txn.current.state.is_ending() && !Bug::MarkersNotResumed.is_planted();
         let ending: Vec<Arc<str>> =
             shard.ids.iter().filter(|(_, entry)| is_ending(entry)).map(|(id, _)| id.clone()).collect();
         for id in ending {

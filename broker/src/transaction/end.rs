@@ -13,6 +13,7 @@ use super::metadata::{EPOCH_BUMP_SINCE, Transaction, TransactionMetadata, is_epo
 use super::state::TransactionState::{
     CompleteAbort, CompleteCommit, Dead, Empty, Ongoing, PrepareAbort, PrepareCommit, PrepareEpochFence,
 };
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::records::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::types::Now;
@@ -113,7 +114,8 @@ fn prepare_v1(
     if current.producer_id != request.producer_id {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }
-    if (is_client && epoch != current.producer_epoch) || epoch < current.producer_epoch {
+    let is_fenced = (is_client && epoch != current.producer_epoch) || epoch < current.producer_epoch;
+    if is_fenced && !Bug::ProducerNotFenced.is_planted() {
         return Err(ErrorCode::ProducerFenced);
     }
     let is_fencing = txn.pending == Some(PrepareEpochFence);
@@ -170,7 +172,7 @@ fn prepare_v2(
     if current.producer_id != request.producer_id && !retries_overflow {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }
-    if !is_valid_epoch {
+    if !is_valid_epoch && !Bug::ProducerNotFenced.is_planted() {
         return Err(ErrorCode::ProducerFenced);
     }
     let (to, nothing_added) = match (current.state, request.commit) {

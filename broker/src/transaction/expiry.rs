@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::coordinator::{EndFor, Entry, TransactionCoordinator};
 use super::end::EndTxn;
 use super::state::TransactionState;
+use crate::planted::Bug;
 use crate::types::Now;
 
 /// Tombstones in one batch at most.
@@ -29,7 +30,8 @@ impl TransactionCoordinator {
         let is_late = |entry: &Entry| {
             let current = &entry.txn.current;
             let end_ms = current.start_timestamp_ms.saturating_add(i64::from(current.timeout_ms));
-            entry.txn.pending.is_none() && current.state == TransactionState::Ongoing && end_ms < now.wall_ms
+            let is_due = end_ms < now.wall_ms && !Bug::TransactionTimeoutIgnored.is_planted();
+            entry.txn.pending.is_none() && current.state == TransactionState::Ongoing && is_due
         };
         let mut late: Vec<Arc<str>> = Vec::new();
         for shard in self.shards.values().filter(|shard| !shard.loading) {

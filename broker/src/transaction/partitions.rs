@@ -10,6 +10,7 @@ use super::api::{Answer, ReplyTo};
 use super::coordinator::{Then, TransactionCoordinator};
 use super::metadata::Transaction;
 use super::state::TransactionState;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::types::{Now, TopicPartition};
 
@@ -86,7 +87,7 @@ fn check_producer(current: &Transaction, producer_id: i64, producer_epoch: i16) 
     if current.producer_id != producer_id {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }
-    if current.producer_epoch != producer_epoch {
+    if current.producer_epoch != producer_epoch && !Bug::ProducerNotFenced.is_planted() {
         return Err(ErrorCode::ProducerFenced);
     }
     if current.state.is_ending() {

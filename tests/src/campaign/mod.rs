@@ -22,6 +22,8 @@ mod sequences;
 mod setup;
 mod stable;
 mod transactions;
+#[cfg(test)]
+mod transactions_tests;
 mod txn_producer;
 mod txn_requests;
 mod world;
@@ -169,6 +171,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn row_19_is_played_by_producers_of_both_versions() {
+        let producers: Vec<TxnPlan> = plans("19").iter().flat_map(|plan| plan.transactional.clone()).collect();
+        let versions: BTreeSet<bool> = producers.iter().map(|producer| producer.is_v2).collect();
+        assert_eq!(versions, BTreeSet::from([false, true]));
+        let ends: BTreeSet<bool> = producers.iter().map(|producer| producer.abandons).collect();
+        assert_eq!(ends, BTreeSet::from([false, true]));
+        assert!(plans("18").iter().all(|plan| plan.transactional.is_empty()));
+    }
 
     fn plans(row: &str) -> Vec<Plan> {
         let row = Row::parse(row).unwrap()[0];

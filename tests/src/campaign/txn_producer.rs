@@ -479,6 +479,7 @@ impl TxnProducer {
                 self.abort(world);
             }
             code if is_retriable(code) || code == ErrorCode::OutOfOrderSequenceNumber => {
+                batch.repeated |= code != ErrorCode::NotEnoughReplicas;
                 world.watch.refused += u64::from(code == ErrorCode::NotEnoughReplicas);
                 self.beliefs[partition as usize].doubt();
                 self.retry(world);

@@ -27,6 +27,8 @@ pub const ROWS: std::ops::RangeInclusive<u8> = 1..=19;
 impl Row {
     /// Followers truncate by leader epoch: loss, divergence, fast double failover.
     pub const TRUNCATION: Row = Row(0);
+    /// The row of transactions.
+    pub const TRANSACTIONS: Row = Row(19);
 
     /// Every row that is played.
     pub fn all() -> Vec<Row> {
