@@ -12,6 +12,7 @@ mod alter_partition;
 mod assign_directories;
 mod balance;
 mod bootstrap;
+mod client_quotas;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
@@ -45,6 +46,7 @@ mod tests;
 mod topic_tests;
 
 pub use alter_configs::{AlterOp, incremental_too_large, legacy_too_large};
+pub use client_quotas::client_quotas_refused;
 pub use describe_quorum::{QuorumView, describe_quorum};
 pub use features::{FEATURES, Feature, supported_features};
 pub use names::{check_topic_name, collides, is_internal};

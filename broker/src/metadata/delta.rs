@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::config::RESOURCE_TOPIC;
-use super::image::{BrokerImage, ControllerImage, Image, PartitionImage, TopicImage};
+use super::image::{BrokerImage, ClientQuotaEntity, ControllerImage, Image, PartitionImage, TopicImage};
 use super::record::{
     BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord, ConfigRecord, MetadataRecord, NO_LEADER_CHANGE,
     NO_RECOVERY_CHANGE, PartitionChangeRecord, PartitionRecord, RegisterBrokerRecord, TopicRecord,
@@ -33,6 +33,8 @@ pub struct ImageDelta {
     pub features_changed: BTreeSet<String>,
     /// A block of producer ids was given away.
     pub producer_ids_changed: bool,
+    /// For whom quotas were set or removed.
+    pub client_quotas_changed: BTreeSet<ClientQuotaEntity>,
 }
 
 impl ImageDelta {
@@ -155,7 +157,7 @@ impl Image {
             }
             MetadataRecord::ClearElr(r) => self.clear_elr(r, delta)?,
             MetadataRecord::AbortTransaction(_) => return Err(ApplyError::AbortedTransaction),
-            MetadataRecord::ClientQuota(r) => self.set_quota(r),
+            MetadataRecord::ClientQuota(r) => self.set_quota(r, delta),
             MetadataRecord::Unknown { .. } => self.is_partial = true,
             // A transaction that ends needs no memory of its beginning.
             MetadataRecord::NoOp(_) | MetadataRecord::BeginTransaction(_) | MetadataRecord::EndTransaction(_) => {}
@@ -320,8 +322,8 @@ impl Image {
         delta.configs_changed.insert(resource);
     }
 
-    fn set_quota(&mut self, record: &ClientQuotaRecord) {
-        let mut entity: Vec<_> =
+    fn set_quota(&mut self, record: &ClientQuotaRecord, delta: &mut ImageDelta) {
+        let mut entity: ClientQuotaEntity =
             record.entity.iter().map(|part| (part.entity_type.clone(), part.entity_name.clone())).collect();
         entity.sort();
         let quotas = self.client_quotas.entry(entity.clone()).or_default();
@@ -333,6 +335,7 @@ impl Image {
         if quotas.is_empty() {
             self.client_quotas.remove(&entity);
         }
+        delta.client_quotas_changed.insert(entity);
     }
 
     fn clear_elr(&mut self, record: &ClearElrRecord, delta: &mut ImageDelta) -> Result<(), ApplyError> {

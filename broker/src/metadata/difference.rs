@@ -18,6 +18,7 @@ impl ImageDelta {
             configs_changed: keys_that_differ(&old.configs, &new.configs),
             features_changed: keys_that_differ(&old.features, &new.features),
             producer_ids_changed: old.next_producer_id != new.next_producer_id,
+            client_quotas_changed: keys_that_differ(&old.client_quotas, &new.client_quotas),
             ..ImageDelta::default()
         };
         for (id, topic) in &new.topics {

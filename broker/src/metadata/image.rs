@@ -39,8 +39,11 @@ pub struct Image {
 /// Configs by resource, as in [`Image::configs`].
 pub type Configs = BTreeMap<(i8, Arc<str>), Arc<BTreeMap<String, String>>>;
 
-/// Client quotas, as in [`Image::client_quotas`]. An entity is a list of (type, name), sorted; a name that is `None` is the default's.
-pub type ClientQuotas = BTreeMap<Vec<(String, Option<String>)>, BTreeMap<String, f64>>;
+/// Whom a client quota is for: (type, name), sorted; a name that is `None` is the default's.
+pub type ClientQuotaEntity = Vec<(String, Option<String>)>;
+
+/// Client quotas, as in [`Image::client_quotas`].
+pub type ClientQuotas = BTreeMap<ClientQuotaEntity, BTreeMap<String, f64>>;
 
 /// A registered broker.
 #[derive(Clone, Debug, PartialEq)]

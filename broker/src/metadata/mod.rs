@@ -6,6 +6,7 @@ pub mod config;
 pub mod delta;
 mod difference;
 pub mod image;
+pub mod quotas;
 pub mod record;
 pub mod report;
 mod snapshot;

@@ -46,6 +46,9 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
         Ask::AlterConfigs(request) => {
             state.legacy_alter_configs(request).map(|data| Answer::AlterConfigs(Box::new(data)))
         }
+        Ask::AlterClientQuotas(request) => {
+            state.alter_client_quotas(request).map(|data| Answer::AlterClientQuotas(Box::new(data)))
+        }
         Ask::AlterPartitionReassignments(request) => {
             let decision = state.alter_partition_reassignments(request);
             decision.map(|data| Answer::AlterPartitionReassignments(Box::new(data)))

@@ -159,6 +159,8 @@ apis! {
     AlterPartitionReassignments = 45, 0..=1, flexible 0, AlterPartitionReassignmentsRequestData, AlterPartitionReassignmentsResponseData;
     ListPartitionReassignments = 46, 0..=0, flexible 0, ListPartitionReassignmentsRequestData, ListPartitionReassignmentsResponseData;
     OffsetDelete = 47, 0..=0, flexible 1, OffsetDeleteRequestData, OffsetDeleteResponseData;
+    DescribeClientQuotas = 48, 0..=1, flexible 1, DescribeClientQuotasRequestData, DescribeClientQuotasResponseData;
+    AlterClientQuotas = 49, 0..=1, flexible 1, AlterClientQuotasRequestData, AlterClientQuotasResponseData;
     DescribeQuorum = 55, 0..=2, flexible 0, DescribeQuorumRequestData, DescribeQuorumResponseData;
     UpdateFeatures = 57, 0..=2, flexible 0, UpdateFeaturesRequestData, UpdateFeaturesResponseData;
     DescribeCluster = 60, 0..=2, flexible 0, DescribeClusterRequestData, DescribeClusterResponseData;
@@ -273,6 +275,8 @@ mod tests {
             (45, 0, 1),
             (46, 0, 0),
             (47, 0, 0),
+            (48, 0, 1),
+            (49, 0, 1),
             (55, 0, 2),
             (57, 0, 2),
             (60, 0, 2),

@@ -4,15 +4,16 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
-    add_offsets_to_txn, add_partitions_to_txn, add_raft_voter, alter_configs, alter_partition_reassignments,
+    add_offsets_to_txn, add_partitions_to_txn, add_raft_voter, alter_client_quotas, alter_configs, alter_partition_reassignments,
     alter_replica_log_dirs, api_versions, consumer_group_describe, consumer_group_heartbeat, create_partitions,
-    create_topics, delete_groups, delete_records, delete_topics, describe_cluster, describe_configs, describe_groups,
+    create_topics, delete_groups, delete_records, delete_topics, describe_client_quotas, describe_cluster, describe_configs, describe_groups,
     describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions, describe_transactions,
     elect_leaders, end_txn, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
     join_group, leave_group, list_config_resources, list_groups, list_offsets, list_partition_reassignments,
     list_transactions, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce,
     remove_raft_voter, sync_group, txn_offset_commit, unregister_broker, update_features, write_txn_markers,
 };
+use crate::controller::client_quotas_refused;
 use crate::protocol::messages::alter_partition_reassignments_response::{
     ReassignablePartitionResponse, ReassignableTopicResponse,
 };
@@ -69,6 +70,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::ConsumerGroupHeartbeat(r) => consumer_group_heartbeat::handle(broker, context, now, r),
         Request::ConsumerGroupDescribe(r) => consumer_group_describe::handle(broker, context, now, r),
         Request::OffsetDelete(r) => offset_delete::handle(broker, context, now, r),
+        Request::DescribeClientQuotas(r) => describe_client_quotas::handle(broker, context, now, r),
+        Request::AlterClientQuotas(r) => alter_client_quotas::handle(broker, context, now, r),
         Request::ElectLeaders(r) => elect_leaders::handle(broker, context, now, r),
         Request::UpdateFeatures(r) => update_features::handle(broker, context, now, r),
         Request::AlterReplicaLogDirs(r) => alter_replica_log_dirs::handle(broker, context, now, r),
@@ -92,6 +95,7 @@ pub(super) fn forwarded(answer: PeerResponse) -> Option<Response> {
         PeerResponse::AlterPartitionReassignments(response) => Some(Response::AlterPartitionReassignments(*response)),
         PeerResponse::ListPartitionReassignments(response) => Some(Response::ListPartitionReassignments(*response)),
         PeerResponse::UnregisterBroker(response) => Some(Response::UnregisterBroker(*response)),
+        PeerResponse::AlterClientQuotas(response) => Some(Response::AlterClientQuotas(*response)),
         PeerResponse::ElectLeaders(response) => Some(Response::ElectLeaders(*response)),
         PeerResponse::UpdateFeatures(response) => Some(Response::UpdateFeatures(*response)),
         PeerResponse::AddRaftVoter(response) => Some(Response::AddRaftVoter(*response)),
@@ -158,6 +162,10 @@ pub(super) fn refusal(request: &PeerRequest, error: ErrorCode) -> Option<Respons
             });
             let response = ElectLeadersResponseData::default().with_error_code(code);
             Some(Response::ElectLeaders(response.with_replica_election_results(topics.collect())))
+        }
+        PeerRequest::AlterClientQuotas(request) => {
+            let message = "No controller answered in time: try again.";
+            Some(Response::AlterClientQuotas(client_quotas_refused(request, error, message)))
         }
         PeerRequest::UpdateFeatures(_) => {
             Some(Response::UpdateFeatures(UpdateFeaturesResponseData::default().with_error_code(code)))

@@ -4,7 +4,8 @@
 use crate::controller::{Rebalance, RebalanceProgress};
 use crate::protocol::messages::{
     AddPartitionsToTxnRequestData, AddPartitionsToTxnResponseData, AddRaftVoterRequestData, AddRaftVoterResponseData,
-    AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterConfigsRequestData, AlterConfigsResponseData,
+    AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterClientQuotasRequestData,
+    AlterClientQuotasResponseData, AlterConfigsRequestData, AlterConfigsResponseData,
     AlterPartitionReassignmentsRequestData, AlterPartitionReassignmentsResponseData, AlterPartitionRequestData,
     AlterPartitionResponseData, AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData,
     BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, BrokerRegistrationRequestData,
@@ -79,6 +80,8 @@ pub enum PeerRequest {
     /// Forwarded for a client.
     AlterConfigs(Box<AlterConfigsRequestData>),
     /// Forwarded for a client.
+    AlterClientQuotas(Box<AlterClientQuotasRequestData>),
+    /// Forwarded for a client.
     ElectLeaders(Box<ElectLeadersRequestData>),
     /// Forwarded for a client.
     AlterPartitionReassignments(Box<AlterPartitionReassignmentsRequestData>),
@@ -139,6 +142,8 @@ pub enum PeerResponse {
     UnregisterBroker(Box<UnregisterBrokerResponseData>),
     /// To [`PeerRequest::Rebalance`].
     Rebalance(RebalanceProgress),
+    /// To [`PeerRequest::AlterClientQuotas`].
+    AlterClientQuotas(Box<AlterClientQuotasResponseData>),
     /// To [`PeerRequest::ElectLeaders`].
     ElectLeaders(Box<ElectLeadersResponseData>),
     /// To [`PeerRequest::UpdateFeatures`].
