@@ -15,6 +15,8 @@ pub mod protocol;
 
 pub mod metadata;
 
+pub mod quota;
+
 pub mod quorum;
 
 pub mod controller;

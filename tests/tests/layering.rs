@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 16] = [
+const BROKER: [&str; 17] = [
     "types",
     "planted",
     "records",
     "log",
     "protocol",
     "metadata",
+    "quota",
     "quorum",
     "controller",
     "replica",
