@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
@@ -33,6 +33,12 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// After `accept` failed (no file descriptors left, say), wait before trying again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Time as it goes by while the core works.
+fn stopwatch() -> Duration {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    BEGIN.get_or_init(Instant::now).elapsed()
+}
 
 /// The core with its connections.
 pub(super) struct Shell {
@@ -96,6 +102,7 @@ impl Shell {
         for response in outbox.responses {
             broker.metrics.request(response.api, now.mono.saturating_sub(response.received.mono));
             if let Some(outgoing) = connections.get(&response.conn) {
+                outgoing.mute(response.muted_for);
                 outgoing.put(response.seq, response.frame);
             }
         }
@@ -189,10 +196,11 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         Err(error) => return failed(&error),
     };
     let request_max_bytes = usize::try_from(config.i32("socket.request.max.bytes")).unwrap_or(0);
-    let broker = match Broker::open(config, disk, seed, clock.now()) {
+    let mut broker = match Broker::open(config, disk, seed, clock.now()) {
         Ok(broker) => broker,
         Err(error) => return failed(&error),
     };
+    broker.stopwatch = stopwatch;
     let shell = Rc::new(Shell {
         node_id,
         broker: RefCell::new(broker),

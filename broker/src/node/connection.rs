@@ -5,9 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::Notify;
@@ -17,6 +18,13 @@ use crate::server::context::ConnId;
 
 /// Requests of one connection that may be under way at once; reading stops meanwhile. Clients send at most a handful.
 const IN_FLIGHT_MAX: u64 = 64;
+
+/// How often a muted connection is looked at.
+const MUTE_STEP: Duration = Duration::from_secs(1);
+
+/// A connection that is muted for longer is not kept for a client that is gone; for a shorter time what it sent last is waited for. As
+/// `connections.max.idle.ms` has Kafka do.
+const MUTED_ALONE_MAX: Duration = Duration::from_secs(600);
 
 /// How much room is made ahead of bytes that were promised but have not arrived.
 const READ_AHEAD_BYTES: usize = 1024 * 1024;
@@ -36,6 +44,8 @@ pub(super) struct Outgoing {
     /// Requests taken so far.
     taken: Cell<u64>,
     closed: Cell<bool>,
+    /// Nothing is read before: the client did more than its quota allows (KIP-219).
+    muted_until: Cell<Option<Instant>>,
     wake_writer: Notify,
     wake_reader: Notify,
 }
@@ -47,6 +57,7 @@ impl Outgoing {
             next: Cell::new(0),
             taken: Cell::new(0),
             closed: Cell::new(false),
+            muted_until: Cell::new(None),
             wake_writer: Notify::new(),
             wake_reader: Notify::new(),
         }
@@ -58,6 +69,24 @@ impl Outgoing {
         if seq == self.next.get() {
             self.wake_writer.notify_one();
         }
+    }
+
+    /// Read nothing for so long from now on.
+    pub(super) fn mute(&self, time: Duration) {
+        if !time.is_zero() {
+            let until = Instant::now() + time;
+            self.muted_until.set(self.muted_until.get().max(Some(until)));
+        }
+    }
+
+    /// How long nothing is to be read yet.
+    fn muted_for(&self) -> Option<Duration> {
+        let left = self.muted_until.get()?.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            self.muted_until.set(None);
+            return None;
+        }
+        Some(left)
     }
 
     /// Close after what is written already.
@@ -104,6 +133,13 @@ async fn read(
         while outgoing.in_flight() >= IN_FLIGHT_MAX {
             outgoing.wake_reader.notified().await;
         }
+        if let Some(left) = outgoing.muted_for() {
+            if left > MUTED_ALONE_MAX && is_gone(&stream).await {
+                return Ok(());
+            }
+            tokio::time::sleep(left.min(MUTE_STEP)).await;
+            continue;
+        }
         let Some(missing) = missing_bytes(&buffer, shell.request_max_bytes)? else {
             let length = buffer.get_i32() as usize;
             let frame = buffer.split_to(length).freeze();
@@ -130,6 +166,12 @@ async fn read(
             Err(_) => return Ok(()),
         }
     }
+}
+
+/// Whether the client has closed its side already.
+async fn is_gone(stream: &ReadHalf<'_>) -> bool {
+    let ready = tokio::time::timeout(Duration::ZERO, stream.ready(Interest::READABLE)).await;
+    ready.is_ok_and(|ready| ready.map_or(true, |ready| ready.is_read_closed()))
 }
 
 /// How many bytes the next frame still lacks; `None`: it is whole.

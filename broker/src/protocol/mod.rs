@@ -8,6 +8,7 @@ mod error;
 mod frame;
 mod id;
 mod precheck;
+mod throttle;
 
 pub use api::{Api, Request, Response};
 pub use error::{DecodeError, EncodeError};

@@ -23,12 +23,13 @@ use super::purgatory::Purgatory;
 use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
-use super::{dispatch, forward, group_bridge, purgatory, txn_bridge, txn_verification, upkeep, write_txn_markers};
+use super::{dispatch, forward, group_bridge, purgatory, throttle, txn_bridge, txn_verification, upkeep, write_txn_markers};
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{BrokerReport, Event};
 use crate::protocol::{self, Response};
+use crate::quota::ClientQuotas;
 use crate::replica::{ReplicaManager, ReplicaManagerError};
 use crate::types::{Id, NodeId, Now};
 
@@ -81,6 +82,11 @@ pub struct Broker {
     pub auto_creation: AutoCreation,
     /// What it counts.
     pub metrics: Metrics,
+    /// What its clients may do, and did.
+    pub quotas: ClientQuotas,
+    /// Tells how much time went by while a request was worked on, which the time told to it does not. It stands still unless the node sets it.
+    pub stopwatch: fn() -> Duration,
+    pub(super) working_since: Option<Duration>,
     /// What happened since the node last looked.
     pub events: Vec<Event>,
     /// What is to be sent since the node last looked.
@@ -119,6 +125,9 @@ impl Broker {
             requests: PeerRequests::default(),
             auto_creation: AutoCreation::default(),
             metrics: Metrics::default(),
+            quotas: ClientQuotas::new(&config),
+            stopwatch: || Duration::ZERO,
+            working_since: None,
             events,
             out: Outbox::default(),
             upkeep: upkeep::Upkeep::new(now),
@@ -142,23 +151,27 @@ impl Broker {
     }
 
     pub(super) fn handle_frame(&mut self, now: Now, conn: ConnId, seq: u64, client_host: IpAddr, frame: Bytes) {
+        let size_bytes = frame.len();
+        throttle::begin_work(self);
         match protocol::decode_request(frame) {
             Ok((header, request)) => {
-                let context = RequestContext { conn, seq, header, client_host, received: now };
+                let context = RequestContext { conn, seq, header, client_host, received: now, size_bytes };
                 match dispatch::handle(self, &context, now, request) {
                     Handled::Reply(response) => self.reply(now, &context, response),
-                    Handled::NoReply => self.respond(&context, None),
+                    Handled::NoReply => self.end_without_reply(now, &context),
                     Handled::Later => {}
                 }
+                throttle::end_work(self, now, &context);
             }
             Err(error) => self.out.closes.push((conn, error.to_string())),
         }
     }
 
     /// Answers a request.
-    pub fn reply(&mut self, _now: Now, context: &RequestContext, response: Response) {
+    pub fn reply(&mut self, now: Now, context: &RequestContext, mut response: Response) {
+        let muted_for = throttle::on_reply(self, now, context, &mut response);
         match protocol::encode_response(&context.header, &response) {
-            Ok(frame) => self.respond(context, Some(frame)),
+            Ok(frame) => self.respond(context, Some(frame), muted_for),
             Err(error) => {
                 // The answer does not fit the version asked for: a bug of ours. The client must not wait for ever.
                 let message = format!("an answer to {} could not be encoded: {error}", context.api_name());
@@ -168,14 +181,20 @@ impl Broker {
         }
     }
 
-    /// Ends a request, with or without an answer.
-    pub(super) fn respond(&mut self, context: &RequestContext, frame: Option<bytes::BytesMut>) {
+    /// Ends a request that gets no answer by protocol.
+    pub(super) fn end_without_reply(&mut self, now: Now, context: &RequestContext) {
+        let muted_for = throttle::on_no_reply(self, now, context);
+        self.respond(context, None, muted_for);
+    }
+
+    fn respond(&mut self, context: &RequestContext, frame: Option<bytes::BytesMut>, muted_for: Duration) {
         self.out.responses.push(ClientResponse {
             conn: context.conn,
             seq: context.seq,
             api: context.api_name(),
             received: context.received,
             frame,
+            muted_for,
         });
     }
 

@@ -1,6 +1,7 @@
 //! What a handler is told about a request, and what it may answer with.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -24,6 +25,8 @@ pub struct RequestContext {
     pub client_host: IpAddr,
     /// When its last byte arrived.
     pub received: Now,
+    /// Size of its frame, without the length in front.
+    pub size_bytes: usize,
 }
 
 /// What a handler did with a request.
@@ -61,6 +64,8 @@ pub struct ClientResponse {
     pub received: Now,
     /// The whole frame with its length, or nothing (acks=0).
     pub frame: Option<BytesMut>,
+    /// How long the connection is not to be read from: the client did more than it may.
+    pub muted_for: Duration,
 }
 
 impl RequestContext {

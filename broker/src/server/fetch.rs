@@ -13,6 +13,7 @@ use super::context::{Handled, RequestContext};
 use super::current_leader::{Endpoint, Endpoints, current_leader, find_partition, find_topic};
 use super::fetch_session::{FetchKey, FetchParams, FetchPlan, Told};
 use super::purgatory::{Delayed, Wake};
+use super::throttle;
 use crate::metadata::config::TopicConfig;
 use crate::protocol::messages::{
     FetchRequestData, FetchResponseData, FetchableTopicResponse, KafkaString, fetch_response as wire,
@@ -33,6 +34,9 @@ const FIRST_WITH_ZSTD: i16 = 10;
 const FIRST_WITH_RACK: i16 = 11;
 /// Up to this version, clients do not know KAFKA_STORAGE_ERROR.
 const LAST_WITHOUT_STORAGE_ERROR: i16 = 5;
+
+/// The length in front of an answer, which counts.
+const SIZE_BYTES: usize = 4;
 
 /// A partition that a fetch looks at.
 #[derive(Debug)]
@@ -66,21 +70,21 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
         Ok(plan) => plan,
         Err(code) => {
             broker.metrics.failed_fetch();
-            let response = FetchResponseData { error_code: code.code(), ..FetchResponseData::default() };
+            let throttle_time_ms = throttle::fetched(broker, now, context, 0);
+            let response =
+                FetchResponseData { error_code: code.code(), throttle_time_ms, ..FetchResponseData::default() };
             return Handled::Reply(Response::Fetch(response));
         }
     };
     let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
         broker.metrics.failed_fetch();
-        return Handled::Reply(Response::Fetch(refusal(
-            context.header.api_version,
-            &request,
-            ErrorCode::UnknownServerError,
-        )));
+        let mut response = refusal(context.header.api_version, &request, ErrorCode::UnknownServerError);
+        response.throttle_time_ms = throttle::fetched(broker, now, context, 0);
+        return Handled::Reply(Response::Fetch(response));
     };
     let followers_too = context.header.api_version >= FIRST_WITH_RACK
         || [request.replica_id, request.replica_state.replica_id].contains(&DEBUGGING_CONSUMER);
-    let mut delayed = prepare(broker, &request, plan, as_replica, isolation, !followers_too);
+    let mut delayed = prepare(broker, context, &request, plan, as_replica, isolation, !followers_too);
     let reads = read_all(broker, &delayed);
     let any_known = delayed.looks.iter().any(|look| look.id.is_ok());
     if request.max_wait_ms <= 0 || !any_known || is_enough(&delayed, &reads) {
@@ -124,6 +128,7 @@ fn refusal(version: i16, request: &FetchRequestData, error: ErrorCode) -> FetchR
 
 fn prepare(
     broker: &Broker,
+    context: &RequestContext,
     request: &FetchRequestData,
     plan: FetchPlan,
     as_replica: bool,
@@ -131,7 +136,9 @@ fn prepare(
     leader_only: bool,
 ) -> DelayedFetch {
     let limit = i32::try_from(broker.config.i64("fetch.max.bytes")).unwrap_or(i32::MAX);
-    let max_bytes = request.max_bytes.min(limit);
+    // More at once would always have to wait, and never be had.
+    let quota = broker.quotas.fetch.max_at_once(throttle::client(context)).map_or(i32::MAX, |bytes| bytes as i32);
+    let max_bytes = request.max_bytes.min(limit).min(quota);
     let look = |(key, params): &(FetchKey, FetchParams)| Look {
         key: key.clone(),
         params: *params,
@@ -284,6 +291,9 @@ fn answer(
     }
     let told: Vec<(FetchKey, Told)> =
         delayed.looks.iter().zip(&parts).map(|(look, part)| (look.key.clone(), told(part))).collect();
+    if let Some(throttled) = throttled(broker, now, context, delayed, &told, &parts) {
+        return throttled;
+    }
     let mut keep = vec![true; parts.len()];
     let session_id = match broker.sessions.shape(now, &delayed.plan, &told, |index, kept| keep[index] = kept) {
         Ok(session_id) => session_id,
@@ -299,6 +309,38 @@ fn answer(
         push(&mut response, look, part);
     }
     response
+}
+
+/// What a client that has to wait is told instead: nothing, and for how long.
+fn throttled(
+    broker: &mut Broker,
+    now: Now,
+    context: &RequestContext,
+    delayed: &DelayedFetch,
+    told: &[(FetchKey, Told)],
+    parts: &[wire::PartitionData],
+) -> Option<FetchResponseData> {
+    if !broker.quotas.fetch.is_enabled() && !broker.quotas.request.is_enabled() {
+        return None;
+    }
+    let mut size_bytes = 0;
+    if broker.quotas.fetch.is_enabled() {
+        let mut response = FetchResponseData::default();
+        let kept = broker.sessions.would_keep(&delayed.plan, told);
+        for ((look, part), _) in delayed.looks.iter().zip(parts).zip(kept).filter(|(_, kept)| *kept) {
+            push(&mut response, look, part.clone());
+        }
+        size_bytes = SIZE_BYTES + response.encoded_len(context.header.api_version).unwrap_or(0);
+    }
+    let throttle_time_ms = throttle::fetched(broker, now, context, size_bytes);
+    if throttle_time_ms == 0 {
+        return None;
+    }
+    let (session_id, error) = match broker.sessions.throttled(&delayed.plan) {
+        Ok(session_id) => (session_id, ErrorCode::None),
+        Err(error) => (0, error),
+    };
+    Some(FetchResponseData { throttle_time_ms, error_code: error.code(), session_id, ..FetchResponseData::default() })
 }
 
 fn part(

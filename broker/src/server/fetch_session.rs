@@ -105,14 +105,21 @@ impl Session {
         }
     }
 
+    /// Whether this is news to the client.
+    fn would_be_news(&self, key: &FetchKey, told: &Told) -> bool {
+        let Some(cached) = self.cached.get(key) else { return true };
+        let changed = cached.high_watermark != told.high_watermark || cached.log_start_offset != told.log_start_offset;
+        changed || told.has_records || told.is_error
+    }
+
     /// Takes in what the client is about to be told; true if it is news.
     fn is_news(&mut self, key: &FetchKey, told: &Told) -> bool {
+        let is_news = self.would_be_news(key, told);
         let Some(cached) = self.cached.get_mut(key) else { return true };
-        let changed = cached.high_watermark != told.high_watermark || cached.log_start_offset != told.log_start_offset;
         // After an error the next sound answer is news, whatever it says.
         cached.high_watermark = if told.is_error { -1 } else { told.high_watermark };
         cached.log_start_offset = told.log_start_offset;
-        changed || told.has_records || told.is_error
+        is_news
     }
 }
 
@@ -282,6 +289,27 @@ impl FetchSessions {
                 }
                 Ok(session_id)
             }
+        }
+    }
+
+    /// Which of the partitions looked at [`FetchSessions::shape`] would let stay.
+    pub fn would_keep(&self, plan: &FetchPlan, told: &[(FetchKey, Told)]) -> Vec<bool> {
+        let session = match plan.mode {
+            FetchMode::Incremental { session_id, .. } => self.sessions.get(&session_id),
+            _ => None,
+        };
+        told.iter().map(|(key, told)| session.is_none_or(|session| session.would_be_news(key, told))).collect()
+    }
+
+    /// Under which session id a client is told to wait: nothing is told of its partitions, and the session stays as it is.
+    pub fn throttled(&self, plan: &FetchPlan) -> Result<i32, ErrorCode> {
+        match plan.mode {
+            FetchMode::Sessionless | FetchMode::Full { .. } => Ok(0),
+            FetchMode::Incremental { session_id, epoch } => match self.sessions.get(&session_id) {
+                Some(session) if session.next_epoch == next_epoch(epoch) => Ok(session_id),
+                Some(_) => Err(ErrorCode::InvalidFetchSessionEpoch),
+                None => Err(ErrorCode::FetchSessionIdNotFound),
+            },
         }
     }
 

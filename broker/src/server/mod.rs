@@ -73,6 +73,9 @@ pub mod purgatory;
 mod records_tests;
 pub mod remove_raft_voter;
 pub mod sync_group;
+mod throttle;
+#[cfg(test)]
+mod throttle_tests;
 pub mod txn_bridge;
 mod txn_markers;
 pub mod txn_offset_commit;

@@ -99,7 +99,7 @@ pub(super) fn verified(
     }
     match proceed(broker, context, now, verifying) {
         Handled::Reply(response) => broker.reply(now, context, response),
-        Handled::NoReply => broker.respond(context, None),
+        Handled::NoReply => broker.end_without_reply(now, context),
         Handled::Later => {}
     }
 }

@@ -8,7 +8,7 @@ use super::broker::Broker;
 use super::lifecycle::Ask;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
-use super::{group_bridge, txn_bridge, txn_verification};
+use super::{group_bridge, throttle, txn_bridge, txn_verification};
 use crate::controller::supported_features;
 use crate::metadata::config::RESOURCE_BROKER;
 use crate::metadata::delta::ImageDelta;
@@ -68,6 +68,7 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     if broker.upkeep.next_roll <= now.mono {
         broker.upkeep.next_roll = now.mono + PERCENTILE_INTERVAL;
         broker.metrics.roll_interval();
+        broker.quotas.on_tick(throttle::millis(now));
     }
     check_directories(broker, now);
 }
@@ -135,6 +136,9 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
 fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: bool) {
     if delta.configs_changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER) {
         broker.config = broker.config.effective(&broker.image);
+    }
+    if !delta.client_quotas_changed.is_empty() {
+        broker.quotas.set_limits(&broker.image.client_quotas);
     }
     broker.replicas.apply_image(now, &broker.image, delta);
     group_bridge::on_image(broker, now, delta);
