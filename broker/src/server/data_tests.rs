@@ -155,7 +155,7 @@ impl Site {
         }
     }
 
-    fn fetch(&mut self, version: i16, request: FetchRequestData) -> FetchResponseData {
+    pub(super) fn fetch(&mut self, version: i16, request: FetchRequestData) -> FetchResponseData {
         match self.ask(version, request) {
             Outcome::Answer(Response::Fetch(answer)) => answer,
             other => panic!("{other:?}"),
@@ -167,7 +167,7 @@ impl Site {
     }
 }
 
-fn produce(version: i16, acks: i16, partitions: &[(i32, Bytes)]) -> ProduceRequestData {
+pub(super) fn produce(version: i16, acks: i16, partitions: &[(i32, Bytes)]) -> ProduceRequestData {
     let mut topic = TopicProduceData::default();
     if version >= 13 {
         topic.topic_id = TOPIC.into();
@@ -185,7 +185,7 @@ fn produce(version: i16, acks: i16, partitions: &[(i32, Bytes)]) -> ProduceReque
     ProduceRequestData { acks, timeout_ms: 1000, topic_data: vec![topic], ..ProduceRequestData::default() }
 }
 
-fn fetch(version: i16, max_wait_ms: i32, partitions: &[(i32, i64)]) -> FetchRequestData {
+pub(super) fn fetch(version: i16, max_wait_ms: i32, partitions: &[(i32, i64)]) -> FetchRequestData {
     let mut topic = FetchTopic::default();
     if version >= 13 {
         topic.topic_id = TOPIC.into();

@@ -7,6 +7,7 @@ mod consumers;
 mod data;
 mod groups;
 mod manners;
+mod quotas;
 mod topics;
 mod transactions;
 
@@ -25,6 +26,7 @@ pub const ALL: &[&[Case]] = &[
     cluster::CASES,
     topics::CASES,
     configs::CASES,
+    quotas::CASES,
     data::CASES,
     changes::CASES,
     groups::CASES,
