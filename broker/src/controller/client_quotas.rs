@@ -203,9 +203,7 @@ fn check_combination(entity: &ClientQuotaEntity) -> Result<bool, Refusal> {
         return invalid(message.to_owned());
     }
     match address {
-        Some(address) if !is_address(address) => {
-            invalid(format!("{address} is not a valid IP or resolvable host."))
-        }
+        Some(address) if !is_address(address) => invalid(format!("{address} is not a valid IP or resolvable host.")),
         _ => Ok(true),
     }
 }
@@ -319,7 +317,11 @@ mod tests {
             (&[(IP, None)], &[(PRODUCER_BYTE_RATE, Some(1.0))], "Invalid configuration key producer_byte_rate"),
             (user, &[(PRODUCER_BYTE_RATE, Some(0.0))], "Quota producer_byte_rate must be greater than 0"),
             (user, &[(PRODUCER_BYTE_RATE, Some(1.5))], "producer_byte_rate cannot be a fractional value."),
-            (user, &[(PRODUCER_BYTE_RATE, Some(1e19))], "Proposed value for producer_byte_rate is too large for a LONG."),
+            (
+                user,
+                &[(PRODUCER_BYTE_RATE, Some(1e19))],
+                "Proposed value for producer_byte_rate is too large for a LONG.",
+            ),
             (
                 &[(IP, None)],
                 &[(CONNECTION_CREATION_RATE, Some(3e9))],
@@ -339,7 +341,9 @@ mod tests {
         let fine = entry(user, &[(REQUEST_PERCENTAGE, Some(0.5))]);
         let twice = alter(&mut harness, vec![fine.clone(), entry(&[(USER, None)], &[]), fine]);
         assert_eq!(twice.len(), 2, "an entity that is named twice is told of once");
-        assert!(twice.contains(&(42, Some("Ignoring duplicate entity ClientQuotaEntity(entries={user=u})".to_owned()))));
+        assert!(
+            twice.contains(&(42, Some("Ignoring duplicate entity ClientQuotaEntity(entries={user=u})".to_owned())))
+        );
         for address in ["::1", "[::1]", "127.0.0.1", "localhost"] {
             assert!(is_address(address));
         }

@@ -5,9 +5,7 @@ use super::rate::{Rate, Windows};
 use super::sensors::{Sensor, Sensors};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::ClientQuotas as Image;
-use crate::metadata::quotas::{
-    CONSUMER_BYTE_RATE, CONTROLLER_MUTATION_RATE, PRODUCER_BYTE_RATE, REQUEST_PERCENTAGE,
-};
+use crate::metadata::quotas::{CONSUMER_BYTE_RATE, CONTROLLER_MUTATION_RATE, PRODUCER_BYTE_RATE, REQUEST_PERCENTAGE};
 
 /// Rates of one kind, and their limits.
 #[derive(Debug)]

@@ -23,7 +23,9 @@ use super::purgatory::Purgatory;
 use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
-use super::{dispatch, forward, group_bridge, purgatory, throttle, txn_bridge, txn_verification, upkeep, write_txn_markers};
+use super::{
+    dispatch, forward, group_bridge, purgatory, throttle, txn_bridge, txn_verification, upkeep, write_txn_markers,
+};
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Broker;
 use super::context::{Handled, RequestContext};
 use crate::metadata::image::{ClientQuotaEntity, ClientQuotas};
-use crate::metadata::quotas::{CLIENT_ID, IP, USER, entity_hash, java_order};
+use crate::metadata::quotas::{CLIENT_ID, IP, USER, java_order};
 use crate::protocol::messages::describe_client_quotas_response::{EntityData, EntryData, ValueData};
 use crate::protocol::messages::{DescribeClientQuotasRequestData, DescribeClientQuotasResponseData, KafkaString};
 use crate::protocol::{ErrorCode, Response};
@@ -46,9 +46,8 @@ pub fn handle(
 fn describe(quotas: &ClientQuotas, request: &DescribeClientQuotasRequestData) -> DescribeClientQuotasResponseData {
     match filter(request) {
         Ok(filter) => {
-            let matching = quotas.iter().filter(|(entity, _)| filter.matches(entity)).collect();
-            let matching = java_order(matching, quotas.len(), |(entity, _)| entity_hash(entity));
-            let entries = matching.into_iter().map(|(entity, values)| entry(entity, values)).collect();
+            let matching = quotas.iter().filter(|(entity, _)| filter.matches(entity));
+            let entries = matching.map(|(entity, values)| entry(entity, values)).collect();
             DescribeClientQuotasResponseData {
                 error_message: Some(KafkaString::default()),
                 entries: Some(entries),
@@ -122,7 +121,6 @@ fn entry(entity: &ClientQuotaEntity, values: &BTreeMap<String, f64>) -> EntryDat
         entity_name: name.clone().map(KafkaString::from),
         ..Default::default()
     };
-    let values = java_order(values.iter().collect(), values.len(), |(key, _)| java_hash(key));
     let value = |(key, value): (&String, &f64)| ValueData {
         key: KafkaString::from(key.clone()),
         value: *value,
@@ -130,7 +128,7 @@ fn entry(entity: &ClientQuotaEntity, values: &BTreeMap<String, f64>) -> EntryDat
     };
     EntryData {
         entity: parts.into_iter().map(part).collect(),
-        values: values.into_iter().map(value).collect(),
+        values: values.iter().map(value).collect(),
         ..Default::default()
     }
 }

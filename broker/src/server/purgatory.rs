@@ -186,7 +186,14 @@ mod tests {
 
     fn context(conn: ConnId) -> RequestContext {
         let header = RequestHeader { api_key: Api::Fetch, api_version: 12, correlation_id: 1, client_id: None };
-        RequestContext { conn, seq: 0, header, client_host: [127, 0, 0, 1].into(), received: Now::default(), size_bytes: 0 }
+        RequestContext {
+            conn,
+            seq: 0,
+            header,
+            client_host: [127, 0, 0, 1].into(),
+            received: Now::default(),
+            size_bytes: 0,
+        }
     }
 
     fn id(partition: i32) -> TopicIdPartition {

@@ -14,7 +14,7 @@ quotas_set() {
     configs --describe --entity-type users --entity-name a-user --entity-type clients
     says "^Quota configs for user-principal 'a-user', the default client-id are controller_mutation_rate=10\.0\$"
     configs --describe --entity-type ips
-    says '^Quota configs for ip 127\.0\.0\.9 are connection_creation_rate=1000\.0$'
+    says "^Quota configs for ip '127\.0\.0\.9' are connection_creation_rate=1000\.0\$"
 }
 quotas_told() {
     configs --describe --entity-type clients &&

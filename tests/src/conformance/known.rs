@@ -65,6 +65,7 @@ pub const KNOWN: &[Known] = &[
                         .any(|end| one.path.ends_with(end))
                 }
                 "DescribeConfigs" => one.path.ends_with(".Configs[] order"),
+                "DescribeClientQuotas" => one.path == ".Entries[] order",
                 "DescribeQuorum" => one.path.ends_with(".Observers[] order"),
                 "DeleteRecords" => one.path == ".Topics[].Partitions[] order",
                 "DeleteTopics" => one.path == ".Responses[] order",

@@ -173,7 +173,10 @@ fn filters(side: &mut Side) -> Outcome {
             ] {
                 ask(label, json!([any(kinds[0]), any(kinds[1])]))?;
             }
-            ask("a user's default client id", json!([component("user", 0, Some("nobody")), component("client-id", 1, None)]))?;
+            ask(
+                "a user's default client id",
+                json!([component("user", 0, Some("nobody")), component("client-id", 1, None)]),
+            )?;
         }
     }
     let removed: Vec<Value> = set
