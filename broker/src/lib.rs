@@ -17,6 +17,8 @@ pub mod metadata;
 
 pub mod quota;
 
+pub mod telemetry;
+
 pub mod quorum;
 
 pub mod controller;

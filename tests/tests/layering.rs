@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 17] = [
+const BROKER: [&str; 18] = [
     "types",
     "planted",
     "records",
@@ -14,6 +14,7 @@ const BROKER: [&str; 17] = [
     "protocol",
     "metadata",
     "quota",
+    "telemetry",
     "quorum",
     "controller",
     "replica",

@@ -23,6 +23,7 @@ pub async fn index() -> Response {
         "/healthz",
         "/readyz",
         "/api/cluster",
+        "/api/client-metrics",
         "/api/events?after={seq}",
         "/api/faults",
         "/api/faults/{id}",

@@ -35,6 +35,7 @@ pub fn text(snapshot: &Snapshot, scope: Scope) -> prometheus::Result<String> {
         exporter.controllers();
         exporter.topics();
         exporter.groups();
+        super::client_metrics::add(&mut exporter.families, &snapshot.client_metrics);
         process::add(&mut exporter.families);
         let help = "The program's version.";
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -53,7 +54,7 @@ struct Exporter<'s> {
 struct NodeLabel(Option<String>);
 
 impl NodeLabel {
-    fn with<'l>(&'l self, labels: Labels<'l>) -> Vec<(&'static str, &'l str)> {
+    fn with<'l>(&'l self, labels: Labels<'l>) -> Vec<(&'l str, &'l str)> {
         let own = self.0.iter().map(|id| ("node_id", id.as_str()));
         own.chain(labels.iter().copied()).collect()
     }

@@ -6,7 +6,7 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 use prometheus::{Encoder, TextEncoder};
 
 /// Labels of one series.
-pub type Labels<'a> = &'a [(&'static str, &'a str)];
+pub type Labels<'a> = &'a [(&'a str, &'a str)];
 
 /// All families of one exposition.
 #[derive(Default)]
@@ -66,7 +66,7 @@ impl Families {
 }
 
 fn pairs(labels: Labels<'_>) -> Vec<LabelPair> {
-    let pair = |(name, value): &(&'static str, &str)| {
+    let pair = |(name, value): &(&str, &str)| {
         let mut pair = LabelPair::default();
         pair.set_name((*name).into());
         pair.set_value((*value).into());

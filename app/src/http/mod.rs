@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod changes;
+pub mod client_metrics;
 pub mod export;
 pub mod families;
 pub mod guard;

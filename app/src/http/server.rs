@@ -15,7 +15,7 @@ use broker::types::NodeId;
 use tokio::sync::oneshot;
 
 use super::problem::Problem;
-use super::{api, changes, guard};
+use super::{api, changes, client_metrics, guard};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
@@ -100,6 +100,7 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))
         .route("/api/cluster", get(api::cluster))
+        .route("/api/client-metrics", get(client_metrics::list))
         .route("/api/events", get(api::events))
         .route("/api/faults", get(api::faults).post(changes::inject).delete(changes::heal_all))
         .route("/api/faults/{id}", delete(changes::heal))

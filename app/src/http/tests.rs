@@ -17,7 +17,7 @@ use crate::monitor::snapshot::{
 };
 use crate::monitor::view::{EventEntry, Severity, View};
 use broker::cluster::{Finding, ScrubProgress};
-use broker::metadata::report::{BrokerCounters, NodeState, RequestCounters};
+use broker::metadata::report::{BrokerCounters, ClientMetricsReport, ClientSeries, NodeState, RequestCounters};
 
 struct Server {
     http: HttpServer,
@@ -192,6 +192,7 @@ fn view() -> View {
         totals: Totals { topics: 1, partitions: 1, under_replicated_partitions: 1, ..Totals::default() },
         workloads: Vec::new(),
         faults: vec![fault],
+        client_metrics: vec![Arc::new(client_metrics())],
     };
     let events = (1..=5).map(|seq| {
         Arc::new(EventEntry {
@@ -206,6 +207,27 @@ fn view() -> View {
         })
     });
     View { snapshot: Arc::new(snapshot), events: Arc::new(events.collect()), ..View::default() }
+}
+
+fn client_metrics() -> ClientMetricsReport {
+    let series = ClientSeries {
+        name: "org.apache.kafka.producer.record.send.total".into(),
+        labels: [("topic".to_owned(), "t".to_owned())].into(),
+        is_counter: true,
+        value: 3.0,
+    };
+    ClientMetricsReport { client_id: "app".into(), at_ms: 5, series: vec![series], ..ClientMetricsReport::default() }
+}
+
+#[test]
+fn what_clients_pushed_may_be_read() {
+    let server = server(view(), nobody);
+    let (status, answer) = server.json("GET", "/api/client-metrics", "");
+    assert_eq!((status, answer[0]["client_id"].as_str()), (200, Some("app")));
+    let series = json!({"name": "org.apache.kafka.producer.record.send.total", "labels": {"topic": "t"}, "type": "counter", "value": 3.0});
+    assert_eq!(answer[0]["metrics"], json!([series]));
+    let (_, text) = server.ask("GET", "/metrics", "");
+    assert!(text.contains("\nkafka_client_producer_record_send_total{client_id=\"app\",client_instance_id="), "{text}");
 }
 
 #[test]

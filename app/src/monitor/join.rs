@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use broker::metadata::image::Image;
 use broker::metadata::report::{
-    BrokerCounters, BrokerReport, ControllerReport, GroupReport, MembershipReport, NodeState,
+    BrokerCounters, BrokerReport, ClientMetricsReport, ControllerReport, GroupReport, MembershipReport, NodeState,
 };
 use broker::types::{Id, NO_NODE, NodeId, Now};
 
+use super::client_metrics;
 use super::names::is_controller;
 use super::rates::{self, Meter, Reading};
 use super::snapshot::{
@@ -57,6 +58,7 @@ struct BrokerSeen {
     port: u16,
     offline_log_dirs: Vec<String>,
     counters: BrokerCounters,
+    client_metrics: Arc<[Arc<ClientMetricsReport>]>,
     meter: Meter,
     fresh: bool,
 }
@@ -123,11 +125,13 @@ impl Join {
         let seen = self.brokers.entry(id).or_default();
         if seen.incarnation != report.incarnation {
             self.topics.forget_node(id);
+            seen.client_metrics = Arc::default();
         }
         self.dirty |= seen.incarnation != report.incarnation
             || seen.counters != report.counters
             || (&seen.host, seen.port) != (&report.host, report.port)
             || seen.offline_log_dirs != report.offline_log_dirs
+            || report.client_metrics.is_some()
             || !(report.partitions.is_empty() && report.removed.is_empty() && report.groups.is_empty());
         seen.incarnation = report.incarnation;
         seen.at_ms = report.at_ms;
@@ -135,6 +139,9 @@ impl Join {
         seen.port = report.port;
         seen.offline_log_dirs.clone_from(&report.offline_log_dirs);
         seen.counters.clone_from(&report.counters);
+        if let Some(told) = &report.client_metrics {
+            seen.client_metrics.clone_from(told);
+        }
         seen.fresh = true;
         for gone in &report.removed {
             self.topics.remove_replica(id, &gone.topic, gone.partition);
@@ -244,7 +251,15 @@ impl Join {
             totals,
             workloads: self.workloads.clone(),
             faults: self.faults.clone(),
+            client_metrics: self.client_metrics(),
         }
+    }
+
+    /// What a broker was told went with it.
+    fn client_metrics(&self) -> Vec<Arc<ClientMetricsReport>> {
+        let lives = |id: &NodeId| !matches!(self.state(*id), NodeState::Stopped | NodeState::Killed);
+        let told = self.brokers.iter().filter(|(id, _)| lives(id));
+        client_metrics::merge(told.flat_map(|(_, seen)| seen.client_metrics.iter()))
     }
 
     /// What the cluster did with a node; a node that tells something runs.

@@ -4,6 +4,7 @@
 //!
 //! [`join`] and its helpers are pure; [`run`] is the one thread that feeds them and publishes a [`view::View`] in a [`slot::ViewSlot`].
 
+pub mod client_metrics;
 pub mod command;
 pub mod events;
 pub mod join;

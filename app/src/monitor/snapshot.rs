@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broker::metadata::report::{BrokerCounters, Moving, NodeState};
+use broker::metadata::report::{BrokerCounters, ClientMetricsReport, Moving, NodeState};
 use serde::Serialize;
 
 /// One instant.
@@ -39,6 +39,9 @@ pub struct Snapshot {
     /// Faults that are active.
     #[serde(skip)]
     pub faults: Vec<ActiveFault>,
+    /// What clients pushed of their own metrics, by client instance; `GET /api/client-metrics`.
+    #[serde(skip)]
+    pub client_metrics: Vec<Arc<ClientMetricsReport>>,
 }
 
 /// What is being changed about who belongs to the cluster.

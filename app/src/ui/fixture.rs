@@ -195,6 +195,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         } else {
             Vec::new()
         },
+        client_metrics: Vec::new(),
     };
     View {
         snapshot: Arc::new(snapshot),

@@ -12,8 +12,8 @@ use super::names::check_topic_name;
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::MetadataRecord;
 use crate::metadata::config::{
-    ConfigDef, ConfigError, RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC, append, def_of,
-    is_list, subtract, validate_group_configs, validate_topic_configs,
+    ClientMetricsConfig, ClientMetricsConfigError, ConfigDef, ConfigError, RESOURCE_BROKER, RESOURCE_CLIENT_METRICS,
+    RESOURCE_GROUP, RESOURCE_TOPIC, append, def_of, is_list, subtract, validate_group_configs, validate_topic_configs,
 };
 use crate::metadata::record::{ClearElrRecord, ConfigRecord};
 use crate::metadata::report::Event;
@@ -313,42 +313,10 @@ pub fn legacy_too_large(request: &AlterConfigsRequestData) -> AlterConfigsRespon
     AlterConfigsResponseData { responses: responses.collect(), ..Default::default() }
 }
 
-/// Source: `org.apache.kafka.server.metrics.ClientMetricsConfigs.validate`. The patterns are regular expressions, which are not compiled here.
 fn check_client_metrics(after: &Values) -> Result<(), ApiError> {
-    const SELECTORS: [&str; 6] = [
-        "client_instance_id",
-        "client_id",
-        "client_software_name",
-        "client_software_version",
-        "client_source_address",
-        "client_source_port",
-    ];
-    for key in after.keys() {
-        if def_of(RESOURCE_CLIENT_METRICS, key).is_none() {
-            let message =
-                format!("Unknown client metrics configuration: {}", key.chars().take(200).collect::<String>());
-            return Err(error(ErrorCode::InvalidRequest, message));
-        }
+    match ClientMetricsConfig::parse(after) {
+        Ok(_) => Ok(()),
+        Err(ClientMetricsConfigError::Request(message)) => Err(error(ErrorCode::InvalidRequest, message)),
+        Err(ClientMetricsConfigError::Config(message)) => Err(error(ErrorCode::InvalidConfig, message)),
     }
-    for (key, value) in after {
-        if let Some(def) = def_of(RESOURCE_CLIENT_METRICS, key) {
-            def.parse(value).map_err(|refused| error(ErrorCode::InvalidConfig, refused.to_string()))?;
-        }
-    }
-    if let Some(interval) = after.get("interval.ms").and_then(|text| text.trim().parse::<i32>().ok())
-        && !(100..=3_600_000).contains(&interval)
-    {
-        let message =
-            format!("Invalid value {interval} for interval.ms, interval must be between 100 and 3600000 (1 hour)");
-        return Err(error(ErrorCode::InvalidRequest, message));
-    }
-    for pattern in after.get("match").into_iter().flat_map(|text| text.split(',')).filter(|text| !text.is_empty()) {
-        let parts: Vec<&str> = pattern.split('=').collect();
-        let is_good = parts.len() == 2 && SELECTORS.contains(&parts[0].trim()) && !parts[1].is_empty();
-        if !is_good {
-            let message = format!("Illegal client matching pattern: {}", pattern.trim());
-            return Err(error(ErrorCode::InvalidConfig, message));
-        }
-    }
-    Ok(())
 }

@@ -99,6 +99,44 @@ pub struct BrokerReport {
     pub groups: Vec<GroupReport>,
     /// Traffic.
     pub counters: BrokerCounters,
+    /// What clients pushed to it, if that changed since the last report.
+    pub client_metrics: Option<Arc<[Arc<ClientMetricsReport>]>>,
+}
+
+/// The last values that a client pushed to one broker (KIP-714).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClientMetricsReport {
+    /// Unique per client instance.
+    pub client_instance_id: Id,
+    /// `client.id`, or empty.
+    pub client_id: String,
+    /// As it called itself in ApiVersions, or `unknown`.
+    pub software_name: String,
+    /// As it called itself in ApiVersions, or `unknown`.
+    pub software_version: String,
+    /// Its address.
+    pub host: String,
+    /// Wall clock of its last push.
+    pub at_ms: i64,
+    /// How often it is to push.
+    pub push_interval_ms: i32,
+    /// Values that were not kept, for there were too many series.
+    pub series_dropped: u64,
+    /// By name and labels, each once.
+    pub series: Vec<ClientSeries>,
+}
+
+/// One series of a client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientSeries {
+    /// As the client names it: `org.apache.kafka.producer.connection.creation.total`.
+    pub name: String,
+    /// Labels, with names that Prometheus allows.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// It only grows, from 0 when the client first pushed it to this broker.
+    pub is_counter: bool,
+    /// Last value.
+    pub value: f64,
 }
 
 /// One replica on one broker.

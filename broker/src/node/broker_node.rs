@@ -60,9 +60,9 @@ pub(super) struct Shell {
 
 impl Shell {
     /// A client connected.
-    pub(super) fn opened(&self, conn: ConnId, outgoing: Rc<Outgoing>) {
+    pub(super) fn opened(&self, conn: ConnId, peer: SocketAddr, outgoing: Rc<Outgoing>) {
         self.connections.borrow_mut().insert(conn, outgoing);
-        self.broker.borrow_mut().metrics.connected();
+        self.broker.borrow_mut().on_connect(conn, peer.port());
     }
 
     /// A client is gone, or was sent away for `fault`.

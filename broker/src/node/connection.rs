@@ -112,7 +112,7 @@ pub(super) async fn serve(shell: Rc<Shell>, conn: ConnId, mut stream: TcpStream,
     // Small answers must not wait for more; without it the connection is only slower.
     let _ = stream.set_nodelay(true);
     let outgoing = Rc::new(Outgoing::new());
-    shell.opened(conn, outgoing.clone());
+    shell.opened(conn, peer, outgoing.clone());
     let (reader, writer) = stream.split();
     let ended = tokio::select! {
         ended = read(&shell, conn, reader, peer, &outgoing) => ended,

@@ -170,6 +170,8 @@ apis! {
     ListTransactions = 66, 0..=2, flexible 0, ListTransactionsRequestData, ListTransactionsResponseData;
     ConsumerGroupHeartbeat = 68, 0..=1, flexible 0, ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData;
     ConsumerGroupDescribe = 69, 0..=1, flexible 0, ConsumerGroupDescribeRequestData, ConsumerGroupDescribeResponseData;
+    GetTelemetrySubscriptions = 71, 0..=0, flexible 0, GetTelemetrySubscriptionsRequestData, GetTelemetrySubscriptionsResponseData;
+    PushTelemetry = 72, 0..=0, flexible 0, PushTelemetryRequestData, PushTelemetryResponseData;
     ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequestData, ListConfigResourcesResponseData;
     DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequestData, DescribeTopicPartitionsResponseData;
     AddRaftVoter = 80, 0..=1, flexible 0, AddRaftVoterRequestData, AddRaftVoterResponseData;
@@ -286,6 +288,8 @@ mod tests {
             (66, 0, 2),
             (68, 0, 1),
             (69, 0, 1),
+            (71, 0, 0),
+            (72, 0, 0),
             (74, 0, 1),
             (75, 0, 0),
             (80, 0, 1),

@@ -18,6 +18,13 @@ const LEVEL_ZERO_SINCE: i16 = 4;
 
 /// Answers from this broker's image.
 pub fn handle(broker: &mut Broker, context: &RequestContext, _now: Now, request: ApiVersionsRequestData) -> Handled {
+    let version = context.header.api_version;
+    let (name, software_version) = (request.client_software_name.as_str(), request.client_software_version.as_str());
+    if Api::ApiVersions.supports(version)
+        && (version < 3 || is_software_name(name) && is_software_name(software_version))
+    {
+        broker.connections.introduced(context.conn, name, software_version);
+    }
     let kraft_version = broker.metadata.quorum().kraft_version();
     Handled::Reply(Response::ApiVersions(answer(&broker.image, kraft_version, context.header.api_version, &request)))
 }

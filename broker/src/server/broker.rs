@@ -10,6 +10,7 @@ use rand::SeedableRng;
 
 use super::add_partitions_to_txn::AddingPartitions;
 use super::auto_create::AutoCreation;
+use super::connections::Connections;
 use super::context::{ClientResponse, ConnId, Handled, Outbox, RequestContext};
 use super::fetch_session::FetchSessions;
 use super::group_bridge::GroupBridge;
@@ -33,6 +34,7 @@ use crate::metadata::report::{BrokerReport, Event};
 use crate::protocol::{self, Response};
 use crate::quota::ClientQuotas;
 use crate::replica::{ReplicaManager, ReplicaManagerError};
+use crate::telemetry::{Instances, Received};
 use crate::types::{Id, NodeId, Now};
 
 /// A broker that cannot start.
@@ -82,6 +84,12 @@ pub struct Broker {
     pub requests: PeerRequests,
     /// Topics that it asked the controller for on behalf of clients.
     pub auto_creation: AutoCreation,
+    /// What is known of clients' connections.
+    pub connections: Connections,
+    /// Clients that are asked for their metrics.
+    pub telemetry: Instances,
+    /// Metrics that clients pushed.
+    pub client_metrics: Received,
     /// What it counts.
     pub metrics: Metrics,
     /// What its clients may do, and did.
@@ -108,6 +116,7 @@ impl Broker {
         let mut replicas = ReplicaManager::open(&config, disk.clone(), now)?;
         let metadata = MetadataFollower::open(&config, disk, seed, now).map_err(BrokerError::Metadata)?;
         let heartbeat = config.millis("broker.heartbeat.interval.ms");
+        let telemetry_max_bytes = usize::try_from(config.i64("telemetry.max.bytes")).unwrap_or(0);
         let events = replicas.take_events();
         let mut broker = Broker {
             incarnation,
@@ -126,6 +135,9 @@ impl Broker {
             lifecycle: Lifecycle::new(heartbeat, now),
             requests: PeerRequests::default(),
             auto_creation: AutoCreation::default(),
+            connections: Connections::default(),
+            telemetry: Instances::new(telemetry_max_bytes, seed),
+            client_metrics: Received::default(),
             metrics: Metrics::default(),
             quotas: ClientQuotas::new(&config),
             stopwatch: || Duration::ZERO,
@@ -138,6 +150,12 @@ impl Broker {
         };
         broker.pump(now);
         Ok(broker)
+    }
+
+    /// A client connected from this port.
+    pub fn on_connect(&mut self, conn: ConnId, port: u16) {
+        self.metrics.connected();
+        self.connections.opened(conn, port);
     }
 
     /// A client sent a whole frame. Answers come by `out.responses`, each once.
@@ -205,6 +223,8 @@ impl Broker {
         purgatory::on_disconnect(self, now, conn);
         self.verifier.on_disconnect(conn);
         self.marker_writes.on_disconnect(conn);
+        self.connections.closed(conn);
+        self.telemetry.on_disconnect(conn);
     }
 
     /// Another node sent something.
@@ -222,6 +242,8 @@ impl Broker {
         txn_verification::on_tick(self, now);
         write_txn_markers::on_tick(self, now);
         purgatory::on_tick(self, now);
+        self.telemetry.on_tick(now);
+        self.client_metrics.on_tick(now);
         forward::on_tick(self, now);
         upkeep::on_tick(self, now);
         self.pump(now);
@@ -238,6 +260,8 @@ impl Broker {
             self.marker_writes.next_deadline(),
             self.purgatory.next_deadline(),
             self.requests.next_deadline(),
+            self.telemetry.next_deadline(),
+            self.client_metrics.next_deadline(),
             self.lifecycle.next_deadline(self.active_controller.is_some()),
             Some(self.upkeep.next_deadline()),
         ]

@@ -9,10 +9,10 @@ use super::{
     consumer_group_heartbeat, create_partitions, create_topics, delete_groups, delete_records, delete_topics,
     describe_client_quotas, describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
     describe_quorum, describe_topic_partitions, describe_transactions, elect_leaders, end_txn, fetch, find_coordinator,
-    heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
-    list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata, offset_commit, offset_delete,
-    offset_fetch, offset_for_leader_epoch, produce, remove_raft_voter, sync_group, txn_offset_commit,
-    unregister_broker, update_features, write_txn_markers,
+    get_telemetry_subscriptions, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    list_config_resources, list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata,
+    offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, push_telemetry, remove_raft_voter,
+    sync_group, txn_offset_commit, unregister_broker, update_features, write_txn_markers,
 };
 use crate::controller::client_quotas_refused;
 use crate::protocol::messages::alter_partition_reassignments_response::{
@@ -64,6 +64,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::DescribeConfigs(r) => describe_configs::handle(broker, context, now, r),
         Request::AlterConfigs(r) => alter_configs::handle(broker, context, now, r),
         Request::IncrementalAlterConfigs(r) => incremental_alter_configs::handle(broker, context, now, r),
+        Request::GetTelemetrySubscriptions(r) => get_telemetry_subscriptions::handle(broker, context, now, r),
+        Request::PushTelemetry(r) => push_telemetry::handle(broker, context, now, r),
         Request::ListConfigResources(r) => list_config_resources::handle(broker, context, now, r),
         Request::AlterPartitionReassignments(r) => alter_partition_reassignments::handle(broker, context, now, r),
         Request::ListPartitionReassignments(r) => list_partition_reassignments::handle(broker, context, now, r),

@@ -14,6 +14,7 @@ pub mod api_versions;
 pub mod auto_create;
 mod broker;
 pub mod config_changes;
+pub mod connections;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod context;
@@ -45,6 +46,7 @@ pub mod find_coordinator;
 mod forward;
 #[cfg(test)]
 mod forward_tests;
+pub mod get_telemetry_subscriptions;
 pub mod group_bridge;
 pub mod heartbeat;
 pub mod incremental_alter_configs;
@@ -69,6 +71,7 @@ pub mod peer;
 pub mod peer_requests;
 pub mod produce;
 pub mod purgatory;
+pub mod push_telemetry;
 #[cfg(test)]
 mod records_tests;
 pub mod remove_raft_voter;

@@ -8,7 +8,7 @@ use super::broker::Broker;
 use super::lifecycle::Ask;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
-use super::{group_bridge, throttle, txn_bridge, txn_verification};
+use super::{get_telemetry_subscriptions, group_bridge, throttle, txn_bridge, txn_verification};
 use crate::controller::supported_features;
 use crate::metadata::config::RESOURCE_BROKER;
 use crate::metadata::delta::ImageDelta;
@@ -144,6 +144,7 @@ fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: boo
     group_bridge::on_image(broker, now, delta);
     txn_bridge::on_image(broker, now);
     txn_verification::on_image(broker, now);
+    get_telemetry_subscriptions::on_image(broker, delta);
     for topic in delta.topics_deleted.values() {
         broker.metrics.forget_topic(&topic.name);
     }
@@ -236,10 +237,12 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
     let (partitions, removed) = broker.replicas.changed_reports();
     let groups = broker.groups.changed_reports();
     let image = (broker.image.offset != broker.upkeep.reported_offset).then(|| Arc::new(broker.image.clone()));
+    let client_metrics = broker.client_metrics.changed_report();
     let standing = (broker.lifecycle.broker_epoch(), broker.lifecycle.is_fenced());
     let failed = broker.replicas.log_dirs().all().filter(|(_, state)| state.is_err());
     let offline: Vec<String> = failed.map(|(path, _)| path.display().to_string()).collect();
     let as_before = standing == broker.upkeep.last_standing && offline == broker.upkeep.last_offline;
+    let as_before = as_before && client_metrics.is_none();
     let nothing_new = partitions.is_empty() && removed.is_empty() && groups.is_empty() && image.is_none();
     if nothing_new && counters == broker.upkeep.last_counters && as_before {
         return None;
@@ -262,5 +265,6 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
         removed,
         groups,
         counters,
+        client_metrics,
     })
 }

@@ -2,6 +2,7 @@
 //! knows no other room; the image it resolves dynamic configs from is data.
 
 mod alter;
+mod client_metrics;
 mod def;
 mod node;
 mod profile;
@@ -10,6 +11,7 @@ mod table;
 mod topic;
 
 pub use alter::{append, def_of, is_list, subtract, validate_broker_configs, validate_group_configs};
+pub use client_metrics::{ClientMetricsConfig, ClientMetricsConfigError, Selector};
 pub use def::{Check, ConfigDef, Importance, Kind, Update, Value};
 pub use node::{NodeConfig, RESERVED_KEYS};
 pub use profile::{PROFILES, cap_replication, profile_overrides};
