@@ -90,7 +90,7 @@ public class Messages {
             case "float64": return RANDOM.nextDouble();
             case "uuid": return new Uuid(RANDOM.nextLong(), RANDOM.nextLong());
             case "string": return List.of("p", "qé", "xyz", "topic").get(RANDOM.nextInt(4)) + RANDOM.nextInt(100);
-            case "bytes": byte[] bytes = new byte[1 + RANDOM.nextInt(4)]; RANDOM.nextBytes(bytes); return bytes;
+            case "bytes": byte[] bytes = new byte[1 + RANDOM.nextInt(4)]; RANDOM.nextBytes(bytes); return as == ByteBuffer.class ? ByteBuffer.wrap(bytes) : bytes;
             default:
                 JsonNode fields = COMMON.containsKey(type) ? COMMON.get(type).get("fields") : field.get("fields");
                 return filled(top, Class.forName(top.getName() + "$" + type), fields, version);
