@@ -63,6 +63,8 @@ throttle_times! {
     ListTransactions,
     ConsumerGroupHeartbeat,
     ConsumerGroupDescribe,
+    GetTelemetrySubscriptions,
+    PushTelemetry,
     ListConfigResources,
     DescribeTopicPartitions,
     AddRaftVoter,

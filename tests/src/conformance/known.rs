@@ -32,6 +32,16 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        id: "telemetry-without-a-plugin",
+        reason: "Kafka lists GetTelemetrySubscriptions and PushTelemetry where a plugin takes what clients push; ours takes it itself.",
+        covers: |one| {
+            one.api == "ApiVersions"
+                && one.path == ".ApiKeys[]"
+                && one.kafka == "(absent)"
+                && [71, 72].map(Value::from).contains(&one.ours["ApiKey"])
+        },
+    },
+    Known {
         id: "no-share-no-streams",
         reason: "There are no share groups and no Streams groups yet, so that their features have the level 0 only, and key type 2 no coordinator.",
         covers: |one| {
