@@ -67,7 +67,7 @@ impl Client {
 #[test]
 fn what_a_client_is_asked_for() {
     let mut instances = Instances::new(100, 7);
-    let mut get = |instances: &mut Instances, client_id: &str| {
+    let get = |instances: &mut Instances, client_id: &str| {
         let subscribed = instances.get(at(0), 1, Id::ZERO, &client(client_id)).unwrap();
         (subscribed.metrics.join(" "), subscribed.push_interval_ms)
     };
