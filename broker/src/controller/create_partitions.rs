@@ -65,6 +65,7 @@ impl ControllerState {
             );
             return Err(error(ErrorCode::InvalidReplicaAssignment, message));
         }
+        self.charge(additional)?;
         if changes.records.len() + additional > MAX_RECORDS_PER_REQUEST {
             return Err(too_large());
         }

@@ -125,6 +125,7 @@ impl ControllerState {
         }
         let configs = self.check_configs(topic)?;
         let partitions = self.place_topic(topic)?;
+        self.charge(partitions.len())?;
         let mut topic_id = Id::random(&mut self.rng);
         while self.image.topics.contains_key(&topic_id) {
             topic_id = Id::random(&mut self.rng);

@@ -18,7 +18,7 @@ use crate::types::Id;
 
 impl ControllerState {
     /// DeleteTopics.
-    pub fn delete_topics(&self, request: &DeleteTopicsRequestData) -> Decision<DeleteTopicsResponseData> {
+    pub fn delete_topics(&mut self, request: &DeleteTopicsRequestData) -> Decision<DeleteTopicsResponseData> {
         let by_name = |name: &KafkaString| DeleteTopicState { name: Some(name.clone()), ..Default::default() };
         let asked: Vec<DeleteTopicState> =
             request.topic_names.iter().map(by_name).chain(request.topics.iter().cloned()).collect();
@@ -68,7 +68,7 @@ impl ControllerState {
 
     /// The name and id of what was deleted.
     fn delete_topic(
-        &self,
+        &mut self,
         topic: &DeleteTopicState,
         claimed: &BTreeSet<Id>,
         changes: &mut Changes,
@@ -98,7 +98,8 @@ impl ControllerState {
                 known
             }
         };
-        let image = self.image.topics.get(&topic_id).ok_or_else(|| plain(ErrorCode::UnknownTopicId))?;
+        let image = self.image.topics.get(&topic_id).ok_or_else(|| plain(ErrorCode::UnknownTopicId))?.clone();
+        self.charge(image.partitions.len())?;
         changes.push(RemoveTopicRecord { topic_id });
         changes.events.push(Event::TopicDeleted { topic: image.name.to_string() });
         Ok((image.name.to_string(), topic_id))

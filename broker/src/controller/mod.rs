@@ -22,6 +22,7 @@ mod features;
 mod heartbeat;
 mod leadership;
 mod liveness;
+mod metering;
 mod names;
 mod partition_change;
 mod placement;

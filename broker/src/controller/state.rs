@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 
 use super::features::ELR_FEATURE;
 use super::liveness::Liveness;
+use super::metering::Metering;
 use super::placement::UsableBroker;
 use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, TopicConfig};
 use crate::metadata::image::{BrokerImage, Image, PartitionImage};
@@ -74,6 +75,7 @@ pub struct ControllerState {
     pub(super) rng: StdRng,
     pub(super) next_balance: Duration,
     pub(super) next_unclean_check: Duration,
+    pub(super) metering: Metering,
 }
 
 impl ControllerState {
@@ -92,6 +94,7 @@ impl ControllerState {
             liveness.register(*id, now.mono);
         }
         let mut state = ControllerState {
+            metering: Metering::new(&config),
             config,
             image,
             registered_at,
@@ -134,6 +137,7 @@ impl ControllerState {
                 }
             }
             MetadataRecord::Config(r) => self.on_config(now, r),
+            MetadataRecord::ClientQuota(_) => self.metering.quotas_changed(),
             _ => {}
         }
         if let MetadataRecord::UnregisterBroker(r) = record {

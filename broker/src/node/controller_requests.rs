@@ -20,6 +20,17 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
     use PeerRequest as Ask;
     use PeerResponse as Answer;
     Asked::Decided(match request {
+        Ask::Metered { client_id, strict, request } => {
+            state.meter(now, client_id, *strict);
+            let asked = decide(state, now, request, next_offset);
+            let throttle_time_ms = state.metered();
+            return match asked {
+                Asked::Decided(decision) => {
+                    Asked::Decided(decision.map(|answer| with_throttle_time(answer, throttle_time_ms)))
+                }
+                Asked::NotForControllers => Asked::NotForControllers,
+            };
+        }
         Ask::BrokerRegistration(request) => {
             state.register_broker(now, request, next_offset).map(|data| Answer::BrokerRegistration(Box::new(data)))
         }
@@ -73,9 +84,19 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
     })
 }
 
+fn with_throttle_time(mut answer: PeerResponse, throttle_time_ms: i32) -> PeerResponse {
+    match &mut answer {
+        PeerResponse::CreateTopics(data) => data.throttle_time_ms = throttle_time_ms,
+        PeerResponse::DeleteTopics(data) => data.throttle_time_ms = throttle_time_ms,
+        PeerResponse::CreatePartitions(data) => data.throttle_time_ms = throttle_time_ms,
+        _ => {}
+    }
+    answer
+}
+
 /// The answer to a request whose records do not fit into one batch; only very long configs come to that.
 pub(super) fn too_large(request: &PeerRequest) -> Option<PeerResponse> {
-    let request = match request {
+    let request = match request.unmetered() {
         PeerRequest::IncrementalAlterConfigs(request) => {
             return Some(PeerResponse::IncrementalAlterConfigs(Box::new(incremental_too_large(request))));
         }

@@ -7,6 +7,9 @@ use std::collections::HashMap;
 use crate::metadata::image::ClientQuotas;
 use crate::metadata::quotas::{CLIENT_ID, USER};
 
+/// Name of the principal of who did not say who he is, as all do here.
+pub const ANONYMOUS: &str = "ANONYMOUS";
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client<'a> {

@@ -114,6 +114,11 @@ impl ClientQuotas {
         self.enabled
     }
 
+    /// Whether anybody has a limit of mutations, which is the controllers'.
+    pub fn limits_mutations(&self) -> bool {
+        self.mutations
+    }
+
     /// Time has passed.
     pub fn on_tick(&mut self, now_ms: u64) {
         for manager in [&mut self.produce, &mut self.fetch, &mut self.request] {

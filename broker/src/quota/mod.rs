@@ -13,7 +13,7 @@ mod mutations;
 mod rate;
 mod sensors;
 
-pub use limits::{Client, Limits};
+pub use limits::{ANONYMOUS, Client, Limits};
 pub use manager::{ClientQuotas, QuotaManager};
 pub use mutations::MutationQuotas;
 pub use rate::{Rate, Windows};

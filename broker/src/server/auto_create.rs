@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Broker;
+use super::context::RequestContext;
 use super::endpoints::text;
 use super::peer::PeerRequest;
 use crate::metadata::config::NodeConfig;
@@ -41,8 +42,9 @@ impl AutoCreation {
     }
 }
 
-/// Asks the controller for these topics, with the partitions, copies and configs that this broker's configuration gives them.
-pub fn create(broker: &mut Broker, now: Now, names: &[&str]) {
+/// Asks the controller for these topics, with the partitions, copies and configs that this broker's configuration gives them. They
+/// count against the quota of `client`; internal ones are nobody's.
+pub fn create(broker: &mut Broker, client: Option<&RequestContext>, now: Now, names: &[&str]) {
     let names = broker.auto_creation.start(now, names);
     if names.is_empty() {
         return;
@@ -50,7 +52,7 @@ pub fn create(broker: &mut Broker, now: Now, names: &[&str]) {
     let topics = names.into_iter().map(|name| creatable(&broker.config, name)).collect();
     let timeout_ms = broker.config.i32("request.timeout.ms");
     let request = CreateTopicsRequestData::default().with_topics(topics).with_timeout_ms(timeout_ms);
-    broker.auto_create_topic(now, PeerRequest::CreateTopics(Box::new(request)));
+    broker.auto_create_topic(client, now, PeerRequest::CreateTopics(Box::new(request)));
 }
 
 fn creatable(config: &NodeConfig, name: &str) -> CreatableTopic {

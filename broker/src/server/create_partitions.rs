@@ -8,6 +8,9 @@ use super::peer::PeerRequest;
 use crate::protocol::messages::CreatePartitionsRequestData;
 use crate::types::Now;
 
+/// From this version on, THROTTLING_QUOTA_EXCEEDED (KIP-599).
+const STRICT_SINCE: i16 = 3;
+
 /// Forwards.
 pub fn handle(
     broker: &mut Broker,
@@ -15,5 +18,5 @@ pub fn handle(
     now: Now,
     request: CreatePartitionsRequestData,
 ) -> Handled {
-    broker.forward(context, now, PeerRequest::CreatePartitions(Box::new(request)))
+    broker.forward_mutation(context, now, STRICT_SINCE, PeerRequest::CreatePartitions(Box::new(request)))
 }

@@ -9,7 +9,10 @@ use super::peer::PeerRequest;
 use crate::protocol::messages::CreateTopicsRequestData;
 use crate::types::Now;
 
+/// From this version on, THROTTLING_QUOTA_EXCEEDED (KIP-599).
+const STRICT_SINCE: i16 = 6;
+
 /// Forwards.
 pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: CreateTopicsRequestData) -> Handled {
-    broker.forward(context, now, PeerRequest::CreateTopics(Box::new(request)))
+    broker.forward_mutation(context, now, STRICT_SINCE, PeerRequest::CreateTopics(Box::new(request)))
 }

@@ -11,6 +11,9 @@ use crate::protocol::messages::{DeleteTopicsRequestData, DeleteTopicsResponseDat
 use crate::protocol::{ErrorCode, Response};
 use crate::types::Now;
 
+/// From this version on, THROTTLING_QUOTA_EXCEEDED (KIP-599).
+const STRICT_SINCE: i16 = 5;
+
 /// TOPIC_DELETION_DISABLED exists from this version on.
 const DISABLED_SINCE: i16 = 3;
 
@@ -20,7 +23,7 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     if !broker.config.bool("delete.topic.enable") {
         return Handled::Reply(Response::DeleteTopics(disabled(&request, context.header.api_version)));
     }
-    broker.forward(context, now, PeerRequest::DeleteTopics(Box::new(request)))
+    broker.forward_mutation(context, now, STRICT_SINCE, PeerRequest::DeleteTopics(Box::new(request)))
 }
 
 /// Before version 6, topics came as names only.

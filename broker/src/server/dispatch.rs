@@ -121,7 +121,7 @@ pub(super) fn fit(mut response: Response, version: i16) -> Response {
 /// The answer to a client's request that no controller answered: each item carries the error. `None`: it is not forwarded for clients.
 pub(super) fn refusal(request: &PeerRequest, error: ErrorCode) -> Option<Response> {
     let code = error.code();
-    match request {
+    match request.unmetered() {
         PeerRequest::CreateTopics(request) => {
             let result = |name| CreatableTopicResult::default().with_name(name).with_error_code(code);
             let topics = request.topics.iter().map(|topic| result(topic.name.clone())).collect();

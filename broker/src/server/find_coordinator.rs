@@ -47,7 +47,7 @@ fn find(broker: &mut Broker, now: Now, key_type: i8, key: &str) -> Found {
         _ => return Err(ErrorCode::InvalidRequest),
     };
     if broker.image.topic(topic).is_none() {
-        auto_create::create(broker, now, &[topic]);
+        auto_create::create(broker, None, now, &[topic]);
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
     let partition = match key_type {

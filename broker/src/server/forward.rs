@@ -36,6 +36,27 @@ impl Broker {
         Handled::Later
     }
 
+    /// Forwards what counts against the client's quota of mutations (KIP-599). From version `strict_since` on it is refused once that is
+    /// exhausted.
+    pub(super) fn forward_mutation(
+        &mut self,
+        context: &RequestContext,
+        now: Now,
+        strict_since: i16,
+        request: PeerRequest,
+    ) -> Handled {
+        let request = self.metered(context, context.header.api_version >= strict_since, request);
+        self.forward(context, now, request)
+    }
+
+    fn metered(&self, context: &RequestContext, strict: bool, request: PeerRequest) -> PeerRequest {
+        if !self.quotas.limits_mutations() {
+            return request;
+        }
+        let client_id = context.header.client_id.as_deref().unwrap_or_default().to_owned();
+        PeerRequest::Metered { client_id, strict, request: Box::new(request) }
+    }
+
     /// Forwards what is left of a change of configs; where nothing is, answers at once.
     pub(super) fn alter_configs(
         &mut self,
@@ -53,7 +74,11 @@ impl Broker {
     }
 
     /// Asks the active controller for a topic that a client needs; nobody waits for the answer.
-    pub fn auto_create_topic(&mut self, now: Now, request: PeerRequest) {
+    pub fn auto_create_topic(&mut self, client: Option<&RequestContext>, now: Now, request: PeerRequest) {
+        let request = match client {
+            Some(client) => self.metered(client, true, request),
+            None => request,
+        };
         let patience = self.config.millis("request.timeout.ms");
         self.send_to_controller(Purpose::AutoCreateTopic, now, request, patience);
     }

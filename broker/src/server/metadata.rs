@@ -29,7 +29,7 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     let (response, unknown) = asked.answer(&broker.image, &broker.config.cluster_id);
     if request.allow_auto_topic_creation && broker.config.bool("auto.create.topics.enable") {
         let names: Vec<&str> = unknown.iter().map(KafkaString::as_str).collect();
-        auto_create::create(broker, now, &names);
+        auto_create::create(broker, Some(context), now, &names);
     }
     Handled::Reply(Response::Metadata(response))
 }

@@ -69,6 +69,15 @@ pub enum PeerRequest {
     AllocateProducerIds(Box<AllocateProducerIdsRequestData>),
     /// A standby controller makes itself known (KIP-919).
     ControllerRegistration(Box<ControllerRegistrationRequestData>),
+    /// Forwarded for a client that has a quota of mutations: CreateTopics, DeleteTopics or CreatePartitions.
+    Metered {
+        /// The client's id.
+        client_id: String,
+        /// What is over the quota is refused; an old version has it done, and the client wait.
+        strict: bool,
+        /// What it asks for.
+        request: Box<PeerRequest>,
+    },
     /// Forwarded for a client.
     CreateTopics(Box<CreateTopicsRequestData>),
     /// Forwarded for a client.
@@ -99,6 +108,16 @@ pub enum PeerRequest {
     RemoveRaftVoter(Box<RemoveRaftVoterRequestData>),
     /// Forwarded for a client.
     DescribeQuorum(Box<DescribeQuorumRequestData>),
+}
+
+impl PeerRequest {
+    /// What is asked for, whoever pays.
+    pub fn unmetered(&self) -> &PeerRequest {
+        match self {
+            PeerRequest::Metered { request, .. } => request,
+            request => request,
+        }
+    }
 }
 
 /// Answers.

@@ -9,11 +9,8 @@ use std::time::Duration;
 use super::broker::Broker;
 use super::context::RequestContext;
 use crate::protocol::Response;
-use crate::quota::Client;
+use crate::quota::{ANONYMOUS, Client};
 use crate::types::Now;
-
-/// Name of the principal of who did not say who he is, as all do here.
-pub(super) const ANONYMOUS: &str = "ANONYMOUS";
 
 pub(super) fn client(context: &RequestContext) -> Client<'_> {
     Client { user: ANONYMOUS, client_id: context.header.client_id.as_deref().unwrap_or_default() }

@@ -77,3 +77,18 @@ quotas_consumer() {
     quotas --entity-type clients --entity-name slow-consumer --delete-config consumer_byte_rate
 }
 check "a consumer over its quota is made to wait" quotas_consumer
+
+# Eleven partitions at once, and one a second.
+quotas_mutations() {
+    needs AlterClientQuotas
+    quotas --entity-type clients --entity-name maker --add-config controller_mutation_rate=1
+    until_so quotas_of_maker
+    printf 'client.id=maker\n' >"$work/maker.properties"
+    create made-quickly --partitions 30 --replication-factor 1 --command-config "$work/maker.properties"
+    fails TopicCommand --bootstrap-server "$bootstrap" --command-config "$work/maker.properties" --create --topic made-slowly --partitions 1
+    says 'The throttling quota has been exceeded'
+    create made-by-another --partitions 1 --replication-factor 1
+    quotas --entity-type clients --entity-name maker --delete-config controller_mutation_rate
+}
+quotas_of_maker() { configs --describe --entity-type clients --entity-name maker && says 'controller_mutation_rate=1\.0'; }
+check "who makes topics faster than the quota allows is refused" quotas_mutations

@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "quotas that are refused", play: refused },
     Case { name: "quotas that are set and removed", play: set_and_removed },
     Case { name: "filters of quotas", play: filters },
+    Case { name: "a quota of mutations", play: mutations },
 ];
 
 fn entity(parts: &[(&str, Option<&str>)]) -> Value {
@@ -188,4 +189,32 @@ fn filters(side: &mut Side) -> Outcome {
         .collect();
     side.ask("removed", 1, "AlterClientQuotas", 1, &json!({"Entries": removed, "ValidateOnly": false}))?;
     told(side, "none", 1, 0)
+}
+
+/// One partition a second, of which there are eleven at once: who takes more is refused for some seconds, each on a connection of its own,
+/// since the connection is muted as well.
+fn mutations(side: &mut Side) -> Outcome {
+    let who: &[(&str, Option<&str>)] = &[("user", Some("ANONYMOUS"))];
+    let quota = |rate| json!({"Entries": [entry(who, &[("controller_mutation_rate", rate)])], "ValidateOnly": false});
+    side.ask("set", 1, "AlterClientQuotas", 1, &quota(Some(1.0)))?;
+    told(side, "set", 1, 1)?;
+    let create = |name: &str, partitions: i32| {
+        let topic = json!({"Name": name, "NumPartitions": partitions, "ReplicationFactor": 1});
+        json!({"Topics": [topic], "timeoutMs": 10_000, "validateOnly": false})
+    };
+    side.ask("more than there is", 1, "CreateTopics", 7, &create("mutated", 25))?;
+    side.ask("nothing is left", 2, "CreateTopics", 6, &create("mutated-2", 1))?;
+    let delete = json!({"TopicNames": ["mutated"], "TimeoutMs": 10_000});
+    side.ask("nothing is left", 3, "DeleteTopics", 5, &delete)?;
+    for broker in side.broker_ids() {
+        side.hang_up((broker, 0));
+    }
+    let grow = json!({"Topics": [{"Name": "mutated", "Count": 26, "Assignments": null}], "TimeoutMs": 10_000});
+    side.ask("nothing is left", 1, "CreatePartitions", 3, &grow)?;
+    side.ask("nothing is left, to an old version", 2, "CreateTopics", 5, &create("mutated-3", 1))?;
+    for broker in side.broker_ids() {
+        side.hang_up((broker, 0));
+    }
+    side.ask("removed", 1, "AlterClientQuotas", 1, &quota(None))?;
+    told(side, "removed", 1, 0)
 }
