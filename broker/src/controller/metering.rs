@@ -3,7 +3,7 @@
 //! KIP-599. Source: `kafka.server.ControllerApis.controllerMutationQuotaRecorderFor`,
 //! `org.apache.kafka.controller.ControllerRequestContext.applyPartitionChangeQuota`.
 
-use super::create_topics::{ApiError, error};
+use super::create_topics::ApiError;
 use super::state::ControllerState;
 use crate::metadata::config::NodeConfig;
 use crate::protocol::ErrorCode;
@@ -67,8 +67,7 @@ impl ControllerState {
             }
             Err(wait_ms) => {
                 payer.throttle_time_ms = wait_ms;
-                let code = ErrorCode::ThrottlingQuotaExceeded;
-                Err(error(code, code.to_string()))
+                Err((ErrorCode::ThrottlingQuotaExceeded, None))
             }
         }
     }
@@ -118,8 +117,6 @@ mod tests {
         let decision = harness.state.delete_topics(&request);
         let response = harness.commit(decision);
         assert_eq!((response.responses[0].error_code, harness.state.metered()), (EXCEEDED, 6000));
-        let message = response.responses[0].error_message.as_ref().map(|text| text.as_str().to_owned());
-        assert_eq!(message.as_deref(), Some("The throttling quota has been exceeded."));
         harness.wait(6000);
         harness.state.meter(harness.now, "c", true);
         let topics = vec![CreatePartitionsTopic { name: text("b"), count: 12, ..Default::default() }];
