@@ -224,6 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_mute_counts() {
+        let outgoing = Outgoing::new();
+        outgoing.mute(Duration::ZERO);
+        assert_eq!(outgoing.muted_for(), None);
+        outgoing.mute(Duration::from_secs(3600));
+        outgoing.mute(Duration::from_secs(1));
+        assert!(outgoing.muted_for() > Some(Duration::from_secs(3000)));
+        outgoing.muted_until.set(Some(Instant::now()));
+        assert_eq!(outgoing.muted_for(), None);
+    }
+
+    #[test]
     fn answers_leave_in_the_order_of_the_requests() {
         let outgoing = Outgoing::new();
         outgoing.put(1, Some(BytesMut::from(&b"second"[..])));
