@@ -78,8 +78,6 @@ pub enum Bug {
     AbortedIndexNotRebuilt,
     /// The transaction coordinator takes any epoch of a producer.
     ProducerNotFenced,
-    /// A log takes batches of any epoch of a producer.
-    ProducerEpochIgnored,
     /// The transaction coordinator answers before its record is replicated.
     TransactionAnsweredEarly,
     /// A new transaction coordinator does not go on with transactions that were ending.
@@ -98,7 +96,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 45] = [
+    pub const ALL: [Bug; 44] = [
         Bug::TruncateByHighWatermark,
         Bug::SkipEpochCheckOnFetch,
         Bug::AckBeforeIsr,
@@ -136,7 +134,6 @@ impl Bug {
         Bug::AbortedListOmitted,
         Bug::AbortedIndexNotRebuilt,
         Bug::ProducerNotFenced,
-        Bug::ProducerEpochIgnored,
         Bug::TransactionAnsweredEarly,
         Bug::MarkersNotResumed,
         Bug::TransactionsNotLoaded,

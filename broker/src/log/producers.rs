@@ -241,7 +241,7 @@ impl ProducerStates {
             Some(_) if rules.is_some_and(|rules| rules.transaction_version >= 2) => is_late_marker(state, header),
             _ => header.producer_epoch < state.epoch,
         };
-        if is_late && !replicated && !Bug::ProducerEpochIgnored.is_planted() {
+        if is_late && !replicated {
             let (epoch, current_epoch) = (header.producer_epoch, state.epoch);
             return Err(LogError::InvalidProducerEpoch { producer_id: id, epoch, current_epoch });
         }

@@ -144,7 +144,11 @@ impl Row {
             15 => zombies::cut_off(world),
             16 => disks::slow(world),
             17 => disks::failing(world),
-            19 if world.rng.random_bool(0.5) => transactions::coordinator_lost(world),
+            19 => match world.rng.random_range(0..4) {
+                0 => transactions::coordinator_lost(world),
+                1 => transactions::leader_lost_ahead(world),
+                _ => Row(18).round(world),
+            },
             _ => {
                 const ROWS: [u8; 9] = [4, 5, 6, 9, 10, 14, 15, 16, 17];
                 let row = ROWS[world.rng.random_range(0..ROWS.len())];

@@ -20,6 +20,29 @@ fn coordinator(world: &mut World) -> Option<NodeId> {
     (leader > 0).then_some(leader)
 }
 
+/// Followers are slow, and a leader is lost: of what it holds, something is always on its way to them, be it records, markers, or what a
+/// coordinator has decided.
+pub(super) fn leader_lost_ahead(world: &mut World) -> Result<(), Anomaly> {
+    let victim = if world.rng.random_bool(0.5) { coordinator(world) } else { world.some_leader() };
+    let Some(victim) = victim else { return world.settle() };
+    world.fault();
+    let slow = world.rng.random_range(10..150);
+    world.say(|| format!("all but {victim} are slow ({slow} ms)"));
+    for id in world.broker_ids().filter(|id| *id != victim) {
+        world.node_mut(id).slow = Some((ms(slow / 2), ms(slow)));
+    }
+    let lasts = world.between(ms(100), ms(1500));
+    world.run_for(lasts)?;
+    world.fault();
+    match world.rng.random_range(0..4) {
+        0..=2 => world.kill(victim),
+        _ => world.power_loss(victim),
+    }
+    let out = world.between(ms(1), world.session(20));
+    world.run_for(out)?;
+    world.settle()
+}
+
 /// One after another: often the next as soon as it has taken over.
 pub(super) fn coordinator_lost(world: &mut World) -> Result<(), Anomaly> {
     world.disturb_controllers(0.15);
