@@ -295,7 +295,8 @@ impl Log {
             position += header.size_bytes() as u64;
         }
         for completed in staged.completed().iter().filter(|completed| completed.aborted) {
-            active.push_aborted(&self.store, aborted(completed, self.producers.last_stable_offset_after(completed)))?;
+            let last_stable_offset = self.producers.last_stable_offset_after(&staged, completed);
+            active.push_aborted(&self.store, aborted(completed, last_stable_offset))?;
         }
         self.producers.commit(staged);
         headers.iter().for_each(|header| self.verifications.settle(header));

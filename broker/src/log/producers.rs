@@ -342,10 +342,19 @@ impl ProducerStates {
         [ended, open].into_iter().flatten().min()
     }
 
-    /// First offset of a transaction that is open, or not yet known to be replicated, once `completed` has ended.
-    pub(super) fn last_stable_offset_after(&self, completed: &CompletedTxn) -> i64 {
-        let open = self.open.iter().find(|&&open| open != (completed.first_offset, completed.producer_id));
-        open.map_or(completed.last_offset + 1, |&(first, _)| first)
+    /// First offset of a transaction that is open once `completed`, one of those that are staged, has ended. Others may begin and end in the
+    /// same append: a follower is given many batches at once.
+    pub(super) fn last_stable_offset_after(&self, staged: &Staged, completed: &CompletedTxn) -> i64 {
+        let end = completed.last_offset + 1;
+        let ended = |(first, id): (i64, i64)| {
+            let is_it =
+                |txn: &CompletedTxn| (txn.first_offset, txn.producer_id) == (first, id) && txn.last_offset < end;
+            staged.completed.iter().any(is_it)
+        };
+        let before = self.open.iter().copied().find(|open| !ended(*open)).map(|(first, _)| first);
+        let begun = staged.states.iter().filter_map(|state| state.current_txn_first_offset);
+        let ending = staged.completed.iter().filter(|txn| txn.last_offset >= end).map(|txn| txn.first_offset);
+        before.into_iter().chain(begun).chain(ending).fold(end, i64::min)
     }
 
     /// Forgets all.

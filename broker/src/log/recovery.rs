@@ -311,7 +311,7 @@ impl Log {
                 let marker = if whole { end_txn_marker(header, batch)? } else { None };
                 producers.stage(&mut staged, header, marker, None)?;
                 for completed in staged.completed().iter().filter(|completed| completed.aborted) {
-                    found.push(aborted(completed, producers.last_stable_offset_after(completed)));
+                    found.push(aborted(completed, producers.last_stable_offset_after(&staged, completed)));
                 }
                 producers.commit(staged);
                 Ok(true)

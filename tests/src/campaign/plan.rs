@@ -224,6 +224,9 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan 
     };
     if wants.transactions {
         plan.transactional = (0..rng.random_range(2..=4)).map(|_| transactional(rng)).collect();
+        if rng.random_bool(0.4) {
+            plan.transactional.iter_mut().for_each(|producer| producer.is_v2 = true);
+        }
         plan.transaction_partitions = rng.random_range(1..=3);
         // They hold the last stable offset up for others, and need not be many.
         plan.producers.truncate(partitions as usize);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::log::{AbortedTxn, AppendOrigin};
+use crate::records;
 use crate::records::control::{ControlType, control_key, encode_end_txn_marker};
 
 fn marker(id: i64, control_type: ControlType, coordinator_epoch: i32) -> BytesMut {
@@ -53,6 +54,24 @@ fn aborted_transactions_are_told() {
     assert_eq!(log.aborted_transactions(0, 5).unwrap(), ABORTED[..1]);
     assert_eq!(log.aborted_transactions(6, 10).unwrap(), ABORTED[1..]);
     assert_eq!(log.aborted_transactions(6, 6).unwrap(), []);
+}
+
+/// Readers stop in the index where an entry says that nothing before it is open: it must not say so of what began in the same append.
+#[test]
+fn a_follower_that_gets_all_at_once_tells_the_same() {
+    let leader = filled(&SimDisk::new());
+    let mut all = Vec::new();
+    while let Some(next) = records::batches(&all)
+        .flatten()
+        .last()
+        .map_or(Some(0), |(header, _)| (header.next_offset() < leader.log_end_offset()).then_some(header.next_offset()))
+    {
+        all.extend_from_slice(&leader.read(next, usize::MAX >> 1, leader.log_end_offset(), true).unwrap().records);
+    }
+    let mut follower = open(&SimDisk::new(), small());
+    follower.append_as_follower(now(1), &all).unwrap();
+    assert_eq!(follower.log_end_offset(), leader.log_end_offset());
+    assert_eq!(follower.aborted_transactions(0, 10).unwrap(), ABORTED);
 }
 
 #[test]

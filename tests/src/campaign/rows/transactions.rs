@@ -9,7 +9,7 @@ use super::failovers::isolate;
 use super::steps::ms;
 use crate::campaign::committer::{OFFSETS_TOPIC, TRANSACTION_TOPIC};
 use crate::campaign::history::Anomaly;
-use crate::campaign::world::World;
+use crate::campaign::world::{TroubleKind, World};
 
 /// Leads a partition of transactions or, now and then, of groups.
 fn coordinator(world: &mut World) -> Option<NodeId> {
@@ -43,8 +43,31 @@ pub(super) fn leader_lost_ahead(world: &mut World) -> Result<(), Anomaly> {
     world.settle()
 }
 
+/// A coordinator's markers hang on their way while it is deposed: they arrive behind those of its successor, and behind the first records of
+/// the next transaction. Below `transaction.version` 2 these would be ended by them, with Kafka too (KIP-890).
+fn markers_hang(world: &mut World) -> Result<(), Anomaly> {
+    let Some(victim) = coordinator(world) else { return world.settle() };
+    world.fault();
+    let lasts = world.between(ms(100), ms(1500));
+    world.trouble(victim, TroubleKind::MarkersHang, lasts, 60);
+    let gap = world.between(ms(50), lasts);
+    world.run_for(gap)?;
+    world.fault();
+    match world.rng.random_range(0..3) {
+        0 => world.pause(victim),
+        1 => isolate(world, victim),
+        _ => world.stop(victim)?,
+    }
+    let out = world.between(ms(100), world.session(25));
+    world.run_for(out)?;
+    world.settle()
+}
+
 /// One after another: often the next as soon as it has taken over.
 pub(super) fn coordinator_lost(world: &mut World) -> Result<(), Anomaly> {
+    if world.plan.transactional.iter().all(|producer| producer.is_v2) && world.rng.random_bool(0.4) {
+        return markers_hang(world);
+    }
     world.disturb_controllers(0.15);
     for _ in 0..world.rng.random_range(1..=3) {
         let Some(victim) = coordinator(world).filter(|victim| world.is_up(*victim)) else { break };

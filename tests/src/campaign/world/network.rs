@@ -30,6 +30,8 @@ pub(in crate::campaign) enum TroubleKind {
     ProposalsHang,
     /// The answers to them are lost.
     AnswersLost,
+    /// The markers that it sends as a transaction coordinator hang like that.
+    MarkersHang,
     /// The metadata log does not reach the broker.
     MetadataStands,
 }
@@ -53,6 +55,7 @@ impl World {
         }
         let (broker, kind) = match message {
             PeerMessage::Request { body: PeerRequest::AlterPartition(_), .. } => (from, TroubleKind::ProposalsHang),
+            PeerMessage::Request { body: PeerRequest::WriteTxnMarkers(_), .. } => (from, TroubleKind::MarkersHang),
             PeerMessage::Response { body: PeerResponse::AlterPartition(_), .. } => (to, TroubleKind::AnswersLost),
             PeerMessage::Quorum(_) => (to, TroubleKind::MetadataStands),
             _ => return None,
@@ -63,7 +66,7 @@ impl World {
         if self.rng.random_range(0..100) >= trouble.percent {
             return None;
         }
-        if kind != TroubleKind::ProposalsHang {
+        if !matches!(kind, TroubleKind::ProposalsHang | TroubleKind::MarkersHang) {
             return Some(Fate::Lost);
         }
         self.hung += 1;
