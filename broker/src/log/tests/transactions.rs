@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::log::{AbortedTxn, AppendOrigin};
-use crate::records;
 use crate::records::control::{ControlType, control_key, encode_end_txn_marker};
 
 fn marker(id: i64, control_type: ControlType, coordinator_epoch: i32) -> BytesMut {
@@ -61,7 +60,7 @@ fn aborted_transactions_are_told() {
 fn a_follower_that_gets_all_at_once_tells_the_same() {
     let leader = filled(&SimDisk::new());
     let mut all = Vec::new();
-    while let Some(next) = records::batches(&all)
+    while let Some(next) = batches(&all)
         .flatten()
         .last()
         .map_or(Some(0), |(header, _)| (header.next_offset() < leader.log_end_offset()).then_some(header.next_offset()))
