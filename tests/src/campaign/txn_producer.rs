@@ -100,6 +100,8 @@ pub(super) struct TxnProducer {
     call: Option<(Call, Asked)>,
     deadline: Duration,
     sent: Duration,
+    /// Whose answer is being looked at.
+    answered_by: Option<NodeId>,
     next_at: Duration,
     next_value: Value,
     beliefs: Vec<Belief>,
@@ -133,6 +135,7 @@ impl TxnProducer {
             call: None,
             deadline: Duration::MAX,
             sent: Duration::ZERO,
+            answered_by: None,
             next_at: world.now.mono,
             next_value: (me as Value + 1) << 32,
             beliefs: vec![Belief::default(); partitions],
@@ -303,7 +306,9 @@ impl TxnProducer {
         let timeout = Duration::from_millis(self.plan.timeout_ms as u64);
         let is_late = self.open.as_ref().is_some_and(|open| now >= open.began + timeout);
         let is_claimed = self.claim.is_none_or(|claim| world.fences.may_be_fenced(claim, now));
-        if !is_late && !is_claimed {
+        // Who is deposed and cannot hear of it judges by what it knew, as Kafka's brokers do: nothing that it says is written.
+        let is_deposed = self.answered_by.is_some_and(|node| world.is_deposed(node));
+        if !is_late && !is_claimed && !is_deposed {
             let what = format!("process {} ({:?}) was fenced at {what}", self.process, self.identity.producer);
             world.anomalies.push(Anomaly::new(Kind::FencedForNothing, what));
         }
@@ -695,6 +700,7 @@ impl Client for TxnProducer {
 
     fn on_answer(&mut self, world: &mut World, conn: u64, seq: u64, frame: BytesMut) {
         let is_this = |call: &Call| call.conn == conn && call.seq == seq;
+        self.answered_by = self.links.iter().find_map(|link| link.node(conn));
         if let Some((call, asked)) = self.call.take_if(|(call, _)| is_this(call)) {
             self.next_at = world.now.mono;
             match call.answer(world, frame) {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use broker::metadata::image::PartitionImage;
+use broker::metadata::image::{Image, PartitionImage};
 use broker::types::{NodeId, TopicIdPartition};
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -127,6 +127,20 @@ impl World {
                 let first = ends.next();
                 first.is_some_and(|(end, watermark)| end == watermark && ends.all(|other| other == (end, watermark)))
             })
+    }
+
+    /// Whether a broker believes that it leads what another leads by now.
+    pub(in crate::campaign) fn is_deposed(&self, node: NodeId) -> bool {
+        let (Some(truth), Some(own)) = (self.truth(), self.broker(node).map(|broker| &broker.image)) else {
+            return true;
+        };
+        let leaders = |image: &Image, topic| -> Vec<NodeId> {
+            image.topic(topic).map_or(Vec::new(), |topic| topic.partitions.iter().map(|it| it.leader).collect())
+        };
+        [TOPIC, TRANSACTION_TOPIC, OFFSETS_TOPIC].into_iter().any(|topic| {
+            let pairs = leaders(own, topic).into_iter().zip(leaders(truth, topic));
+            pairs.into_iter().any(|(mine, real)| mine == node && real != node)
+        })
     }
 
     /// Partitions, those of the groups' offsets included, whose leader has a last stable offset below its high watermark.
