@@ -141,6 +141,10 @@ impl Normal {
         if text != "/tmp/kafka-logs" && std::path::Path::new(text).starts_with(std::env::temp_dir()) {
             return "directory".to_owned();
         }
+        // Bytes tell no port, but five digits of them may well look like one.
+        if text.starts_with("0x") {
+            return text.to_owned();
+        }
         let mut text = text.to_owned();
         for port in &self.ports {
             text = text.replace(port.as_str(), "port");
@@ -250,9 +254,10 @@ mod tests {
         assert_eq!(base64(id), "AAECAwQFBgcICQoLDA0ODw");
         normal.learn(&json!({"Topics": [{"Name": "t", "TopicId": id}]}));
         let answer = json!({"ThrottleTimeMs": 3, "ProducerId": 4000, "ErrorCode": 3, "TopicId": id, "Host": "h", "Port": 20001,
-            "ErrorMessage": "no AAECAwQFBgcICQoLDA0ODw at h:20001", "MemberId": "c-01234567-89ab-cdef-0123-456789abcdef"});
+            "ErrorMessage": "no AAECAwQFBgcICQoLDA0ODw at h:20001", "MemberId": "c-01234567-89ab-cdef-0123-456789abcdef",
+            "Assignment": "0x0000000120001000"});
         let expected = json!({"ProducerId": "producer 1", "ErrorCode": 3, "TopicId": "id of t", "Host": "host", "Port": "port",
-            "ErrorMessage": "no id of t at h:port", "MemberId": "c-uuid 1"});
+            "ErrorMessage": "no id of t at h:port", "MemberId": "c-uuid 1", "Assignment": "0x0000000120001000"});
         assert_eq!(normal.normalise("X", &answer), expected);
     }
 }
