@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use super::api::{GroupResponse, OffsetsRecord, ReplyTo, opt_text, text};
 use super::classic::{ClassicGroup, GroupState, Member};
-use super::consumer::encode;
+use super::consumer::ConsumerGroup;
 use super::coordinator::{GroupCoordinator, Shard, Shared, Step};
 use super::kind::Group;
 use super::pending::{Change, Deferred, Gather, Then, deleted};
 use super::rebalance::session;
 use super::record;
+use super::share::ShareGroup;
 use super::timer::TimerKey;
+use super::work::encode;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use crate::protocol::messages::{
@@ -62,7 +64,7 @@ impl GroupCoordinator {
             Err(error) => DescribedGroup::default().with_group_id(id.clone()).with_error_code(error.code()),
             Ok((_, shard, _)) => match shard.committed_group(id.as_str()) {
                 Some(Group::Classic(group)) => describe(group),
-                Some(Group::Consumer(_)) => not_found(id.as_str(), "is not a classic group", api_version),
+                Some(_) => not_found(id.as_str(), "is not a classic group", api_version),
                 None => not_found(id.as_str(), "not found", api_version),
             },
         });
@@ -131,7 +133,8 @@ impl Shard {
                 forget_timers(shared, group);
                 record::encode_group(id, None).into_iter().collect()
             }
-            Group::Consumer(group) => encode(id, &group.tombstones()).unwrap_or_default(),
+            Group::Consumer(group) => encode::<ConsumerGroup>(id, &group.tombstones()).unwrap_or_default(),
+            Group::Share(group) => encode::<ShareGroup>(id, &group.tombstones()).unwrap_or_default(),
         };
         entries.extend(records.into_iter().map(|record| (record, Change::GroupTombstone(group_id.clone()))));
         let mut step = Step { shared, log: &mut self.log, partition, now };

@@ -129,6 +129,28 @@ pub enum GroupResponse {
     Delete(DeleteGroupsResponseData),
 }
 
+/// Why a request is refused, and in which words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Error code.
+    pub error: ErrorCode,
+    /// What the client is told beside the code.
+    pub message: Option<String>,
+}
+
+impl Refusal {
+    /// With a message.
+    pub fn new(error: ErrorCode, message: impl Into<String>) -> Refusal {
+        Refusal { error, message: Some(message.into()) }
+    }
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(error: ErrorCode) -> Refusal {
+        Refusal { error, message: None }
+    }
+}
+
 /// A protocol string of its own memory: what is kept must not hold a whole request frame alive.
 pub(super) fn text(value: &str) -> KafkaString {
     KafkaString::from(value.to_owned())

@@ -27,6 +27,8 @@ pub struct GroupConfig {
     pub offsets_partitions: i32,
     /// Groups of the consumer protocol.
     pub consumer: ConsumerConfig,
+    /// Share groups.
+    pub share: ShareConfig,
     /// Bounds that Kafka leaves to the heap.
     pub limits: Limits,
 }
@@ -45,6 +47,7 @@ impl Default for GroupConfig {
             commit_timeout_ms: 5_000,
             offsets_partitions: 50,
             consumer: ConsumerConfig::default(),
+            share: ShareConfig::default(),
             limits: Limits::default(),
         }
     }
@@ -106,6 +109,42 @@ impl ConsumerConfig {
     }
 }
 
+/// `group.share.*` settings that the group coordinator needs.
+#[derive(Clone, Debug)]
+pub struct ShareConfig {
+    /// `group.share.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `group.share.min.session.timeout.ms`, `group.share.max.session.timeout.ms`
+    pub session_timeout_bounds_ms: (i32, i32),
+    /// `group.share.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `group.share.min.heartbeat.interval.ms`, `group.share.max.heartbeat.interval.ms`
+    pub heartbeat_interval_bounds_ms: (i32, i32),
+    /// `group.share.assignment.interval.ms`
+    pub assignment_interval_ms: i32,
+    /// `group.share.min.assignment.interval.ms`, `group.share.max.assignment.interval.ms`
+    pub assignment_interval_bounds_ms: (i32, i32),
+    /// `group.share.max.size`
+    pub max_size: i32,
+    /// `group.share.initialize.retry.interval.ms`: how long the persister may take for new partitions' states before it is asked again.
+    pub initialize_retry_interval_ms: i32,
+}
+
+impl Default for ShareConfig {
+    fn default() -> ShareConfig {
+        ShareConfig {
+            session_timeout_ms: 45_000,
+            session_timeout_bounds_ms: (45_000, 60_000),
+            heartbeat_interval_ms: 5_000,
+            heartbeat_interval_bounds_ms: (5_000, 15_000),
+            assignment_interval_ms: 1_000,
+            assignment_interval_bounds_ms: (0, 15_000),
+            max_size: 200,
+            initialize_retry_interval_ms: 30_000,
+        }
+    }
+}
+
 /// What one group has settings of its own for (configs of resource type GROUP).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GroupOverrides {
@@ -115,6 +154,12 @@ pub struct GroupOverrides {
     pub heartbeat_interval_ms: Option<i32>,
     /// `consumer.assignment.interval.ms`
     pub assignment_interval_ms: Option<i32>,
+    /// `share.session.timeout.ms`
+    pub share_session_timeout_ms: Option<i32>,
+    /// `share.heartbeat.interval.ms`
+    pub share_heartbeat_interval_ms: Option<i32>,
+    /// `share.assignment.interval.ms`
+    pub share_assignment_interval_ms: Option<i32>,
 }
 
 /// What one coordinator will hold at most. A request beyond a bound is refused with an error that clients know.

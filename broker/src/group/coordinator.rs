@@ -11,12 +11,13 @@ use super::admin::forget_timers;
 use super::api::{AppendToken, GroupResponse, OffsetsRecord, Output, ReplyTo, TxnProducer};
 use super::classic::ClassicGroup;
 use super::config::{GroupConfig, GroupOverrides};
-use super::consumer::{Resolving, Topics};
+use super::consumer::Resolving;
 use super::kind::Group;
 use super::open_offsets::{OffsetKey, OpenOffsets};
 use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then, append_error};
 use super::record::OffsetAndMetadata;
 use super::timer::{TimerKey, Timers};
+use super::topics::Topics;
 use crate::protocol::ErrorCode;
 use crate::types::{Now, coordinator_partition, java_hash};
 
@@ -201,7 +202,7 @@ impl Step<'_> {
 }
 
 /// A group's own setting within the broker's bounds, or the broker's.
-fn within(own: Option<i32>, default: i32, (min, max): (i32, i32)) -> i32 {
+pub(super) fn within(own: Option<i32>, default: i32, (min, max): (i32, i32)) -> i32 {
     own.map_or(default, |own| own.max(min).min(max))
 }
 
@@ -452,9 +453,8 @@ impl GroupCoordinator {
                 }
             }
             Some(mut before) => {
-                match &mut before {
-                    Group::Classic(group) => step.resume(group),
-                    Group::Consumer(_) => {}
+                if let Group::Classic(group) = &mut before {
+                    step.resume(group);
                 }
                 shard.groups.insert(id.clone(), before);
                 self.restart_sessions(now, partition, id);

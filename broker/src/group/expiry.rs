@@ -35,7 +35,7 @@ impl GroupCoordinator {
             let Some(group) = shard.groups.get(&id) else { continue };
             let (expired, all) = shard.expired(group, now.wall_ms, retention_ms);
             let awaited = group.classic().is_some_and(|group| !group.pending_joins.is_empty());
-            let group_goes = all && group.is_empty() && !awaited;
+            let group_goes = all && group.is_empty() && group.may_expire() && !awaited;
             if group_goes {
                 shard.delete(&mut self.shared, partition, now, &id, expired);
             } else {

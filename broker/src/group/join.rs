@@ -8,12 +8,13 @@ use bytes::Bytes;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo, text};
 use super::classic::{ClassicGroup, GroupState, Member, MemberDetails, own_protocols, protocols_bytes};
-use super::consumer::{Work, encode};
+use super::consumer::ConsumerGroup;
 use super::coordinator::{GroupCoordinator, Step};
 use super::kind::Group;
 use super::pending::{StaticJoin, Then, append_error};
 use super::rebalance::{join_error, joined, session};
 use super::record;
+use super::work::{Work, encode};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{JoinGroupRequestData, JoinGroupResponseData};
 use crate::types::{Id, Now};
@@ -125,6 +126,9 @@ impl GroupCoordinator {
         let thrown = |error| ("", error);
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str()).map_err(thrown)?;
         let mut work = Work { shared, shard, partition, now };
+        if work.shard.groups.get(request.group_id.as_str()).is_some_and(|group| group.share().is_some()) {
+            return Err(thrown(ErrorCode::InconsistentGroupProtocol));
+        }
         let Some(group) = work.group(request.group_id.as_str()) else { return Ok(Some(protocols)) };
         if !group.is_empty() {
             work.classic_join(to, client, request, protocols).map_err(thrown)?;
@@ -134,7 +138,7 @@ impl GroupCoordinator {
             return Err((request.member_id.as_str(), ErrorCode::UnknownMemberId));
         }
         let id = group.id.clone();
-        let mut records = encode(&id, &group.tombstones()).map_err(|refusal| thrown(refusal.error))?;
+        let mut records = encode::<ConsumerGroup>(&id, &group.tombstones()).map_err(|refusal| thrown(refusal.error))?;
         let empty = ClassicGroup::new(id.clone(), Some(now.wall_ms));
         let record = record::encode_group(&id, Some(&empty.to_record(None)));
         records.push(record.map_err(|_| thrown(ErrorCode::UnknownServerError))?);

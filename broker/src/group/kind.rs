@@ -1,9 +1,13 @@
-//! A group of either kind.
+//! A group of any kind.
 
 use std::sync::Arc;
 
+use super::api::OffsetsRecord;
 use super::classic::{ClassicGroup, GroupState};
 use super::consumer::ConsumerGroup;
+use super::share::ShareGroup;
+use super::work::{Refresh, Standing};
+use crate::records::fields::RecordError;
 
 /// A group.
 #[derive(Clone, Debug)]
@@ -12,6 +16,41 @@ pub(super) enum Group {
     Classic(Box<ClassicGroup>),
     /// The broker works it out (KIP-848).
     Consumer(Box<ConsumerGroup>),
+    /// The broker works it out, and partitions are shared (KIP-932).
+    Share(Box<ShareGroup>),
+}
+
+/// A group that changes by replaying its records only.
+pub(super) trait Recorded: Clone + Into<Group> {
+    /// One change.
+    type Record;
+
+    /// A group of no members.
+    fn new(id: Arc<str>) -> Self;
+
+    /// The group, if it is of this kind.
+    fn of(group: &Group) -> Option<&Self>;
+
+    /// The same, to be changed.
+    fn of_mut(group: &mut Group) -> Option<&mut Self>;
+
+    /// Applies one record.
+    fn replay(&mut self, record: &Self::Record);
+
+    /// A record as it is written.
+    fn encode(id: &str, record: &Self::Record) -> Result<OffsetsRecord, RecordError>;
+
+    /// Whether a record removes something.
+    fn is_tombstone(record: &Self::Record) -> bool;
+
+    /// Whether a record removes the group as such.
+    fn removes_group(record: &Self::Record) -> bool;
+
+    /// What the window is told of it.
+    fn standing(&self) -> Standing;
+
+    /// When its topics are looked at again.
+    fn refresh_mut(&mut self) -> &mut Refresh;
 }
 
 impl Group {
@@ -19,35 +58,32 @@ impl Group {
         match self {
             Group::Classic(group) => &group.id,
             Group::Consumer(group) => &group.id,
+            Group::Share(group) => &group.id,
         }
     }
 
     pub(super) fn classic(&self) -> Option<&ClassicGroup> {
-        match self {
-            Group::Classic(group) => Some(group),
-            Group::Consumer(_) => None,
-        }
+        if let Group::Classic(group) = self { Some(group) } else { None }
     }
 
     pub(super) fn classic_mut(&mut self) -> Option<&mut ClassicGroup> {
-        match self {
-            Group::Classic(group) => Some(group),
-            Group::Consumer(_) => None,
-        }
+        if let Group::Classic(group) = self { Some(group) } else { None }
     }
 
     pub(super) fn consumer(&self) -> Option<&ConsumerGroup> {
-        match self {
-            Group::Classic(_) => None,
-            Group::Consumer(group) => Some(group),
-        }
+        if let Group::Consumer(group) = self { Some(group) } else { None }
     }
 
     pub(super) fn consumer_mut(&mut self) -> Option<&mut ConsumerGroup> {
-        match self {
-            Group::Classic(_) => None,
-            Group::Consumer(group) => Some(group),
-        }
+        if let Group::Consumer(group) = self { Some(group) } else { None }
+    }
+
+    pub(super) fn share(&self) -> Option<&ShareGroup> {
+        if let Group::Share(group) = self { Some(group) } else { None }
+    }
+
+    pub(super) fn share_mut(&mut self) -> Option<&mut ShareGroup> {
+        if let Group::Share(group) = self { Some(group) } else { None }
     }
 
     /// As ListGroups names it.
@@ -55,6 +91,7 @@ impl Group {
         match self {
             Group::Classic(_) => "classic",
             Group::Consumer(_) => "consumer",
+            Group::Share(_) => "share",
         }
     }
 
@@ -62,6 +99,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.state().name(),
             Group::Consumer(group) => group.state().name(),
+            Group::Share(group) => group.state_name(),
         }
     }
 
@@ -69,6 +107,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.protocol_type.as_deref().unwrap_or(""),
             Group::Consumer(_) => super::consumer_protocol::PROTOCOL_TYPE,
+            Group::Share(_) => "share",
         }
     }
 
@@ -77,6 +116,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_in(GroupState::Empty),
             Group::Consumer(group) => group.is_empty(),
+            Group::Share(group) => group.is_empty(),
         }
     }
 
@@ -85,6 +125,24 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_subscribed_to(topic),
             Group::Consumer(group) => group.subscribed().contains_key(topic),
+            Group::Share(group) => group.subscribed().contains_key(topic),
+        }
+    }
+
+    /// Whether it goes when it has no members and no offsets any more. A share group has no offsets, and stays until it is deleted.
+    pub(super) fn may_expire(&self) -> bool {
+        !matches!(self, Group::Share(_))
+    }
+
+    /// Its topics are to be looked at anew, if the broker works its assignment out and it reads one of these.
+    pub(super) fn refresh_if_reads<'a>(&mut self, mut topics: impl Iterator<Item = &'a Arc<str>>) {
+        if !topics.any(|topic| self.is_subscribed_to(topic)) {
+            return;
+        }
+        match self {
+            Group::Classic(_) => {}
+            Group::Consumer(group) => group.refresh = Refresh::default(),
+            Group::Share(group) => group.refresh = Refresh::default(),
         }
     }
 }
@@ -98,5 +156,11 @@ impl From<ClassicGroup> for Group {
 impl From<ConsumerGroup> for Group {
     fn from(group: ConsumerGroup) -> Group {
         Group::Consumer(Box::new(group))
+    }
+}
+
+impl From<ShareGroup> for Group {
+    fn from(group: ShareGroup) -> Group {
+        Group::Share(Box::new(group))
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo};
 use super::classic::{ClassicGroup, GroupState};
-use super::consumer::Work;
 use super::coordinator::{GroupCoordinator, Step};
 use super::kind::Group;
 use super::pending::Deferred;
 use super::rebalance::session;
+use super::work::Work;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{LeaveGroupRequestData, LeaveGroupResponseData, MemberIdentity, MemberResponse};
 use crate::types::Now;

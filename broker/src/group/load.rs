@@ -7,13 +7,15 @@ use std::sync::Arc;
 use super::admin::forget_timers;
 use super::api::AppendToken;
 use super::classic::{ClassicGroup, GroupState};
-use super::consumer::{ConsumerGroup, ConsumerRecord, Work};
+use super::consumer::ConsumerGroup;
 use super::coordinator::{GroupCoordinator, Shard, Shared, Step};
-use super::kind::Group;
+use super::kind::{Group, Recorded};
 use super::pending::Change;
 use super::rebalance::session;
 use super::record::{Decoded, RecordError, decode};
+use super::share::ShareGroup;
 use super::timer::TimerKey;
+use super::work::Work;
 use crate::protocol::ErrorCode;
 use crate::types::Now;
 
@@ -60,7 +62,10 @@ impl GroupCoordinator {
                     self.shared.group_count -= 1;
                 }
             }
-            Decoded::Consumer { group, record } => shard.replay(&mut self.shared, group.into(), &record),
+            Decoded::Consumer { group, record } => {
+                shard.replay::<ConsumerGroup>(&mut self.shared, group.into(), &record);
+            }
+            Decoded::Share { group, record } => shard.replay::<ShareGroup>(&mut self.shared, group.into(), &record),
             Decoded::Other(_) => {}
         }
         Ok(())
@@ -74,11 +79,11 @@ impl GroupCoordinator {
         let tail = std::mem::take(&mut shard.tail);
         let max_size = usize::try_from(self.shared.config.max_size).unwrap_or(0);
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
-        let mut consumer_groups = Vec::new();
+        let mut replayed = Vec::new();
         for (id, group) in &mut shard.groups {
             step.touch(id);
             let Group::Classic(group) = group else {
-                consumer_groups.push(id.clone());
+                replayed.push(id.clone());
                 continue;
             };
             for member in group.member_ids() {
@@ -94,7 +99,7 @@ impl GroupCoordinator {
             step.enter_first(token, tail);
             token
         });
-        for id in consumer_groups {
+        for id in replayed {
             self.restart_sessions(now, partition, &id);
         }
         self.schedule_expiry(now, partition);
@@ -110,6 +115,10 @@ impl GroupCoordinator {
             for member in group.members().cloned().collect::<Vec<_>>() {
                 work.restart_session(id, &member);
                 work.watch_revocation(id, &member);
+            }
+        } else if let Some(group) = work.find::<ShareGroup>(id) {
+            for member in group.member_ids() {
+                work.restart_share_session(id, &member);
             }
         } else if let Some(Group::Classic(group)) = work.shard.groups.get(id) {
             let mut step = Step { shared: work.shared, log: &mut work.shard.log, partition, now };
@@ -139,12 +148,11 @@ impl GroupCoordinator {
             match group {
                 Group::Classic(group) => step.unload(group),
                 Group::Consumer(group) => {
-                    for key in group.member_ids().iter().flat_map(|member| TimerKey::of_member(id, member)) {
-                        step.shared.timers.cancel(&key);
-                    }
+                    step.forget_members(id, group.member_ids());
                     step.shared.timers.cancel(&TimerKey::Regex(id.clone()));
                     step.shared.resolving.remove(id);
                 }
+                Group::Share(group) => step.forget_members(id, group.member_ids()),
             }
         }
     }
@@ -164,29 +172,35 @@ impl GroupCoordinator {
 }
 
 impl Shard {
-    fn replay(&mut self, shared: &mut Shared, id: Arc<str>, record: &ConsumerRecord) {
-        if matches!(record, ConsumerRecord::Group(None)) {
-            if self.groups.get(&id).is_some_and(|group| group.consumer().is_some()) {
-                self.groups.remove(&id);
+    fn replay<G: Recorded>(&mut self, shared: &mut Shared, id: Arc<str>, record: &G::Record) {
+        let is_known = self.groups.get(&id).and_then(G::of).is_some();
+        if G::removes_group(record) {
+            if is_known && self.groups.remove(&id).is_some() {
                 shared.group_count = shared.group_count.saturating_sub(1);
             }
             return;
         }
-        if self.groups.get(&id).is_none_or(|group| group.consumer().is_none()) {
-            if record.is_tombstone() {
+        if !is_known {
+            if G::is_tombstone(record) {
                 return;
             }
             // Kafka writes offsets of a group that it has never seen before; a simple classic group stands for it until now.
-            let group = ConsumerGroup::new(id.clone());
+            let group = G::new(id.clone());
             shared.group_count += usize::from(self.groups.insert(id.clone(), group.into()).is_none());
         }
-        if let Some(group) = self.groups.get_mut(&id).and_then(Group::consumer_mut) {
+        if let Some(group) = self.groups.get_mut(&id).and_then(G::of_mut) {
             group.replay(record);
         }
     }
 }
 
 impl Step<'_> {
+    fn forget_members(&mut self, group: &Arc<str>, members: Vec<Arc<str>>) {
+        for key in members.iter().flat_map(|member| TimerKey::of_member(group, member)) {
+            self.shared.timers.cancel(&key);
+        }
+    }
+
     fn unload(&mut self, group: &mut ClassicGroup) {
         forget_timers(self.shared, group);
         for id in group.member_ids() {

@@ -1,4 +1,5 @@
-//! Group coordinator: classic groups, consumer groups (KIP-848) and committed offsets, for the partitions of `__consumer_offsets` that this broker leads.
+//! Group coordinator: classic groups, consumer groups (KIP-848), share groups (KIP-932) and committed
+//! offsets, for the partitions of `__consumer_offsets` that this broker leads.
 //!
 //! Pure: requests, append results and time go in; replies, appends and events come out. It knows the metadata image, but no log, no
 //! replica and no connection: who asked is an opaque [`ReplyTo`], and what must be written is an [`Output::Append`] whose fate comes back
@@ -14,6 +15,7 @@ mod consumer;
 mod consumer_protocol;
 mod coordinator;
 mod expiry;
+mod follow;
 mod join;
 mod kind;
 mod leave;
@@ -26,15 +28,18 @@ mod pending;
 mod rebalance;
 pub mod record;
 mod report;
+mod share;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod topics;
 mod txn_offsets;
+mod work;
 
 pub use api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo, TxnEnd, TxnProducer};
 pub use classic::GroupState;
-pub use config::{ConsumerConfig, GroupConfig, Limits};
+pub use config::{ConsumerConfig, GroupConfig, Limits, ShareConfig};
 pub use consumer::assign::Assignor;
 pub use consumer::compile_pattern;
 pub use coordinator::GroupCoordinator;

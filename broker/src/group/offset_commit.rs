@@ -80,6 +80,7 @@ impl GroupCoordinator {
                     step.restart_session(group, request.member_id.as_str());
                 }
             }
+            Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             // A consumer that only stores offsets: its group is made when they are committed.
             None if request.generation_id_or_member_epoch < 0 => {}
             None if client.api_version >= 9 => return Err(ErrorCode::GroupIdNotFound),

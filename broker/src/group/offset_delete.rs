@@ -103,7 +103,11 @@ impl Shard {
 }
 
 fn validate(group: &Group) -> Result<(), ErrorCode> {
-    let Group::Classic(group) = group else { return Ok(()) };
+    let group = match group {
+        Group::Classic(group) => group,
+        Group::Consumer(_) => return Ok(()),
+        Group::Share(_) => return Err(ErrorCode::GroupIdNotFound),
+    };
     match group.state() {
         GroupState::Dead => Err(ErrorCode::GroupIdNotFound),
         GroupState::Empty => Ok(()),

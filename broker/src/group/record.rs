@@ -1,5 +1,5 @@
 //! Records of `__consumer_offsets`, byte for byte as Apache Kafka 4.3 writes them: OffsetCommit (key 1, values 1 and 4, reads 0–4) and
-//! GroupMetadata (key 2, value 3, reads 0–4). Those of consumer groups are in `consumer::records`.
+//! GroupMetadata (key 2, value 3, reads 0–4). Those of consumer and share groups are in the rooms of these.
 //!
 //! Source: `org.apache.kafka.coordinator.group.GroupCoordinatorRecordHelpers` and `GroupCoordinatorRecordSerde`.
 
@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::api::OffsetsRecord;
 use super::consumer::{self, ConsumerRecord};
+use super::share::{self, ShareRecord};
 pub use crate::records::fields::RecordError;
 use crate::records::fields::{Input, put_blob, put_compact_length, put_nullable_string, put_string};
 use crate::types::Id;
@@ -99,7 +100,14 @@ pub enum Decoded {
         /// The change.
         record: ConsumerRecord,
     },
-    /// A record of another kind of group (share, streams): none of ours, skipped.
+    /// A change of a share group.
+    Share {
+        /// Group id.
+        group: String,
+        /// The change.
+        record: ShareRecord,
+    },
+    /// A record of another kind of group (streams): none of ours, skipped.
     Other(i16),
 }
 
@@ -193,10 +201,15 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, RecordError> 
             let value = value.map(decode_group_value).transpose()?;
             Ok(Decoded::Group { group, value })
         }
-        kind => match consumer::decode(kind, &mut key, value)? {
-            Some((group, record)) => Ok(Decoded::Consumer { group, record }),
-            None => Ok(Decoded::Other(kind)),
-        },
+        kind => {
+            if let Some((group, record)) = consumer::decode(kind, &mut key, value)? {
+                return Ok(Decoded::Consumer { group, record });
+            }
+            if let Some((group, record)) = share::decode(kind, &mut key, value)? {
+                return Ok(Decoded::Share { group, record });
+            }
+            Ok(Decoded::Other(kind))
+        }
     }
 }
 

@@ -9,12 +9,12 @@ use bytes::Bytes;
 
 use super::api::{ClientInfo, GroupResponse, ReplyTo, opt_text};
 use super::classic::{ClassicGroup, GroupState};
-use super::consumer::Work;
 use super::coordinator::{GroupCoordinator, Step};
 use super::kind::Group;
 use super::pending::{Then, append_error};
 use super::rebalance::sync_error;
 use super::record;
+use super::work::Work;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     HeartbeatRequestData, HeartbeatResponseData, SyncGroupRequestData, SyncGroupResponseData,
@@ -45,7 +45,7 @@ impl GroupCoordinator {
         }
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
         let group = match shard.groups.get_mut(request.group_id.as_str()) {
-            None => return Err(ErrorCode::UnknownMemberId),
+            None | Some(Group::Share(_)) => return Err(ErrorCode::UnknownMemberId),
             Some(Group::Consumer(_)) => return Work { shared, shard, partition, now }.classic_sync(to, request),
             Some(Group::Classic(group)) => group,
         };
@@ -74,7 +74,7 @@ impl GroupCoordinator {
         }
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
         let group = match shard.groups.get_mut(request.group_id.as_str()) {
-            None => return Err(ErrorCode::UnknownMemberId),
+            None | Some(Group::Share(_)) => return Err(ErrorCode::UnknownMemberId),
             Some(Group::Consumer(_)) => return Work { shared, shard, partition, now }.classic_heartbeat(request),
             Some(Group::Classic(group)) => group,
         };

@@ -92,6 +92,7 @@ impl GroupCoordinator {
                 let asked = asked.map(|(id, it)| (id, it.partition_index));
                 group.validate_txn_commit(request.member_id.as_str(), instance_id, request.generation_id, asked)?;
             }
+            Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             // A consumer that only stores offsets: its group is made when they are written.
             None if request.generation_id < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),

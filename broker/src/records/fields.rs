@@ -60,6 +60,54 @@ pub fn put_compact_length(out: &mut BytesMut, length: usize) -> Result<(), Recor
     Ok(())
 }
 
+/// A string in the flexible encoding.
+pub fn put_compact_string(out: &mut BytesMut, value: &str) -> Result<(), RecordError> {
+    put_compact_length(out, value.len())?;
+    out.put_slice(value.as_bytes());
+    Ok(())
+}
+
+/// The same; null is 0.
+pub fn put_compact_nullable_string(out: &mut BytesMut, value: Option<&str>) -> Result<(), RecordError> {
+    match value {
+        Some(value) => put_compact_string(out, value),
+        None => {
+            out.put_u8(0);
+            Ok(())
+        }
+    }
+}
+
+/// No tagged fields.
+pub fn put_no_tags(out: &mut BytesMut) {
+    out.put_u8(0);
+}
+
+/// Tagged field 0 of eight bytes, and no other; left out where it is zero, its default.
+pub fn put_i64_tag(out: &mut BytesMut, value: i64) {
+    if value == 0 {
+        return put_no_tags(out);
+    }
+    out.put_slice(&[1, 0, 8]);
+    out.put_i64(value);
+}
+
+/// A record's value of version 0, as far as its version.
+pub fn started_value() -> BytesMut {
+    let mut out = BytesMut::with_capacity(64);
+    out.put_i16(0);
+    out
+}
+
+/// A record's value of which version 0 is the only one that is known; its version is read.
+pub fn value_of_version_0(value: &[u8]) -> Result<Input<'_>, RecordError> {
+    let mut input = Input::new(value);
+    match input.i16()? {
+        0 => Ok(input),
+        version => Err(RecordError::UnknownVersion(version)),
+    }
+}
+
 /// Bytes not yet read; no claimed length is allocated before its bytes are there.
 pub struct Input<'a>(&'a [u8]);
 
@@ -152,6 +200,28 @@ impl<'a> Input<'a> {
     pub fn compact_string(&mut self) -> Result<Option<String>, RecordError> {
         let Some(length) = self.compact_length()? else { return Ok(None) };
         utf8(self.slice(length)?).map(Some)
+    }
+
+    /// The same, not null.
+    pub fn required_string(&mut self) -> Result<String, RecordError> {
+        self.compact_string()?.ok_or(RecordError::Malformed)
+    }
+
+    /// Numbers behind a length in the flexible encoding.
+    pub fn compact_i32s(&mut self) -> Result<Vec<i32>, RecordError> {
+        (0..self.compact_length()?.unwrap_or(0)).map(|_| self.i32()).collect()
+    }
+
+    /// Tagged field 0 of eight bytes, or zero.
+    pub fn i64_tag(&mut self) -> Result<i64, RecordError> {
+        let mut value = 0;
+        self.tagged_fields(|tag, mut field| {
+            if tag == 0 {
+                value = field.i64()?;
+            }
+            Ok(())
+        })?;
+        Ok(value)
     }
 
     /// Either.

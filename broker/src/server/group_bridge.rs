@@ -14,7 +14,7 @@ use super::context::{Handled, RequestContext};
 use super::write_txn_markers;
 use crate::group::{
     AppendToken, Assignor, ClientInfo, ConsumerConfig, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord,
-    Output, ReplyTo, TxnEnd, TxnProducer,
+    Output, ReplyTo, ShareConfig, TxnEnd, TxnProducer,
 };
 use crate::log::{AppendOrigin, AppendRules, TransactionCheck};
 use crate::metadata::config::NodeConfig;
@@ -465,8 +465,9 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
 /// The image changed.
 pub(super) fn on_image(broker: &mut Broker, now: Now, delta: &ImageDelta) {
     broker.groups.follow_image(now, &broker.image, delta);
-    let interval_ms = broker.config.i32("group.consumer.assignment.interval.ms");
-    broker.groups.coordinator.set_assignment_interval_ms(interval_ms);
+    let interval_ms = |kind: &str| broker.config.i32(&format!("group.{kind}.assignment.interval.ms"));
+    let (consumer, share) = (interval_ms("consumer"), interval_ms("share"));
+    broker.groups.coordinator.set_assignment_intervals_ms(consumer, share);
     broker.groups.verifies_transactions = broker.config.bool("transaction.partition.verification.enable");
 }
 
@@ -535,6 +536,7 @@ fn group_config(config: &NodeConfig) -> GroupConfig {
         commit_timeout_ms: config.i32("offsets.commit.timeout.ms"),
         offsets_partitions: config.i32("offsets.topic.num.partitions"),
         consumer: consumer_config(config),
+        share: share_config(config),
         ..GroupConfig::default()
     }
 }
@@ -559,6 +561,21 @@ fn consumer_config(config: &NodeConfig) -> ConsumerConfig {
         assignors: config.list("group.consumer.assignors").iter().filter_map(|name| Assignor::of(name)).collect(),
         may_upgrade: ["upgrade", "bidirectional"].contains(&policy.as_str()),
         may_downgrade: ["downgrade", "bidirectional"].contains(&policy.as_str()),
+    }
+}
+
+fn share_config(config: &NodeConfig) -> ShareConfig {
+    let of = |what: &str| config.i32(&format!("group.share.{what}.ms"));
+    let bounds = |what: &str| (of(&format!("min.{what}")), of(&format!("max.{what}")));
+    ShareConfig {
+        session_timeout_ms: of("session.timeout"),
+        session_timeout_bounds_ms: bounds("session.timeout"),
+        heartbeat_interval_ms: of("heartbeat.interval"),
+        heartbeat_interval_bounds_ms: bounds("heartbeat.interval"),
+        assignment_interval_ms: of("assignment.interval"),
+        assignment_interval_bounds_ms: bounds("assignment.interval"),
+        max_size: config.i32("group.share.max.size"),
+        ..ShareConfig::default()
     }
 }
 

@@ -11,15 +11,15 @@ use bytes::Bytes;
 use super::convert::serialized;
 use super::group::ConsumerGroup;
 use super::heartbeat::{Asking, Joining, check_instance};
-use super::member::{Assignment, ClassicMetadata, Member, MemberState, Refusal, partitions_of};
+use super::member::{Assignment, ClassicMetadata, Member, MemberState, partitions_of};
 use super::target::Target;
-use super::work::{Change, Work};
-use crate::group::api::{ClientInfo, GroupResponse, ReplyTo, opt_text, text};
+use crate::group::api::{ClientInfo, GroupResponse, Refusal, ReplyTo, opt_text, text};
 use crate::group::classic::protocols_bytes;
 use crate::group::consumer_protocol::{self, PROTOCOL_TYPE, Subscription};
 use crate::group::pending::Deferred;
 use crate::group::rebalance::join_error;
 use crate::group::timer::TimerKey;
+use crate::group::work::{Change, Work};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     HeartbeatRequestData, JoinGroupRequestData, JoinGroupResponseData, LeaveGroupResponseData, MemberIdentity,
@@ -103,7 +103,7 @@ impl Work<'_> {
         records.extend(outcome.records);
         member = outcome.member;
         generation = respond(&member);
-        let change = Change { base: None, first: Vec::new(), records, refreshed: outcome.refreshed };
+        let change = Change::<ConsumerGroup> { refreshed: outcome.refreshed, ..Change::of(records) };
         self.commit(&id, change, Some(Deferred::Join { to, response: generation }))?;
         self.shared.timers.cancel(&TimerKey::Rejoin { group: id.clone(), member: member.id.clone() });
         self.restart_session(&id, &member);

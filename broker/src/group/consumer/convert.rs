@@ -10,18 +10,19 @@ use bytes::Bytes;
 
 use super::group::ConsumerGroup;
 use super::heartbeat::upgraded_current;
-use super::member::{Assignment, ClassicMetadata, Member, MemberMetadata, Refusal};
+use super::member::{Assignment, ClassicMetadata, Member, MemberMetadata};
 use super::records::ConsumerRecord;
-use super::topics::Topics;
-use super::work::{Work, classic_tombstone, encode};
+use super::work::classic_tombstone;
 use crate::group::admin::forget_timers;
-use crate::group::api::OffsetsRecord;
+use crate::group::api::{OffsetsRecord, Refusal};
 use crate::group::classic::{ClassicGroup, MemberDetails};
 use crate::group::consumer_protocol::{self, PROTOCOL_TYPE};
 use crate::group::coordinator::Step;
-use crate::group::kind::Group;
+use crate::group::kind::{Group, Recorded};
 use crate::group::pending::Deferred;
 use crate::group::record;
+use crate::group::topics::Topics;
+use crate::group::work::{Work, encode};
 use crate::protocol::ErrorCode;
 
 impl Work<'_> {
@@ -144,8 +145,8 @@ impl Work<'_> {
         let Some(group) = self.group(id) else { return Err(ErrorCode::GroupIdNotFound.into()) };
         let ids = group.member_ids();
         let classic = to_classic(group, staying, &self.shared.topics, self.now.wall_ms)?;
-        let mut written = encode(id, &records)?;
-        written.append(&mut encode(id, &tombstones)?);
+        let mut written = encode::<ConsumerGroup>(id, &records)?;
+        written.append(&mut encode::<ConsumerGroup>(id, &tombstones)?);
         let record = record::encode_group(id, Some(&classic.to_record(None)));
         written.push(record.map_err(|_| Refusal::from(ErrorCode::UnknownServerError))?);
         for member in ids {

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use super::group::ConsumerGroup;
 use super::member::{Assignment, Member as GroupMember, partitions_of};
-use super::topics::Topics;
 use crate::group::api::{opt_text, text};
 use crate::group::coordinator::{GroupCoordinator, Shared};
 use crate::group::kind::Group;
+use crate::group::topics::Topics;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::consumer_group_describe_response::{
     Assignment as WireAssignment, DescribedGroup, Member, TopicPartitions,
@@ -32,7 +32,7 @@ impl GroupCoordinator {
                 Err(error) => failed(id, error, None),
                 Ok((_, shard, shared)) => match shard.committed_group(id) {
                     Some(Group::Consumer(group)) => described(group, shared),
-                    Some(Group::Classic(_)) => {
+                    Some(_) => {
                         let message = format!("Group {id} is not a consumer group.");
                         failed(id, ErrorCode::GroupIdNotFound, Some(message))
                     }

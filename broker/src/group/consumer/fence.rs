@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::group::ConsumerGroup;
 use super::heartbeat::check_instance;
-use super::member::{Current, LEAVE_STATIC, Member, MemberState, Owned, Refusal, owned_since, partitions_of};
+use super::member::{Current, LEAVE_STATIC, Member, MemberState, Owned, owned_since, partitions_of};
 use super::records::ConsumerRecord;
 use super::regexes;
-use super::work::{Change, Work};
-use crate::group::api::{ReplyTo, text};
+use crate::group::api::{Refusal, ReplyTo, text};
 use crate::group::coordinator::GroupCoordinator;
 use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
+use crate::group::work::{Change, Work};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData};
 use crate::types::Now;
@@ -50,7 +50,7 @@ impl Work<'_> {
         let assigned: Owned = owned_since(&partitions_of(&member.current.assigned), 0);
         let current = Current { epoch: LEAVE_STATIC, assigned, revoking: Owned::new(), ..member.current.clone() };
         let records = vec![ConsumerRecord::Current(member.id.clone(), Some(Box::new(current)))];
-        self.commit(&id, Change { base: None, first: Vec::new(), records, refreshed: false }, deferred)
+        self.commit(&id, Change::<ConsumerGroup>::of(records), deferred)
     }
 
     /// Members are thrown out. If only classic ones are left, the group becomes a classic one.
@@ -67,7 +67,7 @@ impl Work<'_> {
             self.downgrade_without(id, members, &reason, deferred)?;
         } else {
             let records = without(group, members, &self.shared.topics);
-            self.commit(id, Change { base: None, first: Vec::new(), records, refreshed: false }, deferred)?;
+            self.commit(id, Change::<ConsumerGroup>::of(records), deferred)?;
         }
         for member in members {
             if self.is_gone(id, &member.id) {
@@ -82,7 +82,11 @@ impl Work<'_> {
     }
 }
 
-fn without(group: &ConsumerGroup, members: &[Arc<Member>], topics: &super::topics::Topics) -> Vec<ConsumerRecord> {
+fn without(
+    group: &ConsumerGroup,
+    members: &[Arc<Member>],
+    topics: &crate::group::topics::Topics,
+) -> Vec<ConsumerRecord> {
     let mut records = Vec::new();
     let mut regexes: BTreeMap<&str, usize> = BTreeMap::new();
     for member in members {
@@ -144,7 +148,7 @@ impl GroupCoordinator {
             };
             let records = regexes::resolved(group, results, &work.shared.topics);
             let refreshed = records.iter().any(|record| matches!(record, ConsumerRecord::Group(_)));
-            let change = Change { base: None, first: Vec::new(), records, refreshed };
+            let change = Change::<ConsumerGroup> { refreshed, ..Change::of(records) };
             // What cannot be written is resolved again with the next heartbeat.
             let _ = work.commit(&id, change, None);
         });

@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::member::{Assignment, Current, LEAVE, Member, Owned, Refusal};
+use super::member::{Assignment, Current, LEAVE, Member, Owned};
 use super::records::ConsumerRecord;
 use super::regexes::ResolvedRegex;
+use crate::group::api::{OffsetsRecord, Refusal};
+use crate::group::kind::{Group, Recorded};
+use crate::group::work::{Refresh, Standing};
 use crate::protocol::ErrorCode;
+use crate::records::fields::RecordError;
 use crate::types::Id;
 
 /// State of a consumer group.
@@ -48,15 +51,6 @@ pub struct Subscribers {
 
 /// Topics that a group reads.
 pub type Subscribed = BTreeMap<Arc<str>, Subscribers>;
-
-/// When the topics are to be looked at again; void once the group is in an earlier epoch than it was set in.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Refresh {
-    /// When.
-    pub at: Duration,
-    /// Group epoch in which it was set.
-    pub epoch: i32,
-}
 
 /// A consumer group.
 #[derive(Clone, Debug)]
@@ -100,27 +94,6 @@ impl PartialEq for ConsumerGroup {
 }
 
 impl ConsumerGroup {
-    /// A group of no members.
-    pub fn new(id: Arc<str>) -> ConsumerGroup {
-        ConsumerGroup {
-            id,
-            // Kafka's first epoch; the first change makes it 2.
-            epoch: 1,
-            metadata_hash: 0,
-            target_epoch: 1,
-            target_at_ms: 0,
-            members: BTreeMap::new(),
-            static_members: BTreeMap::new(),
-            target: BTreeMap::new(),
-            partition_epochs: BTreeMap::new(),
-            subscribed: Subscribed::new(),
-            regexes: BTreeMap::new(),
-            has_partition_metadata: false,
-            refresh: Refresh::default(),
-            size_bytes: 0,
-        }
-    }
-
     /// Its state.
     pub fn state(&self) -> ConsumerState {
         if self.members.is_empty() {
@@ -237,44 +210,6 @@ impl ConsumerGroup {
         }
         // Among equals the last by name: of uniform and range the one that comes first in Java's hash map.
         counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned())
-    }
-
-    /// Applies one record.
-    pub fn replay(&mut self, record: &ConsumerRecord) {
-        match record {
-            ConsumerRecord::Group(Some((epoch, hash))) => (self.epoch, self.metadata_hash) = (*epoch, *hash),
-            // The group as such is removed by who holds it.
-            ConsumerRecord::Group(None) => {}
-            ConsumerRecord::PartitionMetadata(there) => self.has_partition_metadata = *there,
-            ConsumerRecord::Member(id, Some(metadata)) => {
-                let mut member = self.member_or_new(id);
-                member.metadata = (**metadata).clone();
-                self.put(member);
-            }
-            ConsumerRecord::Member(id, None) => self.remove(id),
-            ConsumerRecord::TargetEpoch(value) => {
-                (self.target_epoch, self.target_at_ms) = value.unwrap_or((-1, 0));
-            }
-            ConsumerRecord::TargetMember(id, Some(target)) => {
-                self.target.insert(id.clone(), target.clone());
-            }
-            ConsumerRecord::TargetMember(id, None) => {
-                self.target.remove(id);
-            }
-            ConsumerRecord::Current(id, Some(current)) => {
-                let mut member = self.member_or_new(id);
-                member.current = (**current).clone();
-                self.put(member);
-            }
-            ConsumerRecord::Current(id, None) => {
-                if let Some(member) = self.member(id) {
-                    let mut member = (**member).clone();
-                    member.current = Current { epoch: LEAVE, previous_epoch: LEAVE, ..Current::default() };
-                    self.put(member);
-                }
-            }
-            ConsumerRecord::Regex(regex, value) => self.set_regex(regex, value.clone()),
-        }
     }
 
     fn member_or_new(&self, id: &Arc<str>) -> Member {
@@ -409,6 +344,100 @@ impl ConsumerGroup {
             topics.extend(resolved.topics.iter().cloned());
         }
         topics
+    }
+}
+
+impl Recorded for ConsumerGroup {
+    type Record = ConsumerRecord;
+
+    fn new(id: Arc<str>) -> ConsumerGroup {
+        ConsumerGroup {
+            id,
+            // Kafka's first epoch; the first change makes it 2.
+            epoch: 1,
+            metadata_hash: 0,
+            target_epoch: 1,
+            target_at_ms: 0,
+            members: BTreeMap::new(),
+            static_members: BTreeMap::new(),
+            target: BTreeMap::new(),
+            partition_epochs: BTreeMap::new(),
+            subscribed: Subscribed::new(),
+            regexes: BTreeMap::new(),
+            has_partition_metadata: false,
+            refresh: Refresh::default(),
+            size_bytes: 0,
+        }
+    }
+
+    fn of(group: &Group) -> Option<&ConsumerGroup> {
+        group.consumer()
+    }
+
+    fn of_mut(group: &mut Group) -> Option<&mut ConsumerGroup> {
+        group.consumer_mut()
+    }
+
+    fn replay(&mut self, record: &ConsumerRecord) {
+        match record {
+            ConsumerRecord::Group(Some((epoch, hash))) => (self.epoch, self.metadata_hash) = (*epoch, *hash),
+            // The group as such is removed by who holds it.
+            ConsumerRecord::Group(None) => {}
+            ConsumerRecord::PartitionMetadata(there) => self.has_partition_metadata = *there,
+            ConsumerRecord::Member(id, Some(metadata)) => {
+                let mut member = self.member_or_new(id);
+                member.metadata = (**metadata).clone();
+                self.put(member);
+            }
+            ConsumerRecord::Member(id, None) => self.remove(id),
+            ConsumerRecord::TargetEpoch(value) => {
+                (self.target_epoch, self.target_at_ms) = value.unwrap_or((-1, 0));
+            }
+            ConsumerRecord::TargetMember(id, Some(target)) => {
+                self.target.insert(id.clone(), target.clone());
+            }
+            ConsumerRecord::TargetMember(id, None) => {
+                self.target.remove(id);
+            }
+            ConsumerRecord::Current(id, Some(current)) => {
+                let mut member = self.member_or_new(id);
+                member.current = (**current).clone();
+                self.put(member);
+            }
+            ConsumerRecord::Current(id, None) => {
+                if let Some(member) = self.member(id) {
+                    let mut member = (**member).clone();
+                    member.current = Current { epoch: LEAVE, previous_epoch: LEAVE, ..Current::default() };
+                    self.put(member);
+                }
+            }
+            ConsumerRecord::Regex(regex, value) => self.set_regex(regex, value.clone()),
+        }
+    }
+
+    fn encode(id: &str, record: &ConsumerRecord) -> Result<OffsetsRecord, RecordError> {
+        record.encode(id)
+    }
+
+    fn is_tombstone(record: &ConsumerRecord) -> bool {
+        record.is_tombstone()
+    }
+
+    fn removes_group(record: &ConsumerRecord) -> bool {
+        matches!(record, ConsumerRecord::Group(None))
+    }
+
+    fn standing(&self) -> Standing {
+        Standing {
+            epoch: self.epoch,
+            target_epoch: self.target_epoch,
+            state: self.state().name(),
+            members: self.member_count(),
+        }
+    }
+
+    fn refresh_mut(&mut self) -> &mut Refresh {
+        &mut self.refresh
     }
 }
 

@@ -7,18 +7,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::group::ConsumerGroup;
-use super::member::{Assignment, Current, LEAVE, LEAVE_STATIC, Member, Owned, Refusal, owned_since};
+use super::member::{Assignment, Current, LEAVE, LEAVE_STATIC, Member, Owned, owned_since};
 use super::reconcile::Reconcile;
 use super::records::ConsumerRecord;
 use super::regexes::{self, RegexChange};
 use super::target::{Target, Upcoming, ids_of};
-use super::work::{Change, Work, classic_tombstone};
-use crate::group::api::{ClientInfo, GroupResponse, OffsetsRecord, ReplyTo, opt_text, text};
+use super::work::classic_tombstone;
+use crate::group::api::{ClientInfo, GroupResponse, OffsetsRecord, Refusal, ReplyTo, opt_text, text};
 use crate::group::coordinator::{GroupCoordinator, Shared};
 use crate::group::join::MAX_STRING;
-use crate::group::kind::Group;
+use crate::group::kind::{Group, Recorded};
 use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
+use crate::group::work::{Change, Work};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::consumer_group_heartbeat_response::{Assignment as WireAssignment, TopicPartitions};
 use crate::protocol::messages::{ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData};
@@ -229,6 +230,7 @@ impl Work<'_> {
                 Ok((Some(ConsumerGroup::new(id.clone())), first, Vec::new()))
             }
             Some(Group::Classic(_)) => self.upgrade(id),
+            Some(_) => Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} is not a consumer group."))),
         }
     }
 
@@ -277,7 +279,7 @@ impl Work<'_> {
         let gone = before.regex().filter(|old| after.regex() != Some(old) && group.regex_count(old) == 1);
         let subscribed = group.subscribed_with(&[before], Some(&after), gone.map(str::to_owned).into_iter());
         let mut epoch = group.epoch;
-        let refreshed = bumps || self.now.mono >= group.refresh.at || group.epoch < group.refresh.epoch;
+        let refreshed = bumps || group.refresh.is_due(self.now, group.epoch);
         if refreshed {
             let hash = topics.hash(subscribed.keys());
             if bumps || hash != group.metadata_hash {

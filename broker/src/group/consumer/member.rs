@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::protocol::ErrorCode;
 use crate::types::Id;
 
 /// Partitions by topic.
@@ -21,28 +20,6 @@ pub const LEAVE: i32 = -1;
 
 /// Epoch by which a static member leaves for a while.
 pub const LEAVE_STATIC: i32 = -2;
-
-/// Why a request is refused, and in which words.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// Error code.
-    pub error: ErrorCode,
-    /// What the client is told beside the code.
-    pub message: Option<String>,
-}
-
-impl Refusal {
-    /// With a message.
-    pub fn new(error: ErrorCode, message: impl Into<String>) -> Refusal {
-        Refusal { error, message: Some(message.into()) }
-    }
-}
-
-impl From<ErrorCode> for Refusal {
-    fn from(error: ErrorCode) -> Refusal {
-        Refusal { error, message: None }
-    }
-}
 
 /// How far a member is on its way to its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,24 +10,18 @@ mod classic_members;
 mod convert;
 mod describe;
 mod fence;
-mod follow;
 mod group;
 mod heartbeat;
 mod member;
 mod offsets;
 mod reconcile;
-mod records;
+pub mod records;
 mod regexes;
 mod report;
 mod target;
-mod topics;
 mod work;
 
 pub use group::ConsumerGroup;
+pub use member::{Assignment, LEAVE, MemberState};
 pub use records::{ConsumerRecord, decode};
 pub use regexes::{Resolving, compile_pattern};
-pub use topics::Topics;
-pub use work::{Work, encode};
-
-#[cfg(test)]
-pub use member::MemberState;

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::member::{Assignment, Current, MemberState, Owned, Refusal};
+use super::member::{Assignment, Current, MemberState, Owned};
+use crate::group::api::Refusal;
 use crate::protocol::ErrorCode;
 use crate::types::Id;
 

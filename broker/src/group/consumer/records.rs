@@ -10,7 +10,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::member::{Assignment, ClassicMetadata, Current, MemberMetadata, MemberState, Owned};
 use super::regexes::ResolvedRegex;
 use crate::group::api::OffsetsRecord;
-use crate::records::fields::{Input, RecordError, put_compact_length, put_string};
+use crate::records::fields::{
+    Input, RecordError, put_compact_length, put_compact_nullable_string, put_compact_string, put_i64_tag, put_no_tags,
+    put_string, started_value, value_of_version_0,
+};
 use crate::types::Id;
 
 const GROUP: i16 = 3;
@@ -93,7 +96,7 @@ pub fn decode(
         return Ok(None);
     }
     let group = key.string()?;
-    let value = value.map(versioned).transpose()?;
+    let value = value.map(value_of_version_0).transpose()?;
     let record = match kind {
         GROUP => ConsumerRecord::Group(value.map(read_group).transpose()?),
         PARTITION_METADATA => ConsumerRecord::PartitionMetadata(value.is_some()),
@@ -108,62 +111,16 @@ pub fn decode(
     Ok(Some((group, record)))
 }
 
-fn versioned(value: &[u8]) -> Result<Input<'_>, RecordError> {
-    let mut input = Input::new(value);
-    match input.i16()? {
-        0 => Ok(input),
-        version => Err(RecordError::UnknownVersion(version)),
-    }
-}
-
-fn started() -> BytesMut {
-    let mut out = BytesMut::with_capacity(64);
-    out.put_i16(0);
-    out
-}
-
-/// No tagged fields.
-fn finish(mut out: BytesMut) -> BytesMut {
-    out.put_u8(0);
-    out
-}
-
-/// One tagged field of eight bytes; left out where it has its default.
-fn finish_with_i64(mut out: BytesMut, value: i64) -> BytesMut {
-    if value == 0 {
-        return finish(out);
-    }
-    out.put_slice(&[1, 0, 8]);
-    out.put_i64(value);
-    out
-}
-
 fn group_value(epoch: i32, hash: u64) -> BytesMut {
-    let mut out = started();
+    target_epoch_value(epoch, hash.cast_signed())
+}
+
+/// Of share groups too.
+pub fn target_epoch_value(epoch: i32, at_ms: i64) -> BytesMut {
+    let mut out = started_value();
     out.put_i32(epoch);
-    finish_with_i64(out, hash.cast_signed())
-}
-
-fn target_epoch_value(epoch: i32, at_ms: i64) -> BytesMut {
-    let mut out = started();
-    out.put_i32(epoch);
-    finish_with_i64(out, at_ms)
-}
-
-fn put_compact(out: &mut BytesMut, text: &str) -> Result<(), RecordError> {
-    put_compact_length(out, text.len())?;
-    out.put_slice(text.as_bytes());
-    Ok(())
-}
-
-fn put_compact_option(out: &mut BytesMut, text: Option<&str>) -> Result<(), RecordError> {
-    match text {
-        Some(text) => put_compact(out, text),
-        None => {
-            out.put_u8(0);
-            Ok(())
-        }
-    }
+    put_i64_tag(&mut out, at_ms);
+    out
 }
 
 fn put_varint(out: &mut BytesMut, mut value: usize) {
@@ -175,26 +132,29 @@ fn put_varint(out: &mut BytesMut, mut value: usize) {
 }
 
 fn member_value(member: &MemberMetadata) -> Result<BytesMut, RecordError> {
-    let mut out = started();
-    put_compact_option(&mut out, member.instance_id.as_deref())?;
-    put_compact_option(&mut out, member.rack_id.as_deref())?;
-    put_compact(&mut out, &member.client_id)?;
-    put_compact(&mut out, &member.client_host)?;
+    let mut out = started_value();
+    put_compact_nullable_string(&mut out, member.instance_id.as_deref())?;
+    put_compact_nullable_string(&mut out, member.rack_id.as_deref())?;
+    put_compact_string(&mut out, &member.client_id)?;
+    put_compact_string(&mut out, &member.client_host)?;
     put_compact_length(&mut out, member.topics.len())?;
     for topic in &member.topics {
-        put_compact(&mut out, topic)?;
+        put_compact_string(&mut out, topic)?;
     }
-    put_compact(&mut out, &member.regex)?;
+    put_compact_string(&mut out, &member.regex)?;
     out.put_i32(member.rebalance_timeout_ms);
-    put_compact_option(&mut out, member.assignor.as_deref())?;
-    let Some(classic) = &member.classic else { return Ok(finish(out)) };
+    put_compact_nullable_string(&mut out, member.assignor.as_deref())?;
+    let Some(classic) = &member.classic else {
+        put_no_tags(&mut out);
+        return Ok(out);
+    };
     let mut field = BytesMut::new();
     // A nullable struct begins with a byte that says that it is there.
     field.put_i8(1);
     field.put_i32(classic.session_timeout_ms);
     put_compact_length(&mut field, classic.protocols.len())?;
     for (name, metadata) in &classic.protocols {
-        put_compact(&mut field, name)?;
+        put_compact_string(&mut field, name)?;
         put_compact_length(&mut field, metadata.len())?;
         field.put_slice(metadata);
         field.put_u8(0);
@@ -206,16 +166,30 @@ fn member_value(member: &MemberMetadata) -> Result<BytesMut, RecordError> {
     Ok(out)
 }
 
-fn target_value(assignment: &Assignment) -> Result<BytesMut, RecordError> {
-    let mut out = started();
-    put_compact_length(&mut out, assignment.len())?;
+/// Of share groups too.
+pub fn target_value(assignment: &Assignment) -> Result<BytesMut, RecordError> {
+    let mut out = started_value();
+    put_assignment(&mut out, assignment)?;
+    put_no_tags(&mut out);
+    Ok(out)
+}
+
+/// Topics with their partitions.
+pub fn put_assignment(out: &mut BytesMut, assignment: &Assignment) -> Result<(), RecordError> {
+    put_compact_length(out, assignment.len())?;
     for (topic, partitions) in assignment {
         out.put_slice(&topic.0);
-        put_compact_length(&mut out, partitions.len())?;
-        partitions.iter().for_each(|partition| out.put_i32(*partition));
-        out.put_u8(0);
+        put_partitions(out, partitions)?;
+        put_no_tags(out);
     }
-    Ok(finish(out))
+    Ok(())
+}
+
+/// Partitions of one topic.
+pub fn put_partitions(out: &mut BytesMut, partitions: &BTreeSet<i32>) -> Result<(), RecordError> {
+    put_compact_length(out, partitions.len())?;
+    partitions.iter().for_each(|partition| out.put_i32(*partition));
+    Ok(())
 }
 
 fn put_owned(out: &mut BytesMut, owned: &Owned) -> Result<(), RecordError> {
@@ -235,62 +209,49 @@ fn put_owned(out: &mut BytesMut, owned: &Owned) -> Result<(), RecordError> {
 }
 
 fn current_value(current: &Current) -> Result<BytesMut, RecordError> {
-    let mut out = started();
+    let mut out = started_value();
     out.put_i32(current.epoch);
     out.put_i32(current.previous_epoch);
     out.put_i8(current.state as i8);
     put_owned(&mut out, &current.assigned)?;
     put_owned(&mut out, &current.revoking)?;
-    Ok(finish(out))
+    put_no_tags(&mut out);
+    Ok(out)
 }
 
 fn regex_value(resolved: &ResolvedRegex) -> Result<BytesMut, RecordError> {
-    let mut out = started();
+    let mut out = started_value();
     put_compact_length(&mut out, resolved.topics.len())?;
     for topic in &resolved.topics {
-        put_compact(&mut out, topic)?;
+        put_compact_string(&mut out, topic)?;
     }
     out.put_i64(resolved.version);
     out.put_i64(resolved.timestamp_ms);
-    Ok(finish(out))
-}
-
-/// The tagged field 0 of eight bytes, or zero.
-fn read_i64_tag(input: &mut Input<'_>) -> Result<i64, RecordError> {
-    let mut value = 0;
-    input.tagged_fields(|tag, mut field| {
-        if tag == 0 {
-            value = field.i64()?;
-        }
-        Ok(())
-    })?;
-    Ok(value)
+    put_no_tags(&mut out);
+    Ok(out)
 }
 
 fn read_group(mut input: Input<'_>) -> Result<(i32, u64), RecordError> {
     let epoch = input.i32()?;
-    Ok((epoch, read_i64_tag(&mut input)?.cast_unsigned()))
+    Ok((epoch, input.i64_tag()?.cast_unsigned()))
 }
 
-fn read_target_epoch(mut input: Input<'_>) -> Result<(i32, i64), RecordError> {
+/// Of share groups too.
+pub fn read_target_epoch(mut input: Input<'_>) -> Result<(i32, i64), RecordError> {
     let epoch = input.i32()?;
-    Ok((epoch, read_i64_tag(&mut input)?))
-}
-
-fn required(text: Option<String>) -> Result<String, RecordError> {
-    text.ok_or(RecordError::Malformed)
+    Ok((epoch, input.i64_tag()?))
 }
 
 fn read_member(mut input: Input<'_>) -> Result<MemberMetadata, RecordError> {
     let mut member = MemberMetadata {
         instance_id: input.compact_string()?,
         rack_id: input.compact_string()?,
-        client_id: required(input.compact_string()?)?,
-        client_host: required(input.compact_string()?)?,
+        client_id: input.required_string()?,
+        client_host: input.required_string()?,
         ..MemberMetadata::default()
     };
     for _ in 0..input.compact_length()?.unwrap_or(0) {
-        member.topics.insert(required(input.compact_string()?)?.into());
+        member.topics.insert(input.required_string()?.into());
     }
     member.regex = input.compact_string()?.unwrap_or_default();
     member.rebalance_timeout_ms = input.i32()?;
@@ -311,22 +272,24 @@ fn read_classic(mut input: Input<'_>) -> Result<Option<ClassicMetadata>, RecordE
     let session_timeout_ms = input.i32()?;
     let mut protocols: Vec<(String, Bytes)> = Vec::new();
     for _ in 0..input.compact_length()?.unwrap_or(0) {
-        let name = required(input.compact_string()?)?;
+        let name = input.required_string()?;
         protocols.push((name, input.blob(true)?));
         input.tagged_fields(|_, _| Ok(()))?;
     }
     Ok(Some(ClassicMetadata { session_timeout_ms, protocols }))
 }
 
-fn read_ints(input: &mut Input<'_>) -> Result<Vec<i32>, RecordError> {
-    (0..input.compact_length()?.unwrap_or(0)).map(|_| input.i32()).collect()
+/// Of share groups too.
+pub fn read_target(mut input: Input<'_>) -> Result<Assignment, RecordError> {
+    read_assignment(&mut input)
 }
 
-fn read_target(mut input: Input<'_>) -> Result<Assignment, RecordError> {
+/// Topics with their partitions.
+pub fn read_assignment(input: &mut Input<'_>) -> Result<Assignment, RecordError> {
     let mut assignment = Assignment::new();
     for _ in 0..input.compact_length()?.unwrap_or(0) {
         let topic = Id(input.take()?);
-        let partitions: BTreeSet<i32> = read_ints(&mut input)?.into_iter().collect();
+        let partitions: BTreeSet<i32> = input.compact_i32s()?.into_iter().collect();
         input.tagged_fields(|_, _| Ok(()))?;
         assignment.insert(topic, partitions);
     }
@@ -338,11 +301,11 @@ fn read_owned(input: &mut Input<'_>, member_epoch: i32) -> Result<Owned, RecordE
     let mut owned = Owned::new();
     for _ in 0..input.compact_length()?.unwrap_or(0) {
         let topic = Id(input.take()?);
-        let partitions = read_ints(input)?;
+        let partitions = input.compact_i32s()?;
         let mut epochs = Vec::new();
         input.tagged_fields(|tag, mut field| {
             if tag == 0 {
-                epochs = read_ints(&mut field)?;
+                epochs = field.compact_i32s()?;
             }
             Ok(())
         })?;
@@ -367,7 +330,7 @@ fn read_current(mut input: Input<'_>) -> Result<Current, RecordError> {
 fn read_regex(mut input: Input<'_>) -> Result<ResolvedRegex, RecordError> {
     let mut topics = BTreeSet::new();
     for _ in 0..input.compact_length()?.unwrap_or(0) {
-        topics.insert(required(input.compact_string()?)?.into());
+        topics.insert(input.required_string()?.into());
     }
     Ok(ResolvedRegex { topics, version: input.i64()?, timestamp_ms: input.i64()? })
 }

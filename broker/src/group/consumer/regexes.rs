@@ -11,9 +11,11 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 
 use super::group::ConsumerGroup;
-use super::member::{Member, Refusal};
+use super::member::Member;
 use super::records::ConsumerRecord;
-use super::topics::Topics;
+use crate::group::api::Refusal;
+use crate::group::kind::Recorded;
+use crate::group::topics::Topics;
 use crate::protocol::ErrorCode;
 
 /// A group's expressions are resolved so often at most.

@@ -2,8 +2,8 @@
 
 use super::group::ConsumerGroup;
 use super::member::Member;
-use super::topics::Topics;
 use crate::group::config::ConsumerConfig;
+use crate::group::topics::Topics;
 use crate::metadata::report::MemberReport;
 use crate::types::TopicPartition;
 

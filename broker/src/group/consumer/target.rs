@@ -9,7 +9,7 @@ use super::assign::{Assignor, GroupSpec, MemberSpec};
 use super::group::{ConsumerGroup, Subscribed};
 use super::member::{Assignment, Member};
 use super::records::ConsumerRecord;
-use super::topics::Topics;
+use crate::group::topics::Topics;
 use crate::types::Id;
 
 /// What a member should have, and since which epoch.

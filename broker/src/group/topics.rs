@@ -1,4 +1,4 @@
-//! What consumer groups need to know of the cluster's topics: ids, sizes, and a hash that tells when either or the racks have changed.
+//! What groups whose assignment the broker works out need to know of the cluster's topics: ids, sizes, and a hash that tells when either or the racks have changed.
 //!
 //! Source: `org.apache.kafka.coordinator.group.Utils.computeTopicHash`, `computeGroupHash` (KIP-1101).
 

@@ -1,14 +1,12 @@
-//! Consumer groups follow the metadata: topics that come, grow and go, and settings of single groups.
+//! Groups whose assignment the broker works out follow the metadata: topics that come, grow and go, and settings of single groups.
 //!
 //! Source: `GroupMetadataManager.onMetadataUpdate`, `GroupConfigManager`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::group::Refresh;
-use crate::group::config::GroupOverrides;
-use crate::group::coordinator::GroupCoordinator;
-use crate::group::kind::Group;
+use super::config::GroupOverrides;
+use super::coordinator::GroupCoordinator;
 use crate::metadata::config::RESOURCE_GROUP;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
@@ -27,16 +25,15 @@ impl GroupCoordinator {
             return;
         }
         let groups = self.shards.values_mut().flat_map(|shard| shard.groups.values_mut());
-        for group in groups.filter_map(Group::consumer_mut) {
-            if changed.iter().any(|topic| group.subscribed().contains_key(topic)) {
-                group.refresh = Refresh::default();
-            }
+        for group in groups {
+            group.refresh_if_reads(changed.iter());
         }
     }
 
-    /// `group.consumer.assignment.interval.ms` is another one now.
-    pub fn set_assignment_interval_ms(&mut self, interval_ms: i32) {
-        self.shared.config.consumer.assignment_interval_ms = interval_ms;
+    /// `group.consumer.assignment.interval.ms` and `group.share.assignment.interval.ms` are other ones now.
+    pub fn set_assignment_intervals_ms(&mut self, consumer: i32, share: i32) {
+        self.shared.config.consumer.assignment_interval_ms = consumer;
+        self.shared.config.share.assignment_interval_ms = share;
     }
 }
 
@@ -46,5 +43,8 @@ fn overrides(configs: &Arc<BTreeMap<String, String>>) -> GroupOverrides {
         session_timeout_ms: number("consumer.session.timeout.ms"),
         heartbeat_interval_ms: number("consumer.heartbeat.interval.ms"),
         assignment_interval_ms: number("consumer.assignment.interval.ms"),
+        share_session_timeout_ms: number("share.session.timeout.ms"),
+        share_heartbeat_interval_ms: number("share.heartbeat.interval.ms"),
+        share_assignment_interval_ms: number("share.assignment.interval.ms"),
     }
 }
