@@ -29,6 +29,8 @@ pub mod group;
 /// Transaction coordinator.
 pub mod transaction;
 
+pub mod share_state;
+
 pub mod server;
 
 pub mod node;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 18] = [
+const BROKER: [&str; 19] = [
     "types",
     "planted",
     "records",
@@ -20,6 +20,7 @@ const BROKER: [&str; 18] = [
     "replica",
     "group",
     "transaction",
+    "share_state",
     "server",
     "node",
     "fault",

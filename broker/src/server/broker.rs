@@ -21,11 +21,14 @@ use super::metrics::Metrics;
 use super::peer::PeerMessage;
 use super::peer_requests::PeerRequests;
 use super::purgatory::Purgatory;
+use super::share_persister::SharePersister;
+use super::share_state_bridge::ShareStateBridge;
 use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
 use super::{
-    dispatch, forward, group_bridge, purgatory, throttle, txn_bridge, txn_verification, upkeep, write_txn_markers,
+    dispatch, forward, group_bridge, purgatory, share_persister, throttle, txn_bridge, txn_verification, upkeep,
+    write_txn_markers,
 };
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
@@ -66,6 +69,10 @@ pub struct Broker {
     pub groups: GroupBridge,
     /// The transactions it coordinates.
     pub transactions: TxnBridge,
+    /// The state of share partitions that it coordinates.
+    pub share_states: ShareStateBridge,
+    /// What it asks of share coordinators.
+    pub persister: SharePersister,
     /// Requests that wait for a transaction's coordinator.
     pub verifier: Verifier,
     /// Partitions that are being added to transactions.
@@ -126,6 +133,8 @@ impl Broker {
             replicas,
             groups: GroupBridge::new(&config, seed),
             transactions: TxnBridge::new(&config),
+            share_states: ShareStateBridge::default(),
+            persister: SharePersister::default(),
             verifier: Verifier::default(),
             adding_partitions: AddingPartitions::default(),
             marker_writes: MarkerWrites::default(),
@@ -286,6 +295,7 @@ impl Broker {
             busy |= group_bridge::carry_out(self, now);
             busy |= txn_bridge::carry_out(self, now);
             busy |= txn_verification::go_on(self, now);
+            busy |= share_persister::carry_out(self, now);
             busy |= forward::hear_oneself(self, now);
             if !busy {
                 break;

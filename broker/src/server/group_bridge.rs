@@ -11,6 +11,7 @@ use bytes::BytesMut;
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
+use super::share_persister::StateResponse;
 use super::write_txn_markers;
 use crate::group::{
     AppendToken, Assignor, ClientInfo, ConsumerConfig, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord,
@@ -456,6 +457,9 @@ pub(super) fn has_consumer_protocol(broker: &Broker) -> bool {
     let level = broker.image.features.get("group.version").copied().unwrap_or(0);
     level >= 1 && broker.groups.coordinator.config().consumer.is_enabled
 }
+
+/// The share coordinators answered what was asked by [`super::share_persister::ask`] under this number.
+pub fn on_share_state(_broker: &mut Broker, _now: Now, _number: u64, _response: StateResponse) {}
 
 /// Lets time pass.
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {

@@ -75,6 +75,9 @@ pub mod push_telemetry;
 #[cfg(test)]
 mod records_tests;
 pub mod remove_raft_voter;
+pub mod share_bridge;
+pub mod share_persister;
+pub mod share_state_bridge;
 pub mod sync_group;
 mod throttle;
 #[cfg(test)]

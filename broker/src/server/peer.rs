@@ -19,6 +19,7 @@ use crate::protocol::messages::{
     UpdateFeaturesRequestData, UpdateFeaturesResponseData, WriteTxnMarkersRequestData, WriteTxnMarkersResponseData,
 };
 use crate::quorum;
+use crate::share_state::{StateRequest, StateResponse};
 
 /// One message between two nodes.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ pub enum PeerMessage {
     },
 }
 
-/// Requests between brokers (Fetch, OffsetForLeaderEpoch, those of transactions) and from brokers to the active controller (all others).
+/// Requests between brokers (Fetch, OffsetForLeaderEpoch, those of transactions and of share state) and from brokers to the active controller (all others).
 #[derive(Clone, Debug)]
 pub enum PeerRequest {
     /// A follower fetches from a leader.
@@ -57,6 +58,8 @@ pub enum PeerRequest {
     AddPartitionsToTxn(Box<AddPartitionsToTxnRequestData>),
     /// A transaction coordinator has transactions ended.
     WriteTxnMarkers(Box<WriteTxnMarkersRequestData>),
+    /// A share coordinator is asked about the state of share partitions (KIP-932).
+    ShareState(StateRequest),
     /// KRaft broker lifecycle.
     BrokerRegistration(Box<BrokerRegistrationRequestData>),
     /// KRaft broker lifecycle.
@@ -131,6 +134,8 @@ pub enum PeerResponse {
     AddPartitionsToTxn(Box<AddPartitionsToTxnResponseData>),
     /// To [`PeerRequest::WriteTxnMarkers`].
     WriteTxnMarkers(Box<WriteTxnMarkersResponseData>),
+    /// To [`PeerRequest::ShareState`].
+    ShareState(StateResponse),
     /// To [`PeerRequest::BrokerRegistration`].
     BrokerRegistration(Box<BrokerRegistrationResponseData>),
     /// To [`PeerRequest::BrokerHeartbeat`].

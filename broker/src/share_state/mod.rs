@@ -1,0 +1,10 @@
+//! Share coordinator: the delivery state of share partitions (KIP-932), kept in the partitions of `__share_group_state` that this broker leads.
+//!
+//! Pure: requests, the fates of appends, and time go in; answers and appends come out. It knows no log, no replica, no connection, no group
+//! and no share partition in use. Nothing is answered as done before the record behind it is committed.
+//!
+//! Sources: `org.apache.kafka.coordinator.share` of Kafka 4.3; KIP-932, KIP-1226.
+
+mod request;
+
+pub use request::{PartRequest, PartResponse, StateKind, StateRequest, StateResponse};
