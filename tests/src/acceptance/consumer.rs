@@ -50,11 +50,19 @@ impl ConsumerContext for Watching {
     }
 }
 
-/// A running consumer.
-pub(super) struct ConsumerThread {
+/// What a consumer is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader {
     /// Number in the history.
     pub(super) process: u32,
     pub(super) habit: Habit,
+    /// `isolation.level=read_committed`
+    pub(super) committed: bool,
+}
+
+/// A running consumer.
+pub(super) struct ConsumerThread {
+    pub(super) reader: Reader,
     stop: Arc<AtomicBool>,
     handle: JoinHandle<Result<(), String>>,
 }
@@ -64,8 +72,7 @@ impl ConsumerThread {
         bootstrap_servers: &str,
         topic: &str,
         partitions: u32,
-        process: u32,
-        habit: Habit,
+        reader: Reader,
         recorder: Arc<Recorder>,
     ) -> ConsumerThread {
         let stop = Arc::new(AtomicBool::new(false));
@@ -73,12 +80,11 @@ impl ConsumerThread {
             bootstrap_servers: bootstrap_servers.to_owned(),
             topic: topic.to_owned(),
             partitions,
-            process,
-            habit,
+            reader,
             recorder,
             stop: stop.clone(),
         };
-        ConsumerThread { process, habit, stop, handle: std::thread::spawn(move || worker.run()) }
+        ConsumerThread { reader, stop, handle: std::thread::spawn(move || worker.run()) }
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -100,22 +106,22 @@ struct Worker {
     bootstrap_servers: String,
     topic: String,
     partitions: u32,
-    process: u32,
-    habit: Habit,
+    reader: Reader,
     recorder: Arc<Recorder>,
     stop: Arc<AtomicBool>,
 }
 
 impl Worker {
     fn client(&self) -> Result<BaseConsumer<Watching>, String> {
-        let group = self.habit == Habit::Group;
+        let group = self.reader.habit == Habit::Group;
         let mut config = clients::config(&self.bootstrap_servers);
         config
-            .set("group.id", format!("{}-{}", self.topic, self.process))
+            .set("group.id", format!("{}-{}", self.topic, self.reader.process))
             .set("enable.auto.commit", group.to_string())
             .set("auto.commit.interval.ms", "250")
             // Nobody deletes anything here: a position that is out of range is news.
             .set("auto.offset.reset", if group { "earliest" } else { "error" })
+            .set("isolation.level", if self.reader.committed { "read_committed" } else { "read_uncommitted" })
             .set("enable.partition.eof", "true")
             .set("check.crcs", "true")
             .set("fetch.wait.max.ms", "100")
@@ -124,7 +130,7 @@ impl Worker {
         for (key, value) in impatient() {
             config.set(key, value);
         }
-        let watching = Watching { recorder: self.recorder.clone(), process: self.process };
+        let watching = Watching { recorder: self.recorder.clone(), process: self.reader.process };
         config.create_with_context(watching).map_err(|error| format!("no consumer: {error}"))
     }
 
@@ -132,13 +138,13 @@ impl Worker {
     /// is just leaving (`rd_kafka_assignment_partition_stopped`).
     fn begin(&self) -> Result<BaseConsumer<Watching>, String> {
         let client = self.client()?;
-        if self.habit == Habit::Group {
+        if self.reader.habit == Habit::Group {
             client.subscribe(&[&self.topic]).map_err(|error| format!("cannot subscribe: {error}"))?;
             return Ok(client);
         }
         let mut assignment = TopicPartitionList::new();
         for partition in 0..self.partitions {
-            self.recorder.assigned(self.process, partition);
+            self.recorder.assigned(self.reader.process, partition);
             let added = assignment.add_partition_offset(&self.topic, partition as i32, Offset::Offset(0));
             added.map_err(|error| format!("cannot ask for offset 0: {error}"))?;
         }
@@ -167,15 +173,15 @@ impl Worker {
                 Some(Err(error)) => self.error(&error),
             }
             let all = ended.len() == self.partitions as usize;
-            if all && self.habit == Habit::Drain {
+            if all && self.reader.habit == Habit::Drain {
                 return Ok(());
             }
-            if all && self.habit == Habit::Again && began.elapsed() > AGAIN {
+            if all && self.reader.habit == Habit::Again && began.elapsed() > AGAIN {
                 client = self.begin()?;
                 (ended, began) = (BTreeSet::new(), Instant::now());
             }
         }
-        if self.habit == Habit::Group {
+        if self.reader.habit == Habit::Group {
             // What is not committed is read again by whoever comes next; nobody does.
             let _ = client.commit_consumer_state(CommitMode::Async);
         }
@@ -187,7 +193,7 @@ impl Worker {
             message.payload().and_then(|bytes| bytes.first_chunk::<8>()).map(|head| Value::from_be_bytes(*head));
         let (partition, offset) = (message.partition() as u32, message.offset());
         match value {
-            Some(value) => self.recorder.read(self.process, partition, offset, value),
+            Some(value) => self.recorder.read(self.reader.process, self.reader.committed, partition, offset, value),
             None => {
                 let what = format!("offset {offset} of partition {partition} holds a record that nobody wrote");
                 self.recorder.anomaly(Anomaly::new(Kind::UnexpectedError, what));
@@ -198,7 +204,7 @@ impl Worker {
     fn out_of_range(&self) {
         self.recorder.noted("position out of range");
         if !self.recorder.lossy() {
-            let what = format!("a position of consumer {} is out of range", self.process);
+            let what = format!("a position of consumer {} is out of range", self.reader.process);
             self.recorder.anomaly(Anomaly::new(Kind::UnexpectedError, what));
         }
     }
@@ -206,7 +212,7 @@ impl Worker {
     fn error(&self, error: &KafkaError) {
         self.recorder.noted(&format!("consumer: {error}"));
         if matches!(error, KafkaError::MessageConsumption(RDKafkaErrorCode::BadMessage)) {
-            let what = format!("consumer {} was given bytes that are no records: {error}", self.process);
+            let what = format!("consumer {} was given bytes that are no records: {error}", self.reader.process);
             self.recorder.anomaly(Anomaly::new(Kind::UnexpectedError, what));
         }
     }

@@ -2,7 +2,8 @@
 //! over its HTTP API, a few rounds of each row.
 //!
 //! A round founds its topic and clients, brings the row's fault about, heals everything, and judges what clients saw by the campaign's pure
-//! checker. `house` is the process, `view` what it says of itself, `recorder` the history, `producer`, `consumer` and `gauge` the clients,
+//! checker. `house` is the process, `view` what it says of itself, `recorder` the history, `producer`, `transactor`, `consumer` and `gauge` the
+//! clients,
 //! `stage` a round and `settle` its end, `files` the replicas on disk, `rows` the faults. Knows the cluster only from outside: its ports and
 //! its files.
 
@@ -17,6 +18,7 @@ mod rows;
 mod settle;
 mod stage;
 mod sum;
+mod transactor;
 mod view;
 
 use std::collections::BTreeMap;

@@ -23,6 +23,19 @@ pub(super) struct ProducerPlan {
     pub(super) padding: usize,
 }
 
+/// A transactional producer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TransactorPlan {
+    /// `transaction.timeout.ms`
+    pub(super) timeout_ms: u64,
+    /// Records of a transaction at most.
+    pub(super) records_max: u32,
+    /// Records per batch at most.
+    pub(super) batch: u32,
+    /// In the end it leaves a transaction open.
+    pub(super) leaves_open: bool,
+}
+
 /// What a round is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -35,6 +48,7 @@ pub(super) struct Plan {
     pub(super) flush_messages: Option<i64>,
     pub(super) segment_bytes: u32,
     pub(super) producers: Vec<ProducerPlan>,
+    pub(super) transactors: Vec<TransactorPlan>,
     /// With a consumer in a group.
     pub(super) group: bool,
 }
@@ -56,6 +70,8 @@ pub(super) struct Wants {
     pub(super) one_leader: bool,
     /// Records that were acknowledged with acks=all, or read, may be lost.
     pub(super) lossy: bool,
+    /// With transactional producers beside the others.
+    pub(super) transactions: bool,
 }
 
 impl Wants {
@@ -68,6 +84,7 @@ impl Wants {
         unclean: &[false],
         one_leader: false,
         lossy: false,
+        transactions: false,
     };
 }
 
@@ -96,6 +113,15 @@ fn producer(rng: &mut StdRng, partition: u32, acks: i16, idempotent: bool) -> Pr
     }
 }
 
+fn transactor(rng: &mut StdRng) -> TransactorPlan {
+    TransactorPlan {
+        timeout_ms: rng.random_range(3_000..=8_000),
+        records_max: rng.random_range(1..=30),
+        batch: rng.random_range(1..=10),
+        leaves_open: rng.random_bool(0.5),
+    }
+}
+
 /// Draws a plan.
 pub(super) fn draw(rng: &mut StdRng, wants: &Wants) -> Plan {
     let partitions = rng.random_range(1..=3);
@@ -111,6 +137,7 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants) -> Plan {
         let partition = rng.random_range(0..partitions);
         producers.push(producer(rng, partition, 1, false));
     }
+    let transactors = if wants.transactions { rng.random_range(2..=3) } else { 0 };
     Plan {
         partitions,
         replicas,
@@ -119,6 +146,7 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants) -> Plan {
         flush_messages: one_of(rng, &[None, None, Some(1), Some(100)]),
         segment_bytes: one_of(rng, &[1 << 30, 1 << 20, 64 << 10, 16 << 10]),
         producers,
+        transactors: (0..transactors).map(|_| transactor(rng)).collect(),
         group: !wants.lossy && rng.random_bool(0.6),
     }
 }

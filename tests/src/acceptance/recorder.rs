@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::view::View;
-use crate::campaign::{Anomaly, History, Kind, Op, Outcome, Poll, Promise, Send, Value, Window};
+use crate::campaign::{Anomaly, History, Kind, OffsetRead, Op, Outcome, Poll, Promise, Send, Txn, Value, Window};
 
 /// So many lines of the diary are kept.
 const DIARY_MAX: usize = 4_000;
@@ -39,7 +39,7 @@ struct Inner {
     told: BTreeMap<String, u64>,
     anomalies: Vec<Anomaly>,
     diary: Vec<String>,
-    drain: Option<u32>,
+    drains: HashSet<u32>,
     zombies: bool,
 }
 
@@ -117,9 +117,46 @@ impl Recorder {
 
     /// A record is handed to a client; its place in the history.
     pub(super) fn began(&self, process: u32, partition: u32, value: Value, acks: i16) -> usize {
+        self.began_in(None, process, partition, value, acks)
+    }
+
+    /// The same, as part of a transaction.
+    pub(super) fn began_in(&self, txn: Option<u32>, process: u32, partition: u32, value: Value, acks: i16) -> usize {
         let now = self.now();
-        let send = Send { process, partition, values: vec![value], acks, outcome: Outcome::Info, txn: None };
+        let send = Send { process, partition, values: vec![value], acks, outcome: Outcome::Info, txn };
         self.inner().push(Op::Send(send), now)
+    }
+
+    /// A transaction begins; its number. Until more is known nobody knows how it ends.
+    pub(super) fn txn_began(&self, process: u32) -> u32 {
+        let mut inner = self.inner();
+        inner.history.txns.push(Txn { process, outcome: Outcome::Info, offset: None });
+        inner.history.txns.len() as u32 - 1
+    }
+
+    /// This offset is committed with it.
+    pub(super) fn txn_offset(&self, txn: u32, offset: i64) {
+        if let Some(txn) = self.inner().history.txns.get_mut(txn as usize) {
+            txn.offset = Some(offset);
+        }
+    }
+
+    /// How it ended.
+    pub(super) fn txn_ended(&self, txn: u32, outcome: Outcome, how: Option<&str>) {
+        let mut inner = self.inner();
+        if let Some(txn) = inner.history.txns.get_mut(txn as usize) {
+            txn.outcome = outcome;
+        }
+        if let Some(how) = how {
+            *inner.told.entry(how.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// The offset of the group of a transactional id was told while none of its transactions was open.
+    pub(super) fn offset_read(&self, process: u32, offset: i64) {
+        let mut inner = self.inner();
+        let after = inner.history.txns.len();
+        inner.history.offsets.push(OffsetRead { process, after, offset });
     }
 
     /// A client says that a record is written, and where.
@@ -156,13 +193,13 @@ impl Recorder {
         self.inner().told.get(&format!("{code:?}")).copied().unwrap_or_default()
     }
 
-    /// A consumer was given a record.
-    pub(super) fn read(&self, process: u32, partition: u32, offset: i64, value: Value) {
+    /// A consumer was given a record; `committed`: it reads what is committed only, and told from others that do not.
+    pub(super) fn read(&self, process: u32, committed: bool, partition: u32, offset: i64, value: Value) {
         let now = self.now();
         let mut inner = self.inner();
-        let drain = inner.drain == Some(process);
+        let drain = inner.drains.contains(&process);
         let records = vec![(offset, value)];
-        inner.push(Op::Poll(Poll { process, partition, records, drain, committed: false, txn: None }), now);
+        inner.push(Op::Poll(Poll { process, partition, records, drain, committed, txn: None }), now);
         inner.positions.insert((process, partition), offset + 1);
         if let Some(known) = inner.partitions.get_mut(partition as usize) {
             known.read_end = known.read_end.max(offset + 1);
@@ -178,13 +215,13 @@ impl Recorder {
     }
 
     /// This consumer's reads are the final ones. Each partition counts as read, also an empty one.
-    pub(super) fn drains(&self, process: u32) {
+    pub(super) fn drains(&self, process: u32, committed: bool) {
         let now = self.now();
         let mut inner = self.inner();
-        inner.drain = Some(process);
+        inner.drains.insert(process);
         for partition in 0..inner.partitions.len() as u32 {
             inner.push(
-                Op::Poll(Poll { process, partition, records: Vec::new(), drain: true, committed: false, txn: None }),
+                Op::Poll(Poll { process, partition, records: Vec::new(), drain: true, committed, txn: None }),
                 now,
             );
         }
@@ -323,9 +360,9 @@ mod tests {
         }
         let index = recorder.began(1, 0, 9, -1);
         recorder.acknowledged(index, Some(2));
-        recorder.drains(7);
+        recorder.drains(7, false);
         for (offset, value) in [(0, 0), (1, 1), (2, 9)] {
-            recorder.read(7, 0, offset, value);
+            recorder.read(7, false, 0, offset, value);
         }
         kinds(&recorder)
     }
@@ -346,7 +383,7 @@ mod tests {
         recorder.end_licences();
         let later = recorder.began(1, 0, 1, -1);
         recorder.acknowledged(later, Some(1));
-        recorder.drains(7);
+        recorder.drains(7, false);
         assert_eq!(kinds(&recorder), [Kind::Unseen]);
     }
 
@@ -355,7 +392,7 @@ mod tests {
         let recorder = Recorder::new("t", 1);
         let index = recorder.began(1, 0, 5, 0);
         recorder.acknowledged(index, None);
-        recorder.drains(7);
+        recorder.drains(7, false);
         assert_eq!(recorder.last_ack(0), None);
         assert_eq!(kinds(&recorder), []);
     }
@@ -369,9 +406,9 @@ mod tests {
             if repeats {
                 recorder.repeats(1);
             }
-            recorder.drains(7);
-            recorder.read(7, 0, 0, 5);
-            recorder.read(7, 0, 1, 5);
+            recorder.drains(7, false);
+            recorder.read(7, false, 0, 0, 5);
+            recorder.read(7, false, 0, 1, 5);
             assert_eq!(kinds(&recorder).contains(&Kind::Duplicate), !repeats);
         }
     }

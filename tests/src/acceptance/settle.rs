@@ -8,6 +8,7 @@ use rdkafka::consumer::Consumer;
 use super::consumer::{ConsumerThread, Habit};
 use super::producer::ProducerThread;
 use super::stage::{BROKERS, CONTROLLERS, PATIENCE, Stage};
+use super::transactor::TransactorThread;
 use super::view::View;
 use super::{files, gauge};
 use crate::campaign::{Anomaly, Kind};
@@ -78,21 +79,21 @@ impl Stage<'_> {
         Err(Anomaly::new(Kind::ReplicasDiffer, what))
     }
 
-    fn await_consumers(&self, ends: &[i64]) -> Result<(), Anomaly> {
-        let follows = |consumer: &&ConsumerThread| matches!(consumer.habit, Habit::Tail | Habit::Group);
-        let behind = |consumer: &ConsumerThread| {
-            (0..).zip(ends).find(|(partition, end)| self.recorder.position(consumer.process, *partition) < **end)
-        };
+    /// Whoever follows, under this isolation level, has come to the end.
+    fn await_consumers(&self, ends: &[i64], committed: bool) -> Result<(), Anomaly> {
+        let follows = |consumer: &&ConsumerThread| follows(consumer) && consumer.reader.committed == committed;
+        let position =
+            |consumer: &ConsumerThread, partition| self.recorder.position(consumer.reader.process, partition);
+        let behind =
+            |consumer: &ConsumerThread| (0..).zip(ends).find(|(partition, end)| position(consumer, *partition) < **end);
         if self.until(PATIENCE, |_| self.consumers.iter().filter(follows).all(|consumer| behind(consumer).is_none()))? {
             return Ok(());
         }
         let stuck = self.consumers.iter().filter(follows).find_map(|consumer| {
             let (partition, end) = behind(consumer)?;
-            let position = self.recorder.position(consumer.process, partition);
-            Some(format!(
-                "consumer {} ({:?}) stands at {position} of partition {partition}, whose end is {end}",
-                consumer.process, consumer.habit
-            ))
+            let position = position(consumer, partition);
+            let reader = consumer.reader;
+            Some(format!("consumer {reader:?} stands at {position} of partition {partition}, whose end is {end}"))
         });
         Err(Anomaly::new(Kind::Liveness, stuck.unwrap_or_default()))
     }
@@ -129,7 +130,11 @@ pub(super) fn wind_up(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
         stage.say(format!("the healed cluster takes writes after {} ms", unmeasured.as_millis()));
     }
     stage.producers.iter().for_each(ProducerThread::stop);
-    let answered = |stage: &Stage<'_>| stage.producers.iter().all(ProducerThread::is_finished);
+    stage.transactors.iter().for_each(TransactorThread::stop);
+    let answered = |stage: &Stage<'_>| {
+        stage.producers.iter().all(ProducerThread::is_finished)
+            && stage.transactors.iter().all(TransactorThread::is_finished)
+    };
     stage.await_clients(ANSWERED_MAX, "producers were not answered in a cluster that is whole", answered)?;
     let ends = stage.level()?;
     for (partition, end) in (0..).zip(&ends) {
@@ -140,28 +145,40 @@ pub(super) fn wind_up(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
             return Err(Anomaly::new(Kind::HighWatermarkFell, what));
         }
     }
-    stage.await_consumers(&ends)?;
-    stage.consume(Habit::Drain);
-    let drained = |stage: &Stage<'_>| stage.consumers.last().is_none_or(ConsumerThread::is_finished);
-    stage.await_clients(PATIENCE, "the final read did not come to an end", drained)?;
+    for committed in stage.isolations() {
+        stage.consume(Habit::Drain, *committed);
+        let drained = |stage: &Stage<'_>| stage.consumers.last().is_none_or(ConsumerThread::is_finished);
+        stage.await_clients(PATIENCE, "the final read did not come to an end", drained)?;
+        let Some(drain) = stage.consumers.last().map(|consumer| consumer.reader.process) else { continue };
+        // Behind the last record there may be markers, which nobody is given.
+        let read = |(partition, end): (u32, &i64)| match stage.has_transactions() {
+            true => stage.recorder.position(drain, partition),
+            false => *end,
+        };
+        let ends: Vec<i64> = (0..).zip(&ends).map(read).collect();
+        stage.await_consumers(&ends, *committed)?;
+        missed(stage, drain, *committed)?;
+    }
     stage.compare_files(&ends)?;
     stage.say(format!("ends {ends:?}"));
-    missed(stage)
+    Ok(())
+}
+
+fn follows(consumer: &ConsumerThread) -> bool {
+    matches!(consumer.reader.habit, Habit::Tail | Habit::Group)
 }
 
 /// Consumers that followed all along, in a group too, have seen all that is there. (Rebalances may hide a gap from the checker.)
-fn missed(stage: &Stage<'_>) -> Result<(), Anomaly> {
+fn missed(stage: &Stage<'_>, drain: u32, committed: bool) -> Result<(), Anomaly> {
     if stage.recorder.lossy() {
         return Ok(());
     }
-    let Some(drain) = stage.consumers.last() else { return Ok(()) };
-    let there = stage.recorder.values_read(drain.process);
-    for consumer in stage.consumers.iter().filter(|consumer| matches!(consumer.habit, Habit::Tail | Habit::Group)) {
-        let seen: HashSet<_> = stage.recorder.values_read(consumer.process);
+    let there = stage.recorder.values_read(drain);
+    for reader in stage.consumers.iter().filter(|consumer| follows(consumer)).map(|consumer| consumer.reader) {
+        let seen: HashSet<_> = stage.recorder.values_read(reader.process);
         let missed = there.difference(&seen).count();
-        if missed > 0 {
-            let what =
-                format!("consumer {} ({:?}) came to the end and missed {missed}", consumer.process, consumer.habit);
+        if reader.committed == committed && missed > 0 {
+            let what = format!("consumer {reader:?} came to the end and missed {missed}");
             return Err(Anomaly::new(Kind::PollSkip, what));
         }
     }

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use serde_json::{Value, json};
 
-use super::consumer::{ConsumerThread, Habit};
+use super::consumer::{ConsumerThread, Habit, Reader};
 use super::gauge::Gauge;
 use super::plan::Plan;
 use super::producer::ProducerThread;
 use super::recorder::Recorder;
+use super::transactor::TransactorThread;
 use super::view::View;
 use super::{House, Judge, Report, files};
 use crate::campaign::{self, Anomaly, Kind, Row};
@@ -45,6 +46,7 @@ pub(super) struct Stage<'h> {
     pub(super) topic: String,
     pub(super) recorder: Arc<Recorder>,
     pub(super) producers: Vec<ProducerThread>,
+    pub(super) transactors: Vec<TransactorThread>,
     pub(super) consumers: Vec<ConsumerThread>,
     pub(super) gauge: Option<Gauge>,
     /// Broker epochs of those that were taken down, before that: they must come back with greater ones.
@@ -75,6 +77,7 @@ impl<'h> Stage<'h> {
             topic,
             recorder,
             producers: Vec::new(),
+            transactors: Vec::new(),
             consumers: Vec::new(),
             gauge: None,
             epochs_before: BTreeMap::new(),
@@ -129,10 +132,18 @@ impl<'h> Stage<'h> {
             let process = self.process();
             self.producers.push(ProducerThread::start(servers, &topic, process, plan, self.recorder.clone()));
         }
-        self.consume(Habit::Tail);
-        self.consume(Habit::Again);
+        for plan in self.plan.transactors.clone() {
+            let process = self.process();
+            let own = (StdRng::from_rng(&mut self.rng), self.recorder.clone());
+            let partitions = self.plan.partitions;
+            self.transactors.push(TransactorThread::start(servers, &topic, partitions, process, plan, own));
+        }
+        for committed in self.isolations() {
+            self.consume(Habit::Tail, *committed);
+            self.consume(Habit::Again, *committed);
+        }
         if self.plan.group {
-            self.consume(Habit::Group);
+            self.consume(Habit::Group, self.has_transactions());
         }
         self.gauge = Some(Gauge::start(servers, &topic, self.plan.partitions, self.recorder.clone()));
     }
@@ -142,14 +153,25 @@ impl<'h> Stage<'h> {
         self.next_process
     }
 
+    /// Whether transactional producers are at work.
+    pub(super) fn has_transactions(&self) -> bool {
+        !self.plan.transactors.is_empty()
+    }
+
+    /// Who reads: without transactions it is all the same what is read.
+    pub(super) fn isolations(&self) -> &'static [bool] {
+        if self.has_transactions() { &[false, true] } else { &[false] }
+    }
+
     /// One more consumer.
-    pub(super) fn consume(&mut self, habit: Habit) {
+    pub(super) fn consume(&mut self, habit: Habit, committed: bool) {
         let process = self.process();
         if habit == Habit::Drain {
-            self.recorder.drains(process);
+            self.recorder.drains(process, committed);
         }
         let (servers, partitions) = (self.house.bootstrap_servers(), self.plan.partitions);
-        let consumer = ConsumerThread::start(servers, &self.topic, partitions, process, habit, self.recorder.clone());
+        let reader = Reader { process, habit, committed };
+        let consumer = ConsumerThread::start(servers, &self.topic, partitions, reader, self.recorder.clone());
         self.consumers.push(consumer);
     }
 
@@ -425,10 +447,12 @@ impl<'h> Stage<'h> {
             let _ = self.house.order("DELETE", "/api/faults", None);
         }
         self.producers.iter().for_each(ProducerThread::stop);
+        self.transactors.iter().for_each(TransactorThread::stop);
         self.consumers.iter().for_each(ConsumerThread::stop);
         let mut ends: Vec<Result<(), String>> = Vec::new();
         ends.extend(self.gauge.take().map(|gauge| gauge.join().map(drop)));
         ends.extend(self.producers.drain(..).map(ProducerThread::join));
+        ends.extend(self.transactors.drain(..).map(TransactorThread::join));
         ends.extend(self.consumers.drain(..).map(ConsumerThread::join));
         self.house.told(None);
         let mut record = self.recorder.take();

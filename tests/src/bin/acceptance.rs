@@ -61,12 +61,8 @@ fn say_what_is_planted() -> Result<(), String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let rows = Row::parse(&arguments.rows).map(|mut rows| {
-        rows.retain(|row| *row != Row::TRANSACTIONS);
-        rows
-    });
-    let Some(rows) = rows.filter(|rows| !rows.is_empty()) else {
-        eprintln!("--rows takes all, truncation, numbers from 1 to 18 and ranges of them, not '{}'", arguments.rows);
+    let Some(rows) = Row::parse(&arguments.rows).filter(|rows| !rows.is_empty()) else {
+        eprintln!("--rows takes all, truncation, numbers from 1 to 19 and ranges of them, not '{}'", arguments.rows);
         return ExitCode::from(2);
     };
     #[cfg(feature = "planted")]
@@ -90,7 +86,6 @@ fn main() -> ExitCode {
             });
         }
     });
-    println!("row 19         transactions: not played here, but in the campaign");
     let sums = sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let total = |of: fn(&Sum) -> u64| sums.iter().map(of).sum::<u64>();
     let failed = total(|sum| sum.failed);

@@ -24,6 +24,9 @@ pub(super) struct Scenario {
 const ONE_DISK: &[&str] = &[];
 /// A broker whose second disk fails goes on with its first, where the metadata is.
 const TWO_DISKS: &[&str] = &["--log-dirs", "2"];
+/// Who oversleeps is not to wait long for its transaction's end.
+const TRANSACTIONS: &[&str] =
+    &["--log-dirs", "2", "--set", "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000"];
 
 fn play(wants: Wants, round: fn(&mut Stage<'_>) -> Result<(), Anomaly>) -> Scenario {
     Scenario { wants, arguments: ONE_DISK, round }
@@ -61,20 +64,23 @@ pub(super) fn scenario(row: Row) -> Scenario {
         15 => play(mixed, zombies::cut_off),
         16 => play(ALL, disks::slow),
         17 => Scenario { arguments: TWO_DISKS, ..play(ALL, disks::failing) },
-        _ => Scenario {
-            arguments: TWO_DISKS,
-            ..play(Wants { idempotent: Some(true), ..ALL }, |stage| {
-                let (row, round) = IDEMPOTENT[stage.rng.random_range(0..IDEMPOTENT.len())];
-                stage.say(format!("as row {row}"));
-                round(stage)
-            })
-        },
+        18 => Scenario { arguments: TWO_DISKS, ..play(Wants { idempotent: Some(true), ..ALL }, any_of_these) },
+        _ => {
+            let wants = Wants { idempotent: Some(true), transactions: true, ..ALL };
+            Scenario { arguments: TRANSACTIONS, ..play(wants, any_of_these) }
+        }
     }
+}
+
+fn any_of_these(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
+    let (row, round) = IDEMPOTENT[stage.rng.random_range(0..IDEMPOTENT.len())];
+    stage.say(format!("as row {row}"));
+    round(stage)
 }
 
 type Round = fn(&mut Stage<'_>) -> Result<(), Anomaly>;
 
-/// The rows through which idempotent producers go.
+/// The rows through which idempotent and transactional producers go.
 const IDEMPOTENT: [(u8, Round); 9] = [
     (4, failovers::one_killed),
     (5, failovers::two_killed),
