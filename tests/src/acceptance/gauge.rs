@@ -39,8 +39,10 @@ impl Gauge {
     }
 }
 
-pub(super) fn client(bootstrap_servers: &str) -> Result<BaseConsumer, String> {
+/// A client that asks for ends: high watermarks, or with `committed` last stable offsets.
+pub(super) fn client(bootstrap_servers: &str, committed: bool) -> Result<BaseConsumer, String> {
     let mut config = clients::config(bootstrap_servers);
+    config.set("isolation.level", if committed { "read_committed" } else { "read_uncommitted" });
     for (key, value) in impatient() {
         config.set(key, value);
     }
@@ -48,7 +50,7 @@ pub(super) fn client(bootstrap_servers: &str) -> Result<BaseConsumer, String> {
 }
 
 fn watch(servers: &str, topic: &str, partitions: u32, recorder: &Recorder, stop: &AtomicBool) -> Result<u64, String> {
-    let client = client(servers)?;
+    let client = client(servers, false)?;
     let mut ends = vec![0; partitions as usize];
     let mut answers = 0;
     while !stop.load(Ordering::Relaxed) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::consumer::{ConsumerThread, Habit};
 use super::producer::ProducerThread;
@@ -15,6 +15,8 @@ use crate::campaign::{Anomaly, Kind};
 
 /// Producers give the last of their records up by then.
 const ANSWERED_MAX: Duration = Duration::from_secs(130);
+/// Transactions that each transactional producer has behind it at the end of a round.
+const TRANSACTIONS_MIN: u64 = 15;
 /// A leader answers within this.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -55,14 +57,38 @@ impl Stage<'_> {
         Ok(())
     }
 
+    fn client_for_ends(&self, committed: bool) -> Result<BaseConsumer, Anomaly> {
+        gauge::client(self.house.bootstrap_servers(), committed).map_err(|what| Anomaly::new(Kind::Liveness, what))
+    }
+
+    /// What the leaders of all partitions answer.
+    fn ends(&self, client: &BaseConsumer) -> Option<Vec<i64>> {
+        let end = |partition| client.fetch_watermarks(&self.topic, partition as i32, ANSWER).map(|(_, end)| end);
+        self.partitions().map(end).collect::<Result<Vec<i64>, _>>().ok()
+    }
+
+    /// Whatever was left open is ended: readers of committed records come to the ends, too.
+    fn await_stable(&self) -> Result<(), Anomaly> {
+        let (all, committed) = (self.client_for_ends(false)?, self.client_for_ends(true)?);
+        let (mut ends, mut stable) = (None, None);
+        let done = |_: &View| {
+            // In this order: a marker that comes between the two only raises the second.
+            (ends, stable) = (self.ends(&all), self.ends(&committed));
+            ends.is_some() && ends == stable
+        };
+        if self.until(PATIENCE, done)? {
+            return Ok(());
+        }
+        let what = format!("the last stable offsets are {stable:?} and the ends {ends:?}\n    {}", self.describe());
+        Err(Anomaly::new(Kind::HangingTransaction, what))
+    }
+
     /// Ends of all partitions as their leaders tell them, once nothing is under way any more: all replicas end there.
     fn level(&self) -> Result<Vec<i64>, Anomaly> {
-        let client =
-            gauge::client(self.house.bootstrap_servers()).map_err(|what| Anomaly::new(Kind::Liveness, what))?;
+        let client = self.client_for_ends(false)?;
         let mut ends = Vec::new();
         let level = |view: &View| {
-            let end = |partition| client.fetch_watermarks(&self.topic, partition as i32, ANSWER).map(|(_, end)| end);
-            let Ok(told) = self.partitions().map(end).collect::<Result<Vec<i64>, _>>() else { return false };
+            let Some(told) = self.ends(&client) else { return false };
             let same = self.is_whole(view)
                 && view.partitions(&self.topic).iter().zip(&told).all(|(partition, end)| {
                     partition.high_watermark == *end
@@ -129,6 +155,8 @@ pub(super) fn wind_up(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
         let unmeasured = stage.resumed(since)?;
         stage.say(format!("the healed cluster takes writes after {} ms", unmeasured.as_millis()));
     }
+    let busy = |stage: &Stage<'_>| stage.transactors.iter().all(|transactor| transactor.ended() >= TRANSACTIONS_MIN);
+    stage.await_clients(ANSWERED_MAX, "transactions do not get on in a cluster that is whole", busy)?;
     stage.producers.iter().for_each(ProducerThread::stop);
     stage.transactors.iter().for_each(TransactorThread::stop);
     let answered = |stage: &Stage<'_>| {
@@ -136,6 +164,9 @@ pub(super) fn wind_up(stage: &mut Stage<'_>) -> Result<(), Anomaly> {
             && stage.transactors.iter().all(TransactorThread::is_finished)
     };
     stage.await_clients(ANSWERED_MAX, "producers were not answered in a cluster that is whole", answered)?;
+    if stage.has_transactions() {
+        stage.await_stable()?;
+    }
     let ends = stage.level()?;
     for (partition, end) in (0..).zip(&ends) {
         // Where nothing may be lost, nothing that was said to be committed may be beyond the end.

@@ -2,7 +2,7 @@
 //! random; it dies in their midst, sleeps too long, and goes on when another has come with its transactional id.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,7 @@ type Client = ThreadedProducer<Fates>;
 /// A running transactional producer.
 pub(super) struct TransactorThread {
     stop: Arc<AtomicBool>,
+    ended: Arc<AtomicU64>,
     handle: JoinHandle<Result<(), String>>,
 }
 
@@ -64,7 +65,7 @@ impl TransactorThread {
         plan: TransactorPlan,
         (rng, recorder): (StdRng, Arc<Recorder>),
     ) -> TransactorThread {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, ended) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let worker = Worker {
             bootstrap_servers: bootstrap_servers.to_owned(),
             topic: topic.to_owned(),
@@ -74,10 +75,16 @@ impl TransactorThread {
             rng,
             recorder,
             stop: stop.clone(),
+            ended: Arc::clone(&ended),
             sent: 0,
             offset: 0,
         };
-        TransactorThread { stop, handle: std::thread::spawn(move || worker.run()) }
+        TransactorThread { stop, ended, handle: std::thread::spawn(move || worker.run()) }
+    }
+
+    /// So many transactions are behind it.
+    pub(super) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// No more transactions.
@@ -127,6 +134,7 @@ struct Worker {
     rng: StdRng,
     recorder: Arc<Recorder>,
     stop: Arc<AtomicBool>,
+    ended: Arc<AtomicU64>,
     sent: u64,
     /// Committed with the last transaction that had one.
     offset: i64,
@@ -176,6 +184,7 @@ impl Worker {
             };
             self.read_offset(&group);
             next = self.transaction(&client, &group)?;
+            self.ended.fetch_add(1, Ordering::Relaxed);
         }
         if matches!(next, Next::Same) && self.plan.leaves_open {
             self.leave_open(&client);
@@ -223,13 +232,11 @@ impl Worker {
 
     fn choose(&mut self) -> Deed {
         match self.rng.random_range(0..100) {
-            0..60 => Deed::Commit,
-            60..80 => Deed::Abort,
+            0..58 => Deed::Commit,
+            58..80 => Deed::Abort,
             80..88 => Deed::Die,
-            88..91 => Deed::Oversleep,
-            91..95 => Deed::Usurp,
-            // Two at once would be told apart only by chance.
-            _ => Deed::Commit,
+            88..90 => Deed::Oversleep,
+            _ => Deed::Usurp,
         }
     }
 
@@ -343,7 +350,8 @@ impl Worker {
         Ok(Next::Same)
     }
 
-    /// Another comes with the same transactional id: what was open is aborted, and who had it gets nothing committed any more.
+    /// Another comes with the same transactional id: what was open is aborted, and who had it gets nothing committed any more, not even
+    /// what the other has begun since.
     fn usurp(&mut self, client: &Client, txn: u32) -> Result<Next, String> {
         self.recorder.txn_ended(txn, Outcome::Fail, Some("fenced"));
         // Half of the time nothing of it is on its way any more.
@@ -352,11 +360,22 @@ impl Worker {
         }
         let other = self.new_client()?;
         self.init(&other)?;
+        let (began, theirs) = (Instant::now(), self.recorder.txn_began(self.process));
+        let sent = other.begin_transaction().and_then(|()| self.send_some(&other, theirs));
+        let sent = sent.and_then(|()| other.flush(CALL));
         if client.commit_transaction(CALL).is_ok() {
             let what = format!("transaction {txn} was committed by {}, who was fenced before it asked", self.process);
             self.recorder.anomaly(Anomaly::new(Kind::NotFenced, what));
         }
-        Ok(Next::Other(other))
+        let next = match sent {
+            Ok(()) => self.commit(&other, theirs, began)?,
+            Err(error) => {
+                self.recorder.txn_ended(theirs, Outcome::Fail, None);
+                self.lost(&error, began)?;
+                self.abort(&other, began)?
+            }
+        };
+        Ok(if matches!(next, Next::Same) { Next::Other(other) } else { next })
     }
 
     /// A transaction that nobody will end but the coordinator.
