@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::admission::Admission;
@@ -18,6 +18,7 @@ use super::handle::{Control, Wish};
 use super::outlet::Outlet;
 use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk};
 use crate::metadata::report::{Event, Report};
+use crate::quota::Verdict;
 use crate::server::Broker;
 use crate::server::context::ConnId;
 use crate::types::NodeId;
@@ -34,6 +35,13 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// After `accept` failed (no file descriptors left, say), wait before trying again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// Connections that are over their address's quota and wait to be closed.
+const HELD_MAX: usize = 1_000;
+
+fn millis(millis: i32) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
 /// Time as it goes by while the core works.
 fn stopwatch() -> Duration {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
@@ -46,6 +54,7 @@ pub(super) struct Shell {
     broker: RefCell<Broker>,
     connections: RefCell<HashMap<ConnId, Rc<Outgoing>>>,
     admission: RefCell<Admission>,
+    held: Cell<usize>,
     pub(super) request_max_bytes: usize,
     network: Arc<dyn Network>,
     outlet: Outlet,
@@ -129,11 +138,40 @@ impl Shell {
         }
     }
 
+    /// What the quotas of new connections say.
+    fn rate(&self, address: IpAddr) -> Verdict {
+        let mut broker = self.broker.borrow_mut();
+        let limit = broker.config.i32("max.connection.creation.rate");
+        let now_ms = u64::try_from(self.clock.now().mono.as_millis()).unwrap_or(u64::MAX);
+        broker.quotas.connections.open(address, limit, now_ms)
+    }
+
+    /// Closes a connection that is over its address's quota after a while. Too many at once are closed at once.
+    fn hold(self: Rc<Shell>, stream: TcpStream, delay_ms: i32) {
+        if self.held.get() >= HELD_MAX {
+            return;
+        }
+        self.held.set(self.held.get() + 1);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(millis(delay_ms)).await;
+            drop(stream);
+            self.held.set(self.held.get() - 1);
+        });
+    }
+
     async fn accept(self: Rc<Shell>, listener: TcpListener) {
         let mut next_conn: ConnId = 0;
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    match self.rate(peer.ip()) {
+                        Verdict::Take { delay_ms } if delay_ms > 0 => tokio::time::sleep(millis(delay_ms)).await,
+                        Verdict::Take { .. } => {}
+                        Verdict::Close { delay_ms } => {
+                            self.clone().hold(stream, delay_ms);
+                            continue;
+                        }
+                    }
                     let admitted = self.admission.borrow_mut().admit(&self.broker.borrow().config, peer.ip());
                     if let Err(reason) = admitted {
                         self.rejected(peer.to_string(), reason);
@@ -206,6 +244,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         broker: RefCell::new(broker),
         connections: RefCell::default(),
         admission: RefCell::default(),
+        held: Cell::new(0),
         request_max_bytes,
         network,
         outlet: Outlet::new(node_id, reports),

@@ -1,5 +1,6 @@
-//! The quotas of a broker: bytes in, bytes out, time spent.
+//! The quotas of a broker: bytes in, bytes out, time spent, connections opened.
 
+use super::connections::ConnectionRates;
 use super::limits::{Client, Limits};
 use super::rate::{Rate, Windows};
 use super::sensors::{Sensor, Sensors};
@@ -74,6 +75,8 @@ pub struct ClientQuotas {
     pub fetch: QuotaManager,
     /// `request_percentage`.
     pub request: QuotaManager,
+    /// `connection_creation_rate`.
+    pub connections: ConnectionRates,
     /// Controllers enforce another one, and tell of it in their answers.
     mutations: bool,
     enabled: bool,
@@ -94,6 +97,7 @@ impl ClientQuotas {
             produce: QuotaManager::new(windows, i32::MAX),
             fetch: QuotaManager::new(windows, i32::MAX),
             request: QuotaManager::new(windows, window_ms),
+            connections: ConnectionRates::new(config),
             mutations: false,
             enabled: false,
         }
@@ -104,6 +108,7 @@ impl ClientQuotas {
         self.produce.set_limits(Limits::of(quotas, PRODUCER_BYTE_RATE));
         self.fetch.set_limits(Limits::of(quotas, CONSUMER_BYTE_RATE));
         self.request.set_limits(Limits::of(quotas, REQUEST_PERCENTAGE));
+        self.connections.set_limits(quotas);
         self.mutations = !Limits::of(quotas, CONTROLLER_MUTATION_RATE).is_empty();
         let brokers = [&self.produce, &self.fetch, &self.request];
         self.enabled = self.mutations || brokers.into_iter().any(QuotaManager::is_enabled);

@@ -92,3 +92,27 @@ quotas_mutations() {
 }
 quotas_of_maker() { configs --describe --entity-type clients --entity-name maker && says 'controller_mutation_rate=1\.0'; }
 check "who makes topics faster than the quota allows is refused" quotas_mutations
+
+# Twenty at once, and two a second: of forty connections that are opened one after the other about half are closed, a second later at most.
+quotas_connections() {
+    needs AlterClientQuotas
+    local address=${bootstrap%%,*} opened=() taken=0 fd code
+    quotas --entity-type ips --entity-name 127.0.0.1 --add-config connection_creation_rate=2
+    until_so quotas_of_connections
+    for _ in $(seq 40); do
+        exec {fd}<>"/dev/tcp/${address%:*}/${address##*:}" || { echo "a connection was refused" >"$why"; return 1; }
+        opened+=("$fd")
+    done
+    # Who is taken is not spoken to; who is not sees the end.
+    pause 1.5
+    for fd in "${opened[@]}"; do
+        code=0
+        read -r -t 0.05 -u "$fd" || code=$?
+        if [ "$code" -gt 128 ]; then taken=$((taken + 1)); fi
+        exec {fd}>&-
+    done
+    [ "$taken" -ge 5 ] && [ "$taken" -le 25 ] || { echo "$taken of 40 connections were taken" >"$why"; return 1; }
+    quotas --entity-type ips --entity-name 127.0.0.1 --delete-config connection_creation_rate
+}
+quotas_of_connections() { configs --describe --entity-type ips --entity-name 127.0.0.1 && says 'connection_creation_rate=2\.0'; }
+check "connections over an address's quota are closed" quotas_connections
