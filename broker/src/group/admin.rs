@@ -81,22 +81,23 @@ impl GroupCoordinator {
         let gather = self.shared.next_number();
         self.shared.gathers.insert(gather, Gather::Delete { to, waiting: ids.len(), results: Vec::new() });
         for id in ids {
-            let result = |error: ErrorCode| {
-                vec![DeletableGroupResult::default().with_group_id(text(id)).with_error_code(error.code())]
-            };
-            match self.delete_group(now, id) {
-                Err(error) => {
-                    let answer = deleted(&mut self.shared.gathers, gather, result(error));
-                    self.shared.reply_all(answer);
-                }
-                Ok(partition) => {
-                    let Some(shard) = self.shards.get_mut(&partition) else { continue };
-                    let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
-                    step.defer(Deferred::Delete { gather, results: result(ErrorCode::None) });
-                }
+            if !self.delete_share_states(now, gather, id) {
+                self.delete_group_now(now, gather, id, None);
             }
         }
         self.fail_refused(now);
+    }
+
+    /// One group is deleted, unless its share states could not be.
+    pub(super) fn delete_group_now(&mut self, now: Now, gather: u64, id: &str, states: Option<ErrorCode>) {
+        match states.map_or_else(|| self.delete_group(now, id), Err) {
+            Err(error) => self.shared.group_not_deleted(gather, id, error),
+            Ok(partition) => {
+                let Some(shard) = self.shards.get_mut(&partition) else { return };
+                let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
+                step.defer(Deferred::Delete { gather, results: deletion(id, ErrorCode::None) });
+            }
+        }
     }
 
     fn delete_group(&mut self, now: Now, id: &str) -> Result<i32, ErrorCode> {
@@ -111,6 +112,18 @@ impl GroupCoordinator {
             Some(_) => Err(ErrorCode::NonEmptyGroup),
         }
     }
+}
+
+impl Shared {
+    /// A group of a DeleteGroups stays.
+    pub(super) fn group_not_deleted(&mut self, gather: u64, id: &str, error: ErrorCode) {
+        let answer = deleted(&mut self.gathers, gather, deletion(id, error));
+        self.reply_all(answer);
+    }
+}
+
+fn deletion(id: &str, error: ErrorCode) -> Vec<DeletableGroupResult> {
+    vec![DeletableGroupResult::default().with_group_id(text(id)).with_error_code(error.code())]
 }
 
 impl Shard {

@@ -1,15 +1,21 @@
 //! What goes in and out of the coordinator.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::log::VerificationGuard;
 use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
-    ConsumerGroupHeartbeatResponseData, DeleteGroupsResponseData, JoinGroupResponseData, KafkaString,
-    LeaveGroupResponseData, OffsetCommitResponseData, OffsetDeleteResponseData, OffsetFetchResponseData,
-    SyncGroupResponseData, TxnOffsetCommitResponseData,
+    AlterShareGroupOffsetsResponseData, ConsumerGroupHeartbeatResponseData, DeleteGroupsResponseData,
+    DeleteShareGroupOffsetsResponseData, DeleteShareGroupStateRequestData, DeleteShareGroupStateResponseData,
+    DescribeShareGroupOffsetsResponseData, InitializeShareGroupStateRequestData, InitializeShareGroupStateResponseData,
+    JoinGroupResponseData, KafkaString, LeaveGroupResponseData, OffsetCommitResponseData, OffsetDeleteResponseData,
+    OffsetFetchResponseData, ReadShareGroupStateSummaryRequestData, ReadShareGroupStateSummaryResponseData,
+    ShareGroupHeartbeatResponseData, SyncGroupResponseData, TxnOffsetCommitResponseData,
 };
+use crate::types::TopicPartition;
 
 /// Who waits for an answer; the caller's own number. Each is answered exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,8 +106,46 @@ pub enum Output {
         /// The transaction, and how it ends.
         end: TxnEnd,
     },
+    /// Ask the persister of share states, and tell its answer by
+    /// [`GroupCoordinator::on_share_state`](super::GroupCoordinator::on_share_state), exactly once.
+    ShareState {
+        /// Names this question.
+        number: u64,
+        /// What is asked.
+        request: ShareStateRequest,
+    },
+    /// Ask the leaders of these partitions where they end, and tell it by
+    /// [`GroupCoordinator::on_latest_offsets`](super::GroupCoordinator::on_latest_offsets), exactly once.
+    LatestOffsets {
+        /// Names this question.
+        number: u64,
+        /// Which.
+        partitions: BTreeSet<TopicPartition>,
+    },
     /// Something worth telling.
     Event(Event),
+}
+
+/// What is asked of the persister of share states, for partitions of one group.
+#[derive(Clone, Debug)]
+pub enum ShareStateRequest {
+    /// States for new partitions.
+    Initialize(Box<InitializeShareGroupStateRequestData>),
+    /// No more states for these.
+    Delete(Box<DeleteShareGroupStateRequestData>),
+    /// How far these have come.
+    Summary(Box<ReadShareGroupStateSummaryRequestData>),
+}
+
+/// What it answers.
+#[derive(Clone, Debug)]
+pub enum ShareStateResponse {
+    /// To [`ShareStateRequest::Initialize`].
+    Initialize(Box<InitializeShareGroupStateResponseData>),
+    /// To [`ShareStateRequest::Delete`].
+    Delete(Box<DeleteShareGroupStateResponseData>),
+    /// To [`ShareStateRequest::Summary`].
+    Summary(Box<ReadShareGroupStateSummaryResponseData>),
 }
 
 /// Answers that may come later than the call that caused them.
@@ -127,6 +171,14 @@ pub enum GroupResponse {
     ConsumerHeartbeat(ConsumerGroupHeartbeatResponseData),
     /// DeleteGroups.
     Delete(DeleteGroupsResponseData),
+    /// ShareGroupHeartbeat.
+    ShareHeartbeat(ShareGroupHeartbeatResponseData),
+    /// DescribeShareGroupOffsets.
+    DescribeShareOffsets(DescribeShareGroupOffsetsResponseData),
+    /// AlterShareGroupOffsets.
+    AlterShareOffsets(AlterShareGroupOffsetsResponseData),
+    /// DeleteShareGroupOffsets.
+    DeleteShareOffsets(DeleteShareGroupOffsetsResponseData),
 }
 
 /// Why a request is refused, and in which words.

@@ -16,6 +16,7 @@ use super::kind::Group;
 use super::open_offsets::{OffsetKey, OpenOffsets};
 use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then, append_error};
 use super::record::OffsetAndMetadata;
+use super::share::ask::Ask;
 use super::timer::{TimerKey, Timers};
 use super::topics::Topics;
 use crate::protocol::ErrorCode;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     /// Groups whose report has changed.
     pub(super) dirty: BTreeSet<Arc<str>>,
     pub(super) gathers: BTreeMap<u64, Gather>,
+    /// What the persister of share states is asked.
+    pub(super) asks: BTreeMap<u64, Ask>,
     /// Appends that were refused before they were asked for: too many on their way.
     refused: Vec<(i32, AppendToken)>,
     next_token: u64,
@@ -183,10 +186,7 @@ impl Step<'_> {
                 append.deferred.push((deadline, deferred));
                 self.shared.timers.schedule_earlier(key, deadline);
             }
-            None => {
-                let answer = deferred.resolve(Ok(()), &mut self.shared.gathers);
-                self.shared.reply_all(answer);
-            }
+            None => deferred.settle(Ok(()), self.shared),
         }
     }
 
@@ -241,6 +241,7 @@ impl GroupCoordinator {
                 rng: StdRng::seed_from_u64(seed),
                 dirty: BTreeSet::new(),
                 gathers: BTreeMap::new(),
+                asks: BTreeMap::new(),
                 refused: Vec::new(),
                 next_token: 0,
                 group_count: 0,
@@ -288,6 +289,7 @@ impl GroupCoordinator {
             match key {
                 TimerKey::Session { ref group, ref member } => {
                     self.with_group(now, group, |step, group| step.expire_session(group, member));
+                    self.expire_share_member(now, group, member);
                     self.fence_member(now, &key);
                 }
                 TimerKey::Revoke { .. } | TimerKey::Rejoin { .. } | TimerKey::Resync { .. } => {
@@ -326,8 +328,7 @@ impl GroupCoordinator {
             self.finish(now, partition, then, result);
         }
         for (_, deferred) in deferred {
-            let answer = deferred.resolve(result, &mut self.shared.gathers);
-            self.shared.reply_all(answer);
+            deferred.settle(result, &mut self.shared);
         }
         self.fail_refused(now);
     }
@@ -350,8 +351,7 @@ impl GroupCoordinator {
             Some(then) => self.finish(now, partition, then, Err(ErrorCode::RequestTimedOut)),
         }
         for deferred in deferred {
-            let answer = deferred.resolve(Err(ErrorCode::RequestTimedOut), &mut self.shared.gathers);
-            self.shared.reply_all(answer);
+            deferred.settle(Err(ErrorCode::RequestTimedOut), &mut self.shared);
         }
     }
 

@@ -59,6 +59,8 @@ impl GroupCoordinator {
             let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition: *partition, now };
             step.append_in_pieces(entries, None);
         }
+        let ids: BTreeSet<Id> = topics.values().flatten().copied().collect();
+        self.forget_share_states(now, &ids);
         self.fail_refused(now);
     }
 }

@@ -83,6 +83,10 @@ impl GroupCoordinator {
         for (id, group) in &mut shard.groups {
             step.touch(id);
             let Group::Classic(group) = group else {
+                // What the persister was asked for then is given its time anew.
+                if let Group::Share(group) = group {
+                    group.state_at_ms = now.wall_ms;
+                }
                 replayed.push(id.clone());
                 continue;
             };
@@ -135,8 +139,7 @@ impl GroupCoordinator {
         for append in std::mem::take(&mut shard.log.appends) {
             self.shared.timers.cancel(&TimerKey::Append(partition, append.token));
             for (_, deferred) in append.deferred {
-                let answer = deferred.resolve(Err(ErrorCode::NotCoordinator), &mut self.shared.gathers);
-                self.shared.reply_all(answer);
+                deferred.settle(Err(ErrorCode::NotCoordinator), &mut self.shared);
             }
         }
         let stored = shard.offsets.values().flat_map(|topics| topics.values()).flat_map(|offsets| offsets.values());

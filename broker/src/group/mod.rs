@@ -37,10 +37,14 @@ mod topics;
 mod txn_offsets;
 mod work;
 
-pub use api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo, TxnEnd, TxnProducer};
+pub use api::{
+    AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, ReplyTo, ShareStateRequest, ShareStateResponse,
+    TxnEnd, TxnProducer,
+};
 pub use classic::GroupState;
 pub use config::{ConsumerConfig, GroupConfig, Limits, ShareConfig};
 pub use consumer::assign::Assignor;
 pub use consumer::compile_pattern;
 pub use coordinator::GroupCoordinator;
+pub use share::LatestOffsets;
 pub use txn_offsets::txn_offset_commit_refused;

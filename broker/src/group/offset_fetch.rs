@@ -77,8 +77,7 @@ impl GroupCoordinator {
                 if require_stable {
                     Step { shared, log: &mut shard.log, partition, now }.defer(deferred);
                 } else {
-                    let answer = deferred.resolve(Ok(()), &mut shared.gathers);
-                    shared.reply_all(answer);
+                    deferred.settle(Ok(()), shared);
                 }
             }
         }

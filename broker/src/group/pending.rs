@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::api::{AppendToken, GroupResponse, ReplyTo};
+use super::api::{AppendToken, GroupResponse, ReplyTo, ShareStateRequest};
+use super::coordinator::Shared;
 use super::kind::Group;
 use super::open_offsets::OffsetKey;
 use super::record::OffsetAndMetadata;
+use super::share::{alter_offsets, ask, delete_offsets};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
-    ConsumerGroupHeartbeatResponseData, DeletableGroupResult, JoinGroupResponseData, LeaveGroupResponseData,
-    OffsetCommitResponseData, OffsetDeleteResponseData, OffsetFetchResponseGroup, SyncGroupResponseData,
-    TxnOffsetCommitResponseData,
+    AlterShareGroupOffsetsResponseData, ConsumerGroupHeartbeatResponseData, DeletableGroupResult,
+    DeleteShareGroupOffsetsResponseData, DescribeShareGroupOffsetsResponseData, DescribeShareGroupOffsetsResponseGroup,
+    JoinGroupResponseData, LeaveGroupResponseData, OffsetCommitResponseData, OffsetDeleteResponseData,
+    OffsetFetchResponseGroup, ShareGroupHeartbeatResponseData, SyncGroupResponseData, TxnOffsetCommitResponseData,
 };
 
 /// What a committed append changes in memory.
@@ -81,6 +84,14 @@ pub(super) enum Deferred {
     Fetch { gather: u64, index: usize, group: Box<OffsetFetchResponseGroup> },
     /// Some groups of a DeleteGroups.
     Delete { gather: u64, results: Vec<DeletableGroupResult> },
+    /// ShareGroupHeartbeat.
+    ShareHeartbeat { to: ReplyTo, response: ShareGroupHeartbeatResponseData },
+    /// AlterShareGroupOffsets.
+    AlterShareOffsets { to: ReplyTo, response: AlterShareGroupOffsetsResponseData },
+    /// DeleteShareGroupOffsets.
+    DeleteShareOffsets { to: ReplyTo, response: DeleteShareGroupOffsetsResponseData },
+    /// No answer, but a question to the persister.
+    ShareState { number: u64, request: ShareStateRequest },
 }
 
 /// One append on its way.
@@ -195,6 +206,8 @@ pub(super) enum Gather {
     Fetch { to: ReplyTo, api_version: i16, waiting: usize, groups: Vec<Option<OffsetFetchResponseGroup>> },
     /// DeleteGroups.
     Delete { to: ReplyTo, waiting: usize, results: Vec<DeletableGroupResult> },
+    /// DescribeShareGroupOffsets.
+    ShareOffsets { to: ReplyTo, waiting: usize, groups: Vec<Option<DescribeShareGroupOffsetsResponseGroup>> },
 }
 
 /// The error that a client is told when an append failed.
@@ -223,13 +236,39 @@ pub(super) fn fetch_error(error: ErrorCode) -> ErrorCode {
 }
 
 impl Deferred {
+    /// Does what waited for an append.
+    pub(super) fn settle(self, result: Result<(), ErrorCode>, shared: &mut Shared) {
+        let answer = match self {
+            Deferred::ShareState { number, request } => return ask::ready(shared, number, request, result),
+            answer => answer.resolve(result, &mut shared.gathers),
+        };
+        shared.reply_all(answer);
+    }
+
     /// Whom and what to answer at once; `None` where a gather goes on.
-    pub(super) fn resolve(
+    fn resolve(
         self,
         result: Result<(), ErrorCode>,
         gathers: &mut BTreeMap<u64, Gather>,
     ) -> Option<(ReplyTo, GroupResponse)> {
         match self {
+            Deferred::ShareState { .. } => None,
+            Deferred::ShareHeartbeat { to, response } => {
+                let failed =
+                    |error| ShareGroupHeartbeatResponseData::default().with_error_code(append_error(error).code());
+                Some((to, GroupResponse::ShareHeartbeat(result.map_or_else(failed, |()| response))))
+            }
+            Deferred::AlterShareOffsets { to, response } => {
+                let failed = |error| alter_offsets::refused(append_error(error), None);
+                Some((to, GroupResponse::AlterShareOffsets(result.map_or_else(failed, |()| response))))
+            }
+            Deferred::DeleteShareOffsets { to, response } => Some((
+                to,
+                match result {
+                    Ok(()) => GroupResponse::DeleteShareOffsets(response),
+                    Err(error) => delete_offsets::refused(append_error(error), None),
+                },
+            )),
             Deferred::Commit { to, mut response } => {
                 if let Err(error) = result {
                     fail_commit(&mut response, append_error(error));
@@ -312,6 +351,26 @@ pub(super) fn fetched(
     gathers.remove(&id);
     let response = super::offset_fetch::response(groups.into_iter().flatten().collect(), api_version);
     Some((to, GroupResponse::OffsetFetch(response)))
+}
+
+/// A group of a DescribeShareGroupOffsets is there. Answers when all are.
+pub(super) fn share_offsets_described(
+    gathers: &mut BTreeMap<u64, Gather>,
+    id: u64,
+    index: usize,
+    group: DescribeShareGroupOffsetsResponseGroup,
+) -> Option<(ReplyTo, GroupResponse)> {
+    let Some(Gather::ShareOffsets { to, waiting, groups }) = gathers.get_mut(&id) else { return None };
+    *groups.get_mut(index)? = Some(group);
+    *waiting -= 1;
+    if *waiting > 0 {
+        return None;
+    }
+    let (to, groups) = (*to, std::mem::take(groups));
+    gathers.remove(&id);
+    let groups = groups.into_iter().flatten().collect();
+    let response = DescribeShareGroupOffsetsResponseData::default().with_groups(groups);
+    Some((to, GroupResponse::DescribeShareOffsets(response)))
 }
 
 /// Some groups of a DeleteGroups are done. Answers when all are.

@@ -80,7 +80,11 @@ pub(super) fn decide(state: &mut ControllerState, now: Now, request: &PeerReques
         // The quorum has a part in these, and they never come here.
         Ask::UpdateFeatures(_) | Ask::AddRaftVoter(_) | Ask::RemoveRaftVoter(_) => return Asked::NotForControllers,
         Ask::AddPartitionsToTxn(_) | Ask::WriteTxnMarkers(_) => return Asked::NotForControllers,
-        Ask::DescribeQuorum(_) | Ask::Fetch(_) | Ask::OffsetForLeaderEpoch(_) | Ask::ShareState(_) => {
+        Ask::DescribeQuorum(_)
+        | Ask::Fetch(_)
+        | Ask::OffsetForLeaderEpoch(_)
+        | Ask::ListOffsets(_)
+        | Ask::ShareState(_) => {
             return Asked::NotForControllers;
         }
     })

@@ -174,8 +174,13 @@ apis! {
     PushTelemetry = 72, 0..=0, flexible 0, PushTelemetryRequestData, PushTelemetryResponseData;
     ListConfigResources = 74, 0..=1, flexible 0, ListConfigResourcesRequestData, ListConfigResourcesResponseData;
     DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequestData, DescribeTopicPartitionsResponseData;
+    ShareGroupHeartbeat = 76, 1..=1, flexible 0, ShareGroupHeartbeatRequestData, ShareGroupHeartbeatResponseData;
+    ShareGroupDescribe = 77, 1..=1, flexible 0, ShareGroupDescribeRequestData, ShareGroupDescribeResponseData;
     AddRaftVoter = 80, 0..=1, flexible 0, AddRaftVoterRequestData, AddRaftVoterResponseData;
     RemoveRaftVoter = 81, 0..=0, flexible 0, RemoveRaftVoterRequestData, RemoveRaftVoterResponseData;
+    DescribeShareGroupOffsets = 90, 0..=1, flexible 0, DescribeShareGroupOffsetsRequestData, DescribeShareGroupOffsetsResponseData;
+    AlterShareGroupOffsets = 91, 0..=0, flexible 0, AlterShareGroupOffsetsRequestData, AlterShareGroupOffsetsResponseData;
+    DeleteShareGroupOffsets = 92, 0..=0, flexible 0, DeleteShareGroupOffsetsRequestData, DeleteShareGroupOffsetsResponseData;
 }
 
 impl Api {

@@ -67,7 +67,12 @@ throttle_times! {
     PushTelemetry,
     ListConfigResources,
     DescribeTopicPartitions,
+    ShareGroupHeartbeat,
+    ShareGroupDescribe,
     AddRaftVoter,
-    RemoveRaftVoter;
+    RemoveRaftVoter,
+    DescribeShareGroupOffsets,
+    AlterShareGroupOffsets,
+    DeleteShareGroupOffsets;
     without: DescribeQuorum, WriteTxnMarkers
 }

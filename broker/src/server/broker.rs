@@ -15,6 +15,7 @@ use super::context::{ClientResponse, ConnId, Handled, Outbox, RequestContext};
 use super::fetch_session::FetchSessions;
 use super::group_bridge::GroupBridge;
 use super::init_producer_id::ProducerIds;
+use super::latest_offsets::LatestOffsetsClient;
 use super::lifecycle::{Lifecycle, Standing};
 use super::metadata_follower::MetadataFollower;
 use super::metrics::Metrics;
@@ -73,6 +74,8 @@ pub struct Broker {
     pub share_states: ShareStateBridge,
     /// What it asks of share coordinators.
     pub persister: SharePersister,
+    /// Questions where partitions end.
+    pub latest_offsets: LatestOffsetsClient,
     /// Requests that wait for a transaction's coordinator.
     pub verifier: Verifier,
     /// Partitions that are being added to transactions.
@@ -135,6 +138,7 @@ impl Broker {
             transactions: TxnBridge::new(&config),
             share_states: ShareStateBridge::default(),
             persister: SharePersister::default(),
+            latest_offsets: LatestOffsetsClient::default(),
             verifier: Verifier::default(),
             adding_partitions: AddingPartitions::default(),
             marker_writes: MarkerWrites::default(),

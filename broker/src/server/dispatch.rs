@@ -5,14 +5,16 @@ use super::context::{Handled, RequestContext};
 use super::peer::{PeerRequest, PeerResponse};
 use super::{
     add_offsets_to_txn, add_partitions_to_txn, add_raft_voter, alter_client_quotas, alter_configs,
-    alter_partition_reassignments, alter_replica_log_dirs, api_versions, consumer_group_describe,
-    consumer_group_heartbeat, create_partitions, create_topics, delete_groups, delete_records, delete_topics,
-    describe_client_quotas, describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
-    describe_quorum, describe_topic_partitions, describe_transactions, elect_leaders, end_txn, fetch, find_coordinator,
+    alter_partition_reassignments, alter_replica_log_dirs, alter_share_group_offsets, api_versions,
+    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics, delete_groups, delete_records,
+    delete_share_group_offsets, delete_topics, describe_client_quotas, describe_cluster, describe_configs,
+    describe_groups, describe_log_dirs, describe_producers, describe_quorum, describe_share_group_offsets,
+    describe_topic_partitions, describe_transactions, elect_leaders, end_txn, fetch, find_coordinator,
     get_telemetry_subscriptions, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
     list_config_resources, list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata,
     offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, push_telemetry, remove_raft_voter,
-    sync_group, txn_offset_commit, unregister_broker, update_features, write_txn_markers,
+    share_group_describe, share_group_heartbeat, sync_group, txn_offset_commit, unregister_broker, update_features,
+    write_txn_markers,
 };
 use crate::controller::client_quotas_refused;
 use crate::protocol::messages::alter_partition_reassignments_response::{
@@ -72,6 +74,11 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::UnregisterBroker(r) => unregister_broker::handle(broker, context, now, r),
         Request::ConsumerGroupHeartbeat(r) => consumer_group_heartbeat::handle(broker, context, now, r),
         Request::ConsumerGroupDescribe(r) => consumer_group_describe::handle(broker, context, now, r),
+        Request::ShareGroupHeartbeat(r) => share_group_heartbeat::handle(broker, context, now, r),
+        Request::ShareGroupDescribe(r) => share_group_describe::handle(broker, context, now, r),
+        Request::DescribeShareGroupOffsets(r) => describe_share_group_offsets::handle(broker, context, now, r),
+        Request::AlterShareGroupOffsets(r) => alter_share_group_offsets::handle(broker, context, now, r),
+        Request::DeleteShareGroupOffsets(r) => delete_share_group_offsets::handle(broker, context, now, r),
         Request::OffsetDelete(r) => offset_delete::handle(broker, context, now, r),
         Request::DescribeClientQuotas(r) => describe_client_quotas::handle(broker, context, now, r),
         Request::AlterClientQuotas(r) => alter_client_quotas::handle(broker, context, now, r),

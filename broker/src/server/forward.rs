@@ -10,8 +10,8 @@ use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
 use super::write_txn_markers::Caller;
 use super::{
-    add_partitions_to_txn, dispatch, init_producer_id, offset_for_leader_epoch, txn_markers, txn_verification, upkeep,
-    write_txn_markers,
+    add_partitions_to_txn, dispatch, init_producer_id, latest_offsets, offset_for_leader_epoch, txn_markers,
+    txn_verification, upkeep, write_txn_markers,
 };
 use crate::protocol::ErrorCode;
 use crate::replica;
@@ -191,6 +191,10 @@ pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, messa
             let body = PeerResponse::OffsetForLeaderEpoch(Box::new(answer));
             broker.out.peer.push((from, PeerMessage::Response { correlation, body }));
         }
+        PeerMessage::Request { correlation, body: PeerRequest::ListOffsets(request) } => {
+            let body = PeerResponse::ListOffsets(Box::new(latest_offsets::answer(broker, *request)));
+            broker.out.peer.push((from, PeerMessage::Response { correlation, body }));
+        }
         PeerMessage::Request { correlation, body: PeerRequest::AddPartitionsToTxn(request) } => {
             add_partitions_to_txn::from_peer(broker, now, from, correlation, *request);
         }
@@ -241,6 +245,9 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
         (Purpose::Verification(number), PeerResponse::AddPartitionsToTxn(response)) => {
             txn_verification::on_answer(broker, now, number, Some(*response));
         }
+        (Purpose::LatestOffsets(number), PeerResponse::ListOffsets(response)) => {
+            latest_offsets::on_answer(broker, number, Some(*response));
+        }
         (Purpose::TxnMarkers(number), PeerResponse::WriteTxnMarkers(response)) => {
             txn_markers::on_answer(broker, now, number, Some(*response));
         }
@@ -266,6 +273,7 @@ fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pend
         Purpose::AssignDirectories(id) => broker.replicas.on_assign_response(now, id, Err(())),
         Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
         Purpose::Verification(number) => txn_verification::on_answer(broker, now, number, None),
+        Purpose::LatestOffsets(number) => latest_offsets::on_answer(broker, number, None),
         Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
         Purpose::Client(_) | Purpose::AlterConfigs(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
             pending.retry_at = Some(now.mono + RETRY);
@@ -293,6 +301,7 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
             Purpose::ProducerIds => init_producer_id::on_block(broker, now, Err(ErrorCode::RequestTimedOut)),
             Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
             Purpose::Verification(number) => txn_verification::on_answer(broker, now, number, None),
+            Purpose::LatestOffsets(number) => latest_offsets::on_answer(broker, number, None),
             Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
             Purpose::ReplicaFetch(_)
             | Purpose::AlterPartition(_)

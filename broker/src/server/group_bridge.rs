@@ -11,11 +11,11 @@ use bytes::BytesMut;
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
-use super::share_persister::StateResponse;
-use super::write_txn_markers;
+use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
+use super::{latest_offsets, write_txn_markers};
 use crate::group::{
     AppendToken, Assignor, ClientInfo, ConsumerConfig, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord,
-    Output, ReplyTo, ShareConfig, TxnEnd, TxnProducer,
+    Output, ReplyTo, ShareConfig, ShareStateRequest, ShareStateResponse, TxnEnd, TxnProducer,
 };
 use crate::log::{AppendOrigin, AppendRules, TransactionCheck};
 use crate::metadata::config::NodeConfig;
@@ -27,7 +27,7 @@ use crate::protocol::{ErrorCode, Response};
 use crate::records::control::{ControlType, control_type};
 use crate::records::{self, BatchBuilder, BatchHeader, Compression};
 use crate::replica::{Partition, ReplicaManager};
-use crate::types::{Id, Now, TopicIdPartition};
+use crate::types::{Id, Now, TopicIdPartition, TopicPartition};
 
 /// Where groups and offsets are kept.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -312,6 +312,8 @@ impl GroupBridge {
                     self.append(now, replicas, Append { partition, token, timestamp_ms, what: What::Marker(end) });
                     done.push(Done::Append);
                 }
+                Output::ShareState { number, request } => done.push(Done::ShareState(number, request)),
+                Output::LatestOffsets { number, partitions } => done.push(Done::LatestOffsets(number, partitions)),
                 Output::Event(event) => done.push(Done::Event(event)),
             }
         }
@@ -459,7 +461,16 @@ pub(super) fn has_consumer_protocol(broker: &Broker) -> bool {
 }
 
 /// The share coordinators answered what was asked by [`super::share_persister::ask`] under this number.
-pub fn on_share_state(_broker: &mut Broker, _now: Now, _number: u64, _response: StateResponse) {}
+pub fn on_share_state(broker: &mut Broker, now: Now, number: u64, response: StateResponse) {
+    let response = match response {
+        StateResponse::Initialize(response) => ShareStateResponse::Initialize(response),
+        StateResponse::Delete(response) => ShareStateResponse::Delete(response),
+        StateResponse::Summary(response) => ShareStateResponse::Summary(response),
+        // It never reads or writes states.
+        StateResponse::Read(_) | StateResponse::Write(_) => return,
+    };
+    broker.groups.coordinator.on_share_state(now, number, &response);
+}
 
 /// Lets time pass.
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
@@ -489,6 +500,10 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
             Done::Reply(context, response) => broker.reply(now, &context, response),
             Done::Marker(number, error) => write_txn_markers::on_offsets_marker(broker, now, number, error),
             Done::Event(event) => broker.events.push(event),
+            Done::ShareState(number, request) => {
+                share_persister::ask(broker, now, StateAsker::Groups(number), state_request(request));
+            }
+            Done::LatestOffsets(number, partitions) => latest_offsets::ask(broker, now, number, partitions),
             Done::Append => {}
         }
     }
@@ -501,7 +516,19 @@ enum Done {
     /// A transaction's marker is committed, or why not.
     Marker(u64, ErrorCode),
     Event(Event),
+    /// A question to share coordinators.
+    ShareState(u64, ShareStateRequest),
+    /// A question to leaders of partitions.
+    LatestOffsets(u64, BTreeSet<TopicPartition>),
     Append,
+}
+
+fn state_request(request: ShareStateRequest) -> StateRequest {
+    match request {
+        ShareStateRequest::Initialize(request) => StateRequest::Initialize(request),
+        ShareStateRequest::Delete(request) => StateRequest::Delete(request),
+        ShareStateRequest::Summary(request) => StateRequest::Summary(request),
+    }
 }
 
 fn answered(caller: Caller, response: GroupResponse) -> Option<Done> {
@@ -524,6 +551,10 @@ fn response_of(response: GroupResponse) -> Option<Response> {
         GroupResponse::OffsetDelete(response) => Response::OffsetDelete(response),
         GroupResponse::Delete(response) => Response::DeleteGroups(response),
         GroupResponse::TxnOffsetCommit(response) => Response::TxnOffsetCommit(response),
+        GroupResponse::ShareHeartbeat(response) => Response::ShareGroupHeartbeat(response),
+        GroupResponse::DescribeShareOffsets(response) => Response::DescribeShareGroupOffsets(response),
+        GroupResponse::AlterShareOffsets(response) => Response::AlterShareGroupOffsets(response),
+        GroupResponse::DeleteShareOffsets(response) => Response::DeleteShareGroupOffsets(response),
         GroupResponse::TxnCompleted(_) => return None,
     })
 }

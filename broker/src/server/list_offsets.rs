@@ -26,9 +26,13 @@ const FIRST_WITH_LEADER_EPOCH: i16 = 4;
 
 /// Answers a ListOffsets request.
 pub fn handle(broker: &mut Broker, context: &RequestContext, _now: Now, request: ListOffsetsRequestData) -> Handled {
-    let version = context.header.api_version;
+    Handled::Reply(Response::ListOffsets(answer(broker, context.header.api_version, request)))
+}
+
+/// The answer, whoever asks.
+pub(super) fn answer(broker: &mut Broker, version: i16, request: ListOffsetsRequestData) -> ListOffsetsResponseData {
     let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
-        return Handled::Reply(Response::ListOffsets(refusal(version, request)));
+        return refusal(version, request);
     };
     let view = OffsetView {
         isolation: (request.replica_id == CONSUMER).then_some(isolation),
@@ -50,7 +54,7 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, _now: Now, request:
             topics.add(&topic.name, response(version, partition.partition_index, found));
         }
     }
-    Handled::Reply(Response::ListOffsets(topics.into_response()))
+    topics.into_response()
 }
 
 /// An isolation level that is none is an error of each partition.

@@ -13,10 +13,11 @@ use crate::protocol::messages::{
     CreatePartitionsRequestData, CreatePartitionsResponseData, CreateTopicsRequestData, CreateTopicsResponseData,
     DeleteTopicsRequestData, DeleteTopicsResponseData, DescribeQuorumRequestData, DescribeQuorumResponseData,
     ElectLeadersRequestData, ElectLeadersResponseData, FetchRequestData, FetchResponseData,
-    IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData, ListPartitionReassignmentsRequestData,
-    ListPartitionReassignmentsResponseData, OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData,
-    RemoveRaftVoterRequestData, RemoveRaftVoterResponseData, UnregisterBrokerRequestData, UnregisterBrokerResponseData,
-    UpdateFeaturesRequestData, UpdateFeaturesResponseData, WriteTxnMarkersRequestData, WriteTxnMarkersResponseData,
+    IncrementalAlterConfigsRequestData, IncrementalAlterConfigsResponseData, ListOffsetsRequestData,
+    ListOffsetsResponseData, ListPartitionReassignmentsRequestData, ListPartitionReassignmentsResponseData,
+    OffsetForLeaderEpochRequestData, OffsetForLeaderEpochResponseData, RemoveRaftVoterRequestData,
+    RemoveRaftVoterResponseData, UnregisterBrokerRequestData, UnregisterBrokerResponseData, UpdateFeaturesRequestData,
+    UpdateFeaturesResponseData, WriteTxnMarkersRequestData, WriteTxnMarkersResponseData,
 };
 use crate::quorum;
 use crate::share_state::{StateRequest, StateResponse};
@@ -54,6 +55,8 @@ pub enum PeerRequest {
     Fetch(Box<FetchRequestData>),
     /// A follower asks where an epoch ended.
     OffsetForLeaderEpoch(Box<OffsetForLeaderEpochRequestData>),
+    /// A group coordinator asks where partitions end.
+    ListOffsets(Box<ListOffsetsRequestData>),
     /// A leader asks a transaction coordinator of a partition, or tells it.
     AddPartitionsToTxn(Box<AddPartitionsToTxnRequestData>),
     /// A transaction coordinator has transactions ended.
@@ -130,6 +133,8 @@ pub enum PeerResponse {
     Fetch(Box<FetchResponseData>),
     /// To [`PeerRequest::OffsetForLeaderEpoch`].
     OffsetForLeaderEpoch(Box<OffsetForLeaderEpochResponseData>),
+    /// To [`PeerRequest::ListOffsets`].
+    ListOffsets(Box<ListOffsetsResponseData>),
     /// To [`PeerRequest::AddPartitionsToTxn`].
     AddPartitionsToTxn(Box<AddPartitionsToTxnResponseData>),
     /// To [`PeerRequest::WriteTxnMarkers`].

@@ -34,6 +34,8 @@ pub enum Purpose {
     ProducerIds,
     /// A partition in a transaction, under the verifier's number.
     Verification(u64),
+    /// Ends of partitions, under the asker's number.
+    LatestOffsets(u64),
     /// Transaction markers, under the sender's number.
     TxnMarkers(u64),
 }

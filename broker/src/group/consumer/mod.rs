@@ -25,3 +25,4 @@ pub use group::ConsumerGroup;
 pub use member::{Assignment, LEAVE, MemberState};
 pub use records::{ConsumerRecord, decode};
 pub use regexes::{Resolving, compile_pattern};
+pub use target::ids_of;

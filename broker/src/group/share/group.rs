@@ -125,13 +125,15 @@ impl ShareGroup {
     }
 
     /// Whether a topic that it reads has initialised partitions of which the target knows nothing yet.
-    pub fn has_unassigned(&self) -> bool {
+    pub fn has_unassigned(&self, topics: &Topics) -> bool {
         let Some(state) = self.state.as_ref().filter(|_| !self.is_empty()) else { return false };
         let mut assigned: BTreeMap<Id, BTreeSet<i32>> = BTreeMap::new();
         for (topic, partitions) in self.target.values().flat_map(|target| target.iter()) {
             assigned.entry(*topic).or_default().extend(partitions);
         }
-        let mut read = state.initialized.iter().filter(|(_, topic)| self.subscribed.contains_key(&topic.name));
+        // A topic that is gone has got another id if it came back, and nobody is given its partitions.
+        let exists = |id: Id| topics.name(id).is_some_and(|name| self.subscribed.contains_key(name));
+        let mut read = state.initialized.iter().filter(|(id, _)| exists(**id));
         read.any(|(id, topic)| assigned.get(id) != Some(&topic.partitions))
     }
 

@@ -7,15 +7,21 @@
 //!
 //! Sources: `org.apache.kafka.coordinator.group.modern.share`, `GroupMetadataManager.shareGroup…`, KIP-932.
 
-#![expect(dead_code, reason = "nobody joins yet")]
-
+pub(in crate::group) mod alter_offsets;
+pub(in crate::group) mod ask;
+mod assign;
+pub(in crate::group) mod delete_offsets;
+mod describe;
+mod describe_offsets;
 mod group;
+mod heartbeat;
 mod member;
 mod records;
 mod report;
 mod state;
 mod work;
 
+pub use describe_offsets::LatestOffsets;
 pub use group::ShareGroup;
 pub use records::{ShareRecord, decode};
 

@@ -9,6 +9,8 @@ mod migration;
 mod model;
 mod offsets;
 mod records;
+mod share;
+mod share_model;
 mod timeouts;
 mod txn_model;
 mod txn_offsets;
@@ -65,6 +67,7 @@ pub(super) struct Bench {
     pub(super) replies: BTreeMap<ReplyTo, GroupResponse>,
     pub(super) events: Vec<Event>,
     pub(super) next_reply: u64,
+    pub(super) persister: share::Persister,
 }
 
 pub(super) fn topic_id(name: &str) -> Id {
@@ -146,6 +149,7 @@ impl Bench {
             replies: BTreeMap::new(),
             events: Vec::new(),
             next_reply: 0,
+            persister: share::Persister::default(),
         };
         bench.groups.on_image(&bench.image, &ImageDelta::default());
         for partition in 0..bench.groups.config().offsets_partitions {
@@ -174,6 +178,8 @@ impl Bench {
                         assert!(self.replies.insert(to, response).is_none(), "{to:?} was answered twice");
                     }
                     Output::Event(event) => self.events.push(event),
+                    Output::ShareState { number, request } => self.ask_persister(number, request),
+                    Output::LatestOffsets { number, partitions } => self.tell_ends(number, &partitions),
                     Output::Append { partition, token, .. } | Output::AppendMarker { partition, token, .. }
                         if !self.groups.wants(partition, token) => {}
                     Output::Append { partition, token, records, producer, .. } => {
