@@ -69,7 +69,7 @@ fn values(snapshot: &Snapshot) -> Vec<(Metric, String, f64)> {
     for broker in snapshot.brokers.iter().filter(|broker| broker.state == NodeState::Running) {
         push_traffic(&mut values, &broker.id.to_string(), &broker.rates);
     }
-    for group in snapshot.groups.iter().take(GROUPS_CHARTED) {
+    for group in snapshot.groups.iter().filter(|group| group.has_lag()).take(GROUPS_CHARTED) {
         values.push((Metric::GroupLag, group.id.to_string(), group.total_lag as f64));
     }
     values

@@ -235,13 +235,13 @@ impl Partition {
 pub struct Group {
     /// Group id.
     pub id: Arc<str>,
-    /// `classic` or `consumer`.
+    /// `classic`, `consumer` or `share`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; a consumer group's `Assigning` and `Reconciling` stand in
     /// place of both rebalances.
     pub state: &'static str,
-    /// Generation, or epoch of a consumer group.
+    /// Generation, or epoch of a consumer or share group.
     pub generation: i32,
     /// Chosen assignor.
     pub protocol: String,
@@ -255,6 +255,18 @@ pub struct Group {
     /// Sum of the lags.
     #[serde(skip)]
     pub total_lag: i64,
+}
+
+impl Group {
+    /// Whether its lag is known: a share group commits no offsets, and how far it has come only its share coordinators know.
+    pub fn has_lag(&self) -> bool {
+        self.kind != "share"
+    }
+
+    /// What counts its rebalances.
+    pub fn counter(&self) -> &'static str {
+        if self.kind == "classic" { "generation" } else { "epoch" }
+    }
 }
 
 /// A member of a group.

@@ -112,7 +112,8 @@ impl Site {
                     Done::Reply(_, response) => responses.push(response),
                     Done::Marker(number, error) => self.markers.push((number, error)),
                     Done::Event(event) => self.events.push(event),
-                    Done::Append => {}
+                    // No group here is a share group.
+                    Done::ShareState(..) | Done::LatestOffsets(..) | Done::Append => {}
                 }
             }
         }

@@ -20,6 +20,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("group.initial.rebalance.delay.ms", "0"),
     // Each change of a consumer group is assigned at once, and not the second that it happens to fall in.
     ("group.consumer.assignment.interval.ms", "0"),
+    ("group.share.assignment.interval.ms", "0"),
     // A new partition is not fetched before the fetch under way is answered.
     ("replica.fetch.wait.max.ms", "20"),
     ("leader.imbalance.check.interval.seconds", "3000"),

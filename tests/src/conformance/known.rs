@@ -69,7 +69,7 @@ pub const KNOWN: &[Known] = &[
         covers: |one| {
             let many = ["Topics = []", "Topics = null", ": bad names"].iter().any(|part| one.key.contains(part));
             match one.api.as_str() {
-                "ConsumerGroupDescribe" | "ConsumerGroupHeartbeat" => {
+                "ConsumerGroupDescribe" | "ConsumerGroupHeartbeat" | "ShareGroupDescribe" | "ShareGroupHeartbeat" => {
                     [".SubscribedTopicNames[] order", ".TopicPartitions[] order"]
                         .iter()
                         .any(|end| one.path.ends_with(end))

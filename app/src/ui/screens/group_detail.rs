@@ -61,13 +61,16 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
             let words = format!(
                 "{} · {assignor} · {} {} · coordinator {}",
                 group.kind,
-                if group.kind == "consumer" { "epoch" } else { "generation" },
+                group.counter(),
                 group.generation,
                 if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() }
             );
             text::label(ui, &words, font::small(), style.faint);
         });
     });
+    if !group.has_lag() {
+        return;
+    }
     state.crosshair.turn();
     let trace = Trace {
         name: "Total lag".into(),
@@ -91,6 +94,12 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
 
 fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
     let style = palette(ui);
+    if !group.has_lag() {
+        text::label(ui, "Share group", font::heading(), style.text);
+        let words = "Its members read partitions together and commit no offsets; its progress is known to the share coordinators.";
+        text::label(ui, words, font::body(), style.muted);
+        return;
+    }
     let title = format!("Lag by partition · {} in total", format::count(group.total_lag));
     text::label(ui, &title, font::heading(), style.text);
     if group.offsets.is_empty() {

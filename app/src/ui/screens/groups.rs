@@ -116,7 +116,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
             if wide {
                 row.text(&format::count(group.members.len() as i64));
             }
-            row.strong(&format::count(group.total_lag));
+            row.strong(&if group.has_lag() { format::count(group.total_lag) } else { "–".to_owned() });
             if wide {
                 row.text(&if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() });
             }

@@ -24,6 +24,11 @@ mod work;
 pub use describe_offsets::LatestOffsets;
 pub use group::ShareGroup;
 pub use records::{ShareRecord, decode};
+#[cfg(test)]
+pub use {
+    member::{Current, MemberMetadata},
+    state::{StatePartitions, TopicState},
+};
 
 /// The one assignor that Kafka has for share groups.
 pub const ASSIGNOR: &str = "simple";

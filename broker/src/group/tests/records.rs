@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::super::consumer::{Assignment, MemberState};
 use super::super::record::*;
+use super::super::share::{Current, MemberMetadata, ShareRecord, StatePartitions, TopicState};
 use super::*;
 use crate::types::java_hash;
 
@@ -85,6 +87,80 @@ fn groups_are_written_as_kafka_writes_them() {
         assert_eq!(read, Decoded::Group { group: "grp".into(), value: Some(a_group()) });
     }
     assert_eq!(encode_group("grp", None).unwrap(), OffsetsRecord { key: hex(GROUP_KEY), value: None });
+}
+
+/// Records of share groups: key and value, or `-`.
+const SHARE_RECORDS: &str = "\
+000a000367727000036d2d31 00000272046170700b2f3132372e302e302e31030274027500
+000a000367727000036d2d31 000000046170700b2f3132372e302e302e310100
+000a000367727000036d2d31 -
+000b0003677270 000000000007fedcba987654321000
+000b0003677270 -
+000c0003677270 0000000000070100080000018bcfe56800
+000c0003677270 00000000000700
+000c0003677270 -
+000d000367727000036d2d31 \
+000003000000000000000100000000000000020400000000000000020000012c000000000000000003000000000000000402000000010000
+000d000367727000036d2d31 -
+000e000367727000036d2d31 \
+000000000005000000040003000000000000000100000000000000020400000000000000020000012c0000000000000000030000000000000004\
+02000000010000
+000e000367727000036d2d31 -
+000f0003677270 \
+00000200000000000000010000000000000002027403000000000000000100020000000000000003000000000000000402750200000003000200\
+00000000000005000000000000000602760000
+000f0003677270 -";
+
+fn share_records() -> Vec<ShareRecord> {
+    let id = |high: u128, low: u128| Id((high << 64 | low).to_be_bytes());
+    let member = |rack: Option<&str>, topics: &[&str]| {
+        Box::new(MemberMetadata {
+            rack_id: rack.map(str::to_owned),
+            client_id: "app".into(),
+            client_host: "/127.0.0.1".into(),
+            topics: topics.iter().map(|topic| (*topic).into()).collect(),
+        })
+    };
+    let assigned: Assignment = [(id(1, 2), [0, 2, 300].into()), (id(3, 4), [1].into())].into();
+    let current = Current { epoch: 5, previous_epoch: 4, state: MemberState::Stable, assigned: assigned.clone() };
+    let topic = |name: &str, partitions: &[i32]| TopicState {
+        name: name.into(),
+        partitions: partitions.iter().copied().collect(),
+    };
+    let state = StatePartitions {
+        initializing: [(id(1, 2), topic("t", &[0, 1]))].into(),
+        initialized: [(id(3, 4), topic("u", &[3]))].into(),
+        deleting: [(id(5, 6), "v".into())].into(),
+    };
+    vec![
+        ShareRecord::Member("m-1".into(), Some(member(Some("r"), &["u", "t"]))),
+        ShareRecord::Member("m-1".into(), Some(member(None, &[]))),
+        ShareRecord::Member("m-1".into(), None),
+        ShareRecord::Group(Some((7, 0xfedc_ba98_7654_3210))),
+        ShareRecord::Group(None),
+        ShareRecord::TargetEpoch(Some((7, 1_700_000_000_000))),
+        ShareRecord::TargetEpoch(Some((7, 0))),
+        ShareRecord::TargetEpoch(None),
+        ShareRecord::TargetMember("m-1".into(), Some(Arc::new(assigned))),
+        ShareRecord::TargetMember("m-1".into(), None),
+        ShareRecord::Current("m-1".into(), Some(Box::new(current))),
+        ShareRecord::Current("m-1".into(), None),
+        ShareRecord::State(Some(Arc::new(state))),
+        ShareRecord::State(None),
+    ]
+}
+
+#[test]
+fn share_groups_are_written_as_kafka_writes_them() {
+    let lines: Vec<(&str, &str)> = SHARE_RECORDS.lines().map(|line| line.split_once(' ').unwrap()).collect();
+    assert_eq!(lines.len(), share_records().len());
+    for (record, (key, value)) in share_records().into_iter().zip(lines) {
+        let value = (value != "-").then(|| hex(value));
+        let written = record.encode("grp").unwrap();
+        assert_eq!(written, OffsetsRecord { key: hex(key), value: value.clone() }, "{record:?}");
+        let read = decode(&hex(key), value.as_deref()).unwrap();
+        assert_eq!(read, Decoded::Share { group: "grp".into(), record });
+    }
 }
 
 #[test]

@@ -21,19 +21,32 @@ use crate::protocol::messages::{
 use crate::types::TopicPartition;
 
 /// A persister of share states.
-#[derive(Debug, Default)]
-pub(super) struct Persister {
+#[derive(Debug)]
+pub(in crate::group) struct Persister {
     /// What it answers for every partition.
-    pub(super) error: ErrorCode,
+    pub(in crate::group) error: ErrorCode,
     /// It does not answer until [`Bench::answer_shares`].
-    pub(super) waits: bool,
-    pub(super) waiting: Vec<(u64, ShareStateRequest)>,
+    pub(in crate::group) waits: bool,
+    pub(in crate::group) waiting: Vec<(u64, ShareStateRequest)>,
     /// What has a state: group, topic, partition → start offset.
-    pub(super) states: BTreeMap<(String, Id, i32), i64>,
+    pub(in crate::group) states: BTreeMap<(String, Id, i32), i64>,
     /// How many questions it was asked.
-    pub(super) asked: usize,
+    pub(in crate::group) asked: usize,
     /// Ends of partitions.
-    pub(super) ends: LatestOffsets,
+    pub(in crate::group) ends: LatestOffsets,
+}
+
+impl Default for Persister {
+    fn default() -> Persister {
+        Persister {
+            error: ErrorCode::None,
+            waits: false,
+            waiting: Vec::new(),
+            states: BTreeMap::new(),
+            asked: 0,
+            ends: LatestOffsets::new(),
+        }
+    }
 }
 
 impl Persister {
@@ -283,8 +296,8 @@ fn partitions_are_assigned_once_they_have_a_state() {
 
     // Two members divide them, and neither waits for the other.
     bench.pass(1_000);
-    assert_eq!(bench.shared(&sharing("g", "b", &["t"])), (4, Some(has(&[("t", &[2, 3])]))));
-    assert_eq!(bench.shared(&pulse("g", "a", 3)), (4, Some(has(&[("t", &[0, 1])]))));
+    assert_eq!(bench.shared(&sharing("g", "b", &["t"])), (4, Some(has(&[("t", &[0, 1])]))));
+    assert_eq!(bench.shared(&pulse("g", "a", 3)), (4, Some(has(&[("t", &[2, 3])]))));
     // Who has not heard of its new epoch says the old one.
     assert_eq!(bench.shared(&pulse("g", "a", 3)), (4, None));
     bench.check_share_replay("g");

@@ -8,6 +8,7 @@ mod data;
 mod groups;
 mod manners;
 mod quotas;
+mod share_groups;
 mod telemetry;
 mod topics;
 mod transactions;
@@ -32,6 +33,7 @@ pub const ALL: &[&[Case]] = &[
     changes::CASES,
     groups::CASES,
     consumers::CASES,
+    share_groups::CASES,
     transactions::CASES,
     telemetry::CASES,
     manners::CASES,
