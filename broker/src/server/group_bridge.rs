@@ -610,7 +610,7 @@ fn share_config(config: &NodeConfig) -> ShareConfig {
         assignment_interval_ms: of("assignment.interval"),
         assignment_interval_bounds_ms: bounds("assignment.interval"),
         max_size: config.i32("group.share.max.size"),
-        ..ShareConfig::default()
+        initialize_retry_interval_ms: of("initialize.retry.interval"),
     }
 }
 

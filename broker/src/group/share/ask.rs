@@ -240,7 +240,7 @@ pub fn delete(group: &str, partitions: &Assignment) -> DeleteShareGroupStateRequ
 pub fn by_topic<'a>(answered: impl Iterator<Item = &'a Answered>) -> Assignment {
     let mut topics = Assignment::new();
     for (topic, partition, _) in answered {
-        topics.entry(*topic).or_insert_with(BTreeSet::new).insert(*partition);
+        topics.entry(*topic).or_default().insert(*partition);
     }
     topics
 }
