@@ -65,13 +65,20 @@ fn creatable(config: &NodeConfig, name: &str) -> CreatableTopic {
             "transaction.state.log.replication.factor",
             Some("transaction.state.log.segment.bytes"),
         ),
+        "__share_group_state" => (
+            "share.coordinator.state.topic.num.partitions",
+            "share.coordinator.state.topic.replication.factor",
+            Some("share.coordinator.state.topic.segment.bytes"),
+        ),
         _ => ("num.partitions", "default.replication.factor", None),
     };
     let setting =
         |key: &str, value: &str| CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value)));
     let mut configs = Vec::new();
     if let Some(key) = segment_bytes {
-        configs.push(setting("cleanup.policy", "compact"));
+        // What is known of a share partition begins with its latest snapshot: the coordinator deletes what lies before.
+        let cleanup = if name == "__share_group_state" { "delete" } else { "compact" };
+        configs.push(setting("cleanup.policy", cleanup));
         configs.push(setting("segment.bytes", &config.i64(key).to_string()));
         let compression = if name == "__transaction_state" { "uncompressed" } else { "producer" };
         configs.push(setting("compression.type", compression));
@@ -79,6 +86,11 @@ fn creatable(config: &NodeConfig, name: &str) -> CreatableTopic {
     if name == "__transaction_state" {
         configs.push(setting("min.insync.replicas", &config.i64("transaction.state.log.min.isr").to_string()));
         configs.push(setting("unclean.leader.election.enable", "false"));
+    }
+    if name == "__share_group_state" {
+        let min_isr = config.i64("share.coordinator.state.topic.min.isr");
+        configs.push(setting("min.insync.replicas", &min_isr.to_string()));
+        configs.push(setting("retention.ms", "-1"));
     }
     CreatableTopic::default()
         .with_name(text(name))
@@ -119,7 +131,18 @@ mod tests {
         let configs: Vec<_> =
             topic.configs.iter().map(|c| (c.name.as_str(), c.value.as_ref().unwrap().as_str())).collect();
         assert_eq!(configs[..2], [("cleanup.policy", "compact"), ("segment.bytes", "104857600")]);
-        for name in ["__consumer_offsets", "__transaction_state"] {
+        let share = creatable(&config, "__share_group_state");
+        let configs: Vec<_> =
+            share.configs.iter().map(|c| (c.name.as_str(), c.value.as_ref().unwrap().as_str())).collect();
+        let wanted = [
+            ("cleanup.policy", "delete"),
+            ("segment.bytes", "104857600"),
+            ("compression.type", "producer"),
+            ("min.insync.replicas", "2"),
+            ("retention.ms", "-1"),
+        ];
+        assert_eq!(configs, wanted);
+        for name in ["__consumer_offsets", "__transaction_state", "__share_group_state"] {
             for entry in creatable(&config, name).configs {
                 validate_topic_config(entry.name.as_str(), entry.value.unwrap().as_str()).unwrap();
             }

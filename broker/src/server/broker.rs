@@ -28,8 +28,8 @@ use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
 use super::{
-    dispatch, forward, group_bridge, purgatory, share_persister, throttle, txn_bridge, txn_verification, upkeep,
-    write_txn_markers,
+    dispatch, forward, group_bridge, purgatory, share_persister, share_state_bridge, throttle, txn_bridge,
+    txn_verification, upkeep, write_txn_markers,
 };
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
@@ -136,7 +136,7 @@ impl Broker {
             replicas,
             groups: GroupBridge::new(&config, seed),
             transactions: TxnBridge::new(&config),
-            share_states: ShareStateBridge::default(),
+            share_states: ShareStateBridge::new(&config),
             persister: SharePersister::default(),
             latest_offsets: LatestOffsetsClient::default(),
             verifier: Verifier::default(),
@@ -252,6 +252,8 @@ impl Broker {
         self.replicas.on_tick(now);
         group_bridge::on_tick(self, now);
         txn_bridge::on_tick(self, now);
+        share_state_bridge::on_tick(self, now);
+        share_persister::on_tick(self, now);
         txn_verification::on_tick(self, now);
         write_txn_markers::on_tick(self, now);
         purgatory::on_tick(self, now);
@@ -269,6 +271,8 @@ impl Broker {
             Some(self.replicas.next_deadline()),
             self.groups.next_deadline(),
             self.transactions.next_deadline(),
+            self.share_states.next_deadline(),
+            self.persister.next_deadline(),
             self.verifier.next_deadline(),
             self.marker_writes.next_deadline(),
             self.purgatory.next_deadline(),
@@ -293,12 +297,14 @@ impl Broker {
                 busy = true;
                 group_bridge::on_changes(self, now, &changes);
                 txn_bridge::on_changes(self, &changes);
+                share_state_bridge::on_changes(self, &changes);
                 write_txn_markers::on_changes(self, now, &changes);
                 purgatory::on_changes(self, now, &changes);
             }
             busy |= group_bridge::carry_out(self, now);
             busy |= txn_bridge::carry_out(self, now);
             busy |= txn_verification::go_on(self, now);
+            busy |= share_state_bridge::carry_out(self, now);
             busy |= share_persister::carry_out(self, now);
             busy |= forward::hear_oneself(self, now);
             if !busy {

@@ -23,8 +23,8 @@ pub(super) enum Change {
     Loaded(i32),
     /// One is led here no more.
     Gone(i32),
-    /// An append is committed, or was not written.
-    Written { token: u64, result: Result<(), ErrorCode> },
+    /// An append is committed, with the offset after its last record, or was not written.
+    Written { token: u64, result: Result<i64, ErrorCode> },
 }
 
 #[derive(Debug)]
@@ -100,12 +100,13 @@ impl CoordinatorLog {
         }
     }
 
-    /// Reads some more of what is being loaded, at most `budget` bytes or one batch. Returns what was wrong with a log.
+    /// Reads some more of what is being loaded, at most `budget` bytes or one batch: `each` is told the partition, offset, key and value.
+    /// Returns what was wrong with a log.
     pub(super) fn read_some(
         &mut self,
         replicas: &ReplicaManager,
         budget: usize,
-        mut each: impl FnMut(i32, &[u8], Option<&[u8]>),
+        mut each: impl FnMut(i32, i64, &[u8], Option<&[u8]>),
     ) -> Option<String> {
         let unread = |held: &Held| held.load.as_ref().is_some_and(|load| load.next_offset < load.end_offset);
         let partition = *self.partitions.iter().find(|(_, held)| unread(held))?.0;
@@ -123,7 +124,7 @@ impl CoordinatorLog {
         replicas: &ReplicaManager,
         partition: i32,
         max_bytes: usize,
-        each: &mut impl FnMut(i32, &[u8], Option<&[u8]>),
+        each: &mut impl FnMut(i32, i64, &[u8], Option<&[u8]>),
     ) -> Result<(), String> {
         let Some(Held { id, load: Some(load), .. }) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let log = replicas.log(id).ok_or("its log is gone")?;
@@ -144,7 +145,7 @@ impl CoordinatorLog {
             for record in records::records(batch, MAX_BATCH_BYTES).map_err(|error| error.to_string())? {
                 let record = record.map_err(|error| error.to_string())?;
                 if let Some(key) = record.key {
-                    each(partition, &key, record.value.as_deref());
+                    each(partition, record.offset, &key, record.value.as_deref());
                 }
             }
         }
@@ -172,7 +173,7 @@ impl CoordinatorLog {
                 None => return,
                 Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
                     held.written.pop_front();
-                    self.changes.push(Change::Written { token, result: Ok(()) });
+                    self.changes.push(Change::Written { token, result: Ok(end_offset) });
                 }
                 Some(Err(_)) => return self.give_up(partition),
             }

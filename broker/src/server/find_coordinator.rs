@@ -7,53 +7,60 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::endpoints;
 use super::group_bridge::OFFSETS_TOPIC;
+use super::share_state_bridge::SHARE_STATE_TOPIC;
 use super::txn_bridge::TRANSACTION_TOPIC;
 use crate::metadata::image::{Endpoint, Image};
 use crate::protocol::messages::find_coordinator_response::Coordinator;
 use crate::protocol::messages::{FindCoordinatorRequestData, FindCoordinatorResponseData, KafkaString};
 use crate::protocol::{ErrorCode, Response};
+use crate::share_state::SharePartitionKey;
 use crate::types::{NO_NODE, NodeId, Now};
 
 /// `FindCoordinatorRequest.CoordinatorType`
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 
 /// The version from which several keys are asked for at once.
 const BATCHED: i16 = 4;
+
+/// The version from which share coordinators are asked for.
+const WITH_SHARE: i16 = 6;
 
 /// What was found, or why not.
 type Found = Result<(NodeId, Endpoint), ErrorCode>;
 
 /// Tells which brokers coordinate these groups.
 pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: FindCoordinatorRequestData) -> Handled {
-    let response = if context.header.api_version >= BATCHED {
+    let (version, key_type) = (context.header.api_version, request.key_type);
+    let response = if version >= BATCHED {
         let find = |key: KafkaString| {
-            let found = find(broker, now, request.key_type, key.as_str());
-            coordinator(key, found)
+            let found = find(broker, now, version, key_type, key.as_str());
+            coordinator(key, key_type, found)
         };
         let coordinators = request.coordinator_keys.into_iter().map(find).collect();
         FindCoordinatorResponseData::default().with_coordinators(coordinators)
     } else {
-        single(find(broker, now, request.key_type, request.key.as_str()))
+        single(find(broker, now, version, key_type, request.key.as_str()))
     };
     Handled::Reply(Response::FindCoordinator(response))
 }
 
-fn find(broker: &mut Broker, now: Now, key_type: i8, key: &str) -> Found {
-    let topic = match key_type {
-        GROUP => OFFSETS_TOPIC,
-        TRANSACTION => TRANSACTION_TOPIC,
-        // No share groups, and no other kind that is known.
+fn find(broker: &mut Broker, now: Now, version: i16, key_type: i8, key: &str) -> Found {
+    let (topic, partition) = match key_type {
+        GROUP => (OFFSETS_TOPIC, broker.groups.partition_for(key)),
+        TRANSACTION => (TRANSACTION_TOPIC, broker.transactions.partition_for(key)),
+        SHARE if version >= WITH_SHARE => {
+            let key = key.parse::<SharePartitionKey>().map_err(|_| ErrorCode::InvalidRequest)?;
+            (SHARE_STATE_TOPIC, broker.share_states.coordinator.partition_for(&key.group_id, key.id))
+        }
+        // No other kind is known.
         _ => return Err(ErrorCode::InvalidRequest),
     };
     if broker.image.topic(topic).is_none() {
         auto_create::create(broker, None, now, &[topic]);
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
-    let partition = match key_type {
-        TRANSACTION => broker.transactions.partition_for(key),
-        _ => broker.groups.partition_for(key),
-    };
     leader_of(&broker.image, topic, partition).ok_or(ErrorCode::CoordinatorNotAvailable)
 }
 
@@ -64,7 +71,7 @@ fn leader_of(image: &Image, topic: &str, partition: i32) -> Option<(NodeId, Endp
     Some((leader, endpoints::of(broker)?.clone()))
 }
 
-fn coordinator(key: KafkaString, found: Found) -> Coordinator {
+fn coordinator(key: KafkaString, key_type: i8, found: Found) -> Coordinator {
     let answer = Coordinator::default().with_key(key);
     match &found {
         Ok((id, at)) => answer.with_node_id(*id).with_host(at.host.clone().into()).with_port(i32::from(at.port)),
@@ -72,7 +79,7 @@ fn coordinator(key: KafkaString, found: Found) -> Coordinator {
     }
     // Java's empty string, where the schema would allow none; but a key type that is none is refused as an exception is.
     .with_error_message(Some(match found {
-        Err(error @ ErrorCode::InvalidRequest) => KafkaString::from(error.to_string()),
+        Err(error) if !(GROUP..=SHARE).contains(&key_type) => KafkaString::from(error.to_string()),
         _ => KafkaString::default(),
     }))
 }
@@ -114,9 +121,12 @@ mod tests {
         let answer = single(Err(ErrorCode::CoordinatorNotAvailable));
         assert_eq!((answer.error_code, answer.node_id, answer.port), (15, -1, -1));
         assert_eq!(answer.error_message.unwrap().as_str(), "The coordinator is not available.");
-        let answer = coordinator(KafkaString::from_static("g"), Ok((1, at)));
+        let answer = coordinator(KafkaString::from_static("g"), GROUP, Ok((1, at)));
         assert_eq!((answer.key.as_str(), answer.error_code, answer.node_id), ("g", 0, 1));
-        let answer = coordinator(KafkaString::from_static("g"), Err(ErrorCode::InvalidRequest));
-        assert_eq!((answer.error_code, answer.node_id, answer.port), (42, -1, -1));
+        for (key_type, message) in [(SHARE, ""), (3, "INVALID_REQUEST"), (-1, "INVALID_REQUEST")] {
+            let answer = coordinator(KafkaString::from_static("g"), key_type, Err(ErrorCode::InvalidRequest));
+            assert_eq!((answer.error_code, answer.node_id, answer.port), (42, -1, -1));
+            assert_eq!(answer.error_message.unwrap().is_empty(), message.is_empty(), "key type {key_type}");
+        }
     }
 }

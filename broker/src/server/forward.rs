@@ -10,8 +10,8 @@ use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
 use super::write_txn_markers::Caller;
 use super::{
-    add_partitions_to_txn, dispatch, init_producer_id, latest_offsets, offset_for_leader_epoch, txn_markers,
-    txn_verification, upkeep, write_txn_markers,
+    add_partitions_to_txn, dispatch, init_producer_id, latest_offsets, offset_for_leader_epoch, share_persister,
+    share_state_bridge, txn_markers, txn_verification, upkeep, write_txn_markers,
 };
 use crate::protocol::ErrorCode;
 use crate::replica;
@@ -153,7 +153,7 @@ fn forgettable(purpose: Purpose, to: NodeId, now: Now) -> Pending {
     Pending { purpose, to, repeat: None, deadline: now.mono + FORGET_AFTER, retry_at: None }
 }
 
-/// Hands over what this broker said to itself, as the coordinator and the leader of the same transaction. True if there was anything.
+/// Hands over what this broker said to itself, as the coordinator and the leader of the same transaction or share partition. True if there was anything.
 pub(super) fn hear_oneself(broker: &mut Broker, now: Now) -> bool {
     let me = broker.config.node_id;
     let own: Vec<_> = broker.out.peer.extract_if(.., |(to, _)| *to == me).collect();
@@ -200,6 +200,9 @@ pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, messa
         }
         PeerMessage::Request { correlation, body: PeerRequest::WriteTxnMarkers(request) } => {
             write_txn_markers::start(broker, now, Caller::Peer { to: from, correlation }, *request);
+        }
+        PeerMessage::Request { correlation, body: PeerRequest::ShareState(request) } => {
+            share_state_bridge::start(broker, now, from, correlation, request);
         }
         // The others are for controllers.
         PeerMessage::Request { correlation, .. } => {
@@ -251,6 +254,9 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
         (Purpose::TxnMarkers(number), PeerResponse::WriteTxnMarkers(response)) => {
             txn_markers::on_answer(broker, now, number, Some(*response));
         }
+        (Purpose::ShareState(number), PeerResponse::ShareState(response)) => {
+            share_persister::on_answer(broker, now, number, Some(response));
+        }
         (Purpose::Client(context), body) => {
             if let Some(response) = dispatch::forwarded(body) {
                 let response = dispatch::fit(response, context.header.api_version);
@@ -275,6 +281,7 @@ fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pend
         Purpose::Verification(number) => txn_verification::on_answer(broker, now, number, None),
         Purpose::LatestOffsets(number) => latest_offsets::on_answer(broker, number, None),
         Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
+        Purpose::ShareState(number) => share_persister::on_answer(broker, now, number, None),
         Purpose::Client(_) | Purpose::AlterConfigs(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
             pending.retry_at = Some(now.mono + RETRY);
             broker.requests.put_back(correlation, pending);
@@ -303,6 +310,7 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
             Purpose::Verification(number) => txn_verification::on_answer(broker, now, number, None),
             Purpose::LatestOffsets(number) => latest_offsets::on_answer(broker, number, None),
             Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
+            Purpose::ShareState(number) => share_persister::on_answer(broker, now, number, None),
             Purpose::ReplicaFetch(_)
             | Purpose::AlterPartition(_)
             | Purpose::AssignDirectories(_)

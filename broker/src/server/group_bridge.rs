@@ -614,8 +614,8 @@ fn share_config(config: &NodeConfig) -> ShareConfig {
     }
 }
 
-/// `offsets.topic.compression.codec`: what Kafka cannot name is none.
-fn compression(codec: i64) -> Compression {
+/// `offsets.topic.compression.codec`, `share.coordinator.state.topic.compression.codec`: what Kafka cannot name is none.
+pub(super) fn compression(codec: i64) -> Compression {
     u8::try_from(codec).ok().and_then(|id| Compression::from_id(id).ok()).unwrap_or(Compression::None)
 }
 

@@ -38,6 +38,8 @@ pub enum Purpose {
     LatestOffsets(u64),
     /// Transaction markers, under the sender's number.
     TxnMarkers(u64),
+    /// A question for a share coordinator, under the persister's number.
+    ShareState(u64),
 }
 
 /// One request under way.

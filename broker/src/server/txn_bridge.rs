@@ -161,7 +161,7 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     let mut busy = follow_log(broker, now);
     let TxnBridge { log, coordinator, .. } = &mut broker.transactions;
     // A record that cannot be read is skipped, as Kafka does: one bad record must not take all ids of a partition down.
-    let failure = log.read_some(&broker.replicas, LOAD_STEP_BYTES, |partition, key, value| {
+    let failure = log.read_some(&broker.replicas, LOAD_STEP_BYTES, |partition, _, key, value| {
         let _ = coordinator.load_record(partition, key, value);
     });
     if let Some(error) = failure {
@@ -200,7 +200,9 @@ fn follow_log(broker: &mut Broker, now: Now) -> bool {
                 coordinator.unload(partition);
                 broker.transactions.markers.forget_shard(partition);
             }
-            Change::Written { token, result } => coordinator.on_append_result(now, AppendToken(token), result),
+            Change::Written { token, result } => {
+                coordinator.on_append_result(now, AppendToken(token), result.map(|_| ()));
+            }
         }
     }
     busy

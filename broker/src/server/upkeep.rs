@@ -8,7 +8,10 @@ use super::broker::Broker;
 use super::lifecycle::Ask;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
-use super::{get_telemetry_subscriptions, group_bridge, throttle, txn_bridge, txn_verification};
+use super::{
+    get_telemetry_subscriptions, group_bridge, share_persister, share_state_bridge, throttle, txn_bridge,
+    txn_verification,
+};
 use crate::controller::supported_features;
 use crate::metadata::config::RESOURCE_BROKER;
 use crate::metadata::delta::ImageDelta;
@@ -143,6 +146,8 @@ fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: boo
     broker.replicas.apply_image(now, &broker.image, delta);
     group_bridge::on_image(broker, now, delta);
     txn_bridge::on_image(broker, now);
+    share_state_bridge::on_image(broker, now, delta);
+    share_persister::on_image(broker, now);
     txn_verification::on_image(broker, now);
     get_telemetry_subscriptions::on_image(broker, delta);
     for topic in delta.topics_deleted.values() {

@@ -5,6 +5,18 @@
 //!
 //! Sources: `org.apache.kafka.coordinator.share` of Kafka 4.3; KIP-932, KIP-1226.
 
+mod api;
+mod batch;
+mod coordinator;
+mod decide;
+mod record;
 mod request;
+mod state;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 
+pub use api::{AppendToken, Output, ReplyTo, ShareCoordinatorConfig};
+pub use coordinator::{ShareCoordinator, partition_for};
+pub use record::SharePartitionKey;
 pub use request::{PartRequest, PartResponse, StateKind, StateRequest, StateResponse};

@@ -147,6 +147,11 @@ macro_rules! family {
             pub fn kind(&self) -> StateKind {
                 match self { $(PartRequest::$kind(_) => StateKind::$kind,)* }
             }
+
+            /// Its partition's index.
+            pub fn partition(&self) -> i32 {
+                match self { $(PartRequest::$kind(part) => part.partition,)* }
+            }
         }
 
         impl PartResponse {

@@ -42,10 +42,10 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
-        id: "no-share-no-streams",
-        reason: "There are no share groups and no Streams groups yet, so that their features have the level 0 only, and key type 2 no coordinator.",
+        id: "no-streams",
+        reason: "There are no Streams groups yet, so that their feature has the level 0 only.",
         covers: |one| {
-            let named = |text: &str| text.contains("share.version") || text.contains("streams.version");
+            let named = |text: &str| text.contains("streams.version");
             match one.api.as_str() {
                 "ApiVersions" => named(&one.kafka.to_string()) && one.ours == "(absent)",
                 "UpdateFeatures" => named(&one.key),
