@@ -45,6 +45,9 @@ pub enum StateAsker {
 /// Names a question about one share partition: its job, and its place there.
 type PartId = (u64, usize);
 
+/// Places in a job, by job and by the coordinator's life.
+type Sendable = BTreeMap<(u64, NodeId, i64), Vec<usize>>;
+
 #[derive(Debug)]
 struct Part {
     id: TopicIdPartition,
@@ -203,10 +206,9 @@ impl SharePersister {
         }
     }
 
-    /// What may be sent now, by job and coordinator; and whether some found that there is no topic yet.
-    fn take_sendable(&mut self, now: Now, image: &Image) -> (BTreeMap<(u64, NodeId, i64), Vec<usize>>, bool) {
-        let mut outgoing: BTreeMap<(u64, NodeId, i64), Vec<usize>> = BTreeMap::new();
-        let lacks_topic = image.topic(SHARE_STATE_TOPIC).is_none();
+    /// What may be sent now.
+    fn take_sendable(&mut self, now: Now, image: &Image) -> Sendable {
+        let mut outgoing = Sendable::new();
         for at in std::mem::take(&mut self.unsent) {
             let Some(job) = self.jobs.get_mut(&at.0) else { continue };
             let Some(part) = job.parts.get_mut(at.1) else { continue };
@@ -224,7 +226,7 @@ impl SharePersister {
                 None => self.retry(now, at, ErrorCode::CoordinatorNotAvailable),
             }
         }
-        (outgoing, lacks_topic)
+        outgoing
     }
 }
 
@@ -257,8 +259,8 @@ fn send(broker: &mut Broker, now: Now) -> bool {
         return false;
     }
     persister.send_at = None;
-    let (outgoing, lacks_topic) = persister.take_sendable(now, &broker.image);
-    if lacks_topic {
+    let outgoing = persister.take_sendable(now, &broker.image);
+    if broker.image.topic(SHARE_STATE_TOPIC).is_none() {
         auto_create::create(broker, None, now, &[SHARE_STATE_TOPIC]);
     }
     let busy = !outgoing.is_empty();
@@ -285,7 +287,9 @@ fn request(broker: &mut Broker, now: Now, number: u64, to: NodeId, broker_epoch:
 pub(super) fn on_answer(broker: &mut Broker, now: Now, number: u64, answer: Option<StateResponse>) {
     let persister = &mut broker.persister;
     let Some(InFlight { job, parts, .. }) = persister.in_flight.remove(&number) else { return };
-    let Some(answer) = answer else {
+    // Whatever answers another question is none to this one.
+    let kind = persister.jobs.get(&job).map(|job| job.kind);
+    let Some(answer) = answer.filter(|answer| Some(answer.kind()) == kind) else {
         return parts.into_iter().for_each(|index| persister.retry(now, (job, index), ErrorCode::NetworkException));
     };
     let mut answers: BTreeMap<TopicIdPartition, PartResponse> = answer.split().into_iter().collect();
@@ -355,3 +359,7 @@ fn name(kind: StateKind) -> &'static str {
         StateKind::Summary => "read state summary",
     }
 }
+
+#[cfg(test)]
+#[path = "share_persister_tests.rs"]
+mod tests;

@@ -102,6 +102,11 @@ macro_rules! family {
         }
 
         impl StateResponse {
+            /// Which of the five.
+            pub fn kind(&self) -> StateKind {
+                match self { $(StateResponse::$kind(_) => StateKind::$kind,)* }
+            }
+
             /// What it answers about each partition, in its order.
             pub fn split(self) -> Vec<(TopicIdPartition, PartResponse)> {
                 match self {

@@ -61,7 +61,8 @@ pub enum Record {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) state: ShareState,
-    /// The highest leader epoch and state epoch seen: what comes with a lower one is fenced. Snapshots may hold lower ones.
+    /// The highest leader epoch and state epoch seen: what comes with a lower one is fenced. Snapshots may hold lower ones, so that, as with
+    /// Kafka, a successor knows lower ones where the log before a snapshot is deleted; by then the state epoch fences.
     pub(super) leader_epoch: i32,
     pub(super) state_epoch: Option<i32>,
     /// Updates that count towards the next snapshot.
