@@ -113,6 +113,44 @@ mod tests {
     }
 
     #[test]
+    fn share_coordinators_are_asked_for_by_share_partition() {
+        use super::super::data_tests::{ALONE, Outcome, Site, image};
+        let topic_id = "AQIDBAUGBwgJCgsMDQ4PEA";
+        let key = format!("a:group:{topic_id}:7");
+        let mut image = image(1, 0, ALONE, ALONE);
+        let ask = |site: &mut Site, version: i16, keys: &[&str]| -> Vec<(i16, i32)> {
+            let keys = keys.iter().map(|key| KafkaString::from((*key).to_owned()));
+            let request = FindCoordinatorRequestData::default().with_key_type(SHARE);
+            let request = match version {
+                ..BATCHED => request.with_key(keys.last().unwrap()),
+                _ => request.with_coordinator_keys(keys.collect()),
+            };
+            let Outcome::Answer(Response::FindCoordinator(answer)) = site.ask(version, request) else { panic!() };
+            if version < BATCHED {
+                return vec![(answer.error_code, answer.node_id)];
+            }
+            answer.coordinators.iter().map(|found| (found.error_code, found.node_id)).collect()
+        };
+        let bad = ["g:7", "", ":AQIDBAUGBwgJCgsMDQ4PEA:7", "g:AQ:7", "g:AQIDBAUGBwgJCgsMDQ4PEA:x"];
+        let mut site = Site::with(image.clone());
+        for version in 1..=5 {
+            assert_eq!(ask(&mut site, version, &[&key]), [(42, NO_NODE)], "not before version 6: {version}");
+        }
+        assert_eq!(ask(&mut site, 6, &bad), [(42, NO_NODE); 5]);
+        assert_eq!(ask(&mut site, 6, &[&key]), [(15, NO_NODE)], "its topic is asked for");
+        let shards: Vec<&[NodeId]> = (0..50).map(|shard| if shard % 2 == 0 { &[1][..] } else { &[2][..] }).collect();
+        add_topic(&mut image, SHARE_STATE_TOPIC, &shards);
+        let mut site = Site::with(image);
+        let shard = |group: &str, partition| {
+            let topic_id = topic_id.parse().unwrap();
+            crate::share_state::partition_for(group, crate::types::TopicIdPartition { topic_id, partition }, 50)
+        };
+        let wanted = [("a:group", 7), ("grp", 7), ("g", -1)].map(|(group, index)| (0, 1 + shard(group, index) % 2));
+        let keys = [key.clone(), format!("grp:{topic_id}:7"), format!("g:{topic_id}:-1")];
+        assert_eq!(ask(&mut site, 6, &keys.each_ref().map(String::as_str)), wanted);
+    }
+
+    #[test]
     fn answers_are_kafkas() {
         let at = Endpoint { name: "PLAINTEXT".into(), host: "h".into(), port: 9092, security_protocol: 0 };
         let answer = single(Ok((1, at.clone())));

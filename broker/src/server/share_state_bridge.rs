@@ -151,8 +151,8 @@ fn answer(broker: &mut Broker, to: NodeId, correlation: u64, response: StateResp
 
 /// Lets time pass.
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
-    let image = &broker.image;
-    broker.share_states.coordinator.on_tick(now, &|topic| !image.topics.contains_key(&topic));
+    let (is_current, image) = (broker.takes_part(), &broker.image);
+    broker.share_states.coordinator.on_tick(now, &|topic| is_current && !image.topics.contains_key(&topic));
 }
 
 /// The image changed.
@@ -216,6 +216,9 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
 
 /// Tells the coordinator what became of its shards and appends.
 fn follow_log(broker: &mut Broker, now: Now) -> bool {
+    // What is committed here is of topics that the image has, unless they are gone since; but one from before this broker's registration may
+    // lack topics that came later.
+    let is_current = broker.takes_part();
     let (image, bridge) = (&broker.image, &mut broker.share_states);
     let changes = bridge.log.take_changes();
     let busy = !changes.is_empty();
@@ -225,8 +228,7 @@ fn follow_log(broker: &mut Broker, now: Now) -> bool {
             Change::Begun { partition, .. } => coordinator.begin_load(partition),
             Change::Loaded(partition) => {
                 coordinator.finish_load(now, partition);
-                // Whatever is committed here is of topics that this image has, unless they are gone since.
-                coordinator.forget_topics(now, &|topic| !image.topics.contains_key(&topic));
+                coordinator.forget_topics(now, &|topic| is_current && !image.topics.contains_key(&topic));
             }
             Change::Gone(partition) => coordinator.unload(partition),
             Change::Written { token, result } => coordinator.on_append_result(now, AppendToken(token), result),

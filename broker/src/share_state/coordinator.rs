@@ -35,11 +35,12 @@ pub(super) struct Slot {
     pub(super) entry: Option<Entry>,
     /// A record of it is on its way.
     pub(super) is_writing: bool,
-    queue: VecDeque<Asked>,
+    pub(super) queue: VecDeque<Asked>,
 }
 
+/// A request that waits for the one before.
 #[derive(Debug)]
-struct Asked {
+pub(super) struct Asked {
     to: ReplyTo,
     request: PartRequest,
     is_known: bool,
@@ -135,9 +136,16 @@ impl ShareCoordinator {
 
     /// Sends away those who have waited for too long. A record that is on its way may yet be committed, and then counts.
     pub(super) fn expire(&mut self, now: Now) {
+        let before = self.waiting.len();
         while let Some((to, waiting)) = self.waiting.first_key_value().filter(|(_, it)| it.deadline <= now.mono) {
             let (to, kind, partition) = (*to, waiting.kind, waiting.partition);
             self.refuse(to, kind, partition, ErrorCode::RequestTimedOut);
+        }
+        if self.waiting.len() < before {
+            // Where a record does not get committed for long, what waits behind it must not pile up.
+            let queues =
+                self.shards.values_mut().flat_map(|shard| shard.slots.values_mut()).map(|slot| &mut slot.queue);
+            queues.for_each(|queue| queue.retain(|asked| self.waiting.contains_key(&asked.to)));
         }
     }
 
@@ -184,10 +192,6 @@ impl ShareCoordinator {
                 }
                 return;
             };
-            // Who was sent away meanwhile may ask again, and must not be obeyed twice.
-            if !self.waiting.contains_key(&asked.to) {
-                continue;
-            }
             let facts = Facts {
                 entry: slot.entry.as_ref(),
                 is_known: asked.is_known,

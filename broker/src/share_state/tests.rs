@@ -400,6 +400,8 @@ fn nobody_waits_for_ever_and_the_record_counts_all_the_same() {
     assert!(!bench.answers.contains_key(&second));
     bench.tick(6_000);
     assert_eq!(bench.answers[&second].error(), ErrorCode::CoordinatorNotAvailable);
+    let slots = &bench.coordinator.shards[&SHARD].slots;
+    assert!(slots.values().all(|slot| slot.queue.is_empty()), "nor is anything kept for those who are gone");
     bench.commit();
     assert_eq!(bench.summary(0), (1, 0, 0, 0), "but who was sent away before it was begun with is not obeyed");
 }
