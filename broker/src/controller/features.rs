@@ -1,7 +1,6 @@
 //! Features and the levels at which this version runs them.
 //!
-//! Source: Kafka 4.3's `MetadataVersion.LATEST_PRODUCTION` (4.3-IV0) and `org.apache.kafka.server.common.Feature`. Streams groups
-//! are not offered, so that their feature stays at level 0.
+//! Source: Kafka 4.3's `MetadataVersion.LATEST_PRODUCTION` (4.3-IV0) and `org.apache.kafka.server.common.Feature`.
 
 use crate::metadata::record::FeatureRange;
 
@@ -29,7 +28,7 @@ pub const FEATURES: [Feature; 7] = [
     Feature { name: ELR_FEATURE, min: 0, max: 1, initial: 1 },
     Feature { name: "kraft.version", min: 0, max: 1, initial: 0 },
     Feature { name: "share.version", min: 0, max: 1, initial: 1 },
-    Feature { name: "streams.version", min: 0, max: 0, initial: 0 },
+    Feature { name: "streams.version", min: 0, max: 1, initial: 1 },
 ];
 
 /// What a node says about itself when it registers.

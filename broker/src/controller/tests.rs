@@ -18,7 +18,7 @@ fn a_new_cluster_begins_with_its_features() {
     assert_eq!(features["metadata.version"], 30);
     assert_eq!(features["eligible.leader.replicas.version"], 1);
     assert_eq!(features["share.version"], 1);
-    assert!(!features.contains_key("streams.version"));
+    assert_eq!(features["streams.version"], 1);
     assert!(harness.state.bootstrap().records.is_empty(), "only once");
 }
 

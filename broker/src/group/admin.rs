@@ -14,6 +14,7 @@ use super::pending::{Change, Deferred, Gather, Then, deleted};
 use super::rebalance::session;
 use super::record;
 use super::share::ShareGroup;
+use super::streams::StreamsGroup;
 use super::timer::TimerKey;
 use super::work::encode;
 use crate::protocol::ErrorCode;
@@ -148,6 +149,10 @@ impl Shard {
             }
             Group::Consumer(group) => encode::<ConsumerGroup>(id, &group.tombstones()).unwrap_or_default(),
             Group::Share(group) => encode::<ShareGroup>(id, &group.tombstones()).unwrap_or_default(),
+            Group::Streams(group) => {
+                shared.timers.cancel(&TimerKey::FirstAssignment(group_id.clone()));
+                encode::<StreamsGroup>(id, &group.tombstones()).unwrap_or_default()
+            }
         };
         entries.extend(records.into_iter().map(|record| (record, Change::GroupTombstone(group_id.clone()))));
         let mut step = Step { shared, log: &mut self.log, partition, now };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
+use super::streams::StreamsBeat;
 use crate::log::VerificationGuard;
 use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
@@ -169,6 +170,8 @@ pub enum GroupResponse {
     OffsetDelete(OffsetDeleteResponseData),
     /// ConsumerGroupHeartbeat.
     ConsumerHeartbeat(ConsumerGroupHeartbeatResponseData),
+    /// StreamsGroupHeartbeat, and the topics that are to be created because of it.
+    StreamsHeartbeat(Box<StreamsBeat>),
     /// DeleteGroups.
     Delete(DeleteGroupsResponseData),
     /// ShareGroupHeartbeat.

@@ -27,6 +27,8 @@ pub struct GroupConfig {
     pub offsets_partitions: i32,
     /// Groups of the consumer protocol.
     pub consumer: ConsumerConfig,
+    /// Streams groups.
+    pub streams: StreamsConfig,
     /// Share groups.
     pub share: ShareConfig,
     /// Bounds that Kafka leaves to the heap.
@@ -47,6 +49,7 @@ impl Default for GroupConfig {
             commit_timeout_ms: 5_000,
             offsets_partitions: 50,
             consumer: ConsumerConfig::default(),
+            streams: StreamsConfig::default(),
             share: ShareConfig::default(),
             limits: Limits::default(),
         }
@@ -109,6 +112,51 @@ impl ConsumerConfig {
     }
 }
 
+/// `group.streams.*` settings.
+#[derive(Clone, Debug)]
+pub struct StreamsConfig {
+    /// `group.coordinator.rebalance.protocols` has `streams`.
+    pub is_enabled: bool,
+    /// `group.streams.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `group.streams.min.session.timeout.ms`, `group.streams.max.session.timeout.ms`
+    pub session_timeout_bounds_ms: (i32, i32),
+    /// `group.streams.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `group.streams.min.heartbeat.interval.ms`, `group.streams.max.heartbeat.interval.ms`
+    pub heartbeat_interval_bounds_ms: (i32, i32),
+    /// `group.streams.assignment.interval.ms`
+    pub assignment_interval_ms: i32,
+    /// `group.streams.min.assignment.interval.ms`, `group.streams.max.assignment.interval.ms`
+    pub assignment_interval_bounds_ms: (i32, i32),
+    /// `group.streams.initial.rebalance.delay.ms`
+    pub initial_rebalance_delay_ms: i32,
+    /// `group.streams.num.standby.replicas`
+    pub num_standby_replicas: i32,
+    /// `group.streams.max.standby.replicas`
+    pub max_standby_replicas: i32,
+    /// `group.streams.max.size`
+    pub max_size: i32,
+}
+
+impl Default for StreamsConfig {
+    fn default() -> StreamsConfig {
+        StreamsConfig {
+            is_enabled: true,
+            session_timeout_ms: 45_000,
+            session_timeout_bounds_ms: (45_000, 60_000),
+            heartbeat_interval_ms: 5_000,
+            heartbeat_interval_bounds_ms: (5_000, 15_000),
+            assignment_interval_ms: 1_000,
+            assignment_interval_bounds_ms: (0, 15_000),
+            initial_rebalance_delay_ms: 3_000,
+            num_standby_replicas: 0,
+            max_standby_replicas: 2,
+            max_size: i32::MAX,
+        }
+    }
+}
+
 /// `group.share.*` settings that the group coordinator needs.
 #[derive(Clone, Debug)]
 pub struct ShareConfig {
@@ -154,6 +202,16 @@ pub struct GroupOverrides {
     pub heartbeat_interval_ms: Option<i32>,
     /// `consumer.assignment.interval.ms`
     pub assignment_interval_ms: Option<i32>,
+    /// `streams.session.timeout.ms`
+    pub streams_session_timeout_ms: Option<i32>,
+    /// `streams.heartbeat.interval.ms`
+    pub streams_heartbeat_interval_ms: Option<i32>,
+    /// `streams.assignment.interval.ms`
+    pub streams_assignment_interval_ms: Option<i32>,
+    /// `streams.initial.rebalance.delay.ms`
+    pub streams_initial_rebalance_delay_ms: Option<i32>,
+    /// `streams.num.standby.replicas`
+    pub streams_num_standby_replicas: Option<i32>,
     /// `share.session.timeout.ms`
     pub share_session_timeout_ms: Option<i32>,
     /// `share.heartbeat.interval.ms`

@@ -291,10 +291,13 @@ impl GroupCoordinator {
                     self.with_group(now, group, |step, group| step.expire_session(group, member));
                     self.expire_share_member(now, group, member);
                     self.fence_member(now, &key);
+                    self.fence_streams_member(now, &key);
                 }
                 TimerKey::Revoke { .. } | TimerKey::Rejoin { .. } | TimerKey::Resync { .. } => {
                     self.fence_member(now, &key);
+                    self.fence_streams_member(now, &key);
                 }
+                TimerKey::FirstAssignment(group) => self.assign_first_tasks(now, &group),
                 TimerKey::Regex(group) => self.resolve_regexes(now, &group),
                 TimerKey::Join(group) => self.with_group(now, &group, |step, group| step.expire_join(group)),
                 TimerKey::Sync(group) => self.with_group(now, &group, |step, group| step.expire_sync(group)),

@@ -30,10 +30,11 @@ impl GroupCoordinator {
         }
     }
 
-    /// `group.consumer.assignment.interval.ms` and `group.share.assignment.interval.ms` are other ones now.
-    pub fn set_assignment_intervals_ms(&mut self, consumer: i32, share: i32) {
+    /// `group.consumer.assignment.interval.ms`, `group.share.…` and `group.streams.…` are other ones now.
+    pub fn set_assignment_intervals_ms(&mut self, consumer: i32, share: i32, streams: i32) {
         self.shared.config.consumer.assignment_interval_ms = consumer;
         self.shared.config.share.assignment_interval_ms = share;
+        self.shared.config.streams.assignment_interval_ms = streams;
     }
 }
 
@@ -43,6 +44,11 @@ fn overrides(configs: &Arc<BTreeMap<String, String>>) -> GroupOverrides {
         session_timeout_ms: number("consumer.session.timeout.ms"),
         heartbeat_interval_ms: number("consumer.heartbeat.interval.ms"),
         assignment_interval_ms: number("consumer.assignment.interval.ms"),
+        streams_session_timeout_ms: number("streams.session.timeout.ms"),
+        streams_heartbeat_interval_ms: number("streams.heartbeat.interval.ms"),
+        streams_assignment_interval_ms: number("streams.assignment.interval.ms"),
+        streams_initial_rebalance_delay_ms: number("streams.initial.rebalance.delay.ms"),
+        streams_num_standby_replicas: number("streams.num.standby.replicas"),
         share_session_timeout_ms: number("share.session.timeout.ms"),
         share_heartbeat_interval_ms: number("share.heartbeat.interval.ms"),
         share_assignment_interval_ms: number("share.assignment.interval.ms"),

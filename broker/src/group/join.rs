@@ -14,6 +14,8 @@ use super::kind::Group;
 use super::pending::{StaticJoin, Then, append_error};
 use super::rebalance::{join_error, joined, session};
 use super::record;
+use super::streams::StreamsGroup;
+use super::timer::TimerKey;
 use super::work::{Work, encode};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{JoinGroupRequestData, JoinGroupResponseData};
@@ -112,7 +114,7 @@ impl GroupCoordinator {
         Ok(())
     }
 
-    /// A consumer group with members takes the join itself; one without becomes a classic group. Returns the protocols if the join is still
+    /// A consumer group with members takes the join itself; one without, like an empty streams group, becomes a classic group. Returns the protocols if the join is still
     /// to be done.
     #[expect(clippy::type_complexity, reason = "as for a join as a whole")]
     fn join_consumer_group<'a>(
@@ -126,19 +128,25 @@ impl GroupCoordinator {
         let thrown = |error| ("", error);
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str()).map_err(thrown)?;
         let mut work = Work { shared, shard, partition, now };
-        if work.shard.groups.get(request.group_id.as_str()).is_some_and(|group| group.share().is_some()) {
-            return Err(thrown(ErrorCode::InconsistentGroupProtocol));
-        }
-        let Some(group) = work.group(request.group_id.as_str()) else { return Ok(Some(protocols)) };
-        if !group.is_empty() {
-            work.classic_join(to, client, request, protocols).map_err(thrown)?;
-            return Ok(None);
-        }
-        if !request.member_id.is_empty() {
-            return Err((request.member_id.as_str(), ErrorCode::UnknownMemberId));
-        }
-        let id = group.id.clone();
-        let mut records = encode::<ConsumerGroup>(&id, &group.tombstones()).map_err(|refusal| thrown(refusal.error))?;
+        let id: Arc<str> = request.group_id.as_str().into();
+        let tombstones = match work.shard.groups.get(&id) {
+            None | Some(Group::Classic(_)) => return Ok(Some(protocols)),
+            Some(Group::Consumer(group)) if !group.is_empty() => {
+                work.classic_join(to, client, request, protocols).map_err(thrown)?;
+                return Ok(None);
+            }
+            Some(Group::Share(_)) => return Err(thrown(ErrorCode::InconsistentGroupProtocol)),
+            Some(Group::Streams(group)) if !group.is_empty() => {
+                return Err(thrown(ErrorCode::InconsistentGroupProtocol));
+            }
+            Some(_) if !request.member_id.is_empty() => {
+                return Err((request.member_id.as_str(), ErrorCode::UnknownMemberId));
+            }
+            Some(Group::Consumer(group)) => encode::<ConsumerGroup>(&id, &group.tombstones()),
+            Some(Group::Streams(group)) => encode::<StreamsGroup>(&id, &group.tombstones()),
+        };
+        let mut records = tombstones.map_err(|refusal| thrown(refusal.error))?;
+        work.shared.timers.cancel(&TimerKey::FirstAssignment(id.clone()));
         let empty = ClassicGroup::new(id.clone(), Some(now.wall_ms));
         let record = record::encode_group(&id, Some(&empty.to_record(None)));
         records.push(record.map_err(|_| thrown(ErrorCode::UnknownServerError))?);

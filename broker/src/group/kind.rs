@@ -6,6 +6,7 @@ use super::api::OffsetsRecord;
 use super::classic::{ClassicGroup, GroupState};
 use super::consumer::ConsumerGroup;
 use super::share::ShareGroup;
+use super::streams::{self, StreamsGroup};
 use super::work::{Refresh, Standing};
 use crate::records::fields::RecordError;
 
@@ -18,6 +19,8 @@ pub(super) enum Group {
     Consumer(Box<ConsumerGroup>),
     /// The broker works it out, and partitions are shared (KIP-932).
     Share(Box<ShareGroup>),
+    /// The broker gives out the tasks of an application of Kafka Streams (KIP-1071).
+    Streams(Box<StreamsGroup>),
 }
 
 /// A group that changes by replaying its records only.
@@ -59,6 +62,7 @@ impl Group {
             Group::Classic(group) => &group.id,
             Group::Consumer(group) => &group.id,
             Group::Share(group) => &group.id,
+            Group::Streams(group) => &group.id,
         }
     }
 
@@ -86,12 +90,21 @@ impl Group {
         if let Group::Share(group) = self { Some(group) } else { None }
     }
 
+    pub(super) fn streams(&self) -> Option<&StreamsGroup> {
+        if let Group::Streams(group) = self { Some(group) } else { None }
+    }
+
+    pub(super) fn streams_mut(&mut self) -> Option<&mut StreamsGroup> {
+        if let Group::Streams(group) = self { Some(group) } else { None }
+    }
+
     /// As ListGroups names it.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Group::Classic(_) => "classic",
             Group::Consumer(_) => "consumer",
             Group::Share(_) => "share",
+            Group::Streams(_) => "streams",
         }
     }
 
@@ -100,6 +113,7 @@ impl Group {
             Group::Classic(group) => group.state().name(),
             Group::Consumer(group) => group.state().name(),
             Group::Share(group) => group.state_name(),
+            Group::Streams(group) => group.state().name(),
         }
     }
 
@@ -108,6 +122,7 @@ impl Group {
             Group::Classic(group) => group.protocol_type.as_deref().unwrap_or(""),
             Group::Consumer(_) => super::consumer_protocol::PROTOCOL_TYPE,
             Group::Share(_) => "share",
+            Group::Streams(_) => streams::PROTOCOL_TYPE,
         }
     }
 
@@ -117,6 +132,7 @@ impl Group {
             Group::Classic(group) => group.is_in(GroupState::Empty),
             Group::Consumer(group) => group.is_empty(),
             Group::Share(group) => group.is_empty(),
+            Group::Streams(group) => group.is_empty(),
         }
     }
 
@@ -126,6 +142,7 @@ impl Group {
             Group::Classic(group) => group.is_subscribed_to(topic),
             Group::Consumer(group) => group.subscribed().contains_key(topic),
             Group::Share(group) => group.subscribed().contains_key(topic),
+            Group::Streams(group) => group.is_subscribed_to(topic),
         }
     }
 
@@ -136,13 +153,18 @@ impl Group {
 
     /// Its topics are to be looked at anew, if the broker works its assignment out and it reads one of these.
     pub(super) fn refresh_if_reads<'a>(&mut self, mut topics: impl Iterator<Item = &'a Arc<str>>) {
-        if !topics.any(|topic| self.is_subscribed_to(topic)) {
+        let matters = |topic: &Arc<str>| match self {
+            Group::Streams(group) => group.requires(topic),
+            _ => self.is_subscribed_to(topic),
+        };
+        if !topics.any(matters) {
             return;
         }
         match self {
             Group::Classic(_) => {}
             Group::Consumer(group) => group.refresh = Refresh::default(),
             Group::Share(group) => group.refresh = Refresh::default(),
+            Group::Streams(group) => group.soft.refresh = Refresh::default(),
         }
     }
 }
@@ -162,5 +184,11 @@ impl From<ConsumerGroup> for Group {
 impl From<ShareGroup> for Group {
     fn from(group: ShareGroup) -> Group {
         Group::Share(Box::new(group))
+    }
+}
+
+impl From<StreamsGroup> for Group {
+    fn from(group: StreamsGroup) -> Group {
+        Group::Streams(Box::new(group))
     }
 }

@@ -14,6 +14,7 @@ use super::pending::Change;
 use super::rebalance::session;
 use super::record::{Decoded, RecordError, decode};
 use super::share::ShareGroup;
+use super::streams::StreamsGroup;
 use super::timer::TimerKey;
 use super::work::Work;
 use crate::protocol::ErrorCode;
@@ -66,6 +67,9 @@ impl GroupCoordinator {
                 shard.replay::<ConsumerGroup>(&mut self.shared, group.into(), &record);
             }
             Decoded::Share { group, record } => shard.replay::<ShareGroup>(&mut self.shared, group.into(), &record),
+            Decoded::Streams { group, record } => {
+                shard.replay::<StreamsGroup>(&mut self.shared, group.into(), &record);
+            }
             Decoded::Other(_) => {}
         }
         Ok(())
@@ -124,6 +128,11 @@ impl GroupCoordinator {
             for member in group.member_ids() {
                 work.restart_share_session(id, &member);
             }
+        } else if let Some(group) = work.streams_group(id) {
+            for member in group.members().cloned().collect::<Vec<_>>() {
+                work.restart_streams_session(id, &member.id);
+                work.watch_tasks(id, &member);
+            }
         } else if let Some(Group::Classic(group)) = work.shard.groups.get(id) {
             let mut step = Step { shared: work.shared, log: &mut work.shard.log, partition, now };
             for member in group.member_ids() {
@@ -156,6 +165,10 @@ impl GroupCoordinator {
                     step.shared.resolving.remove(id);
                 }
                 Group::Share(group) => step.forget_members(id, group.member_ids()),
+                Group::Streams(group) => {
+                    step.forget_members(id, group.member_ids());
+                    step.shared.timers.cancel(&TimerKey::FirstAssignment(id.clone()));
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Group coordinator: classic groups, consumer groups (KIP-848), share groups (KIP-932) and committed
+//! Group coordinator: classic groups, consumer groups (KIP-848), share groups (KIP-932), streams groups (KIP-1071) and committed
 //! offsets, for the partitions of `__consumer_offsets` that this broker leads.
 //!
 //! Pure: requests, append results and time go in; replies, appends and events come out. It knows the metadata image, but no log, no
@@ -29,6 +29,7 @@ mod rebalance;
 pub mod record;
 mod report;
 mod share;
+mod streams;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -42,9 +43,10 @@ pub use api::{
     TxnEnd, TxnProducer,
 };
 pub use classic::GroupState;
-pub use config::{ConsumerConfig, GroupConfig, Limits, ShareConfig};
+pub use config::{ConsumerConfig, GroupConfig, Limits, ShareConfig, StreamsConfig};
 pub use consumer::assign::Assignor;
 pub use consumer::compile_pattern;
 pub use coordinator::GroupCoordinator;
 pub use share::LatestOffsets;
+pub use streams::{MISSING_INTERNAL_TOPICS, StreamsBeat};
 pub use txn_offsets::txn_offset_commit_refused;

@@ -71,7 +71,8 @@ impl GroupCoordinator {
             Some(Group::Consumer(group)) => {
                 let (member_id, epoch) = (request.member_id.as_str(), request.generation_id_or_member_epoch);
                 let asked = step.committed_partitions(request, topics, response);
-                group.validate_commit(member_id, epoch, client.api_version, asked.into_iter())?;
+                let asked = asked.iter().map(|((_, id), partition)| (*id, *partition));
+                group.validate_commit(member_id, epoch, client.api_version, asked)?;
             }
             Some(Group::Classic(group)) => {
                 validate(group, request)?;
@@ -79,6 +80,12 @@ impl GroupCoordinator {
                 if matches!(group.state(), GroupState::Stable | GroupState::PreparingRebalance) {
                     step.restart_session(group, request.member_id.as_str());
                 }
+            }
+            Some(Group::Streams(group)) => {
+                let (member_id, epoch) = (request.member_id.as_str(), request.generation_id_or_member_epoch);
+                let asked = step.committed_partitions(request, topics, response);
+                let asked = asked.iter().map(|((name, _), partition)| (name, *partition));
+                group.validate_commit(member_id, epoch, client.api_version, asked)?;
             }
             Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             // A consumer that only stores offsets: its group is made when they are committed.
@@ -108,18 +115,18 @@ impl Step<'_> {
     }
 
     /// Partitions that are to be committed, but for those whose metadata is too large.
-    fn committed_partitions(
+    fn committed_partitions<'a>(
         &self,
         request: &OffsetCommitRequestData,
-        topics: &[Known],
+        topics: &'a [Known],
         response: &OffsetCommitResponseData,
-    ) -> Vec<(Id, i32)> {
+    ) -> Vec<(&'a (Arc<str>, Id), i32)> {
         let mut partitions = Vec::new();
         for ((topic, known), answer) in request.topics.iter().zip(topics).zip(&response.topics) {
-            let Some((_, id)) = known else { continue };
+            let Some(known) = known else { continue };
             for (partition, answer) in topic.partitions.iter().zip(&answer.partitions) {
                 if answer.error_code == 0 && !self.metadata_is_too_large(partition.committed_metadata.as_ref()) {
-                    partitions.push((*id, partition.partition_index));
+                    partitions.push((known, partition.partition_index));
                 }
             }
         }

@@ -105,7 +105,7 @@ impl Shard {
 fn validate(group: &Group) -> Result<(), ErrorCode> {
     let group = match group {
         Group::Classic(group) => group,
-        Group::Consumer(_) => return Ok(()),
+        Group::Consumer(_) | Group::Streams(_) => return Ok(()),
         Group::Share(_) => return Err(ErrorCode::GroupIdNotFound),
     };
     match group.state() {

@@ -84,14 +84,17 @@ impl GroupCoordinator {
     }
 }
 
-/// A consumer group tells its offsets to members of the right epoch only, and to those who do not say that they are members.
+/// A consumer or streams group tells its offsets to members of the right epoch only, and to those who do not say that they are members.
 fn forbidden(shard: &Shard, request: &OffsetFetchRequestGroup, require_stable: bool) -> Option<ErrorCode> {
     let id = request.group_id.as_str();
     // Who does not wait for what is on its way is held to what is committed.
     let group = if require_stable { shard.groups.get(id) } else { shard.committed_group(id) };
-    let group = group.and_then(Group::consumer)?;
     let member_id = request.member_id.as_ref().map(|id| id.as_str());
-    group.validate_fetch(member_id, request.member_epoch).err()
+    match group? {
+        Group::Consumer(group) => group.validate_fetch(member_id, request.member_epoch).err(),
+        Group::Streams(group) => group.validate_fetch(member_id, request.member_epoch).err(),
+        _ => None,
+    }
 }
 
 fn single_group(request: &OffsetFetchRequestData) -> OffsetFetchRequestGroup {

@@ -12,6 +12,7 @@ use super::kind::Group;
 use super::open_offsets::OffsetKey;
 use super::record::OffsetAndMetadata;
 use super::share::{alter_offsets, ask, delete_offsets};
+use super::streams::{self, StreamsBeat};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     AlterShareGroupOffsetsResponseData, ConsumerGroupHeartbeatResponseData, DeletableGroupResult,
@@ -72,6 +73,8 @@ pub(super) enum Deferred {
     EndTxn { to: ReplyTo },
     /// ConsumerGroupHeartbeat.
     ConsumerHeartbeat { to: ReplyTo, response: ConsumerGroupHeartbeatResponseData },
+    /// StreamsGroupHeartbeat.
+    StreamsHeartbeat { to: ReplyTo, beat: Box<StreamsBeat> },
     /// JoinGroup of a classic member in a consumer group.
     Join { to: ReplyTo, response: JoinGroupResponseData },
     /// SyncGroup of such a one.
@@ -284,6 +287,10 @@ impl Deferred {
                 let failed =
                     |error| ConsumerGroupHeartbeatResponseData::default().with_error_code(append_error(error).code());
                 Some((to, GroupResponse::ConsumerHeartbeat(result.map_or_else(failed, |()| response))))
+            }
+            Deferred::StreamsHeartbeat { to, beat } => {
+                let failed = |error| Box::new(streams::refused(&append_error(error).into()));
+                Some((to, GroupResponse::StreamsHeartbeat(result.map_or_else(failed, |()| beat))))
             }
             Deferred::Join { to, response } => {
                 let failed = |error| super::rebalance::join_error(response.member_id.as_str(), append_error(error));

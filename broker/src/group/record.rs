@@ -1,5 +1,5 @@
 //! Records of `__consumer_offsets`, byte for byte as Apache Kafka 4.3 writes them: OffsetCommit (key 1, values 1 and 4, reads 0–4) and
-//! GroupMetadata (key 2, value 3, reads 0–4). Those of consumer and share groups are in the rooms of these.
+//! GroupMetadata (key 2, value 3, reads 0–4). Those of consumer, share and streams groups are in the rooms of these.
 //!
 //! Source: `org.apache.kafka.coordinator.group.GroupCoordinatorRecordHelpers` and `GroupCoordinatorRecordSerde`.
 
@@ -8,6 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::api::OffsetsRecord;
 use super::consumer::{self, ConsumerRecord};
 use super::share::{self, ShareRecord};
+use super::streams::{self, StreamsRecord};
 pub use crate::records::fields::RecordError;
 use crate::records::fields::{Input, put_blob, put_compact_length, put_nullable_string, put_string};
 use crate::types::Id;
@@ -107,7 +108,14 @@ pub enum Decoded {
         /// The change.
         record: ShareRecord,
     },
-    /// A record of another kind of group (streams): none of ours, skipped.
+    /// A change of a streams group.
+    Streams {
+        /// Group id.
+        group: String,
+        /// The change.
+        record: StreamsRecord,
+    },
+    /// A record that no version of ours knows, skipped.
     Other(i16),
 }
 
@@ -207,6 +215,9 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, RecordError> 
             }
             if let Some((group, record)) = share::decode(kind, &mut key, value)? {
                 return Ok(Decoded::Share { group, record });
+            }
+            if let Some((group, record)) = streams::decode(kind, &mut key, value)? {
+                return Ok(Decoded::Streams { group, record });
             }
             Ok(Decoded::Other(kind))
         }

@@ -6,7 +6,7 @@ use super::classic::Member;
 use super::consumer_protocol;
 use super::coordinator::{GroupCoordinator, GroupOffsets, Shared};
 use super::kind::Group;
-use super::share;
+use super::{share, streams};
 use crate::metadata::report::{GroupReport, MemberReport};
 use crate::types::TopicPartition;
 
@@ -50,6 +50,7 @@ fn report(group: &Group, offsets: Option<&GroupOffsets>, shared: &Shared) -> Gro
             (group.epoch, group.assignor_name(&shared.config.consumer), group.member_reports(&shared.topics))
         }
         Group::Share(group) => (group.epoch, share::ASSIGNOR.to_owned(), group.member_reports(&shared.topics)),
+        Group::Streams(group) => (group.epoch(), streams::ASSIGNOR.to_owned(), group.member_reports(&shared.topics)),
     };
     GroupReport {
         group_id: group.id().clone(),

@@ -45,7 +45,7 @@ impl GroupCoordinator {
         }
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
         let group = match shard.groups.get_mut(request.group_id.as_str()) {
-            None | Some(Group::Share(_)) => return Err(ErrorCode::UnknownMemberId),
+            None | Some(Group::Share(_) | Group::Streams(_)) => return Err(ErrorCode::UnknownMemberId),
             Some(Group::Consumer(_)) => return Work { shared, shard, partition, now }.classic_sync(to, request),
             Some(Group::Classic(group)) => group,
         };
@@ -74,7 +74,7 @@ impl GroupCoordinator {
         }
         let (partition, shard, shared) = self.shard_for(request.group_id.as_str())?;
         let group = match shard.groups.get_mut(request.group_id.as_str()) {
-            None | Some(Group::Share(_)) => return Err(ErrorCode::UnknownMemberId),
+            None | Some(Group::Share(_) | Group::Streams(_)) => return Err(ErrorCode::UnknownMemberId),
             Some(Group::Consumer(_)) => return Work { shared, shard, partition, now }.classic_heartbeat(request),
             Some(Group::Classic(group)) => group,
         };

@@ -16,7 +16,7 @@ pub(super) enum TimerKey {
         /// Member.
         member: Arc<str>,
     },
-    /// A member of a consumer group that must give partitions up.
+    /// A member of a consumer group that must give partitions up, or of a streams group that must give tasks up.
     Revoke {
         /// Group.
         group: Arc<str>,
@@ -39,6 +39,8 @@ pub(super) enum TimerKey {
     },
     /// A consumer group's regular expressions are to be resolved.
     Regex(Arc<str>),
+    /// A streams group waits for more members before its first target is worked out.
+    FirstAssignment(Arc<str>),
     /// The join phase of a rebalance.
     Join(Arc<str>),
     /// The sync phase of a rebalance.

@@ -92,6 +92,13 @@ impl GroupCoordinator {
                 let asked = asked.map(|(id, it)| (id, it.partition_index));
                 group.validate_txn_commit(request.member_id.as_str(), instance_id, request.generation_id, asked)?;
             }
+            Some(Group::Streams(group)) => {
+                let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());
+                let asked = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (&topic.name, *it)));
+                let asked = asked.filter(|(_, it)| !step.metadata_is_too_large(it.committed_metadata.as_ref()));
+                let asked = asked.map(|(name, it)| (name, it.partition_index));
+                group.validate_txn_commit(request.member_id.as_str(), instance_id, request.generation_id, asked)?;
+            }
             Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             // A consumer that only stores offsets: its group is made when they are written.
             None if request.generation_id < 0 => {}

@@ -178,6 +178,8 @@ apis! {
     ShareGroupDescribe = 77, 1..=1, flexible 0, ShareGroupDescribeRequestData, ShareGroupDescribeResponseData;
     AddRaftVoter = 80, 0..=1, flexible 0, AddRaftVoterRequestData, AddRaftVoterResponseData;
     RemoveRaftVoter = 81, 0..=0, flexible 0, RemoveRaftVoterRequestData, RemoveRaftVoterResponseData;
+    StreamsGroupHeartbeat = 88, 0..=0, flexible 0, StreamsGroupHeartbeatRequestData, StreamsGroupHeartbeatResponseData;
+    StreamsGroupDescribe = 89, 0..=0, flexible 0, StreamsGroupDescribeRequestData, StreamsGroupDescribeResponseData;
     DescribeShareGroupOffsets = 90, 0..=1, flexible 0, DescribeShareGroupOffsetsRequestData, DescribeShareGroupOffsetsResponseData;
     AlterShareGroupOffsets = 91, 0..=0, flexible 0, AlterShareGroupOffsetsRequestData, AlterShareGroupOffsetsResponseData;
     DeleteShareGroupOffsets = 92, 0..=0, flexible 0, DeleteShareGroupOffsetsRequestData, DeleteShareGroupOffsetsResponseData;
@@ -297,8 +299,15 @@ mod tests {
             (72, 0, 0),
             (74, 0, 1),
             (75, 0, 0),
+            (76, 1, 1),
+            (77, 1, 1),
             (80, 0, 1),
             (81, 0, 0),
+            (88, 0, 0),
+            (89, 0, 0),
+            (90, 0, 1),
+            (91, 0, 0),
+            (92, 0, 0),
         ];
         let ours: Vec<_> = Api::ALL.iter().map(|api| (api.key(), api.min_version(), api.max_version())).collect();
         assert_eq!(ours, kafka);

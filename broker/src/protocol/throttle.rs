@@ -71,6 +71,8 @@ throttle_times! {
     ShareGroupDescribe,
     AddRaftVoter,
     RemoveRaftVoter,
+    StreamsGroupHeartbeat,
+    StreamsGroupDescribe,
     DescribeShareGroupOffsets,
     AlterShareGroupOffsets,
     DeleteShareGroupOffsets;

@@ -10,13 +10,18 @@ use super::Broker;
 use super::context::RequestContext;
 use super::endpoints::text;
 use super::peer::PeerRequest;
+use super::peer_requests::Purpose;
 use crate::metadata::config::NodeConfig;
-use crate::protocol::messages::CreateTopicsRequestData;
+use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use crate::protocol::messages::{CreateTopicsRequestData, CreateTopicsResponseData};
 use crate::types::Now;
 
 /// At most so many topics are being created for clients at a time; more have to wait for their clients' next try.
 const MAX_UNDER_WAY: usize = 1_000;
+
+/// At most so many failures are remembered.
+const MAX_FAILED: usize = 1_000;
 
 /// After this, a topic that did not come is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -25,27 +30,47 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct AutoCreation {
     under_way: BTreeMap<String, Duration>,
+    /// Why topics of streams groups could not be created, and until when that is told instead of another try.
+    failed: BTreeMap<String, (Duration, String)>,
 }
 
 impl AutoCreation {
     /// Those of `names` that are to be asked for now.
-    fn start<'a>(&mut self, now: Now, names: &[&'a str]) -> Vec<&'a str> {
+    fn start<'a>(&mut self, now: Now, names: &[&'a str], patience: Duration) -> Vec<&'a str> {
         self.under_way.retain(|_, until| *until > now.mono);
         let mut started = Vec::new();
         for name in names {
             if self.under_way.len() < MAX_UNDER_WAY && !self.under_way.contains_key(*name) {
-                self.under_way.insert((*name).to_owned(), now.mono + ASK_AGAIN);
+                self.under_way.insert((*name).to_owned(), now.mono + patience);
                 started.push(*name);
             }
         }
         started
+    }
+
+    /// These are not to be asked for again until then, and why.
+    fn failed(&mut self, now: Now, until: Duration, failures: impl Iterator<Item = (String, String)>) {
+        for (name, why) in failures {
+            self.failed.insert(name, (until, why));
+        }
+        if self.failed.len() > MAX_FAILED {
+            self.failed.retain(|_, (until, _)| *until > now.mono);
+        }
+        while self.failed.len() > MAX_FAILED {
+            self.failed.pop_first();
+        }
+    }
+
+    /// Why a topic could not be created a short time ago.
+    fn failure(&self, now: Now, name: &str) -> Option<&str> {
+        self.failed.get(name).filter(|(until, _)| *until > now.mono).map(|(_, why)| why.as_str())
     }
 }
 
 /// Asks the controller for these topics, with the partitions, copies and configs that this broker's configuration gives them. They
 /// count against the quota of `client`; internal ones are nobody's.
 pub fn create(broker: &mut Broker, client: Option<&RequestContext>, now: Now, names: &[&str]) {
-    let names = broker.auto_creation.start(now, names);
+    let names = broker.auto_creation.start(now, names, ASK_AGAIN);
     if names.is_empty() {
         return;
     }
@@ -53,6 +78,57 @@ pub fn create(broker: &mut Broker, client: Option<&RequestContext>, now: Now, na
     let timeout_ms = broker.config.i32("request.timeout.ms");
     let request = CreateTopicsRequestData::default().with_topics(topics).with_timeout_ms(timeout_ms);
     broker.auto_create_topic(client, now, PeerRequest::CreateTopics(Box::new(request)));
+}
+
+/// Asks the controller for the internal topics of an application, for the client that needs them. A failure is remembered for `memory`;
+/// returns those that are, by topic.
+pub fn create_internal(
+    broker: &mut Broker,
+    client: &RequestContext,
+    now: Now,
+    topics: Vec<CreatableTopic>,
+    memory: Duration,
+) -> Vec<(String, String)> {
+    let known = |topic: &CreatableTopic| {
+        let why = broker.auto_creation.failure(now, topic.name.as_str())?;
+        Some((topic.name.to_string(), why.to_owned()))
+    };
+    let failures: Vec<(String, String)> = topics.iter().filter_map(known).collect();
+    let failed = |name: &str| failures.iter().any(|(failed, _)| failed == name);
+    let wanted: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).filter(|name| !failed(name)).collect();
+    let patience = broker.config.millis("request.timeout.ms");
+    let names: Vec<String> =
+        broker.auto_creation.start(now, &wanted, patience).into_iter().map(str::to_owned).collect();
+    if !names.is_empty() {
+        let topics = topics.into_iter().filter(|topic| names.iter().any(|name| topic.name.as_str() == name)).collect();
+        let timeout_ms = broker.config.i32("request.timeout.ms");
+        let request = CreateTopicsRequestData::default().with_topics(topics).with_timeout_ms(timeout_ms);
+        let request = broker.metered(client, true, PeerRequest::CreateTopics(Box::new(request)));
+        broker.send_to_controller(Purpose::InternalTopics { names, memory }, now, request, patience);
+    }
+    failures
+}
+
+/// The controller has answered a request for internal topics, or not in time.
+pub fn on_internal(
+    broker: &mut Broker,
+    now: Now,
+    names: Vec<String>,
+    memory: Duration,
+    response: Option<&CreateTopicsResponseData>,
+) {
+    let creation = &mut broker.auto_creation;
+    creation.under_way.retain(|name, _| !names.contains(name));
+    let until = now.mono + memory;
+    let Some(response) = response else {
+        let late = names.into_iter().map(|name| (name, "The request timed out.".to_owned()));
+        return creation.failed(now, until, late);
+    };
+    let failures = response.topics.iter().filter(|topic| topic.error_code != 0).map(|topic| {
+        let why = topic.error_message.as_ref().filter(|why| !why.is_empty()).map(ToString::to_string);
+        (topic.name.to_string(), why.unwrap_or_else(|| ErrorCode::from(topic.error_code).to_string()))
+    });
+    creation.failed(now, until, failures);
 }
 
 fn creatable(config: &NodeConfig, name: &str) -> CreatableTopic {
@@ -108,9 +184,22 @@ mod tests {
     fn a_topic_is_asked_for_once_at_a_time() {
         let mut creation = AutoCreation::default();
         let now = Now::default();
-        assert_eq!(creation.start(now, &["a", "b"]), ["a", "b"]);
-        assert_eq!(creation.start(now, &["b", "c"]), ["c"]);
-        assert_eq!(creation.start(now.plus(ASK_AGAIN), &["a"]), ["a"]);
+        assert_eq!(creation.start(now, &["a", "b"], ASK_AGAIN), ["a", "b"]);
+        assert_eq!(creation.start(now, &["b", "c"], ASK_AGAIN), ["c"]);
+        assert_eq!(creation.start(now.plus(ASK_AGAIN), &["a"], ASK_AGAIN), ["a"]);
+    }
+
+    #[test]
+    fn failures_are_told_for_a_while_and_bounded() {
+        let mut creation = AutoCreation::default();
+        let now = Now::default();
+        let why = |name: &str| (name.to_owned(), "no".to_owned());
+        creation.failed(now, Duration::from_secs(2), [why("a")].into_iter());
+        assert_eq!((creation.failure(now, "a"), creation.failure(now, "b")), (Some("no"), None));
+        assert_eq!(creation.failure(now.plus(Duration::from_secs(2)), "a"), None);
+        let many = (0..5000).map(|n| why(&n.to_string()));
+        creation.failed(now, Duration::from_secs(9), many);
+        assert_eq!(creation.failed.len(), MAX_FAILED);
     }
 
     #[test]
@@ -118,7 +207,7 @@ mod tests {
         let mut creation = AutoCreation::default();
         let names: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(creation.start(Now::default(), &names).len(), MAX_UNDER_WAY);
+        assert_eq!(creation.start(Now::default(), &names, ASK_AGAIN).len(), MAX_UNDER_WAY);
     }
 
     #[test]

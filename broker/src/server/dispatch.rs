@@ -13,8 +13,8 @@ use super::{
     get_telemetry_subscriptions, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
     list_config_resources, list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata,
     offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, push_telemetry, remove_raft_voter,
-    share_group_describe, share_group_heartbeat, sync_group, txn_offset_commit, unregister_broker, update_features,
-    write_txn_markers,
+    share_group_describe, share_group_heartbeat, streams_group_describe, streams_group_heartbeat, sync_group,
+    txn_offset_commit, unregister_broker, update_features, write_txn_markers,
 };
 use crate::controller::client_quotas_refused;
 use crate::protocol::messages::alter_partition_reassignments_response::{
@@ -79,6 +79,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::DescribeShareGroupOffsets(r) => describe_share_group_offsets::handle(broker, context, now, r),
         Request::AlterShareGroupOffsets(r) => alter_share_group_offsets::handle(broker, context, now, r),
         Request::DeleteShareGroupOffsets(r) => delete_share_group_offsets::handle(broker, context, now, r),
+        Request::StreamsGroupHeartbeat(r) => streams_group_heartbeat::handle(broker, context, now, r),
+        Request::StreamsGroupDescribe(r) => streams_group_describe::handle(broker, context, now, r),
         Request::OffsetDelete(r) => offset_delete::handle(broker, context, now, r),
         Request::DescribeClientQuotas(r) => describe_client_quotas::handle(broker, context, now, r),
         Request::AlterClientQuotas(r) => alter_client_quotas::handle(broker, context, now, r),

@@ -10,8 +10,8 @@ use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
 use super::write_txn_markers::Caller;
 use super::{
-    add_partitions_to_txn, dispatch, init_producer_id, latest_offsets, offset_for_leader_epoch, share_persister,
-    share_state_bridge, txn_markers, txn_verification, upkeep, write_txn_markers,
+    add_partitions_to_txn, auto_create, dispatch, init_producer_id, latest_offsets, offset_for_leader_epoch,
+    share_persister, share_state_bridge, txn_markers, txn_verification, upkeep, write_txn_markers,
 };
 use crate::protocol::ErrorCode;
 use crate::replica;
@@ -49,7 +49,7 @@ impl Broker {
         self.forward(context, now, request)
     }
 
-    fn metered(&self, context: &RequestContext, strict: bool, request: PeerRequest) -> PeerRequest {
+    pub(super) fn metered(&self, context: &RequestContext, strict: bool, request: PeerRequest) -> PeerRequest {
         if !self.quotas.limits_mutations() {
             return request;
         }
@@ -263,6 +263,9 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
                 broker.reply(now, &context, response);
             }
         }
+        (Purpose::InternalTopics { names, memory }, PeerResponse::CreateTopics(response)) => {
+            auto_create::on_internal(broker, now, names, memory, Some(&response));
+        }
         (Purpose::AlterConfigs(altering), body) => broker.reply(now, &altering.context, altering.answer(&body)),
         // An auto-created topic shows in the image; an answer of another kind than the question is nobody's.
         _ => {}
@@ -282,7 +285,11 @@ fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pend
         Purpose::LatestOffsets(number) => latest_offsets::on_answer(broker, number, None),
         Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
         Purpose::ShareState(number) => share_persister::on_answer(broker, now, number, None),
-        Purpose::Client(_) | Purpose::AlterConfigs(_) | Purpose::AutoCreateTopic | Purpose::ProducerIds => {
+        Purpose::Client(_)
+        | Purpose::AlterConfigs(_)
+        | Purpose::AutoCreateTopic
+        | Purpose::InternalTopics { .. }
+        | Purpose::ProducerIds => {
             pending.retry_at = Some(now.mono + RETRY);
             broker.requests.put_back(correlation, pending);
         }
@@ -311,6 +318,7 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
             Purpose::LatestOffsets(number) => latest_offsets::on_answer(broker, number, None),
             Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),
             Purpose::ShareState(number) => share_persister::on_answer(broker, now, number, None),
+            Purpose::InternalTopics { names, memory } => auto_create::on_internal(broker, now, names, memory, None),
             Purpose::ReplicaFetch(_)
             | Purpose::AlterPartition(_)
             | Purpose::AssignDirectories(_)

@@ -12,10 +12,11 @@ use bytes::BytesMut;
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
-use super::{latest_offsets, write_txn_markers};
+use super::{latest_offsets, streams_group_heartbeat, write_txn_markers};
 use crate::group::{
     AppendToken, Assignor, ClientInfo, ConsumerConfig, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord,
-    Output, ReplyTo, ShareConfig, ShareStateRequest, ShareStateResponse, TxnEnd, TxnProducer,
+    Output, ReplyTo, ShareConfig, ShareStateRequest, ShareStateResponse, StreamsBeat, StreamsConfig, TxnEnd,
+    TxnProducer,
 };
 use crate::log::{AppendOrigin, AppendRules, TransactionCheck};
 use crate::metadata::config::NodeConfig;
@@ -472,6 +473,12 @@ pub fn on_share_state(broker: &mut Broker, now: Now, number: u64, response: Stat
     broker.groups.coordinator.on_share_state(now, number, &response);
 }
 
+/// Whether streams groups are allowed, likewise.
+pub(super) fn has_streams_protocol(broker: &Broker) -> bool {
+    let level = broker.image.features.get("streams.version").copied().unwrap_or(0);
+    level >= 1 && broker.groups.coordinator.config().streams.is_enabled
+}
+
 /// Lets time pass.
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     broker.groups.coordinator.on_tick(now);
@@ -481,8 +488,8 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
 pub(super) fn on_image(broker: &mut Broker, now: Now, delta: &ImageDelta) {
     broker.groups.follow_image(now, &broker.image, delta);
     let interval_ms = |kind: &str| broker.config.i32(&format!("group.{kind}.assignment.interval.ms"));
-    let (consumer, share) = (interval_ms("consumer"), interval_ms("share"));
-    broker.groups.coordinator.set_assignment_intervals_ms(consumer, share);
+    let (consumer, share, streams) = (interval_ms("consumer"), interval_ms("share"), interval_ms("streams"));
+    broker.groups.coordinator.set_assignment_intervals_ms(consumer, share, streams);
     broker.groups.verifies_transactions = broker.config.bool("transaction.partition.verification.enable");
 }
 
@@ -498,6 +505,7 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     for done in done {
         match done {
             Done::Reply(context, response) => broker.reply(now, &context, response),
+            Done::Streams(context, beat) => streams_group_heartbeat::answer(broker, &context, now, *beat),
             Done::Marker(number, error) => write_txn_markers::on_offsets_marker(broker, now, number, error),
             Done::Event(event) => broker.events.push(event),
             Done::ShareState(number, request) => {
@@ -513,6 +521,8 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
 /// What came of an output.
 enum Done {
     Reply(Box<RequestContext>, Response),
+    /// A member of a streams group is answered, and its internal topics are created.
+    Streams(Box<RequestContext>, Box<StreamsBeat>),
     /// A transaction's marker is committed, or why not.
     Marker(u64, ErrorCode),
     Event(Event),
@@ -534,6 +544,7 @@ fn state_request(request: ShareStateRequest) -> StateRequest {
 fn answered(caller: Caller, response: GroupResponse) -> Option<Done> {
     match (caller, response) {
         (Caller::Marker(number), GroupResponse::TxnCompleted(error)) => Some(Done::Marker(number, marker_error(error))),
+        (Caller::Client(context), GroupResponse::StreamsHeartbeat(beat)) => Some(Done::Streams(context, beat)),
         (Caller::Client(context), response) => response_of(response).map(|response| Done::Reply(context, response)),
         (Caller::Marker(_), _) => None,
     }
@@ -555,7 +566,8 @@ fn response_of(response: GroupResponse) -> Option<Response> {
         GroupResponse::DescribeShareOffsets(response) => Response::DescribeShareGroupOffsets(response),
         GroupResponse::AlterShareOffsets(response) => Response::AlterShareGroupOffsets(response),
         GroupResponse::DeleteShareOffsets(response) => Response::DeleteShareGroupOffsets(response),
-        GroupResponse::TxnCompleted(_) => return None,
+        // This one has more to be done, and is not made here.
+        GroupResponse::StreamsHeartbeat(_) | GroupResponse::TxnCompleted(_) => return None,
     })
 }
 
@@ -572,6 +584,7 @@ fn group_config(config: &NodeConfig) -> GroupConfig {
         offsets_partitions: config.i32("offsets.topic.num.partitions"),
         consumer: consumer_config(config),
         share: share_config(config),
+        streams: streams_config(config),
         ..GroupConfig::default()
     }
 }
@@ -596,6 +609,24 @@ fn consumer_config(config: &NodeConfig) -> ConsumerConfig {
         assignors: config.list("group.consumer.assignors").iter().filter_map(|name| Assignor::of(name)).collect(),
         may_upgrade: ["upgrade", "bidirectional"].contains(&policy.as_str()),
         may_downgrade: ["downgrade", "bidirectional"].contains(&policy.as_str()),
+    }
+}
+
+fn streams_config(config: &NodeConfig) -> StreamsConfig {
+    let of = |what: &str| config.i32(&format!("group.streams.{what}"));
+    let bounds = |what: &str| (of(&format!("min.{what}")), of(&format!("max.{what}")));
+    StreamsConfig {
+        is_enabled: config.list("group.coordinator.rebalance.protocols").iter().any(|name| name == "streams"),
+        session_timeout_ms: of("session.timeout.ms"),
+        session_timeout_bounds_ms: bounds("session.timeout.ms"),
+        heartbeat_interval_ms: of("heartbeat.interval.ms"),
+        heartbeat_interval_bounds_ms: bounds("heartbeat.interval.ms"),
+        assignment_interval_ms: of("assignment.interval.ms"),
+        assignment_interval_bounds_ms: bounds("assignment.interval.ms"),
+        initial_rebalance_delay_ms: of("initial.rebalance.delay.ms"),
+        num_standby_replicas: of("num.standby.replicas"),
+        max_standby_replicas: of("max.standby.replicas"),
+        max_size: of("max.size"),
     }
 }
 

@@ -110,6 +110,7 @@ impl Site {
             for done in done {
                 match done {
                     Done::Reply(_, response) => responses.push(response),
+                    Done::Streams(_, beat) => responses.push(Response::StreamsGroupHeartbeat(beat.response)),
                     Done::Marker(number, error) => self.markers.push((number, error)),
                     Done::Event(event) => self.events.push(event),
                     // No group here is a share group.

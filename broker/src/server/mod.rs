@@ -84,6 +84,8 @@ pub mod share_group_describe;
 pub mod share_group_heartbeat;
 pub mod share_persister;
 pub mod share_state_bridge;
+pub mod streams_group_describe;
+pub mod streams_group_heartbeat;
 pub mod sync_group;
 mod throttle;
 #[cfg(test)]

@@ -20,6 +20,13 @@ pub enum Purpose {
     AlterConfigs(Box<AlteringConfigs>),
     /// `__consumer_offsets` is to be created, or a topic that a client's Metadata asked for; nobody waits for the answer.
     AutoCreateTopic,
+    /// Internal topics of an application of Kafka Streams; failures are remembered.
+    InternalTopics {
+        /// Topics.
+        names: Vec<String>,
+        /// How long failures are remembered.
+        memory: Duration,
+    },
     /// KRaft broker lifecycle.
     Registration,
     /// KRaft broker lifecycle.

@@ -26,3 +26,4 @@ pub use member::{Assignment, LEAVE, MemberState};
 pub use records::{ConsumerRecord, decode};
 pub use regexes::{Resolving, compile_pattern};
 pub use target::ids_of;
+pub use work::classic_tombstone;

@@ -123,7 +123,8 @@ pub fn target_epoch_value(epoch: i32, at_ms: i64) -> BytesMut {
     out
 }
 
-fn put_varint(out: &mut BytesMut, mut value: usize) {
+/// Of streams groups too.
+pub fn put_varint(out: &mut BytesMut, mut value: usize) {
     while value >= 0x80 {
         out.put_u8((value & 0x7f) as u8 | 0x80);
         value >>= 7;

@@ -11,6 +11,8 @@ mod offsets;
 mod records;
 mod share;
 mod share_model;
+mod streams;
+mod streams_model;
 mod timeouts;
 mod txn_model;
 mod txn_offsets;
