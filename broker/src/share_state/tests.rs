@@ -74,14 +74,17 @@ fn summary(partition: i32) -> PartRequest {
     PartRequest::Summary(part.with_leader_epoch(0))
 }
 
+/// Keys and values of a batch.
+type Records = Vec<(Bytes, Option<Bytes>)>;
+
 /// A coordinator with one shard, whose outputs are carried out by hand.
 struct Bench {
     coordinator: ShareCoordinator,
     now: Now,
     asked: u64,
     answers: BTreeMap<u64, PartResponse>,
-    appends: Vec<(AppendToken, Vec<(Bytes, Option<Bytes>)>)>,
-    log: Vec<(Bytes, Option<Bytes>)>,
+    appends: Vec<(AppendToken, Records)>,
+    log: Records,
     pruned_to: usize,
 }
 
