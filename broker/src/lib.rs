@@ -31,6 +31,8 @@ pub mod transaction;
 
 pub mod share_state;
 
+pub mod share;
+
 pub mod server;
 
 pub mod node;

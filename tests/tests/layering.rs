@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 19] = [
+const BROKER: [&str; 20] = [
     "types",
     "planted",
     "records",
@@ -21,6 +21,7 @@ const BROKER: [&str; 19] = [
     "group",
     "transaction",
     "share_state",
+    "share",
     "server",
     "node",
     "fault",
