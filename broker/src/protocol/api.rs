@@ -176,6 +176,8 @@ apis! {
     DescribeTopicPartitions = 75, 0..=0, flexible 0, DescribeTopicPartitionsRequestData, DescribeTopicPartitionsResponseData;
     ShareGroupHeartbeat = 76, 1..=1, flexible 0, ShareGroupHeartbeatRequestData, ShareGroupHeartbeatResponseData;
     ShareGroupDescribe = 77, 1..=1, flexible 0, ShareGroupDescribeRequestData, ShareGroupDescribeResponseData;
+    ShareFetch = 78, 1..=2, flexible 0, ShareFetchRequestData, ShareFetchResponseData;
+    ShareAcknowledge = 79, 1..=2, flexible 0, ShareAcknowledgeRequestData, ShareAcknowledgeResponseData;
     AddRaftVoter = 80, 0..=1, flexible 0, AddRaftVoterRequestData, AddRaftVoterResponseData;
     RemoveRaftVoter = 81, 0..=0, flexible 0, RemoveRaftVoterRequestData, RemoveRaftVoterResponseData;
     StreamsGroupHeartbeat = 88, 0..=0, flexible 0, StreamsGroupHeartbeatRequestData, StreamsGroupHeartbeatResponseData;

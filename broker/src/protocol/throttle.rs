@@ -69,6 +69,8 @@ throttle_times! {
     DescribeTopicPartitions,
     ShareGroupHeartbeat,
     ShareGroupDescribe,
+    ShareFetch,
+    ShareAcknowledge,
     AddRaftVoter,
     RemoveRaftVoter,
     StreamsGroupHeartbeat,

@@ -22,14 +22,15 @@ use super::metrics::Metrics;
 use super::peer::PeerMessage;
 use super::peer_requests::PeerRequests;
 use super::purgatory::Purgatory;
+use super::share_bridge::ShareBridge;
 use super::share_persister::SharePersister;
 use super::share_state_bridge::ShareStateBridge;
 use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
 use super::{
-    dispatch, forward, group_bridge, purgatory, share_persister, share_state_bridge, throttle, txn_bridge,
-    txn_verification, upkeep, write_txn_markers,
+    dispatch, forward, group_bridge, purgatory, share_bridge, share_persister, share_state_bridge, throttle,
+    txn_bridge, txn_verification, upkeep, write_txn_markers,
 };
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
@@ -76,6 +77,8 @@ pub struct Broker {
     pub persister: SharePersister,
     /// Questions where partitions end.
     pub latest_offsets: LatestOffsetsClient,
+    /// The share partitions that it leads.
+    pub shares: ShareBridge,
     /// Requests that wait for a transaction's coordinator.
     pub verifier: Verifier,
     /// Partitions that are being added to transactions.
@@ -139,6 +142,7 @@ impl Broker {
             share_states: ShareStateBridge::new(&config),
             persister: SharePersister::default(),
             latest_offsets: LatestOffsetsClient::default(),
+            shares: ShareBridge::new(&config),
             verifier: Verifier::default(),
             adding_partitions: AddingPartitions::default(),
             marker_writes: MarkerWrites::default(),
@@ -234,6 +238,7 @@ impl Broker {
     /// A client's connection is gone: nothing that it waits for is worth keeping.
     pub fn on_disconnect(&mut self, now: Now, conn: ConnId) {
         purgatory::on_disconnect(self, now, conn);
+        share_bridge::on_disconnect(self, conn);
         self.verifier.on_disconnect(conn);
         self.marker_writes.on_disconnect(conn);
         self.connections.closed(conn);
@@ -256,6 +261,7 @@ impl Broker {
         share_persister::on_tick(self, now);
         txn_verification::on_tick(self, now);
         write_txn_markers::on_tick(self, now);
+        share_bridge::on_tick(self, now);
         purgatory::on_tick(self, now);
         self.telemetry.on_tick(now);
         self.client_metrics.on_tick(now);
@@ -275,6 +281,7 @@ impl Broker {
             self.persister.next_deadline(),
             self.verifier.next_deadline(),
             self.marker_writes.next_deadline(),
+            self.shares.next_deadline(),
             self.purgatory.next_deadline(),
             self.requests.next_deadline(),
             self.telemetry.next_deadline(),
@@ -299,6 +306,7 @@ impl Broker {
                 txn_bridge::on_changes(self, &changes);
                 share_state_bridge::on_changes(self, &changes);
                 write_txn_markers::on_changes(self, now, &changes);
+                share_bridge::on_changes(self, now, &changes);
                 purgatory::on_changes(self, now, &changes);
             }
             busy |= group_bridge::carry_out(self, now);
@@ -306,6 +314,7 @@ impl Broker {
             busy |= txn_verification::go_on(self, now);
             busy |= share_state_bridge::carry_out(self, now);
             busy |= share_persister::carry_out(self, now);
+            busy |= share_bridge::carry_out(self, now);
             busy |= forward::hear_oneself(self, now);
             if !busy {
                 break;

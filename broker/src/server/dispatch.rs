@@ -13,8 +13,8 @@ use super::{
     get_telemetry_subscriptions, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
     list_config_resources, list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata,
     offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, push_telemetry, remove_raft_voter,
-    share_group_describe, share_group_heartbeat, streams_group_describe, streams_group_heartbeat, sync_group,
-    txn_offset_commit, unregister_broker, update_features, write_txn_markers,
+    share_acknowledge, share_fetch, share_group_describe, share_group_heartbeat, streams_group_describe,
+    streams_group_heartbeat, sync_group, txn_offset_commit, unregister_broker, update_features, write_txn_markers,
 };
 use crate::controller::client_quotas_refused;
 use crate::protocol::messages::alter_partition_reassignments_response::{
@@ -94,6 +94,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, now: Now, re
         Request::AddRaftVoter(r) => add_raft_voter::handle(broker, context, now, r),
         Request::RemoveRaftVoter(r) => remove_raft_voter::handle(broker, context, now, r),
         Request::DescribeCluster(r) => describe_cluster::handle(broker, context, now, r),
+        Request::ShareFetch(r) => share_fetch::handle(broker, context, now, r),
+        Request::ShareAcknowledge(r) => share_acknowledge::handle(broker, context, now, r),
         Request::DescribeTopicPartitions(r) => describe_topic_partitions::handle(broker, context, now, r),
     }
 }

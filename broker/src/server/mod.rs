@@ -79,9 +79,13 @@ pub mod push_telemetry;
 #[cfg(test)]
 mod records_tests;
 pub mod remove_raft_voter;
+pub mod share_acknowledge;
 pub mod share_bridge;
+mod share_calls;
+pub mod share_fetch;
 pub mod share_group_describe;
 pub mod share_group_heartbeat;
+mod share_limits;
 pub mod share_persister;
 pub mod share_state_bridge;
 pub mod streams_group_describe;

@@ -11,7 +11,7 @@ use super::context::{ConnId, RequestContext};
 use super::delete_records::DelayedDeleteRecords;
 use super::fetch::DelayedFetch;
 use super::produce::DelayedProduce;
-use super::{delete_records, fetch, produce};
+use super::{delete_records, fetch, produce, share_fetch};
 use crate::protocol::Response;
 use crate::types::{Now, TopicIdPartition};
 
@@ -28,6 +28,8 @@ pub enum Delayed {
     Fetch(DelayedFetch),
     /// Records that are deleted here, and not on all replicas yet.
     DeleteRecords(DelayedDeleteRecords),
+    /// A share group's member waits for records; the number of its call.
+    ShareFetch(u64),
 }
 
 /// Why a request is looked at again.
@@ -168,6 +170,15 @@ fn look_again(broker: &mut Broker, now: Now, number: u64, wake: Wake<'_>) {
         }
         Delayed::DeleteRecords(delayed) => {
             delete_records::try_complete(broker, delayed, wake).map(Response::DeleteRecords)
+        }
+        // Its acknowledgements may have to wait longer than its fetch: it sees to its answer itself.
+        Delayed::ShareFetch(call) => {
+            let call = *call;
+            broker.purgatory.waiting.insert(number, waiting);
+            if share_fetch::look_again(broker, now, call, wake) {
+                broker.purgatory.take(number);
+            }
+            return;
         }
     };
     let context = answer.is_some().then(|| waiting.context.clone());

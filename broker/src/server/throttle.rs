@@ -32,6 +32,7 @@ pub(super) fn on_reply(broker: &mut Broker, now: Now, context: &RequestContext, 
     let time_ms = match response {
         // Counted before it is known what is in it.
         Response::Fetch(fetched) => fetched.throttle_time_ms,
+        Response::ShareFetch(fetched) => fetched.throttle_time_ms,
         // Brokers ask this.
         Response::WriteTxnMarkers(_) => {
             broker.working_since = None;

@@ -9,7 +9,7 @@ use super::lifecycle::Ask;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
 use super::{
-    get_telemetry_subscriptions, group_bridge, share_persister, share_state_bridge, throttle, txn_bridge,
+    get_telemetry_subscriptions, group_bridge, share_bridge, share_persister, share_state_bridge, throttle, txn_bridge,
     txn_verification,
 };
 use crate::controller::supported_features;
@@ -148,6 +148,7 @@ fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: boo
     txn_bridge::on_image(broker, now);
     share_state_bridge::on_image(broker, now, delta);
     share_persister::on_image(broker, now);
+    share_bridge::on_image(broker, now, delta);
     txn_verification::on_image(broker, now);
     get_telemetry_subscriptions::on_image(broker, delta);
     for topic in delta.topics_deleted.values() {

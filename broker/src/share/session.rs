@@ -172,6 +172,11 @@ impl ShareSessions {
 
     fn begin(&mut self, key: &SessionKey, connection: u64, added: &[TopicIdPartition]) -> Result<Plan, ErrorCode> {
         self.end(key);
+        // Kafka does not foresee that a partition is named twice.
+        let mut named = HashSet::new();
+        if !added.iter().all(|partition| named.insert(partition)) {
+            return Err(ErrorCode::UnknownServerError);
+        }
         if self.sessions.len() >= self.max || self.partitions + added.len() > MAX_PARTITIONS {
             return Err(ErrorCode::ShareSessionLimitReached);
         }
@@ -251,7 +256,9 @@ impl ShareSessions {
     /// The session is at another epoch by now.
     pub fn check(&self, key: &SessionKey, epoch: i32) -> Result<(), ErrorCode> {
         match self.sessions.get(key) {
-            Some(session) if epoch > 0 && session.epoch != next_epoch(epoch) => Err(ErrorCode::InvalidShareSessionEpoch),
+            Some(session) if epoch > 0 && session.epoch != next_epoch(epoch) => {
+                Err(ErrorCode::InvalidShareSessionEpoch)
+            }
             _ => Ok(()),
         }
     }
@@ -327,7 +334,8 @@ mod tests {
         let mut sessions = ShareSessions::new(2);
         assert_eq!(fetch(&mut sessions, "a", 1, &[], &[]), Err(ErrorCode::ShareSessionNotFound));
         assert_eq!(fetch(&mut sessions, "a", -1, &[], &[]), Err(ErrorCode::ShareSessionNotFound));
-        assert_eq!(fetch(&mut sessions, "a", 0, &[id(0), id(1), id(0)], &[]), Ok(vec![id(0), id(1)]));
+        assert_eq!(fetch(&mut sessions, "a", 0, &[id(0), id(1), id(0)], &[]), Err(ErrorCode::UnknownServerError));
+        assert_eq!(fetch(&mut sessions, "a", 0, &[id(0), id(1)], &[]), Ok(vec![id(0), id(1)]));
         assert_eq!(fetch(&mut sessions, "a", 2, &[], &[]), Err(ErrorCode::InvalidShareSessionEpoch));
         assert_eq!(fetch(&mut sessions, "a", 1, &[id(2)], &[id(0)]), Ok(vec![id(1), id(2)]));
         assert_eq!(sessions.acknowledge(&key("a"), 0), Err(ErrorCode::InvalidShareSessionEpoch));

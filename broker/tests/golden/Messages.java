@@ -12,6 +12,7 @@ import java.util.jar.JarEntry;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.MessageUtil;
+import org.apache.kafka.common.record.internal.MemoryRecords;
 
 public class Messages {
     static final Random RANDOM = new Random(43);
@@ -91,6 +92,7 @@ public class Messages {
             case "uuid": return new Uuid(RANDOM.nextLong(), RANDOM.nextLong());
             case "string": return List.of("p", "qé", "xyz", "topic").get(RANDOM.nextInt(4)) + RANDOM.nextInt(100);
             case "bytes": byte[] bytes = new byte[1 + RANDOM.nextInt(4)]; RANDOM.nextBytes(bytes); return as == ByteBuffer.class ? ByteBuffer.wrap(bytes) : bytes;
+            case "records": byte[] records = new byte[1 + RANDOM.nextInt(4)]; RANDOM.nextBytes(records); return MemoryRecords.readableRecords(ByteBuffer.wrap(records));
             default:
                 JsonNode fields = COMMON.containsKey(type) ? COMMON.get(type).get("fields") : field.get("fields");
                 return filled(top, Class.forName(top.getName() + "$" + type), fields, version);

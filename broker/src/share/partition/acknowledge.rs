@@ -181,8 +181,7 @@ fn acknowledge_batch(
     batch: &mut Batch,
 ) -> Result<(), Refusal> {
     let last = batch.last;
-    let is_whole =
-        first >= one.first_offset && last <= one.last_offset && one.types.len() == 1 && first >= work.start;
+    let is_whole = first >= one.first_offset && last <= one.last_offset && one.types.len() == 1 && first >= work.start;
     if let Some(piece) = batch.whole() {
         match piece.member.as_deref() {
             None => return Err(Refusal::BatchNotAcquired),

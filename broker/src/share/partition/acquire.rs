@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::piece::{Batch, Piece, RecordState};
 use super::SharePartition;
+use super::piece::{Batch, Piece, RecordState};
 use crate::share::{LogBatch, ShareLimits};
 
 /// How strictly the number of records is meant.
@@ -168,10 +168,11 @@ impl SharePartition {
         (ask.fetch_offset <= end).then(|| (last.min(end), ask.max_records.min(end - ask.fetch_offset + 1)))
     }
 
-    /// First offset of the batch in flight that has `offset`; else `offset`, if it is not before the start.
+    /// First offset of the batch in flight that has `offset`, or the start offset if that is later; without one, that offset itself.
     fn floor_of(&self, offset: i64) -> i64 {
+        let offset = offset.max(self.start);
         let floor = self.batches.range(..=offset).next_back().filter(|(_, batch)| batch.last >= offset);
-        floor.map_or(offset.max(self.start), |(first, _)| *first)
+        floor.map_or(offset, |(first, _)| *first)
     }
 
     /// What of `[from, to]` may be acquired, in order. What is neither in flight nor in a gap nor new is not in the log.

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::piece::{Batch, Piece, RecordState};
 use super::SharePartition;
+use super::piece::{Batch, Piece, RecordState};
 use crate::share::ShareLimits;
 
 /// Offsets in one state, as they are kept.
@@ -119,7 +119,9 @@ impl SharePartition {
         let (mut released, mut earliest) = (Vec::new(), self.earliest_lock);
         for batch in self.batches.values_mut() {
             for (first, piece) in batch.pieces_mut() {
-                let Some(change) = piece.change.take_if(|change| (from..=to).contains(&change.number)) else { continue };
+                let Some(change) = piece.change.take_if(|change| (from..=to).contains(&change.number)) else {
+                    continue;
+                };
                 piece.state = RecordState::Acquired;
                 piece.member = change.member;
                 match piece.locked_until {

@@ -8,6 +8,7 @@ mod data;
 mod groups;
 mod manners;
 mod quotas;
+mod share_fetch;
 mod share_groups;
 mod telemetry;
 mod topics;
@@ -35,6 +36,7 @@ pub const ALL: &[&[Case]] = &[
     consumers::CASES,
     share_groups::CASES,
     transactions::CASES,
+    share_fetch::CASES,
     telemetry::CASES,
     manners::CASES,
 ];

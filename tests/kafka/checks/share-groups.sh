@@ -1,0 +1,136 @@
+# Share groups (KIP-932), by Kafka's own tools.
+
+share_groups() { kafka consumer.group.ShareGroupCommand --bootstrap-server "$bootstrap" "$@"; }
+
+# Records by a member of a share group, until there are no more for a while.
+consume_shared() { # GROUP TOPIC COUNT ARGUMENT…
+    local group=$1 topic=$2 count=$3
+    shift 3
+    kafka consumer.ConsoleShareConsumer --bootstrap-server "$bootstrap" --group "$group" --topic "$topic" --max-messages "$count" \
+        --timeout-ms 20000 "$@"
+}
+
+# Groups begin with the first record only where they are told to.
+from_earliest() { # GROUP CONFIG…
+    local group=$1 all='share.auto.offset.reset=earliest' config
+    shift
+    for config in "$@"; do all+=,$config; done
+    configs --alter --entity-type groups --entity-name "$group" --add-config "$all"
+}
+
+share_consume() {
+    needs ShareGroupHeartbeat ShareFetch ShareAcknowledge
+    create shared --partitions 3 --replication-factor 3
+    seq -f 'value-%g' 1 600 >"$work/shared"
+    produce shared "$work/shared"
+    from_earliest sharers
+    consume_shared sharers shared 600 --formatter-property print.delivery=true
+    lines 600 '^DeliveryCount:1.value-[0-9]+$'
+    is "how many different records there are" "$(sort -u "$said" | wc -l)" 600
+}
+check "ConsoleShareConsumer" share_consume
+
+share_redeliver() {
+    needs ShareFetch
+    create redelivered --partitions 1 --replication-factor 3
+    seq -f 'value-%g' 1 4 >"$work/redelivered"
+    produce redelivered "$work/redelivered"
+    from_earliest releasers share.delivery.count.limit=3
+    # Each comes so often as the group allows, and then no more.
+    consume_shared releasers redelivered 12 --release --formatter-property print.delivery=true
+    local count
+    for count in 1 2 3; do lines 4 "^DeliveryCount:$count.value-[1-4]$"; done
+    from_earliest rejecters
+    consume_shared rejecters redelivered 4 --reject
+    lines 4 '^value-[1-4]$'
+    for group in releasers rejecters; do
+        kafka consumer.ConsoleShareConsumer --bootstrap-server "$bootstrap" --group $group --topic redelivered --timeout-ms 3000 || :
+        says_not '^value'
+    done
+}
+check "ConsoleShareConsumer --release and --reject" share_redeliver
+
+share_list() {
+    needs ShareGroupHeartbeat
+    until_so share_state sharers Empty
+    share_groups --list
+    says '^sharers$'
+    kafka GroupsCommand --bootstrap-server "$bootstrap" --list --share
+    says '^sharers +Share +share *$'
+}
+share_state() { # GROUP STATE
+    share_groups --list --state
+    says "^$1 +$2 *$"
+}
+check "ShareGroupCommand --list" share_list
+
+share_describe() {
+    needs ShareGroupDescribe DescribeShareGroupOffsets
+    local log=$work/sharer pid code
+    java -Xmx256m -cp "$jars/*" org.apache.kafka.tools.VerifiableShareConsumer --bootstrap-server "$bootstrap" --topic shared \
+        --group-id watched-sharers --offset-reset-strategy earliest --acknowledgement-mode sync >"$log" 2>&1 &
+    pid=$!
+    share_described && code=0 || code=1
+    kill "$pid"
+    wait "$pid" 2>/dev/null || :
+    return "$code"
+}
+share_described() {
+    until_so shared_all 600 || return 1
+    until_so share_state watched-sharers Stable || return 1
+    share_groups --describe --group watched-sharers --state --verbose &&
+        says '^watched-sharers +127\.0\.0\.1:[0-9]+ +\([1-3]\) +Stable +[0-9]+ +[0-9]+ +1 *$' &&
+        share_groups --describe --group watched-sharers --members --verbose &&
+        says '^watched-sharers +[^ ]+ +/?127\.0\.0\.1 +[^ ]+ +3 +[0-9]+ +shared:0,1,2 *$' &&
+        until_so share_lag 0 &&
+        { ! share_groups --reset-offsets --group watched-sharers --topic shared --to-earliest --execute || :; } &&
+        says "Share group 'watched-sharers' is not empty"
+}
+shared_all() { # COUNT: so many records were read
+    is "records read" "$(grep -o '"name":"records_consumed".*"count":[0-9]*\|"count":[0-9]*,.*"name":"records_consumed"' "$log" | grep -o '"count":[0-9]*' | awk -F: '{ sum += $2 } END { print sum + 0 }')" "$1"
+}
+share_lag() { # LAG: of all partitions together
+    share_groups --describe --group watched-sharers --offsets
+    lines 3 '^watched-sharers +shared +[0-2] +[0-9]+ +[0-9]+ *$' || return 1
+    is "the lag" "$(awk '$2 == "shared" { sum += $5 } END { print sum }' "$said")" "$1"
+}
+check "VerifiableShareConsumer, and ShareGroupCommand --describe of its group" share_describe
+
+share_reset() {
+    needs AlterShareGroupOffsets
+    until_so share_state sharers Empty
+    share_groups --reset-offsets --group sharers --topic shared --to-earliest --dry-run
+    lines 3 '^sharers +shared +[0-2] +0 *$'
+    share_groups --reset-offsets --group sharers --topic shared --to-earliest --execute
+    lines 3 '^sharers +shared +[0-2] +0 *$'
+    consume_shared sharers shared 600 --formatter-property print.delivery=true
+    lines 600 '^DeliveryCount:1.value-[0-9]+$'
+    until_so share_state sharers Empty
+    share_groups --reset-offsets --group sharers --all-topics --to-latest --execute
+    kafka consumer.ConsoleShareConsumer --bootstrap-server "$bootstrap" --group sharers --topic shared --timeout-ms 3000 || :
+    says_not '^value'
+}
+check "ShareGroupCommand --reset-offsets" share_reset
+
+share_delete_offsets() {
+    needs DeleteShareGroupOffsets
+    until_so share_state sharers Empty
+    share_groups --delete-offsets --group sharers --topic shared
+    says '^shared +Successful *$'
+    share_groups --describe --group sharers --offsets
+    says_not '^sharers +shared '
+    # It begins anew.
+    consume_shared sharers shared 600
+    lines 600 '^value-[0-9]+$'
+}
+check "ShareGroupCommand --delete-offsets" share_delete_offsets
+
+share_delete() {
+    needs ShareGroupHeartbeat
+    until_so share_state sharers Empty
+    share_groups --delete --group sharers
+    says "Deletion of requested share groups \('sharers'\) was successful"
+    share_groups --list
+    says_not '^sharers$'
+}
+check "ShareGroupCommand --delete" share_delete
