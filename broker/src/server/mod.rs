@@ -90,6 +90,8 @@ pub mod share_persister;
 pub mod share_state_bridge;
 pub mod streams_group_describe;
 pub mod streams_group_heartbeat;
+#[cfg(test)]
+mod share_tests;
 pub mod sync_group;
 mod throttle;
 #[cfg(test)]

@@ -88,6 +88,9 @@ pub struct ShareBridge {
     /// Partitions whose waiting fetches are to be looked at again.
     woken: BTreeSet<TopicIdPartition>,
     last_number: u64,
+    /// What is asked is kept here instead, for tests to answer.
+    #[cfg(test)]
+    pub(super) captured: Option<Vec<(u64, StateRequest)>>,
 }
 
 impl ShareBridge {
@@ -105,12 +108,26 @@ impl ShareBridge {
             dirty: BTreeSet::new(),
             woken: BTreeSet::new(),
             last_number: 0,
+            #[cfg(test)]
+            captured: None,
         }
+    }
+
+    /// Nothing is led, and nobody waits.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let indices = self.by_group.is_empty() && self.alarms.is_empty() && self.dirty.is_empty();
+        let asked = self.asked.is_empty() && self.writing.is_empty();
+        indices && asked && self.partitions.is_empty() && self.sessions.is_empty() && self.calls.is_empty()
     }
 
     /// When [`on_tick`] has something to do at the latest.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.alarms.first().map(|(at, _)| *at)
+        match self.dirty.is_empty() && self.woken.is_empty() {
+            true => self.alarms.first().map(|(at, _)| *at),
+            // A connection closed: what its member had is to be given back.
+            false => Some(Duration::ZERO),
+        }
     }
 
     /// The share partition, once it is loaded.
@@ -213,6 +230,11 @@ fn read(broker: &mut Broker, now: Now, key: &ShareKey) {
 fn ask(broker: &mut Broker, now: Now, asked: Asked, request: StateRequest) {
     let number = broker.shares.number();
     broker.shares.asked.insert(number, asked);
+    #[cfg(test)]
+    if let Some(captured) = &mut broker.shares.captured {
+        captured.push((number, request));
+        return;
+    }
     share_persister::ask(broker, now, StateAsker::Partitions(number), request);
 }
 

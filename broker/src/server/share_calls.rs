@@ -67,6 +67,11 @@ impl Calls {
         Some(self.last)
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.by_connection.is_empty() && self.watching.is_empty()
+    }
+
     pub(super) fn put(&mut self, number: u64, call: Call) {
         if let Work::Records(fetch) = &call.work {
             for key in fetch.keys() {
