@@ -137,6 +137,8 @@ public class ShareGroups {
                                 seen.merge(record.value(), 1, Integer::sum);
                             }
                         }
+                        // What the last poll gave is taken for done by the next one or by this, and not by the end.
+                        commit(consumer);
                     } catch (Throwable error) { errors.add(error); }
                 });
                 threads[i].start();
