@@ -88,10 +88,10 @@ pub mod share_group_heartbeat;
 mod share_limits;
 pub mod share_persister;
 pub mod share_state_bridge;
-pub mod streams_group_describe;
-pub mod streams_group_heartbeat;
 #[cfg(test)]
 mod share_tests;
+pub mod streams_group_describe;
+pub mod streams_group_heartbeat;
 pub mod sync_group;
 mod throttle;
 #[cfg(test)]
