@@ -215,7 +215,7 @@ pub struct RequestCounters {
 pub struct GroupReport {
     /// Group id.
     pub group_id: Arc<str>,
-    /// `classic` or `consumer`, as ListGroups names it.
+    /// `classic`, `consumer` or `share`, as ListGroups names it.
     pub group_type: &'static str,
     /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`, or, of a consumer group, `Empty`, `Assigning`, `Reconciling`,
     /// `Stable`; `None`: this broker no longer has it.

@@ -11,6 +11,7 @@ mod offsets;
 mod records;
 mod share;
 mod share_model;
+mod share_offsets;
 mod streams;
 mod streams_model;
 mod timeouts;

@@ -108,6 +108,10 @@ fn life(side: &mut Side) -> Outcome {
         let body = json!({"Groups": [group]});
         side.ask(&format!("is described as a classic group {version}"), at, "DescribeGroups", version, &body)?;
     }
+    for types in ["share", "Share", "consumer"] {
+        let body = json!({"StatesFilter": [], "TypesFilter": [types]});
+        side.ask(&format!("is listed among {types} groups"), at, "ListGroups", 5, &body)?;
+    }
     side.ask("is described as a consumer group", at, "ConsumerGroupDescribe", 1, &json!({"GroupIds": [group]}))?;
     for (label, member, epoch) in [
         ("an unknown member", "nobody", epoch),
