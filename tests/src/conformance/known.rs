@@ -98,6 +98,18 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
+        id: "given-up-by-hash",
+        reason: "Which of its partitions a member of a share group gives up to another goes by the hash of the topic's id in Kafka, and so \
+                 differs from topic to topic; ours gives up the first.",
+        covers: |one| {
+            let share = ["ShareGroupHeartbeat", "ShareGroupDescribe"].contains(&one.api.as_str());
+            share
+                && one.path.ends_with(".Assignment.TopicPartitions[].Partitions[]")
+                && one.kafka.is_i64()
+                && one.ours.is_i64()
+        },
+    },
+    Known {
         id: "whole-batches",
         reason: "Fetch gives whole batches; Kafka cuts the last one off at the limit, and the client throws that piece away.",
         covers: |one| match (one.kafka.as_str(), one.ours.as_str()) {
