@@ -31,6 +31,7 @@ pub struct RequestContext {
 
 /// What a handler did with a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are answers, and each is moved once")]
 pub enum Handled {
     /// The answer is here.
     Reply(Response),

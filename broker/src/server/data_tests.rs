@@ -35,6 +35,7 @@ pub(super) struct Site {
 
 /// What became of a request.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are answers, and each is moved once")]
 pub(super) enum Outcome {
     Answer(Response),
     NoAnswer,

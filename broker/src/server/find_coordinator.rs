@@ -119,10 +119,10 @@ mod tests {
         let key = format!("a:group:{topic_id}:7");
         let mut image = image(1, 0, ALONE, ALONE);
         let ask = |site: &mut Site, version: i16, keys: &[&str]| -> Vec<(i16, i32)> {
-            let keys = keys.iter().map(|key| KafkaString::from((*key).to_owned()));
+            let mut keys = keys.iter().map(|key| KafkaString::from((*key).to_owned()));
             let request = FindCoordinatorRequestData::default().with_key_type(SHARE);
             let request = match version {
-                ..BATCHED => request.with_key(keys.last().unwrap()),
+                ..BATCHED => request.with_key(keys.next_back().unwrap()),
                 _ => request.with_coordinator_keys(keys.collect()),
             };
             let Outcome::Answer(Response::FindCoordinator(answer)) = site.ask(version, request) else { panic!() };

@@ -374,7 +374,8 @@ fn wrong_topics_are_told_and_mended() {
     let fixed = part("0", &["t"]).with_repartition_source_topics(vec![internal("r", 3)]).with_copartition_groups(vec![
         CopartitionGroup::default().with_source_topics(vec![0]).with_repartition_source_topics(vec![0]),
     ]);
-    let table: [(&[(&str, usize)], Subtopology, i8, &str); 5] = [
+    type Topics = &'static [(&'static str, usize)];
+    let table: [(Topics, Subtopology, i8, &str); 5] = [
         (&[("u", 1)], part("0", &["t", "vv", "u"]), 1, "Source topics t, vv are missing."),
         (&[], part("0", &["a", "b", "c", "d", "e"]), 1, "Source topics a, b, c and 2 additional topics are missing."),
         (&[("t", 4), ("u", 3)], joined, 2, "Following topics do not have the same number of partitions: [{t=4, u=3}]"),
