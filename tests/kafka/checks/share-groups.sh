@@ -25,8 +25,8 @@ share_consume() {
     produce shared "$work/shared"
     from_earliest sharers
     consume_shared sharers shared 600 --formatter-property print.delivery=true
-    lines 600 '^DeliveryCount:1.value-[0-9]+$'
-    is "how many different records there are" "$(sort -u "$said" | wc -l)" 600
+    lines 600 '^Delivery:1.value-[0-9]+$'
+    is "how many different records there are" "$(grep '^Delivery' "$said" | sort -u | wc -l)" 600
 }
 check "ConsoleShareConsumer" share_consume
 
@@ -39,7 +39,7 @@ share_redeliver() {
     # Each comes so often as the group allows, and then no more.
     consume_shared releasers redelivered 12 --release --formatter-property print.delivery=true
     local count
-    for count in 1 2 3; do lines 4 "^DeliveryCount:$count.value-[1-4]$"; done
+    for count in 1 2 3; do lines 4 "^Delivery:$count.value-[1-4]$"; done
     from_earliest rejecters
     consume_shared rejecters redelivered 4 --reject
     lines 4 '^value-[1-4]$'
@@ -87,11 +87,12 @@ share_described() {
         says "Share group 'watched-sharers' is not empty"
 }
 shared_all() { # COUNT: so many records were read
-    is "records read" "$(grep -o '"name":"records_consumed".*"count":[0-9]*\|"count":[0-9]*,.*"name":"records_consumed"' "$log" | grep -o '"count":[0-9]*' | awk -F: '{ sum += $2 } END { print sum + 0 }')" "$1"
+    is "records read" "$(grep -so '"name":"records_consumed","count":[0-9]*' "$log" | awk -F: '{ sum += $NF } END { print sum + 0 }')" "$1"
 }
 share_lag() { # LAG: of all partitions together
     share_groups --describe --group watched-sharers --offsets
-    lines 3 '^watched-sharers +shared +[0-2] +[0-9]+ +[0-9]+ *$' || return 1
+    # A partition without records has no offset yet.
+    lines 3 '^watched-sharers +shared +[0-2] +([0-9]+ +[0-9]+|- +-) *$' || return 1
     is "the lag" "$(awk '$2 == "shared" { sum += $5 } END { print sum }' "$said")" "$1"
 }
 check "VerifiableShareConsumer, and ShareGroupCommand --describe of its group" share_describe
@@ -104,7 +105,7 @@ share_reset() {
     share_groups --reset-offsets --group sharers --topic shared --to-earliest --execute
     lines 3 '^sharers +shared +[0-2] +0 *$'
     consume_shared sharers shared 600 --formatter-property print.delivery=true
-    lines 600 '^DeliveryCount:1.value-[0-9]+$'
+    lines 600 '^Delivery:1.value-[0-9]+$'
     until_so share_state sharers Empty
     share_groups --reset-offsets --group sharers --all-topics --to-latest --execute
     kafka consumer.ConsoleShareConsumer --bootstrap-server "$bootstrap" --group sharers --topic shared --timeout-ms 3000 || :
