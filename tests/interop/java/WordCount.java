@@ -25,30 +25,31 @@ public class WordCount {
     }
 
     public static void main(String[] args) throws Exception {
-        long start = System.nanoTime();
         String bootstrap = args[0];
         http = args[1];
-        String name = "word count, exactly_once_v2, through two broker kills";
         int code = 0;
-        try {
-            count(bootstrap);
-            System.out.printf("PASSED  streams 4.3.0: %s (%.1f s)%n", name, (System.nanoTime() - start) / 1e9);
-        } catch (Throwable error) {
-            System.out.printf("FAILED  streams 4.3.0: %s: %s%n", name, error);
-            code = 1;
+        for (String protocol : List.of("classic", "streams")) {
+            String how = protocol.equals("classic") ? "" : ", group.protocol=streams in two processes of which one leaves";
+            String name = "word count, exactly_once_v2, through two broker kills" + how;
+            long start = System.nanoTime();
+            try {
+                count(bootstrap, protocol);
+                System.out.printf("PASSED  streams 4.3.0: %s (%.1f s)%n", name, (System.nanoTime() - start) / 1e9);
+            } catch (Throwable error) {
+                System.out.printf("FAILED  streams 4.3.0: %s: %s%n", name, error);
+                code = 1;
+            }
         }
         System.out.flush();
         Runtime.getRuntime().halt(code);
     }
 
-    static void count(String bootstrap) throws Exception {
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
-            var topics = List.of(new NewTopic("words-in", 3, (short) 3), new NewTopic("words-out", 3, (short) 3));
-            admin.createTopics(topics).all().get();
-        }
+    /** A process of the application, with a directory and an endpoint of its own. */
+    static KafkaStreams started(String bootstrap, String protocol, String in, String out, List<String> thrown) throws Exception {
         Properties settings = new Properties();
         settings.put("bootstrap.servers", bootstrap);
-        settings.put("application.id", "words");
+        settings.put("application.id", "words-" + protocol);
+        settings.put("group.protocol", protocol);
         settings.put("processing.guarantee", "exactly_once_v2");
         settings.put("replication.factor", 3);
         settings.put("num.stream.threads", 1);
@@ -59,13 +60,25 @@ public class WordCount {
         settings.put("statestore.cache.max.bytes", 0);
         settings.put("producer.transaction.timeout.ms", 20000);
         StreamsBuilder builder = new StreamsBuilder();
-        builder.<String, String>stream("words-in").flatMapValues(line -> List.of(line.split(" "))).groupBy((key, word) -> word)
+        builder.<String, String>stream(in).flatMapValues(line -> List.of(line.split(" "))).groupBy((key, word) -> word)
             .count(Materialized.<String, Long>as(org.apache.kafka.streams.state.Stores.inMemoryKeyValueStore("counts")).withKeySerde(Serdes.String()).withValueSerde(Serdes.Long()))
-            .toStream().to("words-out", Produced.with(Serdes.String(), Serdes.Long()));
+            .toStream().to(out, Produced.with(Serdes.String(), Serdes.Long()));
         KafkaStreams streams = new KafkaStreams(builder.build(), settings);
-        List<String> thrown = Collections.synchronizedList(new ArrayList<>());
         streams.setUncaughtExceptionHandler(error -> { thrown.add(error.toString()); return StreamThreadExceptionResponse.REPLACE_THREAD; });
         streams.start();
+        return streams;
+    }
+
+    static void count(String bootstrap, String protocol) throws Exception {
+        boolean modern = protocol.equals("streams");
+        String in = "words-in-" + protocol, out = "words-out-" + protocol;
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+            var topics = List.of(new NewTopic(in, 3, (short) 3), new NewTopic(out, 3, (short) 3));
+            admin.createTopics(topics).all().get();
+        }
+        List<String> thrown = Collections.synchronizedList(new ArrayList<>());
+        KafkaStreams streams = started(bootstrap, protocol, in, out, thrown);
+        KafkaStreams other = modern ? started(bootstrap, protocol, in, out, thrown) : null;
 
         Map<String, Long> wanted = new TreeMap<>();
         Random chance = new Random(7);
@@ -75,9 +88,10 @@ public class WordCount {
             for (int n = 0; n < 2000; n++) {
                 String line = IntStream.range(0, 4).mapToObj(i -> "w" + chance.nextInt(20)).collect(Collectors.joining(" "));
                 for (String word : line.split(" ")) wanted.merge(word, 1L, Long::sum);
-                sent.add(producer.send(new ProducerRecord<>("words-in", "line" + n, line)));
+                sent.add(producer.send(new ProducerRecord<>(in, "line" + n, line)));
                 if (n % 20 == 0) Thread.sleep(60);
                 if (n == 500) call("POST", "/api/faults", "{\"kind\":\"kill\",\"broker\":2,\"duration_ms\":3000}");
+                if (n == 1000 && modern) other.close(Duration.ofSeconds(20));
                 if (n == 1500) call("POST", "/api/faults", "{\"kind\":\"kill\",\"broker\":3,\"duration_ms\":3000}");
             }
             for (var future : sent) future.get();
@@ -86,7 +100,7 @@ public class WordCount {
         Map<String, Object> consuming = Map.of("bootstrap.servers", bootstrap, "isolation.level", "read_committed", "auto.offset.reset", "earliest");
         Map<String, List<Long>> seen = new TreeMap<>();
         try (var consumer = new KafkaConsumer<>(consuming, new StringDeserializer(), new LongDeserializer())) {
-            var parts = IntStream.range(0, 3).mapToObj(p -> new TopicPartition("words-out", p)).collect(Collectors.toList());
+            var parts = IntStream.range(0, 3).mapToObj(p -> new TopicPartition(out, p)).collect(Collectors.toList());
             consumer.assign(parts);
             consumer.seekToBeginning(parts);
             long end = System.currentTimeMillis() + 90_000, total = 0, all = 8000, quiet = 0;

@@ -10,6 +10,7 @@ mod manners;
 mod quotas;
 mod share_fetch;
 mod share_groups;
+mod streams_groups;
 mod telemetry;
 mod topics;
 mod transactions;
@@ -34,6 +35,7 @@ pub const ALL: &[&[Case]] = &[
     changes::CASES,
     groups::CASES,
     consumers::CASES,
+    streams_groups::CASES,
     share_groups::CASES,
     transactions::CASES,
     share_fetch::CASES,
