@@ -28,7 +28,8 @@ pub fn handle(
     let refused = |error: ErrorCode, message: Option<String>| {
         let response = StreamsGroupHeartbeatResponseData::default()
             .with_error_code(error.code())
-            .with_error_message(message.as_deref().map(text));
+            .with_error_message(message.as_deref().map(text))
+            .with_status(Some(Vec::new()));
         Handled::Reply(Response::StreamsGroupHeartbeat(response))
     };
     if !group_bridge::has_streams_protocol(broker) {

@@ -103,7 +103,7 @@ public class WordCount {
             var parts = IntStream.range(0, 3).mapToObj(p -> new TopicPartition(out, p)).collect(Collectors.toList());
             consumer.assign(parts);
             consumer.seekToBeginning(parts);
-            long end = System.currentTimeMillis() + 90_000, total = 0, all = 8000, quiet = 0;
+            long end = System.currentTimeMillis() + (modern ? 120_000 : 90_000), total = 0, all = 8000, quiet = 0;
             while (quiet < 8) {
                 int got = 0;
                 for (var record : consumer.poll(Duration.ofMillis(250))) {
@@ -112,7 +112,7 @@ public class WordCount {
                     got++;
                 }
                 quiet = total >= all && got == 0 ? quiet + 1 : 0;
-                if (System.currentTimeMillis() > end) throw new AssertionError(total + " of " + all + " counts after 90 s; state " + streams.state() + ", threw " + thrown);
+                if (System.currentTimeMillis() > end) throw new AssertionError(total + " of " + all + " counts in time; state " + streams.state() + ", threw " + thrown);
             }
         }
         for (var word : wanted.entrySet()) {

@@ -37,11 +37,12 @@ pub struct StreamsBeat {
     pub missing: Vec<CreatableTopic>,
 }
 
-/// A refused heartbeat.
+/// A refused heartbeat. Its statuses are none, not null.
 pub fn refused(refusal: &Refusal) -> StreamsBeat {
     let response = StreamsGroupHeartbeatResponseData::default()
         .with_error_code(refusal.error.code())
-        .with_error_message(opt_text(refusal.message.as_deref()));
+        .with_error_message(opt_text(refusal.message.as_deref()))
+        .with_status(Some(Vec::new()));
     StreamsBeat { response, missing: Vec::new() }
 }
 

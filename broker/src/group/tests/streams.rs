@@ -129,6 +129,7 @@ impl Bench {
 
     fn streams_refused(&mut self, request: &StreamsGroupHeartbeatRequestData) -> (ErrorCode, String) {
         let response = self.streams_beat(request);
+        assert_eq!(response.status, Some(Vec::new()), "Kafka's is never null");
         let message = response.error_message.map(|message| message.to_string()).unwrap_or_default();
         (ErrorCode::from(response.error_code), message)
     }

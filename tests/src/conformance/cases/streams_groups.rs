@@ -25,7 +25,9 @@ fn ready(side: &mut Side) -> Outcome<bool> {
     if !is_offered(HEARTBEAT) {
         return Ok(false);
     }
-    side.topic(TOPIC, 3, &[])?;
+    if side.topic_id(TOPIC).is_err() {
+        side.topic(TOPIC, 3, &[])?;
+    }
     Ok(true)
 }
 
