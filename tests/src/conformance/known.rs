@@ -75,6 +75,9 @@ pub const KNOWN: &[Known] = &[
                         .any(|end| one.path.ends_with(end))
                 }
                 "DescribeConfigs" => one.path.ends_with(".Configs[] order"),
+                "ShareFetch" | "ShareAcknowledge" => {
+                    one.path == ".Responses[] order" || one.path == ".Responses[].Partitions[] order"
+                }
                 "DescribeClientQuotas" => one.path == ".Entries[] order",
                 "DescribeQuorum" => one.path.ends_with(".Observers[] order"),
                 "DeleteRecords" => one.path == ".Topics[].Partitions[] order",
@@ -215,6 +218,14 @@ pub const KNOWN: &[Known] = &[
                 _ => false,
             };
             one.key.contains("a topic made anew: the session when it is ") && told
+        },
+    },
+    Known {
+        id: "share-session-of-an-unknown-topic",
+        reason: "A topic id that is none is UNKNOWN_TOPIC_ID in a share session; Kafka fails inside on a fetch that goes on with one (UNKNOWN_SERVER_ERROR).",
+        covers: |one| {
+            let is_of_it = ["adds a topic that is not there", "hears of all errors again"];
+            one.api == "ShareFetch" && is_of_it.iter().any(|label| one.key.contains(label))
         },
     },
     Known {
