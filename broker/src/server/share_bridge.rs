@@ -23,7 +23,7 @@ use crate::protocol::messages::{
 };
 use crate::replica::{Isolation, OffsetView, timestamps};
 use crate::share::{
-    Acknowledgement, KeptState, OffsetReset, SessionKey, SharePartition, ShareSessions, StateBatch, StateWrite,
+    Acknowledgement, KeptState, OffsetReset, Refusal, SessionKey, SharePartition, ShareSessions, StateBatch, StateWrite,
 };
 use crate::types::{Id, Now, TopicIdPartition};
 
@@ -384,7 +384,10 @@ pub(super) fn acknowledge(
     let unknown = (ErrorCode::UnknownTopicOrPartition, Some(ErrorCode::UnknownTopicOrPartition.to_string()));
     let Some(led) = shares.partitions.get_mut(&key) else { return Some(Err(unknown)) };
     // Nobody can have records of what is not read yet.
-    let Some(partition) = led.partition.as_mut() else { return Some(Err(unknown)) };
+    let Some(partition) = led.partition.as_mut() else {
+        let refusal = Refusal::NotInFlight;
+        return Some(Err((refusal.code(), Some(refusal.to_string()))));
+    };
     let result = partition.acknowledge(now.mono, &limits, &session.member, acknowledgements);
     if let Ok(Some(change)) = result {
         led.waiting.push_back((change, call));

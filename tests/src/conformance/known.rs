@@ -222,10 +222,23 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         id: "share-session-of-an-unknown-topic",
-        reason: "A topic id that is none is UNKNOWN_TOPIC_ID in a share session; Kafka fails inside on a fetch that goes on with one (UNKNOWN_SERVER_ERROR).",
+        reason: "A topic id that is none is UNKNOWN_TOPIC_ID in a share session; Kafka fails inside on a fetch that has one (UNKNOWN_SERVER_ERROR).",
         covers: |one| {
-            let is_of_it = ["adds a topic that is not there", "hears of all errors again"];
+            let is_of_it = ["adds a topic that is not there", "hears of all errors again", ": Topics[0].TopicId = "];
             one.api == "ShareFetch" && is_of_it.iter().any(|label| one.key.contains(label))
+        },
+    },
+    Known {
+        id: "share-acknowledgement-before-all-offsets",
+        reason: "An acknowledgement from offset -1 on is INVALID_RECORD_STATE where nothing is in flight; Kafka fails inside on it (UNKNOWN_SERVER_ERROR).",
+        covers: |one| one.api.starts_with("Share") && one.key.contains("AcknowledgementBatches[0].FirstOffset = -1"),
+    },
+    Known {
+        id: "share-session-of-a-closed-connection",
+        reason: "A share session ends with the connection on which it began; Kafka may end one of the same member that began on the next (these follow a request that is closed upon).",
+        covers: |one| {
+            let follows = ["ForgottenTopicsData = 129 bytes", "AcknowledgementBatches[0].AcknowledgeTypes = [1,1]"];
+            one.api == "ShareFetch" && follows.iter().any(|label| one.key.contains(label))
         },
     },
     Known {
