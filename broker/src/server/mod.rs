@@ -82,6 +82,8 @@ pub mod remove_raft_voter;
 pub mod share_acknowledge;
 pub mod share_bridge;
 mod share_calls;
+#[cfg(test)]
+mod share_failover_tests;
 pub mod share_fetch;
 pub mod share_group_describe;
 pub mod share_group_heartbeat;

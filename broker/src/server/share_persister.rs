@@ -30,6 +30,9 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 /// So long is tried; as long as Kafka's five attempts take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A coordinator answers within its `share.coordinator.write.timeout.ms`: who has not in so many times that long has not heard.
+const ANSWER_TIMES: u32 = 2;
+
 /// Share partitions about which questions may be open at once; more are refused.
 const MAX_PARTS: usize = 100_000;
 
@@ -109,6 +112,10 @@ impl SharePersister {
         // All wait equally long: who asked first gives up first.
         let give_up = self.jobs.first_key_value().map(|(_, job)| job.deadline);
         [give_up, self.send_at].into_iter().flatten().min()
+    }
+
+    pub(super) fn take_done(&mut self) -> Vec<(StateAsker, StateResponse)> {
+        std::mem::take(&mut self.done)
     }
 
     fn enter(&mut self, now: Now, asker: StateAsker, request: StateRequest) {
@@ -242,7 +249,7 @@ fn coordinator(image: &Image, group_id: &str, id: TopicIdPartition) -> Option<(N
 /// Sends what can be sent, and hands out what is answered. True if there was anything.
 pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     let busy = send(broker, now);
-    let done = std::mem::take(&mut broker.persister.done);
+    let done = broker.persister.take_done();
     let busy = busy || !done.is_empty();
     for (asker, response) in done {
         match asker {
@@ -253,7 +260,8 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     busy
 }
 
-fn send(broker: &mut Broker, now: Now) -> bool {
+/// Sends what can be sent. True if there was anything.
+pub(super) fn send(broker: &mut Broker, now: Now) -> bool {
     let persister = &mut broker.persister;
     if persister.send_at.is_none_or(|at| at > now.mono) {
         return false;
@@ -275,7 +283,8 @@ fn request(broker: &mut Broker, now: Now, number: u64, to: NodeId, broker_epoch:
     let Some(job) = persister.jobs.get(&number) else { return };
     let asked = parts.iter().filter_map(|index| job.parts.get(*index)).map(|part| (part.id, part.request.clone()));
     let body = StateRequest::join(job.kind, KafkaString::from(job.group_id.to_string()), asked);
-    let deadline = job.deadline.min(now.mono + broker.config.millis("request.timeout.ms"));
+    let answer_time = broker.config.millis("share.coordinator.write.timeout.ms") * ANSWER_TIMES;
+    let deadline = job.deadline.min(now.mono + answer_time);
     persister.last_request += 1;
     let request = persister.last_request;
     persister.in_flight.insert(request, InFlight { to, broker_epoch, job: number, parts });
