@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::broker::Broker;
 use super::forward;
-use super::peer::PeerMessage;
+use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use super::share_persister::{self, StateAsker, StateRequest};
 use super::share_state_bridge::{self, SHARE_STATE_TOPIC};
 use crate::log::SimDisk;
@@ -189,6 +189,19 @@ impl Cluster {
         true
     }
 
+    /// Delivers what is asked and answered, and loses what followers and their leader say to each other.
+    fn starve_followers(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some((_, _, message)) = self.wire.front() else { return };
+            let is_about_state = matches!(
+                message,
+                PeerMessage::Request { body: PeerRequest::ShareState(_), .. }
+                    | PeerMessage::Response { body: PeerResponse::ShareState(_), .. }
+            );
+            self.deliver(!is_about_state);
+        }
+    }
+
     fn pass(&mut self, ms: u64) {
         self.now = self.now.plus(Duration::from_millis(ms));
         for Seat { broker, .. } in self.seats.values_mut() {
@@ -291,10 +304,11 @@ fn nothing_is_answered_that_its_followers_do_not_have() {
     cluster.initialize();
     cluster.settle();
     let written = cluster.write(10);
-    while cluster.deliver(true) {}
+    cluster.starve_followers(100);
     cluster.pass(10);
-    assert_eq!(cluster.error(written), None);
-    // The question never came to the leader, nor does anybody say so: it is asked anew, of whoever leads by then.
+    cluster.starve_followers(100);
+    assert_eq!(cluster.error(written), None, "its leader alone has it");
+    // The next leader has none of it, and is asked anew.
     cluster.lead(2);
     for _ in 0..6 {
         cluster.settle();
@@ -303,11 +317,27 @@ fn nothing_is_answered_that_its_followers_do_not_have() {
     assert_eq!(cluster.start_offset(), 10);
 }
 
+#[test]
+fn a_question_that_got_lost_is_asked_again() {
+    let mut cluster = Cluster::new();
+    cluster.initialize();
+    cluster.settle();
+    let written = cluster.write(10);
+    cluster
+        .wire
+        .retain(|(_, _, message)| !matches!(message, PeerMessage::Request { body: PeerRequest::ShareState(_), .. }));
+    for _ in 0..6 {
+        cluster.settle();
+    }
+    assert_eq!(cluster.error(written), Some(ErrorCode::None));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Write,
     Deliver(usize),
     Lose,
+    Starve(usize),
     Pass(u64),
     Lead(NodeId),
     Restart(NodeId),
@@ -319,6 +349,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Write),
         8 => (1..12usize).prop_map(Step::Deliver),
         2 => Just(Step::Lose),
+        3 => (1..20usize).prop_map(Step::Starve),
         3 => (1..2_000u64).prop_map(Step::Pass),
         2 => (1..4i32).prop_map(Step::Lead),
         1 => (1..3i32).prop_map(Step::Restart),
@@ -351,6 +382,7 @@ proptest! {
                 Step::Lose => {
                     let _ = cluster.deliver(true);
                 }
+                Step::Starve(count) => cluster.starve_followers(count),
                 Step::Pass(ms) => cluster.pass(ms),
                 Step::Lead(leader) => cluster.lead(leader),
                 Step::Restart(id) => cluster.restart(id),
