@@ -42,18 +42,6 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
-        id: "no-streams",
-        reason: "There are no Streams groups yet, so that their feature has the level 0 only.",
-        covers: |one| {
-            let named = |text: &str| text.contains("streams.version");
-            match one.api.as_str() {
-                "ApiVersions" => named(&one.kafka.to_string()) && one.ours == "(absent)",
-                "UpdateFeatures" => named(&one.key),
-                _ => false,
-            }
-        },
-    },
-    Known {
         id: "no-documentation",
         reason: "DescribeConfigs gives no documentation: Kafka's texts are Kafka's.",
         covers: |one| one.api == "DescribeConfigs" && one.path.ends_with(".Documentation") && one.ours.is_null(),
