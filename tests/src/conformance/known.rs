@@ -226,7 +226,7 @@ pub const KNOWN: &[Known] = &[
         reason: "A share session ends with the connection on which it began; Kafka may end one of the same member that began on the next (these follow a request that is closed upon).",
         covers: |one| {
             let follows = ["ForgottenTopicsData = 129 bytes", "AcknowledgementBatches[0].AcknowledgeTypes = [1,1]"];
-            one.api == "ShareFetch" && follows.iter().any(|label| one.key.contains(label))
+            one.api.starts_with("Share") && follows.iter().any(|label| one.key.contains(label))
         },
     },
     Known {
