@@ -20,11 +20,11 @@ from_earliest() { # GROUP CONFIG…
 
 share_consume() {
     needs ShareGroupHeartbeat ShareFetch ShareAcknowledge
-    create shared --partitions 3 --replication-factor 3
-    seq -f 'value-%g' 1 600 >"$work/shared"
-    produce shared "$work/shared"
+    create share-read --partitions 3 --replication-factor 3
+    seq -f 'value-%g' 1 600 >"$work/share-read"
+    produce share-read "$work/share-read"
     from_earliest sharers
-    consume_shared sharers shared 600 --formatter-property print.delivery=true
+    consume_shared sharers share-read 600 --formatter-property print.delivery=true
     lines 600 '^Delivery:1.value-[0-9]+$'
     is "how many different records there are" "$(grep '^Delivery' "$said" | sort -u | wc -l)" 600
 }
@@ -67,7 +67,7 @@ check "ShareGroupCommand --list" share_list
 share_describe() {
     needs ShareGroupDescribe DescribeShareGroupOffsets
     local log=$work/sharer pid code
-    java -Xmx256m -cp "$jars/*" org.apache.kafka.tools.VerifiableShareConsumer --bootstrap-server "$bootstrap" --topic shared \
+    java -Xmx256m -cp "$jars/*" org.apache.kafka.tools.VerifiableShareConsumer --bootstrap-server "$bootstrap" --topic share-read \
         --group-id watched-sharers --offset-reset-strategy earliest --acknowledgement-mode sync >"$log" 2>&1 &
     pid=$!
     share_described && code=0 || code=1
@@ -81,9 +81,9 @@ share_described() {
     share_groups --describe --group watched-sharers --state --verbose &&
         says '^watched-sharers +127\.0\.0\.1:[0-9]+ +\([1-3]\) +Stable +[0-9]+ +[0-9]+ +1 *$' &&
         share_groups --describe --group watched-sharers --members --verbose &&
-        says '^watched-sharers +[^ ]+ +/?127\.0\.0\.1 +[^ ]+ +3 +[0-9]+ +shared:0,1,2 *$' &&
+        says '^watched-sharers +[^ ]+ +/?127\.0\.0\.1 +[^ ]+ +3 +[0-9]+ +share-read:0,1,2 *$' &&
         until_so share_lag 0 &&
-        { ! share_groups --reset-offsets --group watched-sharers --topic shared --to-earliest --execute || :; } &&
+        { ! share_groups --reset-offsets --group watched-sharers --topic share-read --to-earliest --execute || :; } &&
         says "Share group 'watched-sharers' is not empty"
 }
 shared_all() { # COUNT: so many records were read
@@ -92,23 +92,23 @@ shared_all() { # COUNT: so many records were read
 share_lag() { # LAG: of all partitions together
     share_groups --describe --group watched-sharers --offsets
     # A partition without records has no offset yet.
-    lines 3 '^watched-sharers +shared +[0-2] +([0-9]+ +[0-9]+|- +-) *$' || return 1
-    is "the lag" "$(awk '$2 == "shared" { sum += $5 } END { print sum }' "$said")" "$1"
+    lines 3 '^watched-sharers +share-read +[0-2] +([0-9]+ +[0-9]+|- +-) *$' || return 1
+    is "the lag" "$(awk '$2 == "share-read" { sum += $5 } END { print sum }' "$said")" "$1"
 }
 check "VerifiableShareConsumer, and ShareGroupCommand --describe of its group" share_describe
 
 share_reset() {
     needs AlterShareGroupOffsets
     until_so share_state sharers Empty
-    share_groups --reset-offsets --group sharers --topic shared --to-earliest --dry-run
-    lines 3 '^sharers +shared +[0-2] +0 *$'
-    share_groups --reset-offsets --group sharers --topic shared --to-earliest --execute
-    lines 3 '^sharers +shared +[0-2] +0 *$'
-    consume_shared sharers shared 600 --formatter-property print.delivery=true
+    share_groups --reset-offsets --group sharers --topic share-read --to-earliest --dry-run
+    lines 3 '^sharers +share-read +[0-2] +0 *$'
+    share_groups --reset-offsets --group sharers --topic share-read --to-earliest --execute
+    lines 3 '^sharers +share-read +[0-2] +0 *$'
+    consume_shared sharers share-read 600 --formatter-property print.delivery=true
     lines 600 '^Delivery:1.value-[0-9]+$'
     until_so share_state sharers Empty
     share_groups --reset-offsets --group sharers --all-topics --to-latest --execute
-    kafka consumer.ConsoleShareConsumer --bootstrap-server "$bootstrap" --group sharers --topic shared --timeout-ms 3000 || :
+    kafka consumer.ConsoleShareConsumer --bootstrap-server "$bootstrap" --group sharers --topic share-read --timeout-ms 3000 || :
     says_not '^value'
 }
 check "ShareGroupCommand --reset-offsets" share_reset
@@ -116,12 +116,12 @@ check "ShareGroupCommand --reset-offsets" share_reset
 share_delete_offsets() {
     needs DeleteShareGroupOffsets
     until_so share_state sharers Empty
-    share_groups --delete-offsets --group sharers --topic shared
-    says '^shared +Successful *$'
+    share_groups --delete-offsets --group sharers --topic share-read
+    says '^share-read +Successful *$'
     share_groups --describe --group sharers --offsets
-    says_not '^sharers +shared '
+    says_not '^sharers +share-read '
     # It begins anew.
-    consume_shared sharers shared 600
+    consume_shared sharers share-read 600
     lines 600 '^value-[0-9]+$'
 }
 check "ShareGroupCommand --delete-offsets" share_delete_offsets
