@@ -170,6 +170,10 @@ impl Model {
                     0 => Fate::Refuse(ErrorCode::NotEnoughReplicas),
                     1 | 2 => Fate::Wait,
                     _ => Fate::Commit,
+                };
+                // A log commits in its order: what waits comes before what is written from now on.
+                if kind > 2 {
+                    bench.settle(Ok(()));
                 }
             }
             Op::Settle { ok } => bench.settle(if ok { Ok(()) } else { Err(ErrorCode::NotLeaderOrFollower) }),
