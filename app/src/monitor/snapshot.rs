@@ -235,13 +235,13 @@ impl Partition {
 pub struct Group {
     /// Group id.
     pub id: Arc<str>,
-    /// `classic`, `consumer` or `share`.
+    /// `classic`, `consumer`, `share` or `streams`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; a consumer group's `Assigning` and `Reconciling` stand in
-    /// place of both rebalances.
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; a consumer or Streams group's `Assigning` and `Reconciling`
+    /// stand in place of both rebalances, and a Streams group may be `NotReady`.
     pub state: &'static str,
-    /// Generation, or epoch of a consumer or share group.
+    /// Generation of a classic group, epoch of any other.
     pub generation: i32,
     /// Chosen assignor.
     pub protocol: String,

@@ -290,19 +290,27 @@ fn quorum(broken: bool) -> Quorum {
 
 fn groups(topics: &[Topic], broken: bool) -> Vec<Group> {
     let mut groups = Vec::new();
-    let shapes: [(&str, &'static str, &str, usize, i64); 5] = [
+    let shapes: [(&str, &'static str, &str, usize, i64); 7] = [
         ("billing", "Stable", "orders", 2, if broken { 18_400 } else { 12 }),
         ("demo-readers", "Stable", "demo", 2, 41),
         ("fraud-check", "PreparingRebalance", "payments", 3, if broken { 2_960 } else { 9 }),
         ("search-indexer", "Empty", "clicks", 0, if broken { 51_200 } else { 0 }),
         ("warehouse", "Stable", "clicks", 6, 130),
+        ("word-count", if broken { "NotReady" } else { "Stable" }, "orders", 2, 18),
+        ("zz-workers", "Stable", "payments", 3, 0),
     ];
     for (index, (id, state, topic_name, members, lag)) in shapes.into_iter().enumerate() {
+        let kind = match id {
+            "word-count" => "streams",
+            "zz-workers" => "share",
+            _ => "classic",
+        };
         let Some(topic) = topics.iter().find(|topic| &*topic.name == topic_name) else { continue };
         let mut noise = Noise(index as u64 + 77);
         let offsets: Vec<GroupOffset> = topic
             .partitions
             .iter()
+            .filter(|_| kind != "share")
             .map(|partition| {
                 let lag = ((lag as f64) * (0.2 + noise.next() * noise.next() * 2.0)) as i64;
                 GroupOffset {
@@ -327,10 +335,15 @@ fn groups(topics: &[Topic], broken: bool) -> Vec<Group> {
         });
         groups.push(Group {
             id: id.into(),
-            kind: "classic",
+            kind,
             state,
             generation: 7 + index as i32,
-            protocol: if state == "Empty" { String::new() } else { "range".into() },
+            protocol: match kind {
+                "streams" => "sticky".into(),
+                "share" => "simple".into(),
+                _ if state == "Empty" => String::new(),
+                _ => "range".into(),
+            },
             coordinator: if broken && index % 3 == 1 { 3 } else { index as i32 % 3 + 1 },
             members: members.collect(),
             total_lag: offsets.iter().map(|offset| offset.lag).sum(),

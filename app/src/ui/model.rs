@@ -280,6 +280,8 @@ pub fn group_mood(group: &Group) -> Mood {
     match group.state {
         "Stable" => Mood::Good,
         "PreparingRebalance" | "CompletingRebalance" | "Assigning" | "Reconciling" => Mood::Busy,
+        // A Streams group whose topics are missing or do not fit stands still until somebody mends them.
+        "NotReady" => Mood::Warning,
         "Empty" if group.total_lag > 0 => Mood::Warning,
         "Dead" => Mood::Critical,
         _ => Mood::Quiet,
@@ -295,6 +297,7 @@ pub fn group_pill(group: &Group) -> Pill {
         "CompletingRebalance" => Pill::new(mood, Icon::Clock, "Completing rebalance"),
         "Assigning" => Pill::new(mood, Icon::Clock, "Assigning"),
         "Reconciling" => Pill::new(mood, Icon::Clock, "Reconciling"),
+        "NotReady" => Pill::new(mood, Icon::Clock, "Not ready"),
         "Empty" => Pill::new(mood, Icon::Stop, "Empty"),
         other => Pill::new(mood, Icon::Close, other),
     }

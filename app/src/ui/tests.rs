@@ -38,6 +38,12 @@ impl Window {
         self.harness.run();
     }
 
+    /// Clicks the row that begins so.
+    fn choose(&mut self, part: &str) {
+        self.harness.get_by_label_contains(part).click();
+        self.harness.run();
+    }
+
     fn type_into(&mut self, name: &str, text: &str) {
         self.harness.get_by_label(name).focus();
         self.harness.run();
@@ -95,6 +101,17 @@ fn every_screen_shows_its_facts() {
         }
         assert!(window.shows("Unavailable") && window.shows("Bootstrap servers: 127.0.0.1:9092–9094"));
     }
+}
+
+#[test]
+fn groups_of_all_kinds_say_what_they_are() {
+    let mut window = Window::on(fixture::incident(), Screen::Groups);
+    assert!(window.shows("word-count, Not ready, 2") && window.shows("zz-workers, Stable, 3, –"));
+    window.choose("zz-workers, Stable");
+    assert!(window.shows("share · simple · epoch") && window.shows("commit no offsets"));
+    assert!(!window.shows("Total lag") && !window.shows("Lag by partition"));
+    window.choose("word-count, Not ready");
+    assert!(window.shows("streams · sticky · epoch") && window.shows("Lag by partition"));
 }
 
 #[test]

@@ -140,7 +140,8 @@ fn rows(groups: &[Arc<Group>], filter: &str, sort: Option<Sort>, wide: bool) -> 
         let order = match names.map_or("", |column| column.name) {
             "State" => group_mood(one).cmp(&group_mood(other)).then(one.state.cmp(other.state)),
             "Members" => one.members.len().cmp(&other.members.len()),
-            "Lag" => one.total_lag.cmp(&other.total_lag),
+            // What has no lag stands below what has none left.
+            "Lag" => (one.has_lag(), one.total_lag).cmp(&(other.has_lag(), other.total_lag)),
             "Coordinator" => one.coordinator.cmp(&other.coordinator),
             _ => one.id.cmp(&other.id),
         };
