@@ -70,7 +70,8 @@ impl FromStr for Id {
 
     fn from_str(text: &str) -> Result<Id, InvalidId> {
         let invalid = || InvalidId(text.chars().take(64).collect());
-        let text_bytes = text.trim_end_matches('=').as_bytes();
+        // Padded whole or not at all, as Java's decoder has it.
+        let text_bytes = text.strip_suffix("==").unwrap_or(text).as_bytes();
         if text_bytes.len() != 22 {
             return Err(invalid());
         }
@@ -178,5 +179,9 @@ mod tests {
         }
         assert!("short".parse::<Id>().is_err());
         assert!("AAAAAAAAAAAAAAAAAAAA*Q".parse::<Id>().is_err());
+        assert_eq!("AAAAAAAAAAAAAAAAAAAAAQ==".parse(), Ok(Id(1u128.to_be_bytes())));
+        for padding in ["=", "===", "===="] {
+            assert!(format!("AAAAAAAAAAAAAAAAAAAAAQ{padding}").parse::<Id>().is_err(), "{padding}");
+        }
     }
 }

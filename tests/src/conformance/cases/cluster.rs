@@ -109,7 +109,7 @@ fn find_coordinator(side: &mut Side) -> Outcome {
         Ok(if version >= 4 { json!({"CoordinatorKeys": ["a group"]}) } else { json!({"Key": "a group"}) })
     })?;
     for version in 0..=6 {
-        // That of share groups (2) has a topic that has to be created first: no telling when.
+        // Those of share groups (2) have a case of their own.
         for key_type in [1, -1, 3, i8::MIN, i8::MAX] {
             if key_type == 1 && !super::is_offered("EndTxn") {
                 continue;

@@ -1,14 +1,16 @@
 //! Share groups (KIP-932) as their coordinator sees them: ShareGroupHeartbeat, ShareGroupDescribe, and the offsets of share groups
-//! (Describe, Alter, Delete).
+//! (Describe, Alter, Delete); and who keeps the state of a share partition (FindCoordinator of key type 2).
 
 use serde_json::{Value, json};
 
 use super::groups::{alone, leave_all};
 use super::{Case, is_offered};
 use crate::conformance::mutate::Sweep;
+use crate::conformance::normal::{UNKNOWN_ID, base64};
 use crate::conformance::side::{Outcome, Side};
 
 pub(super) const CASES: &[Case] = &[
+    Case { name: "share coordinators", play: coordinators },
     Case { name: "each field of ShareGroupHeartbeat", play: heartbeat },
     Case { name: "a share group's life", play: life },
     Case { name: "members of share groups that are refused", play: refused },
@@ -32,6 +34,71 @@ fn ready(side: &mut Side) -> Outcome<bool> {
         side.topic(TOPIC, 3, &[])?;
     }
     Ok(true)
+}
+
+/// Of ids that no topic has: where a real topic's state is kept goes by its random id.
+fn coordinators(side: &mut Side) -> Outcome {
+    if !is_offered(HEARTBEAT) {
+        return Ok(());
+    }
+    // With leaders that are the same on both sides; else it would be created when it is first asked for.
+    let configs = [("cleanup.policy", "delete"), ("compression.type", "producer"), ("retention.ms", "-1")];
+    side.topic("__share_group_state", 50, &[&configs[..], &[("segment.bytes", "104857600")]].concat())?;
+    let id = base64(UNKNOWN_ID);
+    let good = format!("sharers:{id}:0");
+    for version in 0..4 {
+        side.ask("one", 2, "FindCoordinator", version, &json!({"Key": good, "KeyType": 2}))?;
+    }
+    let ask = |side: &mut Side, label: &str, version: i16, keys: Value| -> Outcome {
+        let body = json!({"CoordinatorKeys": keys, "KeyType": 2});
+        side.ask(label, 2, "FindCoordinator", version, &body).map(|_| ())
+    };
+    for version in 4..=6 {
+        ask(side, "one", version, json!([good]))?;
+        ask(side, "one of no form", version, json!(["sharers"]))?;
+        ask(side, "none", version, json!([]))?;
+        ask(side, "null", version, json!([null]))?;
+    }
+    // Of which form a key is to be, its parts, and what is not of it.
+    let keys = [
+        ("another partition", format!("sharers:{id}:1")),
+        ("another group", format!("other sharers:{id}:0")),
+        ("the greatest partition", format!("sharers:{id}:2147483647")),
+        ("a partition too great", format!("sharers:{id}:2147483648")),
+        ("a negative partition", format!("sharers:{id}:-1")),
+        ("the least partition", format!("sharers:{id}:-2147483648")),
+        ("a partition with a plus", format!("sharers:{id}:+7")),
+        ("a partition with zeros", format!("sharers:{id}:007")),
+        ("a partition with a blank", format!("sharers:{id}: 7")),
+        ("a partition in words", format!("sharers:{id}:seven")),
+        ("no partition", format!("sharers:{id}:")),
+        ("nor its colon", format!("sharers:{id}")),
+        ("colons behind it", format!("sharers:{id}:0::")),
+        ("a group with colons", format!("a:b::c:{id}:0")),
+        ("a group of colons", format!("::{id}:0")),
+        ("a group of blanks", format!(" \t:{id}:0")),
+        ("no group", format!(":{id}:0")),
+        ("nor its colon", format!("{id}:0")),
+        ("no topic", "sharers::0".to_owned()),
+        ("the topic's name", format!("sharers:{TOPIC}:0")),
+        ("a reserved id", "sharers:AAAAAAAAAAAAAAAAAAAAAQ:0".to_owned()),
+        ("an id too short", format!("sharers:{}:0", &id[1..])),
+        ("an id too long", format!("sharers:{id}A:0")),
+        ("a padded id", format!("sharers:{id}==:0")),
+        ("a badly padded id", format!("sharers:{id}=:0")),
+        ("an id with too much padding", format!("sharers:{id}===:0")),
+        ("an id with other last bits", format!("sharers:{}x:0", &id[..21])),
+        ("an id of the other base64", "sharers:3q2+796tvu/erb7v3q2+7w:0".to_owned()),
+        ("an id in hex", format!("sharers:{UNKNOWN_ID}:0")),
+        ("nothing", String::new()),
+        ("a colon", ":".to_owned()),
+        ("two colons", "::".to_owned()),
+        ("a long group", format!("{}:{id}:0", "x".repeat(300))),
+    ];
+    for (label, key) in &keys {
+        ask(side, label, 6, json!([key]))?;
+    }
+    ask(side, "good and bad", 6, json!([good, "sharers", good, format!("b:{id}:3"), ""]))
 }
 
 fn joining(group: &str, member: &str) -> Value {
