@@ -7,6 +7,8 @@ pub mod types;
 
 pub mod planted;
 
+pub mod metrics;
+
 pub mod records;
 
 pub mod log;

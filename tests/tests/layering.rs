@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 20] = [
+const BROKER: [&str; 21] = [
     "types",
     "planted",
+    "metrics",
     "records",
     "log",
     "protocol",

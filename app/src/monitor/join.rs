@@ -7,6 +7,7 @@ use broker::metadata::image::Image;
 use broker::metadata::report::{
     BrokerCounters, BrokerReport, ClientMetricsReport, ControllerReport, GroupReport, MembershipReport, NodeState,
 };
+use broker::metrics::MetricsReport;
 use broker::types::{Id, NO_NODE, NodeId, Now};
 
 use super::client_metrics;
@@ -17,6 +18,7 @@ use super::snapshot::{
     Snapshot, Totals, Voter, WorkloadStatus,
 };
 use super::topics::{Sums, Topics};
+use super::view::Measured;
 
 /// What is known of the cluster before any node has told anything.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,7 @@ pub struct Join {
     controllers: BTreeMap<NodeId, ControllerReport>,
     topics: Topics,
     groups: BTreeMap<Arc<str>, GroupSeen>,
+    metrics: BTreeMap<NodeId, Arc<MetricsReport>>,
     /// Which brokers there are; nothing told yet: those that are seen.
     membership: Option<MembershipReport>,
     workloads: Vec<WorkloadStatus>,
@@ -112,6 +115,7 @@ impl Join {
         for id in gone {
             self.states.remove(&id);
             self.brokers.remove(&id);
+            self.metrics.remove(&id);
             self.topics.forget_node(id);
         }
         self.dirty |= self.membership.as_ref() != Some(&report);
@@ -162,6 +166,11 @@ impl Join {
             // Only the coordinator's own word removes a group: one that lost it may say so late.
             self.groups.remove(&report.group_id);
         }
+    }
+
+    /// A node told what it measured. That alone is no news: it comes each second, and goes along with the second's snapshot.
+    pub fn metrics(&mut self, report: Arc<MetricsReport>) {
+        self.metrics.insert(report.node_id, report);
     }
 
     /// A controller told its state.
@@ -253,6 +262,12 @@ impl Join {
             faults: self.faults.clone(),
             client_metrics: self.client_metrics(),
         }
+    }
+
+    /// What nodes measured last: those that are at work, or would be if they were not paused.
+    pub fn measured(&self) -> Measured {
+        let lives = |id: &NodeId| !matches!(self.state(*id), NodeState::Stopped | NodeState::Killed);
+        self.metrics.iter().filter(|(id, _)| lives(id)).map(|(id, report)| (*id, report.clone())).collect()
     }
 
     /// What a broker was told went with it.

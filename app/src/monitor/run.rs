@@ -13,7 +13,7 @@ use super::join::{Facts, Join};
 use super::series::Recorder;
 use super::slot::ViewSlot;
 use super::snapshot::{ActiveFault, Snapshot, WorkloadStatus};
-use super::view::View;
+use super::view::{Measured, View};
 
 /// How many reports may wait; nodes keep what does not fit for their next report.
 pub const REPORTS_WAITING: usize = 4_096;
@@ -73,6 +73,7 @@ impl Monitor {
 struct Worker {
     join: Join,
     recorder: Recorder,
+    metrics: Arc<Measured>,
     events: EventLog,
     new_events: bool,
     snapshot: Arc<Snapshot>,
@@ -87,6 +88,7 @@ impl Worker {
         Worker {
             join: Join::new(facts),
             recorder: Recorder::default(),
+            metrics: Arc::default(),
             events: EventLog::default(),
             new_events: false,
             snapshot: Arc::default(),
@@ -142,6 +144,7 @@ impl Worker {
             Report::Lifecycle { node_id, state, .. } => self.join.lifecycle(node_id, state),
             Report::Event(event) => self.note(event),
             Report::Membership(report) => self.join.membership(report),
+            Report::Metrics(report) => self.join.metrics(report),
         }
     }
 
@@ -175,11 +178,13 @@ impl Worker {
         }
         if second_over {
             self.recorder.record(self.now().wall_ms, &self.snapshot);
+            self.metrics = Arc::new(self.join.measured());
         }
         self.new_events = false;
         let view = View {
             snapshot: self.snapshot.clone(),
             series: self.recorder.store(),
+            metrics: self.metrics.clone(),
             events: self.events.entries(),
             notices: Vec::new(),
         };

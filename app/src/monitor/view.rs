@@ -1,7 +1,9 @@
 //! What a reader (the window, HTTP) gets of the monitor: the newest snapshot, series, events and notices, all behind `Arc`s.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+use broker::metrics::MetricsReport;
 
 use super::command::Notice;
 use super::snapshot::Snapshot;
@@ -13,11 +15,16 @@ pub struct View {
     pub snapshot: Arc<Snapshot>,
     /// Time series of the last minutes, one point a second.
     pub series: Arc<SeriesStore>,
+    /// What nodes measured last, by node, of those that are at work; renewed once a second.
+    pub metrics: Arc<Measured>,
     /// The newest events (at most [`EVENTS_KEPT`]), oldest first.
     pub events: Arc<VecDeque<Arc<EventEntry>>>,
     /// Answers to commands that arrived since the window last looked (the reader drains its own copy).
     pub notices: Vec<Notice>,
 }
+
+/// Reports of what nodes measured, by node.
+pub type Measured = BTreeMap<i32, Arc<MetricsReport>>;
 
 /// How many events are kept.
 pub const EVENTS_KEPT: usize = 5_000;

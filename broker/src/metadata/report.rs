@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::image::Image;
+use crate::metrics::MetricsReport;
 use crate::types::{Id, NodeId, TopicPartition};
 
 /// One publication. Travels over a bounded crossbeam channel; a full channel delays state (the next report carries it), never events
@@ -26,6 +27,8 @@ pub enum Report {
     Event(NodeEvent),
     /// Brokers or controllers come or go for good.
     Membership(MembershipReport),
+    /// What a node measured, once a second.
+    Metrics(Arc<MetricsReport>),
 }
 
 /// Who belongs to the cluster, and what is being changed about that.

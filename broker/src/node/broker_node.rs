@@ -218,6 +218,10 @@ impl Shell {
             if let Some(report) = report {
                 self.outlet.state(Report::Broker(Arc::new(report)));
             }
+            let metrics = self.broker.borrow_mut().metrics_report(self.clock.now());
+            if let Some(metrics) = metrics {
+                self.outlet.state(Report::Metrics(Arc::new(metrics)));
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{ControllerReport, Event};
 use crate::metadata::{ImageDelta, MetadataRecord};
+use crate::metrics::Rounds;
 use crate::quorum::{AppendError, DiskMetadataLog, Output, Quorum, QuorumError, QuorumStateFile, take_apart};
 use crate::server::metadata_snapshots::{MetadataSnapshots, image_of, snapshot_to_begin_with};
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
@@ -98,7 +99,7 @@ struct Leadership {
 /// One controller.
 pub struct Controller {
     pub(super) config: NodeConfig,
-    incarnation: Id,
+    pub(super) incarnation: Id,
     rng: StdRng,
     pub(super) quorum: Quorum,
     /// Who waits for a change of the voters.
@@ -117,6 +118,7 @@ pub struct Controller {
     leaves: bool,
     hands_over: bool,
     failure: Option<ControllerError>,
+    pub(super) rounds: Rounds,
 }
 
 pub use crate::server::metadata_follower::quorum_config;
@@ -160,6 +162,7 @@ impl Controller {
             leaves: false,
             hands_over: false,
             failure: None,
+            rounds: Rounds::new(now),
             config,
             rng,
             quorum,

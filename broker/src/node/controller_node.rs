@@ -63,6 +63,9 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
                 if outlet.has_room() && let Some(report) = controller.report(clock.now()) {
                     outlet.state(Report::Controller(Arc::new(report)));
                 }
+                if outlet.has_room() && let Some(metrics) = controller.metrics_report(clock.now()) {
+                    outlet.state(Report::Metrics(Arc::new(metrics)));
+                }
             }
         }
         let now = clock.now();

@@ -6,6 +6,7 @@ mod admission;
 mod broker_node;
 mod connection;
 pub mod controller;
+mod controller_metrics;
 mod controller_node;
 mod controller_requests;
 #[cfg(test)]

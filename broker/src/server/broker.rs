@@ -29,13 +29,14 @@ use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
 use super::{
-    dispatch, forward, group_bridge, purgatory, share_bridge, share_persister, share_state_bridge, throttle,
+    dispatch, forward, group_bridge, measure, purgatory, share_bridge, share_persister, share_state_bridge, throttle,
     txn_bridge, txn_verification, upkeep, write_txn_markers,
 };
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{BrokerReport, Event};
+use crate::metrics::{MetricsReport, Rounds};
 use crate::protocol::{self, Response};
 use crate::quota::ClientQuotas;
 use crate::replica::{ReplicaManager, ReplicaManagerError};
@@ -115,6 +116,7 @@ pub struct Broker {
     /// What is to be sent since the node last looked.
     pub out: Outbox,
     pub(super) upkeep: upkeep::Upkeep,
+    pub(super) rounds: Rounds,
     failure: Option<String>,
 }
 
@@ -162,6 +164,7 @@ impl Broker {
             events,
             out: Outbox::default(),
             upkeep: upkeep::Upkeep::new(now),
+            rounds: Rounds::new(now),
             failure: None,
             config,
         };
@@ -364,6 +367,11 @@ impl Broker {
     /// The disk refused; the next start will recover.
     pub fn shutdown(&mut self, now: Now) -> Result<(), String> {
         self.replicas.shutdown(now).map_err(|error| error.to_string())
+    }
+
+    /// What was measured, if a second has passed since the last time.
+    pub fn metrics_report(&mut self, now: Now) -> Option<MetricsReport> {
+        measure::report(self, now)
     }
 
     /// What changed since the last report; `None`: nothing.

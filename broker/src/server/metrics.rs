@@ -7,6 +7,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::metadata::report::{BrokerCounters, RequestCounters};
+use crate::metrics::table::topics as bean;
+use crate::metrics::{Collector, Label, Meter};
 
 /// Longest latency that a histogram tells apart: one minute.
 const LATENCY_MAX_US: u64 = 60_000_000;
@@ -15,15 +17,27 @@ const LATENCY_MAX_US: u64 = 60_000_000;
 #[derive(Default)]
 pub struct Metrics {
     counters: BrokerCounters,
+    all_topics: TopicTraffic,
     topics: BTreeMap<Arc<str>, TopicTraffic>,
+    failed_produce_requests: Meter,
+    failed_fetch_requests: Meter,
     apis: BTreeMap<&'static str, ApiTimes>,
 }
 
-#[derive(Default, Clone, Copy)]
+/// Of one topic, or of all.
+#[derive(Default)]
 struct TopicTraffic {
-    messages_in: u64,
-    bytes_in: u64,
-    bytes_out: u64,
+    messages_in: Meter,
+    bytes_in: Meter,
+    bytes_out: Meter,
+}
+
+impl TopicTraffic {
+    fn collect<const N: usize>(&mut self, out: &mut Collector, labels: &[(&'static str, Label); N]) {
+        out.meter(&bean::MESSAGES_IN, labels.clone(), &mut self.messages_in);
+        out.meter(&bean::BYTES_IN, labels.clone(), &mut self.bytes_in);
+        out.meter(&bean::BYTES_OUT, labels.clone(), &mut self.bytes_out);
+    }
 }
 
 struct ApiTimes {
@@ -46,17 +60,17 @@ impl ApiTimes {
 impl Metrics {
     /// A client appended records.
     pub fn topic_in(&mut self, topic: &Arc<str>, messages: u64, bytes: u64) {
-        self.counters.messages_in += messages;
-        self.counters.bytes_in += bytes;
+        self.all_topics.messages_in.mark(messages);
+        self.all_topics.bytes_in.mark(bytes);
         let traffic = self.traffic(topic);
-        traffic.messages_in += messages;
-        traffic.bytes_in += bytes;
+        traffic.messages_in.mark(messages);
+        traffic.bytes_in.mark(bytes);
     }
 
     /// A consumer was given record bytes.
     pub fn topic_out(&mut self, topic: &Arc<str>, bytes: u64) {
-        self.counters.bytes_out += bytes;
-        self.traffic(topic).bytes_out += bytes;
+        self.all_topics.bytes_out.mark(bytes);
+        self.traffic(topic).bytes_out.mark(bytes);
     }
 
     fn traffic(&mut self, topic: &Arc<str>) -> &mut TopicTraffic {
@@ -75,12 +89,12 @@ impl Metrics {
 
     /// A Produce request was refused, in whole or in part.
     pub fn failed_produce(&mut self) {
-        self.counters.failed_produce_requests += 1;
+        self.failed_produce_requests.mark(1);
     }
 
     /// A Fetch request was refused, in whole or in part.
     pub fn failed_fetch(&mut self) {
-        self.counters.failed_fetch_requests += 1;
+        self.failed_fetch_requests.mark(1);
     }
 
     /// A client connected.
@@ -129,9 +143,24 @@ impl Metrics {
         }
     }
 
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        self.all_topics.collect(out, &[]);
+        for (name, traffic) in &mut self.topics {
+            traffic.collect(out, &[("topic", name.into())]);
+        }
+        out.meter(&bean::FAILED_PRODUCE_REQUESTS, [], &mut self.failed_produce_requests);
+        out.meter(&bean::FAILED_FETCH_REQUESTS, [], &mut self.failed_fetch_requests);
+    }
+
     /// All counters as they stand.
     pub fn counters(&self) -> BrokerCounters {
         let mut counters = self.counters.clone();
+        counters.messages_in = self.all_topics.messages_in.count();
+        counters.bytes_in = self.all_topics.bytes_in.count();
+        counters.bytes_out = self.all_topics.bytes_out.count();
+        counters.failed_produce_requests = self.failed_produce_requests.count();
+        counters.failed_fetch_requests = self.failed_fetch_requests.count();
         counters.requests = self
             .apis
             .iter()
@@ -147,7 +176,9 @@ impl Metrics {
         counters.topics = self
             .topics
             .iter()
-            .map(|(name, traffic)| (name.clone(), traffic.messages_in, traffic.bytes_in, traffic.bytes_out))
+            .map(|(name, traffic)| {
+                (name.clone(), traffic.messages_in.count(), traffic.bytes_in.count(), traffic.bytes_out.count())
+            })
             .collect();
         counters
     }

@@ -1,0 +1,31 @@
+//! The table of MBeans, a file for each part of Kafka that has some. A bean that nobody feeds does not belong here.
+
+use super::bean::{Bean, beans};
+
+pub mod raft;
+pub mod topics;
+
+/// All beans.
+pub fn all() -> impl Iterator<Item = &'static Bean> {
+    [raft::ALL, topics::ALL].into_iter().flatten().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::metrics::Shape;
+
+    #[test]
+    fn no_bean_is_there_twice_and_each_says_what_it_is() {
+        let mut seen = BTreeSet::new();
+        for bean in all() {
+            assert!(seen.insert((bean.domain, bean.kind, bean.name)), "{bean:?}");
+            let help = bean.help();
+            assert!(help.ends_with('.') && !help.starts_with(' ') && help.len() < 250, "{bean:?}");
+            let grows = bean.name.ends_with("-total");
+            assert_eq!(grows, grows && bean.shape == Shape::Total, "{bean:?}");
+        }
+    }
+}
