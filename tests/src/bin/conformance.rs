@@ -34,7 +34,7 @@ struct Arguments {
     /// Read Kafka's message definitions from its jar anew.
     #[arg(long)]
     write_schemas: bool,
-    /// Write the list of APIs into broker/README.md, and the differences that have a reason into tests/README.md.
+    /// Write the list of APIs into broker/README.md, and the differences that have a reason and the table of error codes into tests/README.md.
     #[arg(long)]
     write_tables: bool,
 }

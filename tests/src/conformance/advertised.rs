@@ -1,4 +1,5 @@
-//! Tables that the READMEs have from the code: the APIs that we advertise against Kafka's own, and the differences that have a reason.
+//! Tables that the READMEs have from the code: the APIs that we advertise against Kafka's own, the differences that have a reason, and the
+//! errors that the golden files have.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,9 +8,10 @@ use broker::protocol::Api;
 
 use super::known::KNOWN;
 use super::schema::{Message, Schemas, Versions};
-use super::{ConformanceError, io};
+use super::{ConformanceError, golden, io, sources};
 
 const BEGIN: &str = "<!-- made by `conformance --write-tables` -->\n";
+const BEGIN_ERRORS: &str = "<!-- error codes, made by `conformance --write-tables` -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// APIs between nodes: not a client's. 83 to 87 are the share coordinator's.
@@ -46,19 +48,18 @@ pub fn explained() -> String {
     text
 }
 
-/// Each table and the file that it stands in.
-fn tables() -> [(PathBuf, String); 2] {
+/// Each table, the file that it stands in, and the line before it.
+fn tables() -> Result<[(PathBuf, &'static str, String); 3], ConformanceError> {
     let root = crate::serve::root();
-    [(root.join("broker/README.md"), table()), (root.join("tests/README.md"), explained())]
+    let errors = sources::table(&golden::read(&golden::dir())?);
+    let (broker, tests) = (root.join("broker/README.md"), root.join("tests/README.md"));
+    Ok([(broker, BEGIN, table()), (tests.clone(), BEGIN, explained()), (tests, BEGIN_ERRORS, errors)])
 }
 
-/// The table as it stands in a file.
-///
-/// # Errors
-/// There is none.
-pub fn written(file: &Path) -> Result<String, ConformanceError> {
+/// The table as it stands in a file behind such a line.
+fn written(file: &Path, begin: &str) -> Result<String, ConformanceError> {
     let text = std::fs::read_to_string(file).map_err(io(file.display().to_string()))?;
-    let table = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
+    let table = text.split_once(begin).and_then(|(_, rest)| rest.split_once(END));
     let table = table.map(|(table, _)| table.to_owned());
     table.ok_or_else(|| ConformanceError::Step(format!("{} has no place for the table", file.display())))
 }
@@ -66,12 +67,12 @@ pub fn written(file: &Path) -> Result<String, ConformanceError> {
 /// Writes the tables into the READMEs.
 ///
 /// # Errors
-/// One has no place for its table.
+/// One has no place for its table, or there are no golden files.
 pub fn write() -> Result<(), ConformanceError> {
-    for (file, table) in tables() {
-        let old = written(&file)?;
+    for (file, begin, table) in tables()? {
+        let old = written(&file, begin)?;
         let text = std::fs::read_to_string(&file).map_err(io(file.display().to_string()))?;
-        let new = text.replace(&format!("{BEGIN}{old}{END}"), &format!("{BEGIN}{table}{END}"));
+        let new = text.replace(&format!("{begin}{old}{END}"), &format!("{begin}{table}{END}"));
         std::fs::write(&file, new).map_err(io(file.display().to_string()))?;
     }
     Ok(())
@@ -83,8 +84,8 @@ mod tests {
 
     #[test]
     fn the_readmes_have_the_tables_as_the_code_has_them() {
-        for (file, table) in tables() {
-            let told = written(&file).expect("the README has the table");
+        for (file, begin, table) in tables().expect("the golden files are there") {
+            let told = written(&file, begin).expect("the README has the table");
             assert_eq!(told, table, "run `cargo run -p tests --bin conformance -- --write-tables`");
         }
         assert!(table().contains("of 72 are offered"), "{}", table().lines().next().unwrap_or_default());

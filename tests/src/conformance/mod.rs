@@ -3,7 +3,7 @@
 //! Neither side's own codec is believed: [`schema`] holds the facts of Kafka's message definitions (names, types, versions), [`codec`] walks
 //! them. A [`cases`] case is a plain function on a [`side::Side`]; each side plays all of them by itself, [`normal`] takes out what no two
 //! clusters have in common (ids, times, ports), and [`compare`] joins the two lists of answers. [`known`] holds the differences that have a
-//! reason. [`golden`] keeps Kafka's answers, so that we can be judged with no Java about.
+//! reason. [`golden`] keeps Kafka's answers, so that we can be judged with no Java about, and [`sources`] tells who in Kafka decides which error.
 
 pub mod advertised;
 pub mod cases;
@@ -18,6 +18,7 @@ pub mod normal;
 pub mod records;
 pub mod schema;
 pub mod side;
+pub mod sources;
 pub mod wire;
 
 /// Why the comparison could not go on, in one sentence.
