@@ -198,6 +198,11 @@ impl ControllerState {
         unfenced.filter_map(|broker| self.liveness.expires_at(broker.id)).min()
     }
 
+    /// How long each registered broker has been silent, at most a session's length.
+    pub fn silences(&self, now: Now) -> impl Iterator<Item = (NodeId, Duration)> {
+        self.liveness.brokers().map(move |id| (id, self.liveness.silent_for(id, now.mono).min(self.liveness.session())))
+    }
+
     /// This controller stood still for so long (paused, starved): nobody is fenced for what it did not hear meanwhile.
     pub fn forgive(&mut self, stall: Duration) {
         self.liveness.forgive(stall);

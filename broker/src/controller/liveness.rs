@@ -52,6 +52,15 @@ impl Liveness {
         self.contacts.get(&id).map_or(Duration::ZERO, |contact| now.saturating_sub(contact.at))
     }
 
+    /// All brokers that it knows.
+    pub(super) fn brokers(&self) -> impl Iterator<Item = NodeId> {
+        self.contacts.keys().copied()
+    }
+
+    pub(super) fn session(&self) -> Duration {
+        self.session
+    }
+
     pub(super) fn has_session(&self, id: NodeId, now: Duration) -> bool {
         self.contacts.contains_key(&id) && self.silent_for(id, now) < self.session
     }

@@ -43,7 +43,7 @@ fn millis(millis: i32) -> Duration {
 }
 
 /// Time as it goes by while the core works.
-fn stopwatch() -> Duration {
+pub(super) fn stopwatch() -> Duration {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     BEGIN.get_or_init(Instant::now).elapsed()
 }

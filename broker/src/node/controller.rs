@@ -12,6 +12,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::controller_metrics::ControllerMetrics;
 use super::controller_requests::{self as requests, Asked};
 use super::controller_voters::VoterAsker;
 use crate::controller::{ControllerState, Decision, QuorumView, describe_quorum};
@@ -104,10 +105,10 @@ pub struct Controller {
     pub(super) quorum: Quorum,
     /// Who waits for a change of the voters.
     pub(super) voter_askers: BTreeMap<u64, VoterAsker>,
-    committed: Arc<Image>,
+    pub(super) committed: Arc<Image>,
     registered_at: BTreeMap<NodeId, i64>,
-    next_offset: i64,
-    snapshots: MetadataSnapshots,
+    pub(super) next_offset: i64,
+    pub(super) snapshots: MetadataSnapshots,
     leadership: Option<Leadership>,
     pub(super) outbox: Outbox,
     asked_for: Duration,
@@ -119,6 +120,9 @@ pub struct Controller {
     hands_over: bool,
     failure: Option<ControllerError>,
     pub(super) rounds: Rounds,
+    pub(super) metrics: ControllerMetrics,
+    /// Tells how time goes by while it works, which the time told to it does not. It stands still unless the node sets it.
+    pub(super) stopwatch: fn() -> Duration,
 }
 
 pub use crate::server::metadata_follower::quorum_config;
@@ -163,6 +167,8 @@ impl Controller {
             hands_over: false,
             failure: None,
             rounds: Rounds::new(now),
+            metrics: ControllerMetrics::new(quorum.log_end_offset(), now),
+            stopwatch: || Duration::ZERO,
             config,
             rng,
             quorum,
@@ -176,6 +182,7 @@ impl Controller {
         if self.failure.is_some() {
             return;
         }
+        let (since, is_operation) = ((self.stopwatch)(), matches!(message, PeerMessage::Request { .. }));
         self.note_stall(now);
         match message {
             PeerMessage::Quorum(message) => self.quorum.on_message(now, from, message),
@@ -185,6 +192,7 @@ impl Controller {
             PeerMessage::Response { .. } => {}
         }
         self.settle(now);
+        self.metrics.worked((self.stopwatch)().saturating_sub(since), is_operation);
     }
 
     /// The time of [`Controller::next_deadline`] has come. Early calls do no harm.
@@ -192,10 +200,12 @@ impl Controller {
         if self.failure.is_some() {
             return;
         }
+        let since = (self.stopwatch)();
         self.note_stall(now);
         self.quorum.on_tick(now);
         self.settle(now);
         self.make_snapshot(now);
+        self.metrics.worked((self.stopwatch)().saturating_sub(since), true);
     }
 
     /// When [`Controller::on_tick`] wants to be called (`Now::mono`); `None`: only a message can change anything.
@@ -282,6 +292,7 @@ impl Controller {
                 self.on_output(output);
             }
             if let Err(error) = self.begin_with_snapshot(now).and_then(|()| self.take_in_committed()) {
+                self.metrics.metadata_failed();
                 self.fail(error);
             }
             self.release();
@@ -306,8 +317,9 @@ impl Controller {
             Output::LostLeadership { reason, .. } => self.step_down(reason),
             Output::Failed(error) => self.fail(error.into()),
             Output::VoterChange { token, outcome } => self.voter_change_done(token, outcome),
+            Output::LeaderChanged { leader: Some(_), .. } => self.metrics.saw_active_controller(),
             // What these tell is read from the quorum itself.
-            Output::LeaderChanged { .. }
+            Output::LeaderChanged { leader: None, .. }
             | Output::HighWatermark(_)
             | Output::Truncated(_)
             | Output::SnapshotInstalled(_) => {}
@@ -362,6 +374,7 @@ impl Controller {
             let mut delta = ImageDelta::default();
             for data in committed.records.into_iter().filter(|data| data.offset >= at) {
                 let record = MetadataRecord::decode(&data.value).map_err(|why| broken(data.offset, why.to_string()))?;
+                self.metrics.before(image, data.offset, committed.last_timestamp_ms, &record);
                 image
                     .apply(data.offset, data.epoch, &record, &mut delta)
                     .map_err(|why| broken(data.offset, why.to_string()))?;
@@ -456,6 +469,7 @@ impl Controller {
     fn append(&mut self, now: Now, records: &[MetadataRecord]) -> Result<i64, AppendError> {
         let values: Vec<_> = records.iter().map(MetadataRecord::encode).collect();
         let last = self.quorum.append(now, &values)?;
+        self.metrics.appended(now);
         let first = last + 1 - records.len() as i64;
         let Some(Leadership { epoch, state: Some(state), .. }) = self.leadership.as_mut() else { return Ok(last) };
         let mut delta = ImageDelta::default();
@@ -476,6 +490,7 @@ impl Controller {
         }
         let unanswered = leadership.pending.into_iter().filter_map(|pending| pending.answer);
         let waiting = unanswered.map(|(to, correlation, _)| (to, correlation));
+        leadership.early.iter().for_each(|(_, _, request)| self.metrics.gave_up(request));
         let early = leadership.early.into_iter().map(|(to, correlation, _)| (to, correlation));
         for (to, correlation) in waiting.chain(early) {
             self.refuse(to, correlation);
@@ -513,11 +528,13 @@ impl Controller {
             if leadership.early.len() < MAX_WAITING {
                 leadership.early.push_back((from, correlation, request));
             } else {
+                self.metrics.gave_up(&request);
                 self.refuse(from, correlation);
             }
             return;
         };
         if leadership.pending.len() >= MAX_WAITING {
+            self.metrics.gave_up(&request);
             return self.refuse(from, correlation);
         }
         if let PeerRequest::UpdateFeatures(asked) = &request {

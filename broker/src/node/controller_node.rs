@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::broker_node::stopwatch;
 use super::controller::Controller;
 use super::handle::{Control, Wish};
 use super::outlet::Outlet;
@@ -27,6 +28,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         Ok(controller) => controller,
         Err(error) => return Exit::Failed(format!("controller {node_id} could not start: {error}")),
     };
+    controller.stopwatch = stopwatch;
     let flush = |controller: &mut Controller, now: Now| {
         let outbox = controller.take_outbox();
         for (to, message) in outbox.peer {

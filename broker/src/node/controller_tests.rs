@@ -13,18 +13,21 @@ use crate::protocol::messages::broker_registration_request::Feature;
 use crate::protocol::messages::create_topics_request::CreatableTopic;
 use crate::protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use crate::protocol::messages::*;
-use crate::quorum::{MemoryElectionStore, MemoryMetadataLog, Quorum};
+use crate::quorum::{MemoryElectionStore, MemoryMetadataLog, Message, Quorum};
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::types::{Id, NodeId, Now};
 
 pub(super) const VOTERS: [NodeId; 3] = [3000, 3001, 3002];
-const CLIENT: NodeId = 1;
+pub(super) const CLIENT: NodeId = 1;
 
 pub(super) struct Cluster {
-    now: Now,
+    pub(super) now: Now,
     pub(super) nodes: BTreeMap<NodeId, Controller>,
     disks: BTreeMap<NodeId, (MemoryMetadataLog, MemoryElectionStore)>,
     wires: VecDeque<(NodeId, NodeId, PeerMessage)>,
+    /// What each node sent to the quorum, and what came to it from there.
+    pub(super) sent: BTreeMap<NodeId, Vec<Message>>,
+    pub(super) heard: BTreeMap<NodeId, Vec<Message>>,
     pub(super) cut_off: BTreeSet<NodeId>,
     answers: BTreeMap<u64, PeerResponse>,
     events: Vec<(NodeId, Event)>,
@@ -60,6 +63,8 @@ impl Cluster {
             nodes: BTreeMap::new(),
             disks: BTreeMap::new(),
             wires: VecDeque::new(),
+            sent: BTreeMap::new(),
+            heard: BTreeMap::new(),
             cut_off: BTreeSet::new(),
             answers: BTreeMap::new(),
             events: Vec::new(),
@@ -91,6 +96,11 @@ impl Cluster {
     fn collect(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let outbox = node.take_outbox();
+        for (_, message) in &outbox.peer {
+            if let PeerMessage::Quorum(message) = message {
+                self.sent.entry(id).or_default().push(message.clone());
+            }
+        }
         self.wires.extend(outbox.peer.into_iter().map(|(to, message)| (id, to, message)));
         self.events.extend(outbox.events.into_iter().map(|event| (id, event)));
         assert_eq!(node.failure(), None);
@@ -106,6 +116,9 @@ impl Cluster {
                     self.answers.insert(correlation, body);
                 }
             } else if let Some(node) = self.nodes.get_mut(&to) {
+                if let PeerMessage::Quorum(message) = &message {
+                    self.heard.entry(to).or_default().push(message.clone());
+                }
                 node.on_peer_message(self.now, from, message);
                 self.collect(to);
             }
@@ -154,7 +167,7 @@ impl Cluster {
         self.answers.remove(&correlation).unwrap()
     }
 
-    fn register(&mut self, incarnation: u128) -> i64 {
+    pub(super) fn register(&mut self, incarnation: u128) -> i64 {
         let feature = |range: crate::metadata::record::FeatureRange| Feature {
             name: text(&range.name),
             min_supported_version: range.min_supported_version,
@@ -179,7 +192,7 @@ impl Cluster {
         }
     }
 
-    fn heartbeat(&mut self, broker_epoch: i64) -> BrokerHeartbeatResponseData {
+    pub(super) fn heartbeat(&mut self, broker_epoch: i64) -> BrokerHeartbeatResponseData {
         let request = BrokerHeartbeatRequestData {
             broker_id: CLIENT,
             broker_epoch,
@@ -193,7 +206,7 @@ impl Cluster {
         }
     }
 
-    fn create(name: &str) -> PeerRequest {
+    pub(super) fn create(name: &str) -> PeerRequest {
         let topic = CreatableTopic { name: text(name), num_partitions: 1, replication_factor: 1, ..Default::default() };
         PeerRequest::CreateTopics(Box::new(CreateTopicsRequestData { topics: vec![topic], ..Default::default() }))
     }

@@ -7,6 +7,8 @@ mod broker_node;
 mod connection;
 pub mod controller;
 mod controller_metrics;
+#[cfg(test)]
+mod controller_metrics_tests;
 mod controller_node;
 mod controller_requests;
 #[cfg(test)]

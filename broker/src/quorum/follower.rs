@@ -198,6 +198,7 @@ impl Quorum {
         }
         if !records.is_empty() {
             self.log.append_follower(now, records)?;
+            self.metrics.fetched(self.log.end_offset() - end_offset);
             self.control.take_in(records).map_err(MetadataLogError::from)?;
         }
         let high_watermark = high_watermark.min(self.log.end_offset());

@@ -17,6 +17,7 @@ use super::disk_log::DiskMetadataLog;
 use super::election_state::{ElectionState, ElectionStore, QuorumStateFile};
 use super::message::Message;
 use super::metadata_log::{MetadataLog, MetadataLogError, contains};
+use super::metrics::QuorumMetrics;
 use super::replicas::{Members, QuorumReplicas};
 use super::roles::{Election, Fetching, Follower, Leader, Role, State};
 use super::snapshot::SnapshotId;
@@ -141,6 +142,7 @@ pub struct Quorum {
     pub(super) wish_at: Duration,
     /// Epoch whose leader knows what this voter is; matters with kraft.version 0 only.
     pub(super) described_in: i32,
+    pub(super) metrics: QuorumMetrics,
     failure: Option<QuorumError>,
     told_leader: (Option<NodeId>, i32),
 }
@@ -196,6 +198,7 @@ impl Quorum {
             control,
             wish_at: now.mono,
             described_in: -1,
+            metrics: QuorumMetrics::default(),
             failure: None,
             fetching,
             config,
@@ -225,6 +228,7 @@ impl Quorum {
         if self.failure.is_some() || from == self.config.id {
             return;
         }
+        self.metrics.received(&self.config, &message);
         let handled = match message {
             Message::VoteRequest(request) => self.on_vote_request(now, from, &request),
             Message::VoteResponse(response) => self.on_vote_response(now, from, &response),
@@ -248,6 +252,7 @@ impl Quorum {
         let handled = handled.and_then(|()| self.poll_fetch(now));
         self.poll_wish(now);
         self.fail_if(handled);
+        self.measure(now);
     }
 
     fn on_voter_message(&mut self, now: Now, from: NodeId, message: Message) {
@@ -295,6 +300,7 @@ impl Quorum {
         let handled = handled.and_then(|()| self.clean_if_due(now)).and_then(|()| self.poll_fetch(now));
         self.poll_wish(now);
         self.fail_if(handled);
+        self.measure(now);
     }
 
     /// When [`Quorum::on_tick`] wants to be called (`Now::mono`); zero means at once, `Duration::MAX` never.
@@ -339,6 +345,7 @@ impl Quorum {
             self.fail_if(told);
             return Err(AppendError::Failed(error));
         }
+        self.metrics.appended(now, self.log.end_offset(), records.len() as i64);
         Ok(self.log.end_offset() - 1)
     }
 
@@ -496,6 +503,7 @@ impl Quorum {
     }
 
     pub(super) fn send(&mut self, to: NodeId, message: Message) {
+        self.metrics.sent(&self.config, &message);
         self.outputs.push(Output::Send { to, message });
     }
 
@@ -609,6 +617,7 @@ impl Quorum {
         let lasts = self.random_election_timeout();
         let election = Election::new(now, &self.config, self.control.voters(), lasts);
         self.take_role(now, State::Prospective(election), "stands again", self.election.epoch);
+        self.metrics.stands(now, self.election.epoch);
         self.ask_for_votes(now)
     }
 
@@ -632,6 +641,7 @@ impl Quorum {
         let mut described = voters.clone();
         described.describe(self.config.description());
         self.log.append_leader(now, batch, epoch)?;
+        self.metrics.appended(now, self.log.end_offset(), 1);
         let leader = Leader {
             epoch_start_offset,
             members,

@@ -21,6 +21,7 @@ mod machine;
 mod memory;
 mod message;
 mod metadata_log;
+mod metrics;
 mod replicas;
 mod retention;
 mod roles;
@@ -30,6 +31,7 @@ mod snapshot_files;
 mod voter_changes;
 mod voter_set;
 mod votes;
+mod wire_size;
 
 #[cfg(test)]
 mod machine_tests;

@@ -23,6 +23,11 @@ impl Quorum {
         self.log.snapshots().last().map(|snapshot| snapshot.id)
     }
 
+    /// Size of a whole snapshot.
+    pub fn snapshot_bytes(&self, id: SnapshotId) -> Option<u64> {
+        self.log.snapshots().iter().find(|snapshot| snapshot.id == id).map(|snapshot| snapshot.size_bytes)
+    }
+
     /// Reads the newest snapshot.
     pub fn read_snapshot(&self) -> Result<Option<Snapshot>, MetadataLogError> {
         let Some(id) = self.latest_snapshot() else { return Ok(None) };

@@ -256,6 +256,7 @@ impl Quorum {
         let batch = control_batch(self.log.end_offset(), epoch, now.wall_ms, content);
         let taken_in = batch.clone();
         let first = self.log.append_leader(now, batch, epoch)?;
+        self.metrics.appended(now, self.log.end_offset(), content.len() as i64);
         // The log has given it its offset; the copy was made with the same.
         self.control.take_in(&taken_in).map_err(MetadataLogError::from)?;
         let key = self.config.key();

@@ -5,12 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::metadata_metrics;
 use super::metadata_snapshots::{MetadataSnapshots, image_of, snapshot_to_begin_with};
 use crate::controller::CONTROLLER_LISTENER;
 use crate::log::LogDir;
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
+use crate::metrics::table::metadata as bean;
+use crate::metrics::{Collector, Histogram};
 use crate::quorum::{self, DataRecord, DiskMetadataLog, Quorum, QuorumConfig, QuorumStateFile};
 use crate::records::control::VoterEndpoint;
 use crate::types::{Id, NodeId, Now};
@@ -71,6 +74,10 @@ pub struct MetadataFollower {
     snapshots: MetadataSnapshots,
     /// First offset that was not handed out yet.
     next_offset: i64,
+    load_errors: u64,
+    apply_errors: u64,
+    batch_times: Histogram,
+    batch_sizes: Histogram,
 }
 
 /// What the quorum wants of the broker.
@@ -87,12 +94,51 @@ impl MetadataFollower {
     /// Opens the copy in the first log directory.
     pub fn open(config: &NodeConfig, disk: Arc<dyn Disk>, seed: u64, now: Now) -> Result<MetadataFollower, String> {
         let quorum = open_quorum(config, disk, seed, now)?;
-        Ok(MetadataFollower { next_offset: 0, snapshots: MetadataSnapshots::new(config, now), quorum })
+        Ok(MetadataFollower {
+            next_offset: 0,
+            snapshots: MetadataSnapshots::new(config, now),
+            quorum,
+            load_errors: 0,
+            apply_errors: 0,
+            batch_times: Histogram::default(),
+            batch_sizes: Histogram::default(),
+        })
     }
 
     /// The quorum's own state.
     pub fn quorum(&self) -> &Quorum {
         &self.quorum
+    }
+
+    /// So many records were taken in, in so long.
+    pub fn took_in(&mut self, records: usize, took: Duration) {
+        self.batch_sizes.record(records as u64);
+        self.batch_times.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// What was handed out could not be read.
+    pub fn failed_to_load(&mut self) {
+        self.load_errors += 1;
+    }
+
+    /// What was handed out does not fit the image.
+    pub fn failed_to_apply(&mut self) {
+        self.apply_errors += 1;
+    }
+
+    /// Tells its series. `image` is what came of all that was handed out.
+    pub fn collect(&mut self, out: &mut Collector, image: &Image) {
+        self.quorum.collect(out);
+        metadata_metrics::collect(out, image, &self.quorum, &self.snapshots);
+        let (_, written_ms) = self.snapshots.last_applied();
+        out.value(&bean::LAST_APPLIED_RECORD_OFFSET, [], image.offset as f64);
+        out.value(&bean::LAST_APPLIED_RECORD_TIMESTAMP, [], written_ms as f64);
+        out.value(&bean::LAST_APPLIED_RECORD_LAG, [], (out.now().wall_ms - written_ms) as f64);
+        out.count(&bean::METADATA_LOAD_ERROR_COUNT, [], self.load_errors);
+        out.count(&bean::METADATA_APPLY_ERROR_COUNT, [], self.apply_errors);
+        out.count(&bean::IGNORED_STATIC_VOTERS, [], u64::from(self.quorum.ignores_configured_voters()));
+        out.histogram(&bean::METADATA_BATCH_PROCESSING_TIME, [], &mut self.batch_times);
+        out.histogram(&bean::METADATA_BATCH_SIZES, [], &mut self.batch_sizes);
     }
 
     /// A controller said something.

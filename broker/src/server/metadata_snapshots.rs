@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::{ImageDelta, ImageRecords, MetadataRecord};
+use crate::metrics::Collector;
+use crate::metrics::table::metadata as bean;
 use crate::quorum::{Quorum, Snapshot, SnapshotId, SnapshotWriter};
 use crate::types::Now;
 
@@ -35,6 +37,11 @@ pub struct MetadataSnapshots {
     end: Option<SnapshotId>,
     last_timestamp_ms: i64,
     task: Option<Task>,
+    /// Snapshots that the image was taken from.
+    loads: u64,
+    made_bytes: u64,
+    /// When the last was made, or this began; wall clock.
+    made_ms: i64,
 }
 
 impl MetadataSnapshots {
@@ -48,7 +55,22 @@ impl MetadataSnapshots {
             end: None,
             last_timestamp_ms: -1,
             task: None,
+            loads: 0,
+            made_bytes: 0,
+            made_ms: now.wall_ms,
         }
+    }
+
+    /// Offset after the last record that the image took in, and when that was written (-1 where that is not known).
+    pub fn last_applied(&self) -> (i64, i64) {
+        (self.end.map_or(0, |end| end.end_offset), self.last_timestamp_ms)
+    }
+
+    /// Tells its series.
+    pub fn collect(&self, out: &mut Collector) {
+        out.count(&bean::HANDLE_LOAD_SNAPSHOT_COUNT, [], self.loads);
+        out.count(&bean::LATEST_SNAPSHOT_GENERATED_BYTES, [], self.made_bytes);
+        out.value(&bean::LATEST_SNAPSHOT_GENERATED_AGE, [], (out.now().wall_ms - self.made_ms) as f64);
     }
 
     /// The image took in so many bytes of batches, up to `end`.
@@ -61,6 +83,7 @@ impl MetadataSnapshots {
     /// The image is a snapshot's.
     pub fn loaded(&mut self, now: Now, snapshot: &Snapshot) {
         (self.bytes, self.last_at) = (0, now.mono);
+        self.loads += 1;
         self.end = Some(snapshot.id);
         self.last_timestamp_ms = snapshot.last_contained_ms;
     }
@@ -129,7 +152,11 @@ impl MetadataSnapshots {
         for _ in 0..STEP_BATCHES {
             let batch: Vec<_> = task.records.by_ref().take(BATCH_RECORDS).map(|record| record.encode()).collect();
             if batch.is_empty() {
-                return Ok(quorum.finish_snapshot(now, task.writer)?.then_some(id));
+                let made = quorum.finish_snapshot(now, task.writer)?.then_some(id);
+                if let Some(bytes) = made.and_then(|id| quorum.snapshot_bytes(id)) {
+                    (self.made_bytes, self.made_ms) = (bytes, now.wall_ms);
+                }
+                return Ok(made);
             }
             if let Err(error) = quorum.write_snapshot(&mut task.writer, &batch) {
                 quorum.abandon_snapshot(task.writer);

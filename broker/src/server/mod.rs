@@ -66,6 +66,7 @@ pub mod list_transactions;
 pub mod measure;
 mod metadata;
 pub mod metadata_follower;
+pub mod metadata_metrics;
 pub mod metadata_snapshots;
 pub mod metrics;
 pub mod offset_commit;

@@ -113,25 +113,38 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
             return true;
         }
         Ok(None) => {}
-        Err(reason) => return give_up_metadata(broker, reason),
+        Err(reason) => {
+            broker.metadata.failed_to_load();
+            return give_up_metadata(broker, reason);
+        }
     }
     let records = match broker.metadata.next_committed() {
         Ok(records) if records.is_empty() => return false,
         Ok(records) => records,
-        Err(reason) => return give_up_metadata(broker, reason),
+        Err(reason) => {
+            broker.metadata.failed_to_load();
+            return give_up_metadata(broker, reason);
+        }
     };
+    let (count, since) = (records.len(), (broker.stopwatch)());
     let was_caught_up = is_caught_up(broker);
     let mut delta = ImageDelta::default();
     for record in records {
-        let applied = MetadataRecord::decode(&record.value).map_err(|error| error.to_string()).and_then(|decoded| {
-            let image = &mut broker.image;
-            image.apply(record.offset, record.epoch, &decoded, &mut delta).map_err(|error| error.to_string())
-        });
-        if let Err(reason) = applied {
+        let decoded = match MetadataRecord::decode(&record.value) {
+            Ok(decoded) => decoded,
+            Err(reason) => {
+                broker.metadata.failed_to_load();
+                return give_up_metadata(broker, format!("record {}: {reason}", record.offset));
+            }
+        };
+        if let Err(reason) = broker.image.apply(record.offset, record.epoch, &decoded, &mut delta) {
+            broker.metadata.failed_to_apply();
             return give_up_metadata(broker, format!("record {}: {reason}", record.offset));
         }
     }
     publish(broker, now, &delta, was_caught_up);
+    let took = (broker.stopwatch)().saturating_sub(since);
+    broker.metadata.took_in(count, took);
     true
 }
 

@@ -2,12 +2,14 @@
 
 use super::bean::{Bean, beans};
 
+pub mod controller;
+pub mod metadata;
 pub mod raft;
 pub mod topics;
 
 /// All beans.
 pub fn all() -> impl Iterator<Item = &'static Bean> {
-    [raft::ALL, topics::ALL].into_iter().flatten().copied()
+    [controller::ALL, metadata::ALL, raft::ALL, topics::ALL].into_iter().flatten().copied()
 }
 
 #[cfg(test)]

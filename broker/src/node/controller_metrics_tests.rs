@@ -1,0 +1,217 @@
+//! What controllers tell, against what the test made happen.
+
+use super::controller_tests::{CLIENT, Cluster, VOTERS};
+use crate::metrics::table::{controller as bean, metadata, raft};
+use crate::metrics::{Bean, MetricsReport, Reading};
+use crate::quorum::Message;
+use crate::types::NodeId;
+
+fn report(cluster: &mut Cluster, id: NodeId) -> MetricsReport {
+    let now = cluster.now;
+    cluster.nodes.get_mut(&id).unwrap().metrics_report(now).unwrap()
+}
+
+fn reports(cluster: &mut Cluster) -> Vec<(NodeId, MetricsReport)> {
+    let ids: Vec<NodeId> = cluster.nodes.keys().copied().collect();
+    ids.into_iter().map(|id| (id, report(cluster, id))).collect()
+}
+
+fn value(report: &MetricsReport, bean: &'static Bean) -> f64 {
+    let of: Vec<_> = report.of(bean).collect();
+    assert_eq!(of.len(), 1, "{bean:?}");
+    of[0].value()
+}
+
+/// A registered broker with two topics of a partition each.
+fn with_topics() -> (Cluster, i64) {
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    let active = cluster.active();
+    cluster.ask(active, Cluster::create("t"));
+    cluster.ask(active, Cluster::create("u"));
+    (cluster, epoch)
+}
+
+#[test]
+fn one_is_active_and_all_know_the_cluster() {
+    let (mut cluster, epoch) = with_topics();
+    let active = cluster.active();
+    cluster.heartbeat(epoch);
+    let heard_at = cluster.now.mono;
+    cluster.run(1_000);
+    let silent_ms = (cluster.now.mono - heard_at).as_millis() as f64;
+    for (id, report) in reports(&mut cluster) {
+        assert_eq!(value(&report, &bean::ACTIVE_CONTROLLER_COUNT), f64::from(u8::from(id == active)));
+        assert_eq!(value(&report, &bean::GLOBAL_TOPIC_COUNT), 2.0);
+        assert_eq!(value(&report, &bean::GLOBAL_PARTITION_COUNT), 2.0);
+        assert_eq!(value(&report, &bean::OFFLINE_PARTITIONS_COUNT), 0.0);
+        assert_eq!(value(&report, &bean::PREFERRED_REPLICA_IMBALANCE_COUNT), 0.0);
+        assert_eq!(
+            (value(&report, &bean::ACTIVE_BROKER_COUNT), value(&report, &bean::FENCED_BROKER_COUNT)),
+            (1.0, 0.0)
+        );
+        assert_eq!(report.get(&bean::BROKER_REGISTRATION_STATE, &[("broker", "1")]).unwrap().value(), 30.0);
+        let contacts: Vec<_> = report.of(&bean::TIME_SINCE_LAST_HEARTBEAT).collect();
+        assert_eq!(contacts.len(), usize::from(id == active), "only the active one hears of brokers");
+        // The answer took up to 50 ms of the harness's time.
+        assert!(contacts.iter().all(|series| (series.value() - silent_ms - 50.0).abs() <= 1.0), "{contacts:?}");
+        assert_eq!(value(&report, &metadata::CURRENT_CONTROLLER_ID), f64::from(active));
+        assert_eq!(value(&report, &metadata::CURRENT_METADATA_VERSION), 30.0);
+    }
+}
+
+#[test]
+fn a_broker_that_falls_silent_is_counted_as_fenced_and_its_partitions_as_offline() {
+    let (mut cluster, _) = with_topics();
+    // A session is 1.5 s in this profile.
+    cluster.run(2_000);
+    for (_, report) in reports(&mut cluster) {
+        assert_eq!(
+            (value(&report, &bean::ACTIVE_BROKER_COUNT), value(&report, &bean::FENCED_BROKER_COUNT)),
+            (0.0, 1.0)
+        );
+        assert_eq!(value(&report, &bean::OFFLINE_PARTITIONS_COUNT), 2.0);
+        assert_eq!(value(&report, &bean::PREFERRED_REPLICA_IMBALANCE_COUNT), 2.0);
+        assert_eq!(report.get(&bean::BROKER_REGISTRATION_STATE, &[("broker", "1")]).unwrap().value(), 10.0);
+    }
+}
+
+#[test]
+fn elections_are_told_apart_by_what_they_may_have_cost() {
+    let (mut cluster, epoch) = with_topics();
+    let counts = |cluster: &mut Cluster| {
+        cluster.run(1_000);
+        let of = |(_, report): (NodeId, MetricsReport)| {
+            (value(&report, &bean::UNCLEAN_LEADER_ELECTIONS), value(&report, &bean::ELECTIONS_FROM_ELR))
+        };
+        reports(cluster).into_iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&mut cluster), [(0.0, 0.0); 3], "who leads from the beginning was not elected");
+    cluster.run(1_500);
+    // Nobody is in sync while it is away, but it is still eligible.
+    cluster.heartbeat(epoch);
+    assert_eq!(counts(&mut cluster), [(0.0, 2.0); 3]);
+    cluster.run(1_500);
+    // It comes back as one that cannot say how it ended.
+    let epoch = cluster.register(2);
+    cluster.heartbeat(epoch);
+    assert_eq!(counts(&mut cluster), [(2.0, 2.0); 3]);
+    // One that starts later reads of all this, but it is history.
+    let standby = VOTERS.into_iter().find(|id| *id != cluster.active()).unwrap();
+    cluster.nodes.remove(&standby);
+    cluster.start(standby);
+    cluster.heartbeat(epoch);
+    cluster.run(1_000);
+    let report = report(&mut cluster, standby);
+    assert_eq!(
+        (value(&report, &bean::UNCLEAN_LEADER_ELECTIONS), value(&report, &bean::ELECTIONS_FROM_ELR)),
+        (0.0, 0.0)
+    );
+}
+
+#[test]
+fn the_log_is_told_as_far_as_each_has_it() {
+    let (mut cluster, _) = with_topics();
+    cluster.run(1_000);
+    let active = cluster.active();
+    let end = cluster.nodes[&active].quorum().log_end_offset();
+    let offset = cluster.nodes[&active].image().offset;
+    for (id, report) in reports(&mut cluster) {
+        let of = |bean| value(&report, bean);
+        assert_eq!((of(&raft::LOG_END_OFFSET), of(&raft::HIGH_WATERMARK)), (end as f64, end as f64));
+        assert_eq!((of(&bean::LAST_APPLIED_RECORD_OFFSET), of(&bean::LAST_COMMITTED_RECORD_OFFSET)), {
+            (offset as f64, offset as f64)
+        });
+        assert_eq!((of(&raft::CURRENT_LEADER), of(&raft::NUMBER_OF_VOTERS)), (f64::from(active), 3.0));
+        let state = report.of(&raft::CURRENT_STATE).next().unwrap().label("current_state").unwrap().to_string();
+        assert_eq!(state, if id == active { "leader" } else { "follower" });
+        assert_eq!(of(&raft::CURRENT_EPOCH), of(&raft::LOG_END_EPOCH));
+        let leads = usize::from(id == active);
+        assert_eq!(report.of(&raft::NUMBER_OF_OBSERVERS).count(), leads);
+        let commits = of(&raft::COMMIT_LATENCY_MAX);
+        match leads {
+            // The harness syncs and delivers within a millisecond or two.
+            1 => assert!((0.0..=3.0).contains(&commits), "{commits}"),
+            _ => assert!(commits.is_nan(), "only a leader commits"),
+        }
+        let at = cluster.now.wall_ms as f64;
+        assert_eq!(of(&bean::LAST_APPLIED_RECORD_LAG), at - of(&bean::LAST_APPLIED_RECORD_TIMESTAMP));
+        assert!((900.0..=1_200.0).contains(&of(&bean::LAST_APPLIED_RECORD_LAG)), "the last topic is a second old");
+    }
+}
+
+#[test]
+fn each_request_to_the_quorum_and_each_answer_is_counted() {
+    let (mut cluster, _) = with_topics();
+    cluster.run(1_000);
+    let is_request = |message: &&Message| format!("{message:?}").split(['(', ' ']).next().unwrap().ends_with("Request");
+    for id in VOTERS {
+        let report = report(&mut cluster, id);
+        let requests = cluster.sent[&id].iter().filter(is_request).count();
+        let answers = cluster.heard[&id].iter().filter(|message| !is_request(message)).count();
+        assert_eq!(value(&report, &raft::REQUEST_TOTAL), requests as f64);
+        assert_eq!(value(&report, &raft::RESPONSE_TOTAL), answers as f64);
+        assert!(requests > 0 && answers > 0);
+        let bytes = value(&report, &raft::OUTGOING_BYTE_TOTAL) / requests as f64;
+        assert!((80.0..=200.0).contains(&bytes), "{bytes} bytes of a request");
+    }
+}
+
+#[test]
+fn a_new_leader_is_seen_by_all_and_its_election_timed() {
+    let (mut cluster, _) = with_topics();
+    cluster.run(1_000);
+    let old = cluster.active();
+    let before: Vec<_> = reports(&mut cluster)
+        .into_iter()
+        .map(|(id, report)| (id, value(&report, &bean::NEW_ACTIVE_CONTROLLERS_COUNT)))
+        .collect();
+    cluster.nodes.remove(&old);
+    let cut_at = cluster.now.mono;
+    while !cluster.nodes.values().any(|node| node.is_active()) {
+        cluster.run(1);
+    }
+    let took_ms = (cluster.now.mono - cut_at).as_millis() as f64;
+    cluster.run(1_000);
+    let new = cluster.active();
+    for (id, report) in reports(&mut cluster) {
+        let seen = before.iter().find(|(other, _)| *other == id).unwrap().1;
+        assert_eq!(value(&report, &bean::NEW_ACTIVE_CONTROLLERS_COUNT), seen + 1.0);
+        if id == new {
+            let latency = value(&report, &raft::ELECTION_LATENCY_MAX);
+            assert!(latency <= took_ms, "{latency} of {took_ms} ms");
+        }
+    }
+}
+
+#[test]
+fn requests_and_timers_are_counted_with_the_time_that_they_took() {
+    let (mut cluster, epoch) = with_topics();
+    let active = cluster.active();
+    cluster.run(1_000);
+    cluster.nodes.get_mut(&active).unwrap().stopwatch = ticking;
+    let before = value(&report(&mut cluster, active), &bean::EVENT_QUEUE_OPERATIONS_STARTED_COUNT);
+    for _ in 0..20 {
+        cluster.heartbeat(epoch);
+    }
+    let report = report(&mut cluster, active);
+    let started = value(&report, &bean::EVENT_QUEUE_OPERATIONS_STARTED_COUNT);
+    assert!(started - before >= 20.0, "{before} {started}");
+    let Reading::Histogram(times) = &report.of(&bean::EVENT_QUEUE_PROCESSING_TIME).next().unwrap().reading else {
+        panic!()
+    };
+    assert_eq!((times.count as f64, times.max), (started, 2.0), "the stopwatch is read twice for each, 2 ms apart");
+    let idle = value(&report, &bean::AVG_IDLE_RATIO);
+    assert!((0.4..=0.6).contains(&idle), "by this stopwatch every other interval is work: {idle}");
+    assert!(report.of(&bean::UNCLEAN_LEADER_ELECTIONS).count() == 1 && CLIENT == 1);
+}
+
+/// Two milliseconds later each time that it is asked.
+fn ticking() -> std::time::Duration {
+    use std::cell::Cell;
+    thread_local!(static ASKED: Cell<u64> = const { Cell::new(0) });
+    ASKED.set(ASKED.get() + 2);
+    std::time::Duration::from_millis(ASKED.get())
+}
