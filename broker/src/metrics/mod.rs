@@ -10,6 +10,9 @@ mod bean;
 mod collect;
 mod histogram;
 mod meter;
+pub mod names;
+#[cfg(test)]
+mod names_excuses;
 pub mod table;
 mod windowed;
 

@@ -4,12 +4,13 @@ use super::bean::{Bean, beans};
 
 pub mod controller;
 pub mod metadata;
+pub mod partition;
 pub mod raft;
 pub mod topics;
 
 /// All beans.
 pub fn all() -> impl Iterator<Item = &'static Bean> {
-    [controller::ALL, metadata::ALL, raft::ALL, topics::ALL].into_iter().flatten().copied()
+    [controller::ALL, metadata::ALL, partition::ALL, raft::ALL, topics::ALL].into_iter().flatten().copied()
 }
 
 #[cfg(test)]
