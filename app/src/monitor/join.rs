@@ -1,6 +1,7 @@
 //! Joins what nodes publish into snapshots. Pure: reports and the time in, a [`Snapshot`] out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use broker::metadata::image::Image;
@@ -31,6 +32,8 @@ pub struct Facts {
     pub node_ids: Vec<NodeId>,
     /// `min.insync.replicas` of a topic that does not set it.
     pub default_min_insync_replicas: i32,
+    /// Where the data lives; empty: not known.
+    pub data_dir: PathBuf,
 }
 
 /// All that nodes told, and what was made of it.
@@ -262,6 +265,11 @@ impl Join {
             faults: self.faults.clone(),
             client_metrics: self.client_metrics(),
         }
+    }
+
+    /// Where the data lives.
+    pub fn data_dir(&self) -> &Path {
+        &self.facts.data_dir
     }
 
     /// What nodes measured last: those that are at work, or would be if they were not paused.

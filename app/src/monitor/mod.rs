@@ -2,11 +2,14 @@
 //!
 //! It joins what nodes publish into one immutable [`snapshot::Snapshot`]. Knows nothing of the window, of HTTP or of where reports come from.
 //!
-//! [`join`] and its helpers are pure; [`run`] is the one thread that feeds them and publishes a [`view::View`] in a [`slot::ViewSlot`].
+//! [`join`], [`cloudwatch`] and their helpers are pure; [`run`] is the one thread that feeds them, and publishes a [`view::View`] in a
+//! [`slot::ViewSlot`]. [`host`] reads the machine.
 
 pub mod client_metrics;
+pub mod cloudwatch;
 pub mod command;
 pub mod events;
+pub mod host;
 pub mod join;
 pub mod lag;
 pub mod names;

@@ -8,7 +8,9 @@ use broker::metadata::report::{NodeEvent, Report};
 use broker::types::Now;
 use crossbeam_channel::{Receiver, Sender, select, tick};
 
+use super::cloudwatch::watch::Watch;
 use super::events::EventLog;
+use super::host::Host;
 use super::join::{Facts, Join};
 use super::series::Recorder;
 use super::slot::ViewSlot;
@@ -74,6 +76,8 @@ struct Worker {
     join: Join,
     recorder: Recorder,
     metrics: Arc<Measured>,
+    host: Host,
+    watch: Watch,
     events: EventLog,
     new_events: bool,
     snapshot: Arc<Snapshot>,
@@ -89,6 +93,8 @@ impl Worker {
             join: Join::new(facts),
             recorder: Recorder::default(),
             metrics: Arc::default(),
+            host: Host::default(),
+            watch: Watch::default(),
             events: EventLog::default(),
             new_events: false,
             snapshot: Arc::default(),
@@ -179,12 +185,15 @@ impl Worker {
         if second_over {
             self.recorder.record(self.now().wall_ms, &self.snapshot);
             self.metrics = Arc::new(self.join.measured());
+            let host = self.host.read(self.join.data_dir());
+            self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);
         }
         self.new_events = false;
         let view = View {
             snapshot: self.snapshot.clone(),
             series: self.recorder.store(),
             metrics: self.metrics.clone(),
+            cloudwatch: self.watch.view(),
             events: self.events.entries(),
             notices: Vec::new(),
         };

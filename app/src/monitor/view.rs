@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use broker::metrics::MetricsReport;
 
+use super::cloudwatch::watch::CloudwatchView;
 use super::command::Notice;
 use super::snapshot::Snapshot;
 
@@ -17,6 +18,8 @@ pub struct View {
     pub series: Arc<SeriesStore>,
     /// What nodes measured last, by node, of those that are at work; renewed once a second.
     pub metrics: Arc<Measured>,
+    /// CloudWatch's metrics and alarms.
+    pub cloudwatch: CloudwatchView,
     /// The newest events (at most [`EVENTS_KEPT`]), oldest first.
     pub events: Arc<VecDeque<Arc<EventEntry>>>,
     /// Answers to commands that arrived since the window last looked (the reader drains its own copy).

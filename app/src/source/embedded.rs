@@ -26,6 +26,7 @@ pub fn facts(config: &ClusterConfig, cluster_id: &str) -> Facts {
         profile: config.profile.name().into(),
         node_ids: brokers.chain(controllers).collect(),
         default_min_insync_replicas: min_insync_replicas(config),
+        data_dir: config.data_dir.clone(),
     }
 }
 

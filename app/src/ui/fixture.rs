@@ -197,12 +197,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         },
         client_metrics: Vec::new(),
     };
-    View {
-        snapshot: Arc::new(snapshot),
-        series: Arc::new(series(broken)),
-        events: Arc::new(events),
-        notices: Vec::new(),
-    }
+    View { snapshot: Arc::new(snapshot), series: Arc::new(series(broken)), events: Arc::new(events), ..View::default() }
 }
 
 fn broker(id: i32, topics: &[Topic], broken: bool) -> Broker {
