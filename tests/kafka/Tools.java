@@ -17,13 +17,19 @@ import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.DescribeConfigsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.utils.Exit;
+import org.apache.kafka.coordinator.group.GroupConfig;
+import org.apache.kafka.storage.internals.log.LogConfig;
 
 /**
  * Runs Kafka's command-line tools one after the other in one JVM, since a start of the JVM costs more than most of them do.
@@ -196,6 +202,48 @@ public class Tools {
                 }
                 System.out.println("read " + arguments[4]);
             }
+        }
+    }
+
+    /**
+     * What the broker tells of its configs when documentation is asked for, and when it is not: BOOTSTRAP TOPIC GROUP SUBSCRIPTION. A line for
+     * each config without a text although Kafka's own definition has one, or with a text where Kafka has none; then how many have one. No tool of
+     * Kafka's asks for it.
+     */
+    public static final class Documentation {
+        public static void main(String[] arguments) throws Exception {
+            Properties properties = new Properties();
+            properties.put("bootstrap.servers", arguments[0]);
+            ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, "1");
+            List<ConfigResource> all = List.of(broker, new ConfigResource(ConfigResource.Type.TOPIC, arguments[1]),
+                new ConfigResource(ConfigResource.Type.GROUP, arguments[2]), new ConfigResource(ConfigResource.Type.CLIENT_METRICS, arguments[3]));
+            try (Admin admin = Admin.create(properties)) {
+                for (boolean wanted : List.of(true, false)) {
+                    var told = admin.describeConfigs(all, new DescribeConfigsOptions().includeDocumentation(wanted)).all().get();
+                    for (ConfigResource resource : all) {
+                        int count = 0;
+                        for (ConfigEntry entry : told.get(resource).entries()) {
+                            boolean has = entry.documentation() != null && !entry.documentation().isBlank();
+                            if (has) count++;
+                            if (wanted && has != kafkaHas(resource.type(), entry.name())) {
+                                System.out.println(resource.type() + " " + entry.name() + (has ? " has documentation" : " has none"));
+                            }
+                        }
+                        System.out.println(resource.type() + (wanted ? ": " : " unasked: ") + count + " texts");
+                    }
+                }
+            }
+        }
+
+        private static boolean kafkaHas(ConfigResource.Type type, String key) {
+            ConfigDef definition = switch (type) {
+                case BROKER -> kafka.server.KafkaConfig.configDef();
+                case TOPIC -> LogConfig.configDefCopy();
+                case GROUP -> GroupConfig.CONFIG_DEF;
+                // ClientMetricsConfigs keeps its definition to itself; all of it is documented.
+                default -> null;
+            };
+            return definition == null || definition.configKeys().containsKey(key) && !definition.configKeys().get(key).documentation.isBlank();
         }
     }
 }

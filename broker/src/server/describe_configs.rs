@@ -1,7 +1,6 @@
 //! DescribeConfigs v1–4: what each config of a broker, topic, group or client metrics subscription is, and where that comes from.
 //!
-//! KIP-133, KIP-226 (synonyms and dynamic configs), KIP-569 (types). There is no documentation text in the answers. Source:
-//! `kafka.server.ConfigHelper`.
+//! KIP-133, KIP-226 (synonyms and dynamic configs), KIP-569 (types and documentation). Source: `kafka.server.ConfigHelper`.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +54,7 @@ pub fn handle(
 fn answer(image: &Image, config: &NodeConfig, request: &DescribeConfigsRequestData) -> DescribeConfigsResponseData {
     let known = [RESOURCE_TOPIC, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP];
     let refused = request.resources.iter().any(|resource| !known.contains(&resource.resource_type));
-    let described = Described::new(image, config, request.include_synonyms);
+    let described = Described::new(image, config, request);
     let results = request.resources.iter().map(|resource| {
         let outcome = if refused { Err(invalid(INVALID_REQUEST)) } else { described.resource(resource) };
         let result = DescribeConfigsResult::default()
@@ -100,17 +99,19 @@ struct Described<'a> {
     dynamic_default: Option<&'a Overrides>,
     file: Overrides,
     include_synonyms: bool,
+    include_documentation: bool,
 }
 
 impl<'a> Described<'a> {
-    fn new(image: &'a Image, config: &'a NodeConfig, include_synonyms: bool) -> Described<'a> {
+    fn new(image: &'a Image, config: &'a NodeConfig, request: &DescribeConfigsRequestData) -> Described<'a> {
         Described {
             image,
             config,
             dynamic: configs(image, RESOURCE_BROKER, &config.node_id.to_string()),
             dynamic_default: configs(image, RESOURCE_BROKER, ""),
             file: config.static_configs(),
-            include_synonyms,
+            include_synonyms: request.include_synonyms,
+            include_documentation: request.include_documentation,
         }
     }
 
@@ -264,12 +265,14 @@ impl<'a> Described<'a> {
         synonyms: Vec<DescribeConfigsSynonym>,
     ) -> DescribeConfigsResourceResult {
         let shown = if def.sensitive() { None } else { value.to_text() };
+        let documentation = if self.include_documentation { def.documentation() } else { None };
         DescribeConfigsResourceResult::default()
             .with_name(text(def.name))
             .with_value(shown.map(|value| value.into()))
             .with_config_source(synonyms.first().map_or(Source::Default as i8, |synonym| synonym.source))
             .with_is_sensitive(def.sensitive())
             .with_config_type(def.kind.wire_id())
+            .with_documentation(documentation.map(text))
             .with_synonyms(if self.include_synonyms { synonyms } else { Vec::new() })
     }
 

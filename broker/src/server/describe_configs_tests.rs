@@ -167,6 +167,42 @@ fn the_empty_broker_is_what_is_set_for_all() {
     assert_eq!(rows, [format!(" log.cleaner.threads 2 INT {source} false false log.cleaner.threads:{source}")]);
 }
 
+/// As Kafka's: with null for what its `KafkaConfig` does not define, be it a plugin's or a throttled rate.
+#[test]
+fn documentation_is_given_where_it_is_asked_for() {
+    let mut image = image();
+    let rate = "leader.replication.throttled.rate";
+    set(&mut image, RESOURCE_BROKER, "1", &[("plugin.token", "x"), (rate, "5")]);
+    set(&mut image, RESOURCE_BROKER, "", &[("log.retention.ms", "5")]);
+    let resources = [
+        (RESOURCE_BROKER, "1"),
+        (RESOURCE_BROKER, ""),
+        (RESOURCE_TOPIC, "t"),
+        (RESOURCE_GROUP, "g"),
+        (RESOURCE_CLIENT_METRICS, "m"),
+    ];
+    let resources = resources.map(|(resource_type, name)| {
+        DescribeConfigsResource::default().with_resource_type(resource_type).with_resource_name(text(name))
+    });
+    let request = DescribeConfigsRequestData::default().with_resources(resources.to_vec());
+    let described = |wanted: bool| {
+        let results = answer(&image, &node(&[]), &request.clone().with_include_documentation(wanted)).results;
+        results.into_iter().map(|result| result.configs).collect::<Vec<_>>()
+    };
+    assert!(described(false).iter().flatten().all(|entry| entry.documentation.is_none()));
+    let told = described(true);
+    let least = [300, 1, 33, 17, 3];
+    assert!(told.iter().zip(least).all(|(configs, least)| configs.len() >= least));
+    let without: Vec<&str> = told
+        .iter()
+        .flatten()
+        .filter_map(|entry| entry.documentation.is_none().then_some(entry.name.as_str()))
+        .collect();
+    assert_eq!(without, [rate, "plugin.token"]);
+    let retention = told[2].iter().find(|entry| entry.name.as_str() == "retention.ms").unwrap();
+    assert!(retention.documentation.as_ref().unwrap().as_str().starts_with("How long records are kept"));
+}
+
 #[test]
 fn what_nobody_knows_is_taken_for_a_secret() {
     let mut image = image();

@@ -73,3 +73,17 @@ configs_effect() {
     says '^small:0:2$'
 }
 check "ConfigCommand: max.message.bytes takes effect at once" configs_effect
+
+configs_documentation() {
+    create documented --partitions 1 --replication-factor 3
+    configs --alter --entity-type brokers --entity-name 1 --add-config leader.replication.throttled.rate=1000000000
+    kafka 'Tools$Documentation' "$bootstrap" documented any any
+    says_not ' has documentation$| has none$'
+    says '^BROKER: 3[0-9][0-9] texts$'
+    says '^TOPIC: 33 texts$'
+    says '^GROUP: 17 texts$'
+    says '^CLIENT_METRICS: 3 texts$'
+    is "texts that nobody asked for" "$(grep -c 'unasked: 0 texts$' "$said")" 4
+    configs --alter --entity-type brokers --entity-name 1 --delete-config leader.replication.throttled.rate
+}
+check "Admin.describeConfigs with documentation" configs_documentation

@@ -270,4 +270,27 @@ mod tests {
         assert_eq!(compare(&one(json!({})), &[]).red.len(), 1, "what one side was not asked");
         assert_eq!(compare(&[], &one(json!({}))).red.len(), 1);
     }
+
+    #[test]
+    fn documentation_may_be_another_but_must_not_be_missing() {
+        let told = |text: Value| {
+            let configs = json!([{"Name": "retention.ms", "Documentation": text}]);
+            vec![Exchange {
+                key: "DescribeConfigs v4 case: step".into(),
+                outcome: json!({"Results": [{"Configs": configs}]}),
+            }]
+        };
+        let (theirs, ours, empty) = (json!("theirs"), json!("ours"), json!(""));
+        for (kafka, ours, is_explained) in [
+            (&theirs, &ours, true),
+            (&theirs, &Value::Null, false),
+            (&Value::Null, &ours, false),
+            (&theirs, &empty, false),
+            (&empty, &ours, false),
+        ] {
+            let report = compare(&told(kafka.clone()), &told(ours.clone()));
+            assert_eq!(report.red.is_empty(), is_explained, "{kafka} {ours}");
+            assert_eq!(report.explained.contains_key("own-documentation"), is_explained);
+        }
+    }
 }

@@ -119,8 +119,6 @@ impl Normal {
                 Value::String(format!("id {number}"))
             }
             ("ApiVersions", "FinalizedFeaturesEpoch") if positive => text("epoch"),
-            // That there is one; its words are each one's own.
-            ("DescribeConfigs", "Documentation") if value.is_string() => text("documentation"),
             ("DescribeLogDirs", "LogDir") => text("directory"),
             ("DescribeLogDirs", "TotalBytes" | "UsableBytes") if positive => text("bytes"),
             _ => self.normalise(api, value),

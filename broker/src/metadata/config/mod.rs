@@ -4,6 +4,7 @@
 mod alter;
 mod client_metrics;
 mod def;
+mod docs;
 mod node;
 mod profile;
 mod properties;
