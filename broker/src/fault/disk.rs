@@ -204,6 +204,10 @@ impl NodeDisk for FaultDisk {
 }
 
 impl Disk for FaultDisk {
+    fn stopwatch(&self) -> Duration {
+        self.real.stopwatch()
+    }
+
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
         let mut unsynced = locked(&self.drive.unsynced);
         let (file, created) = match self.real.open(path, false) {

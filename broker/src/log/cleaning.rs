@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::append::end_txn_marker;
 use super::cleaned_txns::{CleanedTxns, Verdict};
@@ -89,11 +90,13 @@ pub(super) struct Cleaning {
     section: DirtySection,
     means: Means,
     started_ms: i64,
+    started: Duration,
     structure: u64,
     map: OffsetMap,
     txns: CleanedTxns,
     phase: Phase,
     pub(super) stats: CleaningStats,
+    io_bytes: u64,
 }
 
 impl Cleaning {
@@ -104,11 +107,13 @@ impl Cleaning {
             section,
             means,
             started_ms: now.wall_ms,
+            started: now.mono,
             structure: log.structure,
             map: OffsetMap::new(means.map_bytes, means.map_load_factor, keys),
             txns: CleanedTxns::default(),
             phase: Phase::Flush,
             stats: CleaningStats::default(),
+            io_bytes: 0,
         }
     }
 
@@ -123,7 +128,13 @@ impl Cleaning {
     /// [`LogError::Corrupt`]: the log holds bytes that make no sense, and was left as it was. Else the disk failed.
     pub(super) fn step(&mut self, log: &mut Log, now: Now, budget_bytes: u64) -> Result<Progress, LogError> {
         let mut used = 0;
-        while used < budget_bytes {
+        let progress = self.work(log, now, budget_bytes, &mut used);
+        self.io_bytes += used;
+        progress
+    }
+
+    fn work(&mut self, log: &mut Log, now: Now, budget: u64, used: &mut u64) -> Result<Progress, LogError> {
+        while *used < budget {
             match &mut self.phase {
                 Phase::Flush => {
                     if log.recovery_point < self.section.upper_bound {
@@ -131,15 +142,30 @@ impl Cleaning {
                     }
                     self.begin_map(log)?;
                 }
-                Phase::Map { .. } => used += self.map_some(log)?,
+                Phase::Map { .. } => *used += self.map_some(log)?,
                 Phase::Copy { groups, group: None } => match groups.pop_front() {
                     Some(bases) => self.begin_group(log, bases)?,
                     None => return Ok(Progress::Done(self.map.latest_offset + 1)),
                 },
-                Phase::Copy { .. } => used += self.copy_some(log)?,
+                Phase::Copy { .. } => *used += self.copy_some(log)?,
             }
         }
-        Ok(Progress::More(used))
+        Ok(Progress::More(*used))
+    }
+
+    /// Bytes read and written since the last call.
+    pub(super) fn take_io_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.io_bytes)
+    }
+
+    /// How full the map of keys was.
+    pub(super) fn map_utilization(&self) -> f64 {
+        self.map.utilization()
+    }
+
+    /// When it began, by the monotonic clock.
+    pub(super) fn started(&self) -> Duration {
+        self.started
     }
 
     /// Gives the round up. What was swapped in stays: it is as good as what it replaced.

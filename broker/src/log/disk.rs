@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Room on a file system, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,11 @@ pub trait Disk: Send + Sync {
     fn remove_dir_all(&self, dir: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable (fsync of the directory).
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Time as it goes by while the disk works. It stands still on a disk that is none.
+    fn stopwatch(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// How much room the file system of a directory has. [`io::ErrorKind::Unsupported`] where that cannot be told.
     fn space(&self, _dir: &Path) -> io::Result<Space> {

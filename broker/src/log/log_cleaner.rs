@@ -82,6 +82,25 @@ pub(super) struct LogCleaner {
     current: Option<(TopicPartition, Cleaning)>,
     uncleanable: BTreeMap<TopicPartition, LogError>,
     next_step: Duration,
+    gauges: CleanerGauges,
+    io_bytes: u64,
+}
+
+/// What the cleaner of one directory has to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CleanerGauges {
+    /// What the last finished round did.
+    pub last: CleaningStats,
+    /// How long it took.
+    pub last_took: Duration,
+    /// How full its map of keys was, 0 to 1.
+    pub last_map_utilization: f64,
+    /// How dirty the dirtiest log was when it was last looked for, 0 to 1.
+    pub dirtiest_ratio: f64,
+    /// By how much the log that waited longest was late then, after its `max.compaction.lag.ms`.
+    pub compaction_delay_ms: i64,
+    /// When a log to be compacted was last looked for, on the monotonic clock.
+    pub looked_at: Option<Duration>,
 }
 
 impl LogDir {
@@ -106,7 +125,9 @@ impl LogDir {
             cleaning.abort(log);
             return None;
         }
-        let error = match cleaning.step(log, now, STEP_BYTES) {
+        let progress = cleaning.step(log, now, STEP_BYTES);
+        self.cleaner.io_bytes += cleaning.take_io_bytes();
+        let error = match progress {
             Ok(Progress::More(bytes)) => {
                 let pause = Duration::try_from_secs_f64(bytes as f64 / config.max_bytes_per_second.max(1.0));
                 self.cleaner.next_step = now.mono + pause.unwrap_or_default().max(STEP_PAUSE);
@@ -115,6 +136,9 @@ impl LogDir {
             }
             Ok(Progress::Done(to_offset)) => {
                 let stats = cleaning.stats;
+                let gauges = &mut self.cleaner.gauges;
+                (gauges.last, gauges.last_map_utilization) = (stats, cleaning.map_utilization());
+                gauges.last_took = now.mono.saturating_sub(cleaning.started());
                 cleaning.abort(log);
                 log.cleaned_to = Some(to_offset);
                 match self.write_cleaner_checkpoint() {
@@ -144,6 +168,23 @@ impl LogDir {
         &self.cleaner.uncleanable
     }
 
+    /// What the cleaner has to show.
+    pub fn cleaner_gauges(&self) -> CleanerGauges {
+        self.cleaner.gauges
+    }
+
+    /// Bytes that the cleaner read and wrote since the last call.
+    pub fn take_cleaner_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.cleaner.io_bytes)
+    }
+
+    /// How much the cleaner would work on, were it not for what is wrong with those logs.
+    pub fn uncleanable_bytes(&mut self) -> u64 {
+        let (logs, uncleanable) = (&mut self.logs, &self.cleaner.uncleanable);
+        let is_uncleanable = |name: &TopicPartition| uncleanable.contains_key(name);
+        logs.iter_mut().filter(|(name, _)| is_uncleanable(name)).map(|(_, log)| log.dirty_bytes()).sum()
+    }
+
     /// False if no log is dirty enough.
     fn begin_cleaning(
         &mut self,
@@ -154,12 +195,17 @@ impl LogDir {
         let logs = &mut self.logs;
         self.cleaner.uncleanable.retain(|name, _| logs.contains_key(name));
         let mut dirtiest: Option<(f64, TopicPartition, DirtySection)> = None;
+        let gauges = &mut self.cleaner.gauges;
+        (gauges.looked_at, gauges.dirtiest_ratio, gauges.compaction_delay_ms) = (Some(now.mono), 0.0, 0);
         for (name, log) in logs.iter_mut().filter(|(_, log)| log.config.cleanup_compact && log.offline().is_none()) {
             if self.cleaner.uncleanable.contains_key(name) {
                 continue;
             }
             let Some(high_watermark) = high_watermark(log) else { continue };
-            if let Some((ratio, section)) = log.dirty_section(now.wall_ms, high_watermark)
+            let Some(dirt) = log.dirt(now.wall_ms, high_watermark) else { continue };
+            gauges.dirtiest_ratio = gauges.dirtiest_ratio.max(dirt.ratio);
+            gauges.compaction_delay_ms = gauges.compaction_delay_ms.max(dirt.delay_ms);
+            if let Some((ratio, section)) = dirt.due()
                 && dirtiest.as_ref().is_none_or(|(most, ..)| ratio > *most)
             {
                 dirtiest = Some((ratio, name.clone(), section));
@@ -185,9 +231,34 @@ impl LogDir {
     }
 }
 
+/// What compaction would work on in a log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dirt {
+    section: DirtySection,
+    /// How dirty it is.
+    pub(super) ratio: f64,
+    is_dirty_enough: bool,
+    /// By how much it is late after its `max.compaction.lag.ms`; 0 if it is not.
+    pub(super) delay_ms: i64,
+}
+
+impl Dirt {
+    /// How dirty the log is, if it is time for it.
+    pub(super) fn due(&self) -> Option<(f64, DirtySection)> {
+        (self.is_dirty_enough || self.delay_ms > 0).then_some((self.ratio, self.section))
+    }
+}
+
 impl Log {
-    /// What compaction would work on, and how dirty the log is, if it is dirty enough.
-    pub(super) fn dirty_section(&mut self, now_ms: i64, high_watermark: i64) -> Option<(f64, DirtySection)> {
+    /// Bytes of closed segments that were written since the log was last compacted.
+    fn dirty_bytes(&mut self) -> u64 {
+        let first_dirty_offset = self.first_dirty_offset();
+        let dirty = self.closed_from(first_dirty_offset);
+        self.segments[dirty].iter().map(|segment| segment.size_bytes).sum()
+    }
+
+    /// What compaction would work on; `None` if there is nothing.
+    pub(super) fn dirt(&mut self, now_ms: i64, high_watermark: i64) -> Option<Dirt> {
         let first_dirty_offset = self.first_dirty_offset();
         let active = self.active_segment_base_offset();
         let dirty = self.closed_from(first_dirty_offset);
@@ -212,9 +283,12 @@ impl Log {
             return None;
         }
         let ratio = cleanable_bytes as f64 / (clean_bytes + cleanable_bytes) as f64;
-        let overdue = ratio <= self.config.min_cleanable_dirty_ratio && self.is_overdue(dirty, now_ms);
-        let is_due = ratio > self.config.min_cleanable_dirty_ratio || overdue;
-        is_due.then_some((ratio, DirtySection { first_dirty_offset, upper_bound }))
+        Some(Dirt {
+            section: DirtySection { first_dirty_offset, upper_bound },
+            ratio,
+            is_dirty_enough: ratio > self.config.min_cleanable_dirty_ratio,
+            delay_ms: self.compaction_delay_ms(dirty, now_ms),
+        })
     }
 
     /// Where the last round ended, unless the log no longer reaches there.
@@ -237,16 +311,17 @@ impl Log {
         first.min(active)..active
     }
 
-    /// Whether some dirty records are older than `max.compaction.lag.ms`.
-    fn is_overdue(&mut self, dirty: std::ops::Range<usize>, now_ms: i64) -> bool {
+    /// By how much the oldest dirty records are older than `max.compaction.lag.ms`.
+    fn compaction_delay_ms(&mut self, dirty: std::ops::Range<usize>, now_ms: i64) -> i64 {
         let LogConfig { max_compaction_lag_ms, .. } = self.config;
         if max_compaction_lag_ms == i64::MAX {
-            return false;
+            return 0;
         }
         let until = now_ms.saturating_sub(max_compaction_lag_ms.max(0));
         let store = &self.store;
         let first = |segment: &mut Segment| segment.first_timestamp_ms(store).ok().flatten();
         let firsts = self.segments[dirty].iter_mut().filter_map(first);
-        firsts.filter(|timestamp| *timestamp > 0).min().is_some_and(|earliest| earliest < until)
+        let earliest = firsts.filter(|timestamp| *timestamp > 0).min();
+        earliest.map_or(0, |earliest| until.saturating_sub(earliest).max(0))
     }
 }

@@ -44,7 +44,7 @@ pub use config::LogConfig;
 pub use epochs::{LeaderEpochs, UNDEFINED_EPOCH, UNDEFINED_OFFSET};
 pub use error::LogError;
 pub use future::has_future_name;
-pub use log_cleaner::{CleanerConfig, CleaningOutcome};
+pub use log_cleaner::{CleanerConfig, CleanerGauges, CleaningOutcome};
 pub use log_dir::LogDir;
 pub use partition_log::Log;
 pub use producers::{ProducerBatch, ProducerState, ProducerStates};

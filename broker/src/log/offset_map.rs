@@ -52,6 +52,11 @@ impl OffsetMap {
         self.entries >= self.max_entries
     }
 
+    /// How full it is, 0 to 1.
+    pub(super) fn utilization(&self) -> f64 {
+        self.entries as f64 / self.slots.len().max(1) as f64
+    }
+
     #[cfg(test)]
     fn len(&self) -> u64 {
         self.entries

@@ -17,6 +17,8 @@ use crate::types::{Id, Now, TopicPartition};
 pub(super) const SNAPSHOT: &str = "snapshot";
 pub(super) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
 pub(super) const METADATA_FILE: &str = "partition.metadata";
+/// Flushes of one log that are timed between two looks; more than a disk can do.
+const FLUSHES_MAX: usize = 10_000;
 
 /// One partition's log.
 ///
@@ -58,6 +60,8 @@ pub struct Log {
     pub(super) producers_from: i64,
     /// Transactions about to begin.
     pub(super) verifications: Verifications,
+    /// How long each flush took since the last look.
+    pub(super) flushes: Vec<Duration>,
     pub(super) recent: Recent,
     /// Below it the log was compacted; `None` if it never was.
     pub(super) cleaned_to: Option<i64>,
@@ -395,8 +399,32 @@ impl Log {
         })
     }
 
-    /// Makes the first `count` segments durable, as far as they are not, and all that stands beside them.
+    /// How long each flush took since the last call.
+    pub fn take_flushes(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.flushes)
+    }
+
+    /// How many producers are known.
+    pub fn producer_count(&self) -> usize {
+        self.producers.len()
+    }
+
+    /// When the producer of the oldest open transaction last wrote (`ProducerStateManager.hasLateTransaction`).
+    pub fn oldest_txn_last_timestamp_ms(&self) -> Option<i64> {
+        self.producers.oldest_txn_last_timestamp_ms()
+    }
+
     fn flush_segments(&mut self, count: usize) -> Result<(), LogError> {
+        let since = self.store.disk.stopwatch();
+        let flushed = self.make_durable(count);
+        if self.flushes.len() < FLUSHES_MAX {
+            self.flushes.push(self.store.disk.stopwatch().saturating_sub(since));
+        }
+        flushed
+    }
+
+    /// Makes the first `count` segments durable, as far as they are not, and all that stands beside them.
+    fn make_durable(&mut self, count: usize) -> Result<(), LogError> {
         let first =
             self.segments.partition_point(|segment| segment.base_offset <= self.recovery_point).saturating_sub(1);
         let last = self.segments.len() - 1;

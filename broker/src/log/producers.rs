@@ -334,6 +334,12 @@ impl ProducerStates {
         self.unreplicated.retain(|txn| txn.last_offset >= high_watermark);
     }
 
+    /// When the producer of the oldest open transaction last wrote.
+    pub fn oldest_txn_last_timestamp_ms(&self) -> Option<i64> {
+        let (_, producer_id) = self.open.first()?;
+        self.producers.get(producer_id).map(|state| state.last_timestamp_ms)
+    }
+
     /// First offset of a transaction that is open, or whose marker is not below the high watermark.
     pub fn first_unstable_offset(&self, high_watermark: i64) -> Option<i64> {
         let ended =

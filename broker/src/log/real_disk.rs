@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use super::disk::{Disk, DiskFile, Space};
 
@@ -28,6 +29,7 @@ struct Shared {
     fenced: RwLock<bool>,
     open: Mutex<OpenFiles>,
     next_id: AtomicU64,
+    began: Instant,
 }
 
 #[derive(Debug)]
@@ -53,7 +55,12 @@ impl RealDisk {
     pub fn with_max_open_files(max: usize) -> RealDisk {
         let open = OpenFiles { files: HashMap::new(), uses: 0, max: max.max(1) };
         RealDisk {
-            shared: Arc::new(Shared { fenced: RwLock::new(false), open: Mutex::new(open), next_id: AtomicU64::new(0) }),
+            shared: Arc::new(Shared {
+                fenced: RwLock::new(false),
+                open: Mutex::new(open),
+                next_id: AtomicU64::new(0),
+                began: Instant::now(),
+            }),
         }
     }
 
@@ -108,6 +115,10 @@ impl OpenFiles {
 }
 
 impl Disk for RealDisk {
+    fn stopwatch(&self) -> Duration {
+        self.shared.began.elapsed()
+    }
+
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Err(error) if create && error.kind() == io::ErrorKind::NotFound => self

@@ -97,6 +97,7 @@ impl Log {
             last_snapshot_offset: -1,
             producers_from: -1,
             verifications: Verifications::default(),
+            flushes: Vec::new(),
             recent: Recent::default(),
             cleaned_to: (0..i64::MAX).contains(&recovery.cleaned_to).then_some(recovery.cleaned_to),
             cleaning: false,

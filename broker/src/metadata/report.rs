@@ -161,6 +161,8 @@ pub struct ReplicaReport {
     pub last_stable_offset: i64,
     /// Bytes of its segments.
     pub size_bytes: u64,
+    /// How many segments.
+    pub segments: u32,
     /// Log directory that holds it.
     pub log_dir: Arc<str>,
 }

@@ -196,6 +196,11 @@ impl Collector {
         self.push(bean, labels, Reading::Meter(reading));
     }
 
+    /// What a meter counted per second lately, to be told as a value of another bean.
+    pub fn rate(&self, meter: &mut Meter) -> f64 {
+        meter.read(self.now.mono, self.previous).one_minute_rate
+    }
+
     /// A histogram.
     pub fn histogram<const N: usize>(
         &mut self,

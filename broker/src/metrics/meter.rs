@@ -52,6 +52,11 @@ impl Meter {
         self.count
     }
 
+    /// Per second, weighted over about a minute, as it was last read.
+    pub fn one_minute_rate(&self) -> f64 {
+        self.averages.map_or(0.0, |[one, ..]| one)
+    }
+
     /// Reads it. Its life begins at `previous`, when its owner was read before it was there (a meter is made by its first mark).
     pub fn read(&mut self, now: Duration, previous: Duration) -> MeterReading {
         let started = *self.started.get_or_insert(previous);

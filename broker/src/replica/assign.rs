@@ -46,6 +46,11 @@ impl Assignments {
         self.wanted.remove(id);
     }
 
+    /// How many replicas the controller has still to be told of.
+    pub(super) fn queued(&self) -> usize {
+        self.wanted.len() + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.sent.len())
+    }
+
     /// The next request, if one is due and none is under way.
     pub(super) fn take_request(
         &mut self,

@@ -82,7 +82,7 @@ impl LogDirs {
         self.slots.iter().filter_map(|slot| slot.state.as_ref().ok())
     }
 
-    fn online_mut(&mut self) -> impl Iterator<Item = &mut LogDir> {
+    pub(super) fn online_mut(&mut self) -> impl Iterator<Item = &mut LogDir> {
         self.slots.iter_mut().filter_map(|slot| slot.state.as_mut().ok())
     }
 

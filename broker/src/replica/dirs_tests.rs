@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::metrics_tests::{read, value};
 use super::{Output, ReplicaManager, ReplicaManagerError};
 use crate::log::SimDisk;
 use crate::log::disk::Disk;
@@ -13,6 +14,8 @@ use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{BrokerImage, Image, PartitionImage, TopicImage};
 use crate::metadata::record::DIRECTORY_UNASSIGNED;
+use crate::metrics::MetricsReport;
+use crate::metrics::table::{log as log_bean, replica as bean};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     AssignReplicasToDirsRequestData, AssignReplicasToDirsResponseData, assign_replicas_to_dirs_response as wire,
@@ -221,6 +224,43 @@ fn a_failing_directory_goes_offline_whole_and_the_rest_goes_on() {
         assert_eq!(site.append(partition, 10), Ok(1));
     }
     assert_eq!(site.manager.previous_broker_epoch(), -1);
+}
+
+#[test]
+fn directories_and_moves_are_told() {
+    let mut site = Site::new(2);
+    let (from, to) = (site.root(0), if site.root(0) == Path::new("/d1") { "/d2" } else { "/d1" });
+    for _ in 0..40 {
+        site.append(0, 100_000).unwrap();
+    }
+    assert_eq!(site.move_to(0, to), Ok(()));
+    let told = |site: &mut Site| read(&mut site.manager, site.now, &site.image);
+    let report = told(&mut site);
+    let of = |report: &MetricsReport, bean| value(report, bean);
+    assert_eq!(of(&report, &bean::ALTER_LOG_DIRS_MAX_LAG), 40.0, "nothing is copied yet");
+    site.pass(3);
+    let left = 40 - site.manager.log_dirs().future(&name(0)).unwrap().log_end_offset();
+    let report = told(&mut site);
+    assert_eq!(of(&report, &bean::ALTER_LOG_DIRS_MAX_LAG), left as f64);
+    let copied = site.manager.log_dirs().future(&name(0)).unwrap().size_bytes() as f64;
+    // Over the first half minute of a rate's window.
+    let rate = of(&report, &bean::ALTER_LOG_DIRS_REPLICATION_BYTE_RATE);
+    assert!((rate * 30.0 - copied).abs() <= copied * 0.05, "{rate} of {copied}");
+    site.pass(500);
+    assert_eq!(of(&told(&mut site), &bean::ALTER_LOG_DIRS_MAX_LAG), 0.0);
+    assert_ne!(site.root(0), from);
+
+    let offline = |report: &MetricsReport, dir| {
+        report.get(&log_bean::LOG_DIRECTORY_OFFLINE, &[("logDirectory", dir)]).unwrap().value()
+    };
+    let report = told(&mut site);
+    assert_eq!((of(&report, &log_bean::OFFLINE_LOG_DIRECTORY_COUNT), offline(&report, "/d2")), (0.0, 0.0));
+    site.disk.fail_writes_under(Path::new("/d2"), Some(ErrorKind::Other));
+    site.pass(6_000);
+    let there = site.manager.offline().count() as f64;
+    let report = told(&mut site);
+    assert_eq!((of(&report, &log_bean::OFFLINE_LOG_DIRECTORY_COUNT), offline(&report, "/d2")), (1.0, 1.0));
+    assert_eq!((offline(&report, "/d1"), of(&report, &bean::OFFLINE_REPLICA_COUNT)), (0.0, there));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::metrics::Meter;
 use crate::protocol::messages::KafkaUuid;
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchRequestData, FetchTopic, ForgottenTopic};
 use crate::types::TopicIdPartition;
@@ -46,6 +47,8 @@ struct Fetched {
     status: Status,
     /// Whether the last answer left nothing below the leader's high watermark to be fetched.
     level: bool,
+    /// Records below the leader's high watermark that were missing then.
+    lag: i64,
     /// What the leader's session holds: (leader epoch, position).
     sent: Option<(i32, FetchPosition)>,
 }
@@ -67,6 +70,9 @@ pub struct Fetcher {
     waking: BTreeSet<(Duration, TopicIdPartition)>,
     in_flight: Option<InFlight>,
     retry_at: Duration,
+    pub requests: Meter,
+    /// Of records that were appended.
+    pub bytes: Meter,
 }
 
 impl Fetcher {
@@ -80,6 +86,8 @@ impl Fetcher {
             waking: BTreeSet::new(),
             in_flight: None,
             retry_at: Duration::ZERO,
+            requests: Meter::default(),
+            bytes: Meter::default(),
         }
     }
 
@@ -94,7 +102,7 @@ impl Fetcher {
         let sent = self.partitions.get(&id).and_then(|fetched| fetched.sent);
         self.forget_waking(&id);
         self.to_forget.remove(&id);
-        self.partitions.insert(id, Fetched { leader_epoch, status: Status::Ready, level: false, sent });
+        self.partitions.insert(id, Fetched { leader_epoch, status: Status::Ready, level: false, lag: 0, sent });
         self.to_send.insert(id);
     }
 
@@ -114,11 +122,21 @@ impl Fetcher {
         }
     }
 
-    /// Whether this replica has all below the leader's high watermark.
-    pub fn note_level(&mut self, id: &TopicIdPartition, level: bool) {
+    /// How many records below the leader's high watermark this replica lacks.
+    pub fn note_lag(&mut self, id: &TopicIdPartition, lag: i64) {
         if let Some(fetched) = self.partitions.get_mut(id) {
-            fetched.level = level;
+            (fetched.level, fetched.lag) = (lag <= 0, lag.max(0));
         }
+    }
+
+    /// The greatest of these.
+    pub fn max_lag(&self) -> i64 {
+        self.partitions.values().map(|fetched| fetched.lag).max().unwrap_or(0)
+    }
+
+    /// Partitions that are left out until the image brings a new epoch.
+    pub fn awaiting_image(&self) -> usize {
+        self.partitions.values().filter(|fetched| fetched.status == Status::AwaitingImage).count()
     }
 
     /// Those of the chosen that would be fetched, and have not been level with the leader since its reign began.
@@ -259,6 +277,7 @@ impl Fetcher {
             forgotten_topics_data: forgotten_topics(&std::mem::take(&mut self.to_forget)),
             ..FetchRequestData::default()
         };
+        self.requests.mark(1);
         self.in_flight = Some(InFlight { id: request_id, deadline: now + limits.timeout });
         Some(request)
     }

@@ -111,13 +111,17 @@ impl ReplicaManager {
             self.follow_failed(now, leader, id, &error);
             return;
         }
-        self.counters.bytes_in += records.len() as u64;
+        self.metrics.bytes_in.mark(records.len() as u64);
+        if partition.adding.contains(&self.me) {
+            self.metrics.reassignment_bytes_in.mark(records.len() as u64);
+        }
         if partition.throttled.as_follower {
             self.throttles.follower.record(now.mono, records.len());
         }
         let new_end = log.log_end_offset();
         if let Some(fetcher) = self.fetchers.get_mut(&leader) {
-            fetcher.note_level(&id, data.high_watermark <= new_end);
+            fetcher.note_lag(&id, data.high_watermark - new_end);
+            fetcher.bytes.mark(records.len() as u64);
         }
         let mut changed = new_end != log_end;
         changed |= partition.learn_high_watermark(data.high_watermark, new_end);

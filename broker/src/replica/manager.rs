@@ -15,6 +15,7 @@ use super::failure::told_offline;
 use super::fetcher::{FetchLimits, FetchPosition, Fetcher};
 use super::isr::Brokers;
 use super::leader::LeaderView;
+use super::metrics::ReplicaMetrics;
 use super::partition::Partition;
 use super::peer::PeerSession;
 use super::relocate::Moves;
@@ -181,7 +182,7 @@ pub struct ReplicaManager {
     pub(super) fetchers: BTreeMap<NodeId, Fetcher>,
     pub(super) peers: BTreeMap<NodeId, PeerSession>,
     pub(super) replies: Vec<Output>,
-    pub(super) counters: ReplicationCounters,
+    pub(super) metrics: ReplicaMetrics,
     pub(super) events: Vec<Event>,
     pub(super) last_id: u64,
     changes: BTreeSet<TopicIdPartition>,
@@ -222,7 +223,7 @@ impl ReplicaManager {
             fetchers: BTreeMap::new(),
             peers: BTreeMap::new(),
             replies: Vec::new(),
-            counters: ReplicationCounters::default(),
+            metrics: ReplicaMetrics::new(now),
             events,
             last_id: 0,
             changes: BTreeSet::new(),
@@ -264,11 +265,6 @@ impl ReplicaManager {
     pub fn log(&self, id: &TopicIdPartition) -> Option<&Log> {
         let partition = self.partitions.get(id).filter(|partition| !partition.is_offline())?;
         self.dir.log(partition.name())
-    }
-
-    /// What was counted.
-    pub fn counters(&self) -> ReplicationCounters {
-        self.counters
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
@@ -408,6 +404,7 @@ impl ReplicaManager {
             high_watermark: partition.high_watermark(),
             last_stable_offset: log.last_stable_offset(partition.high_watermark()),
             size_bytes: log.size_bytes(),
+            segments: u32::try_from(log.segment_count()).unwrap_or(u32::MAX),
             log_dir: log.dir().parent().map(|root| root.to_string_lossy().into()).unwrap_or_default(),
         })
     }

@@ -17,6 +17,9 @@ mod follow;
 mod isr;
 mod leader;
 mod manager;
+mod metrics;
+#[cfg(test)]
+mod metrics_tests;
 mod partition;
 mod peer;
 mod propose;

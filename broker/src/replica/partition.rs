@@ -37,6 +37,10 @@ pub struct Partition {
     pub(super) leader_epoch: i32,
     pub(super) partition_epoch: i32,
     pub(super) replicas: Vec<NodeId>,
+    /// Those of them that a reassignment adds.
+    pub(super) adding: Vec<NodeId>,
+    /// A reassignment adds or removes some.
+    pub(super) reassigning: bool,
     pub(super) high_watermark: i64,
     /// Id of the log directory that holds it, or held it until it failed.
     pub(super) directory: Option<Id>,
@@ -60,6 +64,8 @@ impl Partition {
             leader_epoch: -1,
             partition_epoch: -1,
             replicas: Vec::new(),
+            adding: Vec::new(),
+            reassigning: false,
             high_watermark,
             directory: None,
             min_insync_replicas,
@@ -213,6 +219,8 @@ impl Partition {
         self.leader_epoch = image.leader_epoch;
         self.partition_epoch = image.partition_epoch;
         self.replicas.clone_from(&image.replicas);
+        self.adding.clone_from(&image.adding);
+        self.reassigning = !image.adding.is_empty() || !image.removing.is_empty();
     }
 
     /// Whether records up to `offset` (exclusive) are acknowledged for acks=all: `None` while they wait.

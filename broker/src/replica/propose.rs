@@ -163,15 +163,15 @@ impl ReplicaManager {
             let shrinks = proposal.joining.is_none();
             let isr = answer.isr.clone();
             if partition.isr_committed(proposal, answer.leader_epoch, answer.partition_epoch, isr) {
-                self.counters.isr_shrinks += u64::from(shrinks);
-                self.counters.isr_expands += u64::from(!shrinks);
+                self.metrics.isr_shrinks.mark(u64::from(shrinks));
+                self.metrics.isr_expands.mark(u64::from(!shrinks));
                 self.touch(*id);
                 self.advance(id, now.mono);
                 self.maybe_expand_to_any(now, id);
             }
             return true;
         }
-        self.counters.failed_isr_updates += 1;
+        self.metrics.failed_isr_updates.mark(1);
         let refusal = match code {
             ErrorCode::InvalidUpdateVersion if Bug::WithdrawOnInvalidVersion.is_planted() => Refusal::Withdraw,
             code => refusal(code),

@@ -250,7 +250,9 @@ impl ReplicaManager {
             self.moves.unflushed_bytes = 0;
             future.flush(now)?;
         }
-        if future.log_end_offset() < log.log_end_offset() {
+        let is_behind = future.log_end_offset() < log.log_end_offset();
+        self.metrics.copied(bytes);
+        if is_behind {
             return Ok(bytes);
         }
         match self.moves.get(id) {

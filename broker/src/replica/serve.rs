@@ -185,7 +185,7 @@ impl ReplicaManager {
             }
             first &= bytes == 0;
             room = room.saturating_sub(bytes);
-            self.counters.bytes_out += bytes as u64;
+            self.gave(&id, from, bytes);
             self.note_told(from, &id, &held, data, &mut response);
         }
         response

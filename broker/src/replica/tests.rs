@@ -19,19 +19,21 @@ use crate::types::{Id, NodeId, Now, TopicIdPartition};
 
 const SESSION: Duration = Duration::from_secs(9);
 
-fn ms(ms: u64) -> Duration {
+pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
 /// Brokers whose messages arrive at once, unless a broker is out.
-struct Trio {
-    now: Now,
-    controller: SimController,
+pub(super) struct Trio {
+    pub(super) now: Now,
+    pub(super) controller: SimController,
     managers: BTreeMap<NodeId, ReplicaManager>,
     disks: BTreeMap<NodeId, SimDisk>,
     applied: BTreeMap<NodeId, usize>,
-    out: Vec<NodeId>,
-    fetches: Vec<FetchRequestData>,
+    /// Record bytes that arrived with answers to fetches.
+    pub(super) carried_bytes: BTreeMap<NodeId, u64>,
+    pub(super) out: Vec<NodeId>,
+    pub(super) fetches: Vec<FetchRequestData>,
     events: Vec<Event>,
 }
 
@@ -42,15 +44,15 @@ fn config(id: NodeId) -> NodeConfig {
     NodeConfig::new(id, "simulated-cluster-id-1", overrides).unwrap().with_log_dirs(vec![PathBuf::from("/data")])
 }
 
-fn topic(number: u8) -> Id {
+pub(super) fn topic(number: u8) -> Id {
     Id([number; 16])
 }
 
-fn id(number: u8) -> TopicIdPartition {
+pub(super) fn id(number: u8) -> TopicIdPartition {
     TopicIdPartition { topic_id: topic(number), partition: 0 }
 }
 
-fn batch(count: usize) -> bytes::BytesMut {
+pub(super) fn batch(count: usize) -> bytes::BytesMut {
     let mut batch = BatchBuilder::new(0, Compression::None);
     for index in 0..count {
         batch.push(1_700_000_000_000 + index as i64, None, Some(b"value"), &[]);
@@ -59,13 +61,14 @@ fn batch(count: usize) -> bytes::BytesMut {
 }
 
 impl Trio {
-    fn new() -> Trio {
+    pub(super) fn new() -> Trio {
         let mut trio = Trio {
             now: Now { mono: Duration::ZERO, wall_ms: 1_700_000_000_000 },
             controller: SimController::new(SESSION, 2),
             managers: BTreeMap::new(),
             disks: BTreeMap::new(),
             applied: BTreeMap::new(),
+            carried_bytes: BTreeMap::new(),
             out: Vec::new(),
             fetches: Vec::new(),
             events: Vec::new(),
@@ -77,7 +80,7 @@ impl Trio {
         trio
     }
 
-    fn with_topic(partitions: &[Vec<NodeId>]) -> Trio {
+    pub(super) fn with_topic(partitions: &[Vec<NodeId>]) -> Trio {
         let mut trio = Trio::new();
         trio.controller.create_topic("t", topic(1), partitions);
         trio.settle();
@@ -105,7 +108,7 @@ impl Trio {
     }
 
     /// Carries messages until nothing moves.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..200 {
             let mut moved = false;
             let nodes: Vec<NodeId> = self.managers.keys().copied().filter(|node| !self.out.contains(node)).collect();
@@ -137,6 +140,9 @@ impl Trio {
             }
             Output::FetchReply { to, correlation, response } => {
                 if let Some(follower) = self.managers.get_mut(&to).filter(|_| !self.out.contains(&to)) {
+                    let data = response.responses.iter().flat_map(|topic| &topic.partitions);
+                    let bytes = data.filter_map(|data| data.records.as_ref()).map(|records| records.len() as u64);
+                    *self.carried_bytes.entry(to).or_default() += bytes.sum::<u64>();
                     follower.on_fetch_response(now, node, correlation, Ok(*response));
                 }
             }
@@ -149,7 +155,7 @@ impl Trio {
         }
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now.mono + time;
         while self.now.mono < end {
             self.now = self.now.plus(ms(50));
@@ -162,11 +168,11 @@ impl Trio {
         }
     }
 
-    fn at(&mut self, node: NodeId) -> &mut ReplicaManager {
+    pub(super) fn at(&mut self, node: NodeId) -> &mut ReplicaManager {
         self.managers.get_mut(&node).unwrap()
     }
 
-    fn append(&mut self, node: NodeId, count: usize, acks: i16) -> Result<i64, ErrorCode> {
+    pub(super) fn append(&mut self, node: NodeId, count: usize, acks: i16) -> Result<i64, ErrorCode> {
         let now = self.now;
         self.at(node).append(now, &id(1), batch(count), acks).map(|done| done.last_offset).map_err(|error| error.code)
     }
@@ -180,7 +186,7 @@ impl Trio {
     }
 
     /// Fences a broker, as if its session had ended, and takes it off the network.
-    fn take_out(&mut self, node: NodeId) {
+    pub(super) fn take_out(&mut self, node: NodeId) {
         self.out.push(node);
         self.now = self.now.plus(SESSION + ms(1));
         let others: Vec<NodeId> = self.managers.keys().copied().filter(|other| !self.out.contains(other)).collect();
@@ -192,7 +198,7 @@ impl Trio {
         self.settle();
     }
 
-    fn bring_back(&mut self, node: NodeId) {
+    pub(super) fn bring_back(&mut self, node: NodeId) {
         self.out.retain(|out| *out != node);
         let epoch = self.controller.image.brokers[&node].epoch;
         self.controller.heartbeat(self.now.mono, node, epoch, i64::MAX);

@@ -87,6 +87,11 @@ impl Quota {
         }
     }
 
+    /// What was recorded, per second.
+    pub(super) fn bytes_per_s(&self, now: Duration) -> f64 {
+        self.rate.measure(now)
+    }
+
     /// Whether throttled partitions have to wait.
     pub(super) fn is_exceeded(&self, now: Duration) -> bool {
         self.limit_bytes_per_s.is_some_and(|limit| self.rate.measure(now) > limit as f64)

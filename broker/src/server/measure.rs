@@ -8,6 +8,7 @@ use crate::types::Now;
 pub(super) fn report(broker: &mut Broker, now: Now) -> Option<MetricsReport> {
     let mut out = broker.rounds.begin(now)?;
     broker.metrics.collect(&mut out);
+    broker.replicas.collect(&mut out, &broker.image);
     broker.metadata.collect(&mut out, &broker.image);
     Some(out.finish(broker.config.node_id, broker.incarnation))
 }

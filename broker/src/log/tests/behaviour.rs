@@ -6,6 +6,27 @@ use super::*;
 use crate::log::disk::Disk;
 use crate::records::{TimestampType, set_base_offset, set_leader_epoch};
 
+/// On a real disk, where time goes by.
+#[test]
+fn each_flush_is_timed() {
+    let root = tempfile::tempdir().unwrap();
+    let name = TopicPartition::new("t", 0);
+    let disk = Arc::new(crate::log::RealDisk::new());
+    let dir = root.path().join("t-0");
+    let mut log = Log::open(disk, dir, name, Some(TOPIC_ID), LogConfig::default(), Recovery::UNKNOWN, now(0)).unwrap();
+    log.take_flushes();
+    for at in 1..=3 {
+        log.append_as_leader(now(at), batch(at, 2), 0).unwrap();
+        log.flush(now(at)).unwrap();
+    }
+    let flushes = log.take_flushes();
+    assert_eq!(flushes.len(), 3);
+    assert!(flushes.iter().all(|took| !took.is_zero()), "{flushes:?}");
+    assert!(log.take_flushes().is_empty());
+    log.append_as_leader(now(9), batch(9, 2), 0).unwrap();
+    assert!(log.take_flushes().is_empty(), "appended, not flushed");
+}
+
 #[test]
 fn offsets_and_epochs_are_assigned_in_place() {
     let disk = SimDisk::new();

@@ -43,7 +43,8 @@ pub(super) fn roll(log: &mut Log) {
 const MEANS: Means = Means { map_bytes: 1 << 20, map_load_factor: 0.9, read_bytes: 300 };
 
 pub(super) fn compact_with(log: &mut Log, at: i64, high_watermark: i64, means: Means) -> Result<Option<i64>, LogError> {
-    let Some((_, section)) = log.dirty_section(at, high_watermark) else { return Ok(None) };
+    let dirt = log.dirt(at, high_watermark).and_then(|dirt| dirt.due());
+    let Some((_, section)) = dirt else { return Ok(None) };
     let mut cleaning = Cleaning::begin(log, section, means, now(at));
     loop {
         match cleaning.step(log, now(at), 200) {
@@ -352,6 +353,18 @@ fn rot_makes_a_log_uncleanable_and_leaves_it_as_it_is() {
         "{outcomes:?}"
     );
     assert_eq!(dir.uncleanable().len(), 1);
+    // All but the active segment of the rotten one.
+    let rotten = dir.log(&TopicPartition::new("t", 0)).unwrap();
+    let active = rotten.segments.last().unwrap().size_bytes;
+    let dirty = rotten.size_bytes() - active;
+    assert_eq!(dir.uncleanable_bytes(), dirty);
+    let gauges = dir.cleaner_gauges();
+    assert_eq!((gauges.dirtiest_ratio, gauges.compaction_delay_ms), (0.0, 0), "nothing is left to be compacted");
+    assert!(gauges.last.bytes_after > 0 && gauges.last.bytes_after < gauges.last.bytes_before, "{gauges:?}");
+    assert_eq!(gauges.last.records_before, 20, "of the sound one");
+    assert!(gauges.last_took < std::time::Duration::from_secs(1) && gauges.last_map_utilization > 0.0);
+    assert!(dir.take_cleaner_bytes() >= gauges.last.bytes_before + gauges.last.bytes_after);
+    assert_eq!(dir.take_cleaner_bytes(), 0);
     assert!(dir.logs().all(|log| log.offline().is_none()));
     assert!(disk.list(&dir.root().join("t-0")).unwrap().iter().all(|name| !name.contains("cleaned")));
     let text = disk.read(Path::new("/data/cleaner-offset-checkpoint"), 100).unwrap();
@@ -380,7 +393,7 @@ fn truncation_retention_and_deletion_end_a_round() {
         let mut dir = filled(&disk);
         // A step of the directory's is larger than the log, so that the round is entered by hand.
         let log = dir.log_mut(&name).unwrap();
-        let (_, section) = log.dirty_section(300, 200).unwrap();
+        let (_, section) = log.dirt(300, 200).unwrap().due().unwrap();
         let mut cleaning = Cleaning::begin(log, section, MEANS, now(300));
         while !disk.list(log.dir()).unwrap().iter().any(|name| name.ends_with(".log.cleaned")) {
             cleaning.step(log, now(300), 1).unwrap();

@@ -3,14 +3,19 @@
 use super::bean::{Bean, beans};
 
 pub mod controller;
+pub mod log;
 pub mod metadata;
 pub mod partition;
 pub mod raft;
+pub mod replica;
 pub mod topics;
 
 /// All beans.
 pub fn all() -> impl Iterator<Item = &'static Bean> {
-    [controller::ALL, metadata::ALL, partition::ALL, raft::ALL, topics::ALL].into_iter().flatten().copied()
+    [controller::ALL, log::ALL, metadata::ALL, partition::ALL, raft::ALL, replica::ALL, topics::ALL]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[cfg(test)]
