@@ -1,14 +1,12 @@
 //! What may be read.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::export::{self, Scope};
 use super::problem::Problem;
 use super::server::Sources;
 use crate::monitor::view::View;
@@ -20,6 +18,9 @@ pub async fn index() -> Response {
     let paths = [
         "/metrics",
         "/metrics/brokers/{id}",
+        "/metrics/controllers/{id}",
+        "/metrics/exporter",
+        "/metrics/node/{id}",
         "/healthz",
         "/readyz",
         "/api/cluster",
@@ -119,33 +120,4 @@ pub async fn scrubs(State(sources): State<Sources>) -> Response {
 /// `GET /api/workloads`.
 pub async fn workloads(State(sources): State<Sources>) -> Response {
     Json(&sources.slot.latest().snapshot.workloads).into_response()
-}
-
-/// `GET /metrics`: all nodes, each series of a node with its `node_id`.
-pub async fn metrics(State(sources): State<Sources>) -> Result<Response, Problem> {
-    exposition(sources, Scope::Cluster).await
-}
-
-/// `GET /metrics/brokers/ID`: what that broker's own exporter would show.
-pub async fn broker_metrics(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let missing = || Problem::not_found(format!("There is no broker {}.", super::changes::shown(&id)));
-    let id: i32 = id.parse().map_err(|_| missing())?;
-    let view = sources.slot.latest();
-    let broker = view.snapshot.brokers.iter().find(|broker| broker.id == id).ok_or_else(missing)?;
-    if broker.state != NodeState::Running {
-        let text = format!("Broker {id} is not running, so it has no metrics.");
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, text));
-    }
-    exposition(sources, Scope::Broker(id)).await
-}
-
-async fn exposition(sources: Sources, scope: Scope) -> Result<Response, Problem> {
-    let snapshot = sources.slot.latest().snapshot;
-    // Ten thousand partitions take a while to be written down; the API goes on meanwhile.
-    let text = tokio::task::spawn_blocking(move || export::text(&snapshot, scope)).await;
-    let failed = |why: String| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The metrics could not be written: {why}."))
-    };
-    let text = text.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
-    Ok(([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use broker::metadata::report::{ClientMetricsReport, ClientSeries};
 use serde_json::{Value, json};
 
-use super::families::Families;
+use super::export::families::Families;
 use super::server::Sources;
 
 /// `GET /api/client-metrics`: by client instance.
@@ -37,7 +37,7 @@ fn shown(client: &ClientMetricsReport) -> Value {
 }
 
 /// Adds what clients pushed. `org.apache.kafka.producer.record.send.total` is `kafka_client_producer_record_send_total` here.
-pub(super) fn add(families: &mut Families, clients: &[Arc<ClientMetricsReport>]) {
+pub fn add(families: &mut Families, clients: &[Arc<ClientMetricsReport>]) {
     // By name; then by labels, for what two of a client's names become the same may stand here but once.
     let mut named = BTreeMap::<String, Vec<(&ClientMetricsReport, &ClientSeries)>>::new();
     for client in clients {
@@ -102,7 +102,7 @@ mod tests {
         };
         let mut families = Families::default();
         add(&mut families, &[Arc::new(client)]);
-        let text = families.encode().unwrap();
+        let text = families.finish().unwrap();
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# HELP")).collect();
         let labels = r#"{client_id="app",client_instance_id="AAAAAAAAAAAAAAAAAAAAAA",topic="t"}"#;
         assert_eq!(

@@ -7,10 +7,10 @@ pub mod api;
 pub mod changes;
 pub mod client_metrics;
 pub mod export;
-pub mod families;
 pub mod guard;
+pub mod metrics;
 pub mod problem;
-pub mod process;
+pub mod scrapes;
 pub mod server;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -15,12 +16,13 @@ use broker::types::NodeId;
 use tokio::sync::oneshot;
 
 use super::problem::Problem;
-use super::{api, changes, client_metrics, guard};
+use super::scrapes::Scrapes;
+use super::{api, changes, client_metrics, guard, metrics};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
-/// Scrapes that are written down at the same time.
-const SCRAPES_AT_ONCE: usize = 2;
+/// Threads for what takes its time: the scrape whose turn it is, and one whose client went away.
+const BLOCKING_THREADS: usize = 2;
 
 /// Asks each broker's desk how far its scrub is; must not block.
 pub type Scrubs = Arc<dyn Fn() -> Vec<(NodeId, ScrubProgress)> + Send + Sync>;
@@ -36,6 +38,10 @@ pub struct Sources {
     pub scrubs: Scrubs,
     /// Set when the cluster took writes for the first time.
     pub ready: Arc<AtomicBool>,
+    /// Where the cluster's data lives: its volume is watched.
+    pub data_dir: Arc<Path>,
+    /// Whose turn it is to be scraped.
+    pub scrapes: Scrapes,
 }
 
 /// The running server. Dropping it closes its connections and its port.
@@ -53,8 +59,10 @@ impl HttpServer {
     pub fn start(listener: TcpListener, sources: Sources) -> io::Result<HttpServer> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(SCRAPES_AT_ONCE).build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
             let served = runtime.block_on(async {
@@ -95,8 +103,11 @@ impl Drop for HttpServer {
 fn router(address: SocketAddr, sources: Sources) -> Router {
     Router::new()
         .route("/", get(api::index))
-        .route("/metrics", get(api::metrics))
-        .route("/metrics/brokers/{id}", get(api::broker_metrics))
+        .route("/metrics", get(metrics::cluster))
+        .route("/metrics/brokers/{id}", get(metrics::broker))
+        .route("/metrics/controllers/{id}", get(metrics::controller))
+        .route("/metrics/exporter", get(metrics::exporter))
+        .route("/metrics/node/{id}", get(metrics::machine))
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))
         .route("/api/cluster", get(api::cluster))

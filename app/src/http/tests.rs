@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::scrapes::Scrapes;
 use super::{HttpServer, Sources};
 use crate::monitor::command::Command;
 use crate::monitor::order::{Answer, Done, Orders, Refusal};
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::{
-    ActiveFault, Broker, Group, GroupOffset, Membership, Partition, Quorum, Snapshot, Topic, Totals, Voter,
+    ActiveFault, Broker, Group, GroupOffset, Membership, Partition, Quorum, ReplicaLog, Snapshot, Topic, Totals, Voter,
 };
 use crate::monitor::view::{EventEntry, Severity, View};
 use broker::cluster::{Finding, ScrubProgress};
@@ -38,7 +39,9 @@ fn server(view: View, obey: impl Fn(Command) -> Answer + Send + 'static) -> Serv
     });
     let ready = Arc::new(AtomicBool::new(true));
     let scrubs = Arc::new(|| vec![(2, scrubbed())]);
-    let sources = Sources { slot, orders, scrubs, ready: ready.clone() };
+    let data_dir = std::env::temp_dir().as_path().into();
+    let scrapes = Scrapes::default();
+    let sources = Sources { slot, orders, scrubs, ready: ready.clone(), data_dir, scrapes };
     let http = HttpServer::start(TcpListener::bind("127.0.0.1:0").unwrap(), sources).unwrap();
     Server { http, ready }
 }
@@ -128,6 +131,9 @@ fn view() -> View {
         last_stable_offset: 10,
         log_end_offsets: [(1, 12), (2, 10), (3, 7)].into(),
         size_bytes: 4096,
+        logs: [1, 2, 3]
+            .map(|node_id| ReplicaLog { node_id, log_end_offset: 7, size_bytes: 4000, ..Default::default() })
+            .into(),
         ..Partition::default()
     };
     let topic = Topic {
@@ -382,6 +388,11 @@ fn what_is_wrong_is_one_sentence() {
         ("DELETE", "/api/workloads/-1", "", 404),
         ("GET", "/metrics/brokers/9", "", 404),
         ("GET", "/metrics/brokers/2", "", 503),
+        ("GET", "/metrics/brokers/3000", "", 404),
+        ("GET", "/metrics/controllers/1", "", 404),
+        ("GET", "/metrics/controllers/x", "", 404),
+        ("GET", "/metrics/node/2", "", 503),
+        ("GET", "/metrics/node/7", "", 404),
     ] {
         let (status, answer) = server.json(method, path, body);
         assert_eq!(status, expected, "{method} {path} {answer}");
@@ -411,34 +422,30 @@ fn foreign_pages_are_refused() {
 }
 
 #[test]
-fn metrics_of_the_cluster_and_of_a_broker() {
+fn each_node_has_an_endpoint_of_its_own() {
     let server = server(view(), nobody);
-    let (status, text) = server.ask("GET", "/metrics", "");
-    assert_eq!(status, 200);
-    for line in [
-        "kafka_server_brokertopicmetrics_messagesin_total{node_id=\"1\"} 100",
-        "kafka_server_brokertopicmetrics_bytesout_total{node_id=\"1\",topic=\"t\"} 500",
-        "kafka_server_replicamanager_underreplicatedpartitions{node_id=\"1\"} 1",
-        "kafka_server_replicamanager_atminisrpartitioncount{node_id=\"1\"} 1",
-        "kafka_controller_kafkacontroller_activecontrollercount{node_id=\"3000\"} 1",
-        "kafka_controller_kafkacontroller_activecontrollercount{node_id=\"3001\"} 0",
-        "kafka_controller_kafkacontroller_globaltopiccount{node_id=\"3001\"} 0",
-        "kafka_cluster_partition_insyncreplicascount{node_id=\"1\",topic=\"t\",partition=\"0\"} 2",
-        "kafka_log_log_logendoffset{node_id=\"1\",topic=\"t\",partition=\"0\"} 12",
-        "kafka_network_requestmetrics_totaltimems{node_id=\"1\",request=\"Produce\",quantile=\"0.99\"} 0.9",
-        "kafka_network_requestmetrics_totaltimems_count{node_id=\"1\",request=\"Produce\"} 10",
-        "kafka_server_raftmetrics_current_state{node_id=\"3001\",current_state=\"follower\"} 1",
-        "kafka_consumergroup_lag{consumergroup=\"g\",topic=\"t\",partition=\"0\"} 6",
-        "kafka_consumergroup_lag_sum{consumergroup=\"g\",topic=\"t\"} 6",
-        "kafka_topic_partition_leader_is_preferred{topic=\"t\",partition=\"0\"} 1",
+    for (path, has, has_not) in [
+        (
+            "/metrics",
+            "kafka_topic_partition_replicas{topic=\"t\",partition=\"0\"} 3",
+            // Of the nodes' own series, those of topics and partitions follow the monitoring level.
+            "kafka_cluster_partition",
+        ),
+        (
+            "/metrics/brokers/1",
+            "kafka_cluster_partition_replicascount{topic=\"t\",partition=\"0\"} 3",
+            "kafka_consumergroup",
+        ),
+        ("/metrics/controllers/3001", "jvm_threads_current", "kafka_cluster_partition"),
+        ("/metrics/exporter", "kafka_consumergroup_lag{consumergroup=\"g\",topic=\"t\",partition=\"0\"} 6", "process_"),
+        ("/metrics/node/3000", "container_memory_usage_bytes", "process_"),
+        ("/metrics/node/1", "kubelet_volume_stats_available_bytes", "kafka_"),
     ] {
-        assert!(text.lines().any(|given| given == line), "{line} is missing in\n{text}");
+        let (status, text) = server.ask("GET", path, "");
+        assert_eq!(status, 200, "{path}");
+        assert!(text.lines().any(|line| line.starts_with(has)), "{path} has no {has}:\n{text}");
+        assert!(!text.lines().any(|line| line.starts_with(has_not)), "{path} has {has_not}");
     }
-    assert!(!text.contains("node_id=\"2\""), "a killed broker has no series");
-    let (status, text) = server.ask("GET", "/metrics/brokers/1", "");
-    assert_eq!(status, 200);
-    assert!(text.lines().any(|line| line == "kafka_server_replicamanager_leadercount 1"), "{text}");
-    assert!(!text.contains("node_id") && !text.contains("kafka_consumergroup"));
 }
 
 #[test]

@@ -216,6 +216,24 @@ pub struct Partition {
     pub log_end_offsets: BTreeMap<i32, i64>,
     /// Bytes of the leader's log.
     pub size_bytes: u64,
+    /// What each replica told of its log.
+    #[serde(skip)]
+    pub logs: Vec<ReplicaLog>,
+}
+
+/// A replica's log.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReplicaLog {
+    /// Broker that holds it.
+    pub node_id: i32,
+    /// First offset.
+    pub log_start_offset: i64,
+    /// Next offset.
+    pub log_end_offset: i64,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// Segments.
+    pub segments: u32,
 }
 
 impl Partition {
@@ -227,6 +245,11 @@ impl Partition {
     /// Some replica is not in the ISR.
     pub fn is_under_replicated(&self) -> bool {
         self.isr.len() < self.replicas.len()
+    }
+
+    /// `min.insync.replicas` of the topic, or all replicas where these are fewer.
+    pub fn min_isr(&self, topic: &Topic) -> usize {
+        usize::try_from(topic.min_insync_replicas).unwrap_or(0).min(self.replicas.len())
     }
 }
 

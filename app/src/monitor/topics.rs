@@ -8,7 +8,7 @@ use broker::metadata::report::ReplicaReport;
 use broker::types::NodeId;
 
 use super::lag::History;
-use super::snapshot::{Partition, Topic};
+use super::snapshot::{Partition, ReplicaLog, Topic};
 
 /// Indexes beyond this are not believed (Kafka clusters end far below).
 const PARTITIONS_MAX: usize = 1_000_000;
@@ -37,6 +37,18 @@ struct TopicSeen {
 struct Replica {
     node_id: NodeId,
     report: ReplicaReport,
+}
+
+impl Replica {
+    fn log(&self) -> ReplicaLog {
+        ReplicaLog {
+            node_id: self.node_id,
+            log_start_offset: self.report.log_start_offset,
+            log_end_offset: self.report.log_end_offset,
+            size_bytes: self.report.size_bytes,
+            segments: self.report.segments,
+        }
+    }
 }
 
 /// Counts over the partitions of one topic, or of all.
@@ -300,6 +312,7 @@ fn join_partition(
         last_stable_offset: best.map_or(0, |replica| replica.report.last_stable_offset),
         log_end_offsets: replicas.iter().map(|replica| (replica.node_id, replica.report.log_end_offset)).collect(),
         size_bytes: best.map_or(0, |replica| replica.report.size_bytes),
+        logs: replicas.iter().map(Replica::log).collect(),
     };
     sums.partitions += 1;
     sums.replicas += partition.replicas.len();

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::ready_file::ReadyFile;
 use super::signals;
 use crate::cli::{ClusterArgs, ProfileArg};
+use crate::http::scrapes::Scrapes;
 use crate::http::{HttpServer, Sources};
 use crate::monitor::command::WorkloadSpec;
 use crate::monitor::order::Orders;
@@ -112,7 +113,14 @@ impl Session {
         let ready = Arc::new(AtomicBool::new(false));
         let scrubbed = Arc::downgrade(&cluster);
         let scrubs = Arc::new(move || scrubbed.upgrade().map(|cluster| cluster.scrubs()).unwrap_or_default());
-        let sources = Sources { slot: monitor.slot(), orders: orders.clone(), scrubs, ready: ready.clone() };
+        let sources = Sources {
+            slot: monitor.slot(),
+            orders: orders.clone(),
+            scrubs,
+            ready: ready.clone(),
+            data_dir: cluster.config().data_dir.as_path().into(),
+            scrapes: Scrapes::default(),
+        };
         let http = HttpServer::start(http, sources).map_err(no_thread)?;
         let (written, written_in) = bounded(1);
         let session = Session {

@@ -117,6 +117,7 @@ fn topic(name: &str, partitions: i32, replication_factor: usize, min_isr: i32, r
                 last_stable_offset: end,
                 log_end_offsets: replicas.iter().map(|replica| (*replica, end)).collect(),
                 size_bytes: (end - start) as u64 * 214,
+                logs: Vec::new(),
                 replicas,
             }
         })
