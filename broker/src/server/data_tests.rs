@@ -102,13 +102,18 @@ impl Site {
     }
 
     pub(super) fn with(image: Image) -> Site {
-        Site::on(SimDisk::new(), image)
+        Site::configured(image, &[])
+    }
+
+    pub(super) fn configured(image: Image, configs: &[(&str, &str)]) -> Site {
+        Site::on(SimDisk::new(), image, configs)
     }
 
     /// On what is in this disk's `/data`.
-    fn on(disk: SimDisk, image: Image) -> Site {
+    fn on(disk: SimDisk, image: Image, configs: &[(&str, &str)]) -> Site {
         let now = Now { mono: Duration::from_secs(10), wall_ms: 1_700_000_000_000 };
-        let config = NodeConfig::new(1, "a-cluster-of-one-broker", Default::default()).unwrap();
+        let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let config = NodeConfig::new(1, "a-cluster-of-one-broker", configs).unwrap();
         let config = config.with_log_dirs(vec![PathBuf::from("/data")]).with_voters(vec![3000]);
         let mut broker = Broker::open(config, Arc::new(disk), 7, now).unwrap();
         broker.image = image;
@@ -544,7 +549,7 @@ fn with_an_aborted_transaction() -> SimDisk {
 
 #[test]
 fn consumers_of_committed_records_learn_what_was_aborted() {
-    let mut site = Site::on(with_an_aborted_transaction(), image(1, 0, ALONE, ALONE));
+    let mut site = Site::on(with_an_aborted_transaction(), image(1, 0, ALONE, ALONE), &[]);
     for version in 4..=17 {
         let mut ask = |isolation_level: i8, offset: i64| {
             let mut request = fetch(version, 0, &[(0, offset)]);

@@ -82,6 +82,8 @@ pub mod push_telemetry;
 mod records_tests;
 pub mod remove_raft_voter;
 pub mod share_acknowledge;
+#[cfg(test)]
+mod share_bounds_tests;
 pub mod share_bridge;
 mod share_calls;
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::context::ConnId;
 use super::data_tests::{ALONE, Outcome, Site, TOPIC, batch, image, partition};
@@ -22,10 +25,12 @@ const GROUP: &str = "g";
 /// What the share coordinator has of a partition: start offset, states by offset.
 type Kept = (i64, BTreeMap<i64, (i8, i16)>);
 
-struct Stage {
-    site: Site,
+pub(super) struct Stage {
+    pub(super) site: Site,
     kept: BTreeMap<i32, Kept>,
     seq: u64,
+    /// For how long the connection of the last answer is not read from.
+    pub(super) muted_for: Duration,
 }
 
 fn with_share_groups(mut image: Image, configs: &[(&str, &str)]) -> Image {
@@ -37,25 +42,35 @@ fn with_share_groups(mut image: Image, configs: &[(&str, &str)]) -> Image {
 }
 
 impl Stage {
-    fn new() -> Stage {
+    pub(super) fn new() -> Stage {
         Stage::with(&[])
     }
 
-    fn with(configs: &[(&str, &str)]) -> Stage {
-        let mut site = Site::with(with_share_groups(image(1, 0, ALONE, ALONE), configs));
-        site.broker.shares.captured = Some(Vec::new());
-        assert!(has_share_groups(&site.broker));
-        Stage { site, kept: BTreeMap::new(), seq: 100 }
+    /// With configs of the group.
+    pub(super) fn with(configs: &[(&str, &str)]) -> Stage {
+        Stage::on_broker(&[], configs)
     }
 
-    fn append(&mut self, records: usize) {
-        let records = bytes::BytesMut::from(&batch(records)[..]);
+    /// With configs of the broker and of the group.
+    pub(super) fn on_broker(broker: &[(&str, &str)], group: &[(&str, &str)]) -> Stage {
+        let mut site = Site::configured(with_share_groups(image(1, 0, ALONE, ALONE), group), broker);
+        site.broker.shares.captured = Some(Vec::new());
+        assert!(has_share_groups(&site.broker));
+        Stage { site, kept: BTreeMap::new(), seq: 100, muted_for: Duration::ZERO }
+    }
+
+    pub(super) fn append(&mut self, records: usize) {
+        self.append_batch(batch(records));
+    }
+
+    pub(super) fn append_batch(&mut self, batch: Bytes) {
+        let records = bytes::BytesMut::from(&batch[..]);
         self.site.broker.replicas.append(self.site.now, &partition(0), records, 1).unwrap();
         self.site.broker.on_tick(self.site.now);
     }
 
     /// Sends a request on a connection; the answers that came of it.
-    fn send(&mut self, conn: ConnId, request: impl Into<Request>) -> Vec<Response> {
+    pub(super) fn send(&mut self, conn: ConnId, request: impl Into<Request>) -> Vec<Response> {
         let request = request.into();
         let header = Site::header(request.api(), 2);
         let frame = encode_request(&header, &request).unwrap().freeze().slice(4..);
@@ -64,9 +79,10 @@ impl Stage {
         self.answers()
     }
 
-    fn answers(&mut self) -> Vec<Response> {
+    pub(super) fn answers(&mut self) -> Vec<Response> {
         let mut answers = Vec::new();
         while let Some(last) = self.site.broker.out.responses.last() {
+            self.muted_for = last.muted_for;
             let api = if last.api == Api::ShareFetch.name() { Api::ShareFetch } else { Api::ShareAcknowledge };
             match self.site.outcome(&Site::header(api, 2)) {
                 Outcome::Answer(answer) => answers.push(answer),
@@ -76,7 +92,13 @@ impl Stage {
         answers
     }
 
-    fn fetch(&mut self, conn: ConnId, member: &str, epoch: i32, acknowledged: &[(i64, i64, i8)]) -> Vec<Response> {
+    pub(super) fn fetch(
+        &mut self,
+        conn: ConnId,
+        member: &str,
+        epoch: i32,
+        acknowledged: &[(i64, i64, i8)],
+    ) -> Vec<Response> {
         let batch = |(first, last, kind): &(i64, i64, i8)| {
             share_fetch_request::AcknowledgementBatch::default()
                 .with_first_offset(*first)
@@ -100,7 +122,13 @@ impl Stage {
         self.send(conn, request)
     }
 
-    fn acknowledge(&mut self, conn: ConnId, member: &str, epoch: i32, batch: (i64, i64, i8)) -> Vec<Response> {
+    pub(super) fn acknowledge(
+        &mut self,
+        conn: ConnId,
+        member: &str,
+        epoch: i32,
+        batch: (i64, i64, i8),
+    ) -> Vec<Response> {
         let batch = share_acknowledge_request::AcknowledgementBatch::default()
             .with_first_offset(batch.0)
             .with_last_offset(batch.1)
@@ -119,7 +147,7 @@ impl Stage {
     }
 
     /// The share coordinator answers what it was asked so far; the answers to members that came of it.
-    fn keep(&mut self, error: ErrorCode) -> Vec<Response> {
+    pub(super) fn keep(&mut self, error: ErrorCode) -> Vec<Response> {
         let captured = self.site.broker.shares.captured.as_mut().unwrap();
         for (number, request) in std::mem::take(captured) {
             let response = self.answer_state(request, error);
@@ -181,14 +209,14 @@ impl Stage {
     }
 }
 
-fn fetched(answers: Vec<Response>) -> ShareFetchResponseData {
+pub(super) fn fetched(answers: Vec<Response>) -> ShareFetchResponseData {
     match answers.into_iter().next() {
         Some(Response::ShareFetch(answer)) => answer,
         other => panic!("{other:?}"),
     }
 }
 
-fn acknowledged(answers: Vec<Response>) -> ShareAcknowledgeResponseData {
+pub(super) fn acknowledged(answers: Vec<Response>) -> ShareAcknowledgeResponseData {
     match answers.into_iter().next() {
         Some(Response::ShareAcknowledge(answer)) => answer,
         other => panic!("{other:?}"),
@@ -196,7 +224,7 @@ fn acknowledged(answers: Vec<Response>) -> ShareAcknowledgeResponseData {
 }
 
 /// First offset, last offset and delivery count of what came, and whether there are bytes.
-fn acquired(answer: &ShareFetchResponseData) -> Vec<(i64, i64, i16)> {
+pub(super) fn acquired(answer: &ShareFetchResponseData) -> Vec<(i64, i64, i16)> {
     let parts = answer.responses.iter().flat_map(|topic| &topic.partitions);
     let all: Vec<_> = parts
         .flat_map(|part| {
@@ -207,7 +235,7 @@ fn acquired(answer: &ShareFetchResponseData) -> Vec<(i64, i64, i16)> {
     all.iter().map(|range| (range.first_offset, range.last_offset, range.delivery_count)).collect()
 }
 
-fn code(answer: &ShareAcknowledgeResponseData) -> ErrorCode {
+pub(super) fn code(answer: &ShareAcknowledgeResponseData) -> ErrorCode {
     ErrorCode::from(answer.responses[0].partitions[0].error_code)
 }
 

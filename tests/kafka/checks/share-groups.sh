@@ -113,6 +113,27 @@ share_reset() {
 }
 check "ShareGroupCommand --reset-offsets" share_reset
 
+share_by_duration() {
+    needs ShareFetch
+    create young --partitions 1 --replication-factor 3
+    seq -f 'value-%g' 1 4 >"$work/young"
+    produce young "$work/young"
+    configs --alter --entity-type groups --entity-name of-this-hour --add-config share.auto.offset.reset=by_duration:PT1H
+    consume_shared of-this-hour young 4
+    lines 4 '^value-[1-4]$'
+    # Without it a group begins with what comes.
+    kafka consumer.ConsoleShareConsumer --bootstrap-server "$bootstrap" --group of-no-hour --topic young --timeout-ms 3000 || :
+    says_not '^value'
+    fails kafka.admin.ConfigCommand --bootstrap-server "$bootstrap" --alter --entity-type groups --entity-name of-this-hour \
+        --add-config share.auto.offset.reset=by_duration:soon
+    until_so share_state of-this-hour Empty
+    share_groups --reset-offsets --group of-this-hour --topic young --to-datetime 2020-01-01T00:00:00.000 --execute
+    says '^of-this-hour +young +0 +0 *$'
+    consume_shared of-this-hour young 4
+    lines 4 '^value-[1-4]$'
+}
+check "share.auto.offset.reset=by_duration, and --reset-offsets --to-datetime" share_by_duration
+
 share_delete_offsets() {
     needs DeleteShareGroupOffsets
     until_so share_state sharers Empty

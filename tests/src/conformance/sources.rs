@@ -322,7 +322,8 @@ sources! {
     }
     ShareFetch {
         "KafkaApis.handleShareFetchRequest": InvalidRequest;
-        "SharePartitionManager.newContext": InvalidRequest ShareSessionNotFound InvalidShareSessionEpoch;
+        "SharePartitionManager.newContext":
+            InvalidRequest ShareSessionNotFound InvalidShareSessionEpoch UnknownServerError;
         "KafkaApis.handleFetchFromShareFetchRequest": UnknownTopicOrPartition;
         "KafkaApis.handleAcknowledgements": UnknownTopicOrPartition;
         "KafkaApis.validateAcknowledgementBatches": InvalidRequest;
