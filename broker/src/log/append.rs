@@ -65,6 +65,8 @@ pub struct AppendInfo {
     pub bytes: usize,
     /// The batch was already in the log (a producer's retry): nothing was written, the offsets are those of then.
     pub duplicate: bool,
+    /// The records were packed anew, as the topic wants it.
+    pub converted: bool,
 }
 
 impl Log {
@@ -116,16 +118,20 @@ impl Log {
                     records: header.record_count as u32,
                     bytes: 0,
                     duplicate: true,
+                    converted: false,
                 });
             }
             headers.iter().try_for_each(|header| log.check_transaction(header, rules.check))?;
-            if let Some(converted) = log.converted(&records)? {
+            let converted = log.converted(&records)?;
+            let is_converted = converted.is_some();
+            if let Some(converted) = converted {
                 records = converted;
                 headers = log.check_batches(&records)?;
                 headers.iter().try_for_each(|header| log.check_sizes(&records, header))?;
             }
             log.assign(now, &mut records, &mut headers, leader_epoch)?;
             let info = log.write(now, &records, &headers, Some(rules))?;
+            let info = AppendInfo { converted: is_converted, ..info };
             if let ([_], Some((tails, id))) = (&headers[..], &log.tails) {
                 tails.push((*id, log.structure), info.first_offset, info.last_offset + 1, records.freeze());
             }
@@ -171,7 +177,7 @@ impl Log {
     fn check_from_leader(&self, all: &[u8], header: &BatchHeader, origin: AppendOrigin) -> Result<(), LogError> {
         self.check_sizes(all, header)?;
         if header.record_count == 0 || header.record_count != header.last_offset_delta.saturating_add(1) {
-            return Err(LogError::InvalidRecord("a batch's record count and offsets do not fit together"));
+            return Err(LogError::InvalidNumbers("a batch's record count and offsets do not fit together"));
         }
         if origin != AppendOrigin::Client {
             return Ok(());
@@ -180,10 +186,10 @@ impl Log {
             return Err(LogError::InvalidRecord("a batch to append does not begin at offset 0"));
         }
         if header.is_control() {
-            return Err(LogError::InvalidRecord("clients may not write control records"));
+            return Err(LogError::InvalidNumbers("clients may not write control records"));
         }
         if header.has_producer_id() && (header.base_sequence < 0 || header.producer_epoch < 0) {
-            return Err(LogError::InvalidRecord("a batch has a producer id, but no epoch or no sequence"));
+            return Err(LogError::InvalidNumbers("a batch has a producer id, but no epoch or no sequence"));
         }
         if header.is_transactional() && !header.has_producer_id() {
             return Err(LogError::InvalidRecord("a transactional batch has no producer id"));
@@ -281,6 +287,7 @@ impl Log {
             records: headers.iter().map(|header| header.record_count as u32).sum(),
             bytes: bytes.len(),
             duplicate: false,
+            converted: false,
         })
     }
 

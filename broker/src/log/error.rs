@@ -50,6 +50,9 @@ pub enum LogError {
     /// A batch that its sender may not write. [INVALID_RECORD]
     #[error("{0}")]
     InvalidRecord(&'static str),
+    /// A batch whose offsets or sequence numbers make no sense. [INVALID_RECORD]
+    #[error("{0}")]
+    InvalidNumbers(&'static str),
     /// Records that the topic does not take. [INVALID_RECORD, INVALID_TIMESTAMP]
     #[error("{0}")]
     RejectedRecords(RejectedRecords),
@@ -149,7 +152,35 @@ pub enum LogError {
     },
 }
 
+/// What is wrong with a client's records, as far as it is counted apart.
+///
+/// Source: `org.apache.kafka.storage.internals.log.LogValidator.MetricsRecorder`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// A format that is not expected.
+    Magic,
+    /// A checksum that does not fit.
+    Checksum,
+    /// Offsets or sequence numbers that make no sense.
+    Numbers,
+    /// So many records without a key, in a compacted topic.
+    MissingKeys(usize),
+}
+
 impl LogError {
+    /// What is wrong with the records, if that is what it is.
+    pub fn flaw(&self) -> Option<Flaw> {
+        match self {
+            LogError::Batch(BatchError::UnsupportedMagic(_)) => Some(Flaw::Magic),
+            LogError::Batch(BatchError::ChecksumMismatch { .. }) => Some(Flaw::Checksum),
+            LogError::InvalidNumbers(_) => Some(Flaw::Numbers),
+            LogError::RejectedRecords(rejected) if rejected.missing_keys > 0 => {
+                Some(Flaw::MissingKeys(rejected.missing_keys))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> LogError + '_ {
         move |error| LogError::Io { path: path.to_owned(), kind: error.kind(), message: error.to_string() }
     }

@@ -42,7 +42,7 @@ pub use checkpoint::MetaProperties;
 pub use cleaning::CleaningStats;
 pub use config::LogConfig;
 pub use epochs::{LeaderEpochs, UNDEFINED_EPOCH, UNDEFINED_OFFSET};
-pub use error::LogError;
+pub use error::{Flaw, LogError};
 pub use future::has_future_name;
 pub use log_cleaner::{CleanerConfig, CleanerGauges, CleaningOutcome};
 pub use log_dir::LogDir;

@@ -27,6 +27,8 @@ pub struct RejectedRecords {
     pub has_invalid_timestamp: bool,
     /// How many.
     pub count: usize,
+    /// How many of them have no key, in a compacted topic.
+    pub missing_keys: usize,
     /// The first of them: place in the batch, and what is wrong.
     pub errors: Arc<[(i32, String)]>,
 }
@@ -82,10 +84,11 @@ impl Log {
         if !compacted && !limited && !mistyped {
             return Ok(());
         }
-        let (mut errors, mut count, mut has_invalid_timestamp) = (Vec::new(), 0, false);
+        let (mut errors, mut count, mut missing_keys, mut has_invalid_timestamp) = (Vec::new(), 0, 0, false);
         for (index, record) in records(batch, self.max_decompressed_bytes())?.enumerate() {
             let record = record?;
             let wrong = if compacted && record.key.is_none() {
+                missing_keys += 1;
                 Some(format!(
                     "Compacted topic cannot accept message without key in topic partition {}",
                     self.topic_partition
@@ -113,7 +116,7 @@ impl Log {
             }
             0 => Ok(()),
             count => {
-                let rejected = RejectedRecords { has_invalid_timestamp, count, errors: errors.into() };
+                let rejected = RejectedRecords { has_invalid_timestamp, count, missing_keys, errors: errors.into() };
                 Err(LogError::RejectedRecords(rejected))
             }
         }

@@ -170,9 +170,9 @@ pub struct ReplicaReport {
 /// Traffic of one broker since it started.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BrokerCounters {
-    /// Records appended by clients.
+    /// Records appended here as leader, those of the broker's own coordinators included.
     pub messages_in: u64,
-    /// Record bytes appended by clients.
+    /// Their bytes.
     pub bytes_in: u64,
     /// Record bytes read by consumers.
     pub bytes_out: u64,
@@ -184,9 +184,9 @@ pub struct BrokerCounters {
     pub connections: u64,
     /// Client connections ever accepted.
     pub connections_total: u64,
-    /// Produce requests refused, in whole or in part.
+    /// Appends to a partition that failed for a reason which is not expected of clients.
     pub failed_produce_requests: u64,
-    /// Fetch requests refused, in whole or in part.
+    /// Reads of a partition that failed for a reason which is not expected of clients.
     pub failed_fetch_requests: u64,
     /// ISR shrinks proposed by this leader.
     pub isr_shrinks: u64,

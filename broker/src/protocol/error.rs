@@ -102,7 +102,7 @@ impl From<&LogError> for ErrorCode {
             }
             LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             LogError::Batch(error) => ErrorCode::from(error),
-            LogError::InvalidRecord(_) => ErrorCode::InvalidRecord,
+            LogError::InvalidRecord(_) | LogError::InvalidNumbers(_) => ErrorCode::InvalidRecord,
             LogError::RejectedRecords(rejected) if rejected.has_invalid_timestamp => ErrorCode::InvalidTimestamp,
             LogError::RejectedRecords(_) => ErrorCode::InvalidRecord,
             LogError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,

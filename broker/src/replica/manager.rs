@@ -116,6 +116,21 @@ pub struct ReplicationCounters {
     pub failed_isr_updates: u64,
 }
 
+/// Followers that fetch from this broker, now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowerFetches {
+    /// Their sessions.
+    pub sessions: usize,
+    /// Partitions in those.
+    pub partitions: usize,
+    /// Requests that wait.
+    pub waiting: usize,
+    /// Partitions that those watch.
+    pub watched: usize,
+    /// Requests that waited for as long as they allowed, since the broker started.
+    pub expired: u64,
+}
+
 /// The configs that replication reads on its way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
@@ -183,6 +198,7 @@ pub struct ReplicaManager {
     pub(super) peers: BTreeMap<NodeId, PeerSession>,
     pub(super) replies: Vec<Output>,
     pub(super) metrics: ReplicaMetrics,
+    pub(super) fetches_expired: u64,
     pub(super) events: Vec<Event>,
     pub(super) last_id: u64,
     changes: BTreeSet<TopicIdPartition>,
@@ -224,6 +240,7 @@ impl ReplicaManager {
             peers: BTreeMap::new(),
             replies: Vec::new(),
             metrics: ReplicaMetrics::new(now),
+            fetches_expired: 0,
             events,
             last_id: 0,
             changes: BTreeSet::new(),

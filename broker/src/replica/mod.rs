@@ -40,7 +40,7 @@ mod transition;
 
 pub use dirs::LogDirs;
 pub use isr::{BrokerStanding, Brokers};
-pub use manager::{Output, ReplicaManager, ReplicaManagerError, ReplicationCounters};
+pub use manager::{FollowerFetches, Output, ReplicaManager, ReplicaManagerError, ReplicationCounters};
 pub use partition::{Partition, Role};
 pub use read::{AppendError, Appended, Isolation, OffsetFound, OffsetView, ReadRequest, ReadResult, timestamps};
 pub use scrub::ScrubProgress;

@@ -142,6 +142,11 @@ impl PeerSession {
         self.fresh.extend(&self.queue);
     }
 
+    /// How many partitions it has.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
     /// One partition.
     pub fn held(&self, id: &TopicIdPartition) -> Option<&Held> {
         self.held.get(id)

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::manager::ReplicaManager;
 use super::partition::Partition;
-use crate::log::{AbortedTxn, AppendOrigin, AppendRules, Log, LogError, ProducerState, VerificationGuard};
+use crate::log::{AbortedTxn, AppendOrigin, AppendRules, Flaw, Log, LogError, ProducerState, VerificationGuard};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::records::BatchError;
@@ -58,6 +58,10 @@ pub struct Appended {
     pub log_start_offset: i64,
     /// How many records (0 for a duplicate).
     pub records: u32,
+    /// How many bytes they take in the log.
+    pub bytes: usize,
+    /// They were packed anew, as the topic wants it.
+    pub converted: bool,
 }
 
 /// Records were refused.
@@ -71,12 +75,14 @@ pub struct AppendError {
     pub record_errors: Arc<[(i32, String)]>,
     /// First offset of the log, or -1.
     pub log_start_offset: i64,
+    /// What of it is counted apart.
+    pub flaw: Option<Flaw>,
 }
 
 impl AppendError {
     /// Refused as a whole.
     pub fn new(code: ErrorCode, message: Option<String>, log_start_offset: i64) -> AppendError {
-        AppendError { code, message, record_errors: Arc::default(), log_start_offset }
+        AppendError { code, message, record_errors: Arc::default(), log_start_offset, flaw: None }
     }
 }
 
@@ -223,6 +229,8 @@ impl ReplicaManager {
                     log_append_time_ms: info.log_append_time_ms,
                     log_start_offset: log.log_start_offset(),
                     records: if info.duplicate { 0 } else { info.records },
+                    bytes: info.bytes,
+                    converted: info.converted,
                 };
                 self.touch(*id);
                 self.advance(id, now.mono);
@@ -272,14 +280,15 @@ impl ReplicaManager {
         };
         // Kafka tells no log start offset with the refusals that it expects of clients.
         if matches!(code, ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::CorruptMessage) {
-            return code.into();
+            return AppendError { flaw: error.flaw(), ..code.into() };
         }
         // Only what is wrong with single records is told in words.
         let (message, record_errors) = match error {
             LogError::RejectedRecords(rejected) => (Some(error.to_string()), Arc::clone(&rejected.errors)),
             _ => (None, Arc::default()),
         };
-        AppendError { code, message, record_errors, log_start_offset: self.log(id).map_or(-1, Log::log_start_offset) }
+        let log_start_offset = self.log(id).map_or(-1, Log::log_start_offset);
+        AppendError { code, message, record_errors, log_start_offset, flaw: error.flaw() }
     }
 
     /// The refusal of a batch that is not even read into the log.

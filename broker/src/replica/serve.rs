@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::manager::{Output, ReplicaManager};
+use super::manager::{FollowerFetches, Output, ReplicaManager};
 use super::partition::Partition;
 use super::peer::{Held, PeerSession, SessionUpdate, Waiting};
 use crate::log::Log;
@@ -74,6 +74,20 @@ impl ReplicaManager {
         }
         let session = self.peers.get_mut(&from).ok_or(ErrorCode::FetchSessionIdNotFound)?;
         session.go_on(request, now.mono)
+    }
+
+    /// The followers' sessions and requests.
+    pub fn follower_fetches(&self) -> FollowerFetches {
+        let mut fetches = FollowerFetches { expired: self.fetches_expired, ..FollowerFetches::default() };
+        for session in self.peers.values() {
+            fetches.sessions += 1;
+            fetches.partitions += session.len();
+            if session.waiting.is_some() {
+                fetches.waiting += 1;
+                fetches.watched += session.len();
+            }
+        }
+        fetches
     }
 
     fn forget_followers_session(&mut self, from: NodeId) {
@@ -150,7 +164,9 @@ impl ReplicaManager {
         let Some(session) = self.peers.get_mut(&from) else { return };
         let fresh = std::mem::take(&mut session.fresh);
         let Some(waiting) = session.waiting else { return };
-        let due = waiting.deadline <= now.mono || fresh.iter().any(|id| self.is_worth_an_answer(now, id, from));
+        let is_late = waiting.deadline <= now.mono;
+        self.fetches_expired += u64::from(is_late);
+        let due = is_late || fresh.iter().any(|id| self.is_worth_an_answer(now, id, from));
         if !due {
             return;
         }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::topic_metrics::OwnAppends;
 use crate::log::AppendRules;
 use crate::protocol::ErrorCode;
 use crate::records;
@@ -50,9 +51,15 @@ pub(super) struct CoordinatorLog {
     /// Partitions that could not be read, and in which leader epoch: the next leader may read better.
     failed: BTreeMap<i32, i32>,
     changes: Vec<Change>,
+    appends: OwnAppends,
 }
 
 impl CoordinatorLog {
+    /// What was appended since this was last asked.
+    pub(super) fn take_appends(&mut self) -> OwnAppends {
+        std::mem::take(&mut self.appends)
+    }
+
     /// Takes what has changed, in order.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
@@ -194,7 +201,10 @@ impl CoordinatorLog {
             let result = Err(ErrorCode::NotLeaderOrFollower);
             return self.changes.push(Change::Written { token, result });
         };
-        match replicas.append_checked(now, &held.id, batch, -1, rules) {
+        let size_bytes = batch.len();
+        let result = replicas.append_checked(now, &held.id, batch, -1, rules);
+        self.appends.tried(size_bytes, result.as_ref().map(|appended| appended.records).map_err(|error| error.code));
+        match result {
             Ok(appended) if appended.leader_epoch == held.leader_epoch => {
                 held.written.push_back((token, appended.last_offset + 1));
                 self.settle(replicas, partition);

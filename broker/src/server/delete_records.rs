@@ -38,6 +38,14 @@ pub struct DelayedDeleteRecords {
     topics: Vec<(KafkaString, Vec<Part>)>,
 }
 
+impl DelayedDeleteRecords {
+    /// Partitions whose replicas have the records still.
+    pub(super) fn pending(&self) -> impl Iterator<Item = TopicIdPartition> {
+        let parts = self.topics.iter().flat_map(|(_, parts)| parts);
+        parts.filter(|part| part.pending).filter_map(|part| part.id)
+    }
+}
+
 /// Answers a DeleteRecords request, now or later.
 pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: DeleteRecordsRequestData) -> Handled {
     let mut delayed = DelayedDeleteRecords::default();
@@ -50,8 +58,7 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
         return Handled::Reply(Response::DeleteRecords(response(&delayed)));
     }
     let deadline = now.mono + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let pending = delayed.topics.iter().flat_map(|(_, parts)| parts).filter(|part| part.pending);
-    let watched = pending.filter_map(|part| part.id).collect();
+    let watched = delayed.pending().collect();
     match broker.purgatory.wait(context, deadline, watched, Delayed::DeleteRecords(delayed)) {
         Err(Delayed::DeleteRecords(mut delayed)) => {
             let answer = try_complete(broker, &mut delayed, Wake::Expired);

@@ -69,7 +69,6 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     let plan = match broker.sessions.plan(now, &request, by_id) {
         Ok(plan) => plan,
         Err(code) => {
-            broker.metrics.failed_fetch();
             let throttle_time_ms = throttle::fetched(broker, now, context, 0);
             let response =
                 FetchResponseData { error_code: code.code(), throttle_time_ms, ..FetchResponseData::default() };
@@ -77,7 +76,6 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
         }
     };
     let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
-        broker.metrics.failed_fetch();
         let mut response = refusal(context.header.api_version, &request, ErrorCode::UnknownServerError);
         response.throttle_time_ms = throttle::fetched(broker, now, context, 0);
         return Handled::Reply(Response::Fetch(response));
@@ -85,6 +83,7 @@ pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: 
     let followers_too = context.header.api_version >= FIRST_WITH_RACK
         || [request.replica_id, request.replica_state.replica_id].contains(&DEBUGGING_CONSUMER);
     let mut delayed = prepare(broker, context, &request, plan, as_replica, isolation, !followers_too);
+    count_asked(broker, &delayed);
     let reads = read_all(broker, &delayed);
     let any_known = delayed.looks.iter().any(|look| look.id.is_ok());
     if request.max_wait_ms <= 0 || !any_known || is_enough(&delayed, &reads) {
@@ -159,6 +158,18 @@ fn prepare(
     }
 }
 
+/// Counts the partitions that are asked for, topic by topic.
+fn count_asked(broker: &mut Broker, delayed: &DelayedFetch) {
+    let asked = delayed.looks.chunk_by(|a, b| a.key.topic == b.key.topic);
+    for looks in asked {
+        let found = looks.iter().filter_map(|look| look.id.ok());
+        let (count, last) = found.fold((0, None), |(count, _), id| (count + 1, Some(id)));
+        if let Some(topic) = last.and_then(|id| broker.image.topics.get(&id.topic_id)) {
+            broker.metrics.topics.fetched(topic, count);
+        }
+    }
+}
+
 /// Reads the partitions in turn, until the answer is full. The first batch is always whole.
 fn read_all(broker: &mut Broker, delayed: &DelayedFetch) -> Vec<PartRead> {
     let mut room = delayed.max_bytes;
@@ -167,9 +178,15 @@ fn read_all(broker: &mut Broker, delayed: &DelayedFetch) -> Vec<PartRead> {
     for look in &delayed.looks {
         let read = look.id.and_then(|id| {
             // Kafka does not foresee a negative limit.
-            let limit = usize::try_from(look.params.max_bytes.min(room)).map_err(|_| ErrorCode::UnknownServerError)?;
-            let request = delayed.read(look, look.params.offset, limit);
-            broker.replicas.read(&id, &ReadRequest { at_least_one_batch: first, ..request })
+            let limit = usize::try_from(look.params.max_bytes.min(room)).map_err(|_| ErrorCode::UnknownServerError);
+            let read = limit.and_then(|limit| {
+                let request = delayed.read(look, look.params.offset, limit);
+                broker.replicas.read(&id, &ReadRequest { at_least_one_batch: first, ..request })
+            });
+            if let (Err(error), Some(topic)) = (&read, broker.image.topics.get(&id.topic_id)) {
+                broker.metrics.topics.read_failed(topic, *error);
+            }
+            read
         });
         let bytes = read.as_ref().map_or(0, |read| read.records.len());
         if bytes > 0 {
@@ -286,9 +303,6 @@ fn answer(
         .zip(reads)
         .map(|(look, read)| part(broker, version, delayed.isolation, look, read, &mut endpoints))
         .collect();
-    if parts.iter().any(|part| part.error_code != 0) {
-        broker.metrics.failed_fetch();
-    }
     let told: Vec<(FetchKey, Told)> =
         delayed.looks.iter().zip(&parts).map(|(look, part)| (look.key.clone(), told(part))).collect();
     if let Some(throttled) = throttled(broker, now, context, delayed, &told, &parts) {
@@ -424,9 +438,9 @@ fn node_endpoint(endpoint: Endpoint) -> wire::NodeEndpoint {
 
 fn count_out(broker: &mut Broker, look: &Look, part: &wire::PartitionData) {
     let bytes = part.records.as_ref().map_or(0, Bytes::len) as u64;
-    let name = find_topic(broker, &look.key.topic).map(|topic| topic.name.clone());
-    if let (1.., Ok(name)) = (bytes, name) {
-        broker.metrics.topic_out(&name, bytes);
+    let topic = look.id.ok().and_then(|id| broker.image.topics.get(&id.topic_id));
+    if let (1.., Some(topic)) = (bytes, topic) {
+        broker.metrics.topics.given(topic, bytes);
     }
 }
 

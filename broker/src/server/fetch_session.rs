@@ -10,8 +10,11 @@ use rand::{Rng, SeedableRng};
 
 use super::current_leader::TopicKey;
 use crate::metadata::config::NodeConfig;
+use crate::metrics::table::sessions as bean;
+use crate::metrics::{Collector, Meter};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::FetchRequestData;
+use crate::replica::FollowerFetches;
 use crate::types::{Id, Now};
 
 /// A session that was not used for so long may be evicted for any other (Kafka's constant).
@@ -156,6 +159,7 @@ pub struct FetchSessions {
     sessions: BTreeMap<i32, Session>,
     cached_partitions: usize,
     max_sessions: usize,
+    evictions: Meter,
     rng: StdRng,
 }
 
@@ -203,6 +207,7 @@ impl FetchSessions {
             sessions: BTreeMap::new(),
             cached_partitions: 0,
             max_sessions: usize::try_from(slots).unwrap_or(0),
+            evictions: Meter::default(),
             rng: StdRng::seed_from_u64(seed ^ 0xfe7c_4e55),
         }
     }
@@ -361,7 +366,7 @@ impl FetchSessions {
         if let Some((&id, session)) = unused
             && now.mono.saturating_sub(session.last_used) > EVICTION_AFTER
         {
-            self.remove(id);
+            self.evict(id);
             return true;
         }
         let smallest = self
@@ -371,17 +376,29 @@ impl FetchSessions {
             .min_by_key(|(id, session)| (session.cached.len(), **id));
         match smallest {
             Some((&id, session)) if session.cached.len() < size => {
-                self.remove(id);
+                self.evict(id);
                 true
             }
             _ => false,
         }
     }
 
+    fn evict(&mut self, id: i32) {
+        self.evictions.mark(1);
+        self.remove(id);
+    }
+
     fn remove(&mut self, id: i32) {
         if let Some(session) = self.sessions.remove(&id) {
             self.cached_partitions -= session.cached.len();
         }
+    }
+
+    /// Tells its series; followers' sessions are kept elsewhere.
+    pub fn collect(&mut self, out: &mut Collector, followers: FollowerFetches) {
+        out.count(&bean::FETCH_SESSIONS, [], (self.sessions.len() + followers.sessions) as u64);
+        out.count(&bean::FETCH_SESSION_PARTITIONS, [], (self.cached_partitions + followers.partitions) as u64);
+        out.meter(&bean::FETCH_SESSION_EVICTIONS, [], &mut self.evictions);
     }
 
     /// Partitions held by all sessions.
@@ -505,6 +522,7 @@ mod tests {
         assert_ne!(begin(&mut cache, at(300), 1), 0, "what was not used for two minutes makes room for any");
         assert_eq!(cache.len(), 2);
         assert_eq!(cache.cached_partitions(), 6);
+        assert_eq!(cache.evictions.count(), 2);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
+use super::topic_metrics::OwnAppends;
 use super::{latest_offsets, streams_group_heartbeat, write_txn_markers};
 use crate::group::{
     AppendToken, Assignor, ClientInfo, ConsumerConfig, GroupConfig, GroupCoordinator, GroupResponse, OffsetsRecord,
@@ -56,6 +57,8 @@ pub struct GroupBridge {
     partitions: BTreeMap<i32, Held>,
     /// Partitions that could not be loaded, and in which leader epoch.
     failed: BTreeMap<i32, i32>,
+    /// What was appended since it was last counted.
+    pub(super) appends: OwnAppends,
 }
 
 /// Who asked the coordinator.
@@ -104,6 +107,7 @@ impl GroupBridge {
             last_caller: 0,
             partitions: BTreeMap::new(),
             failed: BTreeMap::new(),
+            appends: OwnAppends::default(),
         }
     }
 
@@ -330,7 +334,10 @@ impl GroupBridge {
             return self.coordinator.on_append_result(now, token, Err(ErrorCode::NotLeaderOrFollower));
         };
         let (batch, rules) = what.batch(timestamp_ms, self.compression, self.verifies_transactions);
-        match replicas.append_checked(now, &held.id, batch, -1, rules) {
+        let size_bytes = batch.len();
+        let result = replicas.append_checked(now, &held.id, batch, -1, rules);
+        self.appends.tried(size_bytes, result.as_ref().map(|appended| appended.records).map_err(|error| error.code));
+        match result {
             Ok(appended) => {
                 let (end_offset, leader_epoch) = (appended.last_offset + 1, appended.leader_epoch);
                 held.written.push_back(Written { token, end_offset, leader_epoch });

@@ -1,14 +1,36 @@
 //! Once a second: a broker's components tell what they measured.
 
 use super::broker::Broker;
+use super::group_bridge::OFFSETS_TOPIC;
+use super::share_state_bridge::SHARE_STATE_TOPIC;
+use super::topic_metrics::OwnAppends;
+use super::txn_bridge::TRANSACTION_TOPIC;
 use crate::metrics::MetricsReport;
 use crate::types::Now;
 
 /// What was measured, if a second has passed since the last time.
 pub(super) fn report(broker: &mut Broker, now: Now) -> Option<MetricsReport> {
     let mut out = broker.rounds.begin(now)?;
+    count_own_appends(broker);
     broker.metrics.collect(&mut out);
     broker.replicas.collect(&mut out, &broker.image);
     broker.metadata.collect(&mut out, &broker.image);
+    let followers = broker.replicas.follower_fetches();
+    broker.purgatory.collect(&mut out, followers);
+    broker.sessions.collect(&mut out, followers);
+    broker.shares.sessions.collect(&mut out);
+    broker.telemetry.collect(&mut out);
     Some(out.finish(broker.config.node_id, broker.incarnation))
+}
+
+fn count_own_appends(broker: &mut Broker) {
+    for (name, appends) in [
+        (OFFSETS_TOPIC, std::mem::take(&mut broker.groups.appends)),
+        (TRANSACTION_TOPIC, broker.transactions.take_appends()),
+        (SHARE_STATE_TOPIC, broker.share_states.take_appends()),
+    ] {
+        if let Some(topic) = broker.image.topic(name).filter(|_| appends != OwnAppends::default()) {
+            broker.metrics.topics.own_appends(topic, appends);
+        }
+    }
 }

@@ -64,6 +64,8 @@ pub mod list_offsets;
 pub mod list_partition_reassignments;
 pub mod list_transactions;
 pub mod measure;
+#[cfg(test)]
+mod measure_tests;
 mod metadata;
 pub mod metadata_follower;
 pub mod metadata_metrics;
@@ -102,6 +104,7 @@ pub mod sync_group;
 mod throttle;
 #[cfg(test)]
 mod throttle_tests;
+mod topic_metrics;
 pub mod txn_bridge;
 mod txn_markers;
 pub mod txn_offset_commit;

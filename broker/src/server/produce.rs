@@ -189,16 +189,14 @@ fn proceed(broker: &mut Broker, context: &RequestContext, now: Now, verifying: V
     let (acks, timeout_ms) = (verifying.request.acks, verifying.request.timeout_ms);
     let topics = append_all(broker, context, now, verifying);
     if acks == 0 {
-        count_failures(broker, &topics);
         return close_if_failed(broker, context, &topics);
     }
     let mut delayed = DelayedProduce { topics };
     if acks != -1 || !settle(broker, &mut delayed, None) {
-        count_failures(broker, &delayed.topics);
         return Handled::Reply(Response::Produce(response(broker, context, &delayed.topics)));
     }
     let deadline = now.mono + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    let watched = pending(&delayed).collect();
+    let watched = delayed.pending().collect();
     match broker.purgatory.wait(context, deadline, watched, Delayed::Produce(delayed)) {
         Err(Delayed::Produce(mut delayed)) => {
             let answer = try_complete(broker, context, &mut delayed, Wake::Expired);
@@ -248,9 +246,12 @@ fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, verifying
             let mut records = data.records.unwrap_or_default();
             let result = check_frame(version, &records).and_then(|size_bytes| {
                 records.truncate(size_bytes);
-                BatchHeader::parse(&records).map_err(|error| broker.replicas.refuse_append(&id, &error))?;
-                check_allowed(broker, &key, acks, admin)?;
-                append(broker, now, &key, &id, records, acks, rules)
+                let result = BatchHeader::parse(&records)
+                    .map_err(|error| broker.replicas.refuse_append(&id, &error))
+                    .and_then(|_| check_allowed(broker, &key, acks, admin))
+                    .and_then(|()| append(broker, now, &id, records, acks, rules));
+                count(broker, &id, size_bytes, &result);
+                result
             });
             part(Some(id), result)
         });
@@ -345,26 +346,26 @@ fn check_allowed(broker: &Broker, key: &TopicKey, acks: i16, admin: bool) -> Res
 fn append(
     broker: &mut Broker,
     now: Now,
-    key: &TopicKey,
     id: &TopicIdPartition,
     records: Bytes,
     acks: i16,
     rules: AppendRules,
 ) -> Result<Appended, AppendError> {
-    let size_bytes = records.len() as u64;
     // The batch gets its offsets written into it; a frame that nothing else refers to is used as it is.
     let records = records.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    let appended = broker.replicas.append_checked(now, id, records, acks, rules)?;
-    let name = find_topic(broker, key).map(|topic| topic.name.clone());
-    if let Ok(name) = name {
-        broker.metrics.topic_in(&name, u64::from(appended.records), size_bytes);
-    }
-    Ok(appended)
+    broker.replicas.append_checked(now, id, records, acks, rules)
 }
 
-fn count_failures(broker: &mut Broker, topics: &[TopicParts]) {
-    if topics.iter().flat_map(|topic| &topic.parts).any(|part| part.error_code().is_some()) {
-        broker.metrics.failed_produce();
+/// Counts what became of an append. A retry of what is there already counts, as Kafka has it.
+fn count(broker: &mut Broker, id: &TopicIdPartition, size_bytes: usize, result: &Result<Appended, AppendError>) {
+    let Some(topic) = broker.image.topics.get(&id.topic_id) else { return };
+    match result {
+        Ok(appended) => {
+            let records = u32::try_from(appended.last_offset - appended.first_offset + 1).unwrap_or(0);
+            let converted = if appended.converted { records } else { 0 };
+            broker.metrics.topics.appended(topic, size_bytes, records, converted);
+        }
+        Err(error) => broker.metrics.topics.refused(topic, size_bytes, error),
     }
 }
 
@@ -378,9 +379,12 @@ fn close_if_failed(broker: &mut Broker, context: &RequestContext, topics: &[Topi
     Handled::NoReply
 }
 
-fn pending(delayed: &DelayedProduce) -> impl Iterator<Item = TopicIdPartition> {
-    let parts = delayed.topics.iter().flat_map(|topic| &topic.parts);
-    parts.filter(|part| part.pending).filter_map(|part| part.id)
+impl DelayedProduce {
+    /// Partitions whose in-sync replicas do not have the records yet.
+    pub(super) fn pending(&self) -> impl Iterator<Item = TopicIdPartition> {
+        let parts = self.topics.iter().flat_map(|topic| &topic.parts);
+        parts.filter(|part| part.pending).filter_map(|part| part.id)
+    }
 }
 
 /// Looks which partitions are acknowledged (`at_end`: those that are not get this error); true while some wait.
@@ -419,7 +423,6 @@ pub fn try_complete(
     if settle(broker, delayed, at_end) {
         return None;
     }
-    count_failures(broker, &delayed.topics);
     Some(response(broker, context, &delayed.topics))
 }
 

@@ -12,7 +12,10 @@ use super::delete_records::DelayedDeleteRecords;
 use super::fetch::DelayedFetch;
 use super::produce::DelayedProduce;
 use super::{delete_records, fetch, produce, share_fetch};
+use crate::metrics::table::purgatory as bean;
+use crate::metrics::{Collector, Meter};
 use crate::protocol::Response;
+use crate::replica::FollowerFetches;
 use crate::types::{Now, TopicIdPartition};
 
 /// Requests that may wait at once, and the partitions that they may watch together.
@@ -30,6 +33,38 @@ pub enum Delayed {
     DeleteRecords(DelayedDeleteRecords),
     /// A share group's member waits for records; the number of its call.
     ShareFetch(u64),
+}
+
+/// Of each kind of [`Delayed`]: Kafka's name of the operation.
+const OPERATIONS: [&str; 4] = ["Produce", "Fetch", "DeleteRecords", "ShareFetch"];
+
+impl Delayed {
+    /// Place in [`OPERATIONS`].
+    fn operation(&self) -> usize {
+        match self {
+            Delayed::Produce(_) => 0,
+            Delayed::Fetch(_) => 1,
+            Delayed::DeleteRecords(_) => 2,
+            Delayed::ShareFetch(_) => 3,
+        }
+    }
+
+    /// How often Kafka counts it if its time is up.
+    fn expirations(&self) -> u64 {
+        match self {
+            Delayed::Produce(delayed) => delayed.pending().count() as u64,
+            Delayed::DeleteRecords(delayed) => delayed.pending().count() as u64,
+            Delayed::Fetch(_) | Delayed::ShareFetch(_) => 1,
+        }
+    }
+}
+
+/// What waits of one operation, and what waited in vain.
+#[derive(Debug, Default)]
+struct Tally {
+    waiting: usize,
+    watched: usize,
+    expired: Meter,
 }
 
 /// Why a request is looked at again.
@@ -58,6 +93,8 @@ pub struct Purgatory {
     by_connection: BTreeMap<ConnId, BTreeSet<u64>>,
     watched: usize,
     last: u64,
+    tallies: [Tally; OPERATIONS.len()],
+    followers_expired: Meter,
 }
 
 impl Purgatory {
@@ -96,6 +133,9 @@ impl Purgatory {
 
     fn put(&mut self, number: u64, waiting: Waiting) {
         self.watched += waiting.watched.len();
+        let tally = &mut self.tallies[waiting.delayed.operation()];
+        tally.waiting += 1;
+        tally.watched += waiting.watched.len();
         for id in &waiting.watched {
             self.watchers.entry(*id).or_default().insert(number);
         }
@@ -107,6 +147,9 @@ impl Purgatory {
     fn take(&mut self, number: u64) -> Option<Waiting> {
         let waiting = self.waiting.remove(&number)?;
         self.watched -= waiting.watched.len();
+        let tally = &mut self.tallies[waiting.delayed.operation()];
+        tally.waiting -= 1;
+        tally.watched -= waiting.watched.len();
         for id in &waiting.watched {
             if let Some(numbers) = self.watchers.get_mut(id) {
                 numbers.remove(&number);
@@ -131,6 +174,26 @@ impl Purgatory {
 
     fn expired(&self, now: Duration) -> Option<u64> {
         self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, number)| *number)
+    }
+
+    /// Tells its series; followers' fetches wait elsewhere.
+    pub fn collect(&mut self, out: &mut Collector, followers: FollowerFetches) {
+        for (name, tally) in OPERATIONS.into_iter().zip(&self.tallies) {
+            let (mut waiting, mut watched) = (tally.waiting, tally.watched);
+            if name == "Fetch" {
+                waiting += followers.waiting;
+                watched += followers.watched;
+            }
+            out.count(&bean::NUM_DELAYED_OPERATIONS, [("delayedOperation", name.into())], waiting as u64);
+            out.count(&bean::PURGATORY_SIZE, [("delayedOperation", name.into())], watched as u64);
+        }
+        let [produce, fetch, delete_records, share_fetch] = &mut self.tallies;
+        out.meter(&bean::PRODUCE_EXPIRES, [], &mut produce.expired);
+        out.meter(&bean::FETCH_EXPIRES, [("fetcherType", "consumer".into())], &mut fetch.expired);
+        self.followers_expired.mark(followers.expired.saturating_sub(self.followers_expired.count()));
+        out.meter(&bean::FETCH_EXPIRES, [("fetcherType", "follower".into())], &mut self.followers_expired);
+        out.meter(&bean::DELETE_RECORDS_EXPIRES, [], &mut delete_records.expired);
+        out.meter(&bean::SHARE_FETCH_EXPIRES, [], &mut share_fetch.expired);
     }
 
     fn forget_connection(&mut self, conn: ConnId) {
@@ -161,6 +224,10 @@ pub fn on_disconnect(broker: &mut Broker, _now: Now, conn: ConnId) {
 
 fn look_again(broker: &mut Broker, now: Now, number: u64, wake: Wake<'_>) {
     let Some(mut waiting) = broker.purgatory.waiting.remove(&number) else { return };
+    if wake == Wake::Expired {
+        let expirations = waiting.delayed.expirations();
+        broker.purgatory.tallies[waiting.delayed.operation()].expired.mark(expirations);
+    }
     let answer = match &mut waiting.delayed {
         Delayed::Produce(delayed) => {
             produce::try_complete(broker, &waiting.context, delayed, wake).map(Response::Produce)
@@ -231,8 +298,10 @@ mod tests {
         assert_eq!(purgatory.watching(&BTreeSet::from([id(1)])).len(), 1);
         purgatory.forget_connection(1);
         assert_eq!((purgatory.len(), purgatory.watched), (1, 1));
+        assert_eq!((purgatory.tallies[0].waiting, purgatory.tallies[0].watched), (1, 1));
         purgatory.forget_connection(2);
         assert!(purgatory.is_empty() && purgatory.watchers.is_empty() && purgatory.deadlines.is_empty());
+        assert!(purgatory.tallies.iter().all(|tally| tally.waiting == 0 && tally.watched == 0));
         assert!(purgatory.by_connection.is_empty());
     }
 

@@ -10,8 +10,9 @@ use super::context::{Handled, RequestContext};
 use super::current_leader::{Endpoint, Endpoints, current_leader};
 use super::share_bridge::{self, AckResult};
 use super::share_calls::{self, Call, Work};
-use super::share_limits;
 use super::share_state_bridge::has_share_groups;
+use super::topic_metrics::TopicMetrics;
+use super::{share_fetch, share_limits};
 use crate::protocol::messages::{
     KafkaString, ShareAcknowledgeRequestData, ShareAcknowledgeResponseData, share_acknowledge_response as wire,
 };
@@ -114,13 +115,19 @@ pub(super) fn take(
     if !meant.is_empty() {
         results.append(&mut empty);
     }
-    let mut unkept = 0;
+    let topics = meant.iter().map(|(id, _)| *id);
+    share_fetch::count_topics(broker, topics, TopicMetrics::acknowledged);
+    let (mut unkept, mut failed) = (0, Vec::new());
     for (id, batches) in meant {
         match share_bridge::acknowledge(broker, now, session, id, &batches, call) {
-            Some(result) => results.push((id, result)),
+            Some(result) => {
+                failed.extend(result.is_err().then_some(id));
+                results.push((id, result));
+            }
             None => unkept += 1,
         }
     }
+    share_fetch::count_topics(broker, failed.into_iter(), TopicMetrics::acknowledgement_failed);
     (results, unkept)
 }
 

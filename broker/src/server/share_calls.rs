@@ -6,6 +6,7 @@ use super::broker::Broker;
 use super::context::{ConnId, RequestContext};
 use super::share_bridge::{self, AckResult, ShareKey};
 use super::share_fetch::{Part, ShareFetch};
+use super::topic_metrics::TopicMetrics;
 use super::{share_acknowledge, share_fetch};
 use crate::protocol::{ErrorCode, Response};
 use crate::share::SessionKey;
@@ -117,6 +118,10 @@ fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<u64>>, key: &K, number: u64) 
 /// The acknowledgements that a call brought for a partition are kept, or refused.
 pub(super) fn acknowledged(broker: &mut Broker, now: Now, number: u64, id: TopicIdPartition, result: AckResult) {
     let Some(mut call) = broker.shares.calls.take(number) else { return };
+    let of_topic = |(other, result): &(TopicIdPartition, AckResult)| result.is_err() && other.topic_id == id.topic_id;
+    if result.is_err() && !call.acknowledged.iter().any(of_topic) {
+        share_fetch::count_topics(broker, std::iter::once(id), TopicMetrics::acknowledgement_failed);
+    }
     call.acknowledged.push((id, result));
     call.unkept = call.unkept.saturating_sub(1);
     settle(broker, now, number, call);

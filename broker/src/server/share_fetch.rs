@@ -17,7 +17,9 @@ use super::purgatory::{Delayed, Wake};
 use super::share_acknowledge::{self, ByPartition, FIRST_WITH_RENEW};
 use super::share_bridge::{self, AckResult, ShareKey};
 use super::share_calls::{self, Call, Work};
+use super::topic_metrics::TopicMetrics;
 use super::{share_limits, throttle};
+use crate::metadata::image::TopicImage;
 use crate::protocol::messages::{
     KafkaString, ShareFetchRequestData, ShareFetchResponseData, share_fetch_request, share_fetch_response as wire,
 };
@@ -244,6 +246,7 @@ fn prepare(
         Look { key, error }
     };
     let looks: Vec<Look> = partitions.into_iter().map(look).collect();
+    count_topics(broker, looks.iter().map(|look| look.key.id), TopicMetrics::share_fetched);
     let mut fetch = ShareFetch {
         session: session.clone(),
         looks,
@@ -260,6 +263,18 @@ fn prepare(
         return Ok(Work::Read(read_all(broker, now, fetch)));
     }
     Ok(Work::Records(fetch))
+}
+
+/// Counts each topic once.
+pub(super) fn count_topics(
+    broker: &mut Broker,
+    partitions: impl Iterator<Item = TopicIdPartition>,
+    count: fn(&mut TopicMetrics, &TopicImage),
+) {
+    let topics: BTreeSet<Id> = partitions.map(|id| id.topic_id).collect();
+    for topic in topics.iter().filter_map(|id| broker.image.topics.get(id)) {
+        count(&mut broker.metrics.topics, topic);
+    }
 }
 
 fn known(broker: &Broker, id: &TopicIdPartition) -> Result<(), ErrorCode> {
@@ -358,6 +373,8 @@ fn read_all(broker: &mut Broker, now: Now, fetch: ShareFetch) -> Vec<Part> {
     }
     let failed = fetch.looks.iter().filter_map(|look| look.error.map(|error| Part::new(look.key.id, Some(error))));
     parts.extend(failed);
+    let failed = parts.iter().filter(|part| part.error.is_some()).map(|part| part.id);
+    count_topics(broker, failed, TopicMetrics::share_fetch_failed);
     parts.extend(fetch.refused);
     parts
 }
@@ -501,9 +518,8 @@ fn fill(broker: &mut Broker, answer: &mut Answer, parts: impl Iterator<Item = Pa
             (told.current_leader.leader_id, told.current_leader.leader_epoch) = (leader, leader_epoch);
             endpoints.add(broker, leader);
         }
-        let name = broker.image.topics.get(&part.id.topic_id).map(|topic| topic.name.clone());
-        if let (1.., Some(name)) = (part.records.len() as u64, name) {
-            broker.metrics.topic_out(&name, part.records.len() as u64);
+        if let (1.., Some(topic)) = (part.records.len() as u64, broker.image.topics.get(&part.id.topic_id)) {
+            broker.metrics.topics.given(topic, part.records.len() as u64);
         }
         *answer.part(part.id) = told;
     }

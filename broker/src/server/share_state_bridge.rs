@@ -9,6 +9,7 @@ use super::broker::Broker;
 use super::coordinator_log::{Change, CoordinatorLog};
 use super::group_bridge;
 use super::peer::{PeerMessage, PeerResponse};
+use super::topic_metrics::OwnAppends;
 use crate::log::{AppendOrigin, AppendRules};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
@@ -60,6 +61,11 @@ pub struct ShareStateBridge {
 }
 
 impl ShareStateBridge {
+    /// What was appended since this was last asked.
+    pub(super) fn take_appends(&mut self) -> OwnAppends {
+        self.log.take_appends()
+    }
+
     /// A coordinator of nothing yet.
     pub fn new(config: &NodeConfig) -> ShareStateBridge {
         ShareStateBridge {

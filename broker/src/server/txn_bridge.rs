@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::coordinator_log::{Change, CoordinatorLog};
+use super::topic_metrics::OwnAppends;
 use super::txn_markers::{self, MarkerSender};
 use super::{add_partitions_to_txn, end_txn, init_producer_id};
 use crate::log::{AppendOrigin, AppendRules};
@@ -57,6 +58,11 @@ pub struct TxnBridge {
 }
 
 impl TxnBridge {
+    /// What was appended since this was last asked.
+    pub(super) fn take_appends(&mut self) -> OwnAppends {
+        self.log.take_appends()
+    }
+
     /// A coordinator of nothing yet.
     pub fn new(config: &NodeConfig) -> TxnBridge {
         TxnBridge {

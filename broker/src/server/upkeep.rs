@@ -164,11 +164,26 @@ fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: boo
     share_bridge::on_image(broker, now, delta);
     txn_verification::on_image(broker, now);
     get_telemetry_subscriptions::on_image(broker, delta);
-    for topic in delta.topics_deleted.values() {
-        broker.metrics.forget_topic(&topic.name);
-    }
+    forget_topics(broker, delta);
     if !was_caught_up && is_caught_up(broker) {
         broker.lifecycle.hurry(now);
+    }
+}
+
+/// Topics that are not here any more, or not led, have nothing more to tell.
+pub(super) fn forget_topics(broker: &mut Broker, delta: &ImageDelta) {
+    for id in delta.topics_deleted.keys() {
+        broker.metrics.topics.forget(*id);
+    }
+    let me = broker.config.node_id;
+    let changed: BTreeSet<Id> = delta.partitions_changed.iter().map(|id| id.topic_id).collect();
+    for id in changed {
+        let partitions = broker.image.topics.get(&id).map_or(&[][..], |topic| &topic.partitions);
+        if !partitions.iter().any(|partition| partition.replicas.contains(&me)) {
+            broker.metrics.topics.forget(id);
+        } else if !partitions.iter().any(|partition| partition.leader == me) {
+            broker.metrics.topics.forget_leader(id);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::broker::Broker;
 use super::context::{ConnId, Handled, RequestContext};
 use super::group_bridge::{self, OFFSETS_TOPIC};
 use super::peer::{PeerMessage, PeerResponse};
+use super::topic_metrics::OwnAppends;
 use crate::group::TxnEnd;
 use crate::log::{AppendOrigin, AppendRules, TransactionCheck};
 use crate::planted::Bug;
@@ -175,7 +176,14 @@ fn write(broker: &mut Broker, now: Now, marker: &WritableTxnMarker, topic: &str,
         check: TransactionCheck::Off,
         transaction_version: i16::from(marker.transaction_version),
     };
-    match broker.replicas.append_checked(now, &id, batch, -1, rules) {
+    let size_bytes = batch.len();
+    let result = broker.replicas.append_checked(now, &id, batch, -1, rules);
+    if let Some(topic) = broker.image.topics.get(&id.topic_id) {
+        let mut appends = OwnAppends::default();
+        appends.tried(size_bytes, result.as_ref().map(|appended| appended.records).map_err(|error| error.code));
+        broker.metrics.topics.own_appends(topic, appends);
+    }
+    match result {
         Ok(_) if Bug::MarkerEarly.is_planted() => State::Done(ErrorCode::None),
         Ok(appended) => {
             State::Appended { id, end_offset: appended.last_offset + 1, leader_epoch: appended.leader_epoch }

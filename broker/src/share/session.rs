@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use crate::metrics::table::sessions as bean;
+use crate::metrics::{Collector, Meter};
 use crate::protocol::ErrorCode;
 use crate::types::TopicIdPartition;
 
@@ -120,6 +122,8 @@ pub struct ShareSessions {
     by_connection: BTreeMap<u64, BTreeSet<SessionKey>>,
     by_group: BTreeMap<Arc<str>, usize>,
     partitions: usize,
+    /// Sessions that ended with their connection.
+    evictions: Meter,
 }
 
 impl ShareSessions {
@@ -131,6 +135,7 @@ impl ShareSessions {
             by_connection: BTreeMap::new(),
             by_group: BTreeMap::new(),
             partitions: 0,
+            evictions: Meter::default(),
         }
     }
 
@@ -142,6 +147,13 @@ impl ShareSessions {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        out.count(&bean::SHARE_SESSIONS, [], self.sessions.len() as u64);
+        out.count(&bean::SHARE_SESSION_PARTITIONS, [], self.partitions as u64);
+        out.meter(&bean::SHARE_SESSION_EVICTIONS, [], &mut self.evictions);
     }
 
     /// Whether a member of the group has a session.
@@ -285,6 +297,7 @@ impl ShareSessions {
     /// A connection is gone, and with it the sessions that began on it; what they read.
     pub fn on_disconnect(&mut self, connection: u64) -> Vec<(SessionKey, Vec<TopicIdPartition>)> {
         let keys = self.by_connection.get(&connection).cloned().unwrap_or_default();
+        self.evictions.mark(keys.len() as u64);
         keys.into_iter().filter_map(|key| self.end(&key).map(|partitions| (key, partitions))).collect()
     }
 }

@@ -10,6 +10,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::metadata::config::{ClientMetricsConfig, Selector};
+use crate::metrics::table::sessions as bean;
+use crate::metrics::{Collector, Windowed};
 use crate::protocol::ErrorCode;
 use crate::records::Compression;
 use crate::types::{Id, Now};
@@ -96,6 +98,7 @@ pub struct Instances {
     /// The instance that was last made on a connection: it goes with the connection.
     of_conn: HashMap<u64, Id>,
     uses: u64,
+    unknown_subscriptions: Windowed,
     rng: StdRng,
 }
 
@@ -161,6 +164,7 @@ impl Instances {
             by_expiry: BTreeSet::new(),
             of_conn: HashMap::new(),
             uses: 0,
+            unknown_subscriptions: Windowed::default(),
             rng: StdRng::seed_from_u64(seed),
         }
     }
@@ -224,7 +228,11 @@ impl Instances {
         if let Err(error) = checked {
             instance.last_error = error;
         }
-        checked.map(|()| instance.push_interval_ms)
+        let push_interval_ms = instance.push_interval_ms;
+        if checked == Err(ErrorCode::UnknownSubscriptionId) {
+            self.unknown_subscriptions.once();
+        }
+        checked.map(|()| push_interval_ms)
     }
 
     /// What became of an accepted push.
@@ -331,6 +339,14 @@ impl Instances {
     /// When somebody has been silent for too long, on the monotonic clock.
     pub fn next_deadline(&self) -> Option<Duration> {
         self.by_expiry.first().map(|(expires, _)| *expires)
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        out.count(&bean::CLIENT_METRICS_INSTANCES, [], self.by_id.len() as u64);
+        self.unknown_subscriptions.turn(out.now().mono);
+        out.value(&bean::UNKNOWN_SUBSCRIPTION_RATE, [], self.unknown_subscriptions.rate());
+        out.count(&bean::UNKNOWN_SUBSCRIPTION_COUNT, [], self.unknown_subscriptions.count());
     }
 
     /// Client instances known.

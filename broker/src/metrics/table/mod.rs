@@ -6,16 +6,26 @@ pub mod controller;
 pub mod log;
 pub mod metadata;
 pub mod partition;
+pub mod purgatory;
 pub mod raft;
 pub mod replica;
+pub mod sessions;
 pub mod topics;
 
 /// All beans.
 pub fn all() -> impl Iterator<Item = &'static Bean> {
-    [controller::ALL, log::ALL, metadata::ALL, partition::ALL, raft::ALL, replica::ALL, topics::ALL]
-        .into_iter()
-        .flatten()
-        .copied()
+    let parts = [
+        controller::ALL,
+        log::ALL,
+        metadata::ALL,
+        partition::ALL,
+        purgatory::ALL,
+        raft::ALL,
+        replica::ALL,
+        sessions::ALL,
+        topics::ALL,
+    ];
+    parts.into_iter().flatten().copied()
 }
 
 #[cfg(test)]
