@@ -21,6 +21,8 @@ const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
+const FIRST_WITH_DOCUMENTATION: i16 = 3;
+
 fn describe_configs(side: &mut Side) -> Outcome {
     side.topic("configured", 1, &[("retention.ms", "5000"), ("min.insync.replicas", "1")])?;
     Sweep::of("DescribeConfigs").without(&["ConfigurationKeys"]).play(side, |_, _| {
@@ -61,6 +63,11 @@ fn all_configs(side: &mut Side) -> Outcome {
         }
         let mut body = json!({"Resources": [{"ResourceType": BROKER, "ResourceName": "1", "ConfigurationKeys": null}], "IncludeSynonyms": true});
         side.ask("broker", 1, "DescribeConfigs", version, &body)?;
+        if version >= FIRST_WITH_DOCUMENTATION {
+            body["IncludeDocumentation"] = json!(true);
+            side.ask("broker, with documentation", 1, "DescribeConfigs", version, &body)?;
+            body["IncludeDocumentation"] = json!(false);
+        }
         body["Resources"] = json!([
             {"ResourceType": TOPIC, "ResourceName": "configured", "ConfigurationKeys": ["retention.ms"]},
             {"ResourceType": TOPIC, "ResourceName": "nobody", "ConfigurationKeys": ["retention.ms"]},
