@@ -92,11 +92,41 @@ pub enum Bug {
     AbortedOffsetsCommitted,
     /// A new group coordinator forgets the offsets of open transactions.
     OpenOffsetsNotLoaded,
+    /// The leader of a share partition answers an acknowledgement before it is kept.
+    ShareAckEarly,
+    /// The share coordinator answers before its record is replicated.
+    ShareStateEarly,
+    /// A new share coordinator knows nothing of the one before.
+    ShareStateNotLoaded,
+    /// The share coordinator takes any leader epoch, so that a leader that was deposed overwrites what its successor wrote.
+    ShareEpochIgnored,
+    /// The share coordinator does not record the epoch of a leader that reads.
+    ShareReadNotFencing,
+    /// A snapshot of share state lacks the last batch in flight.
+    ShareSnapshotDropsBatch,
+    /// A snapshot of share state has the start offset from before.
+    ShareSnapshotKeepsStart,
+    /// How often a record was delivered is not kept.
+    ShareCountNotKept,
+    /// Locks of records in share groups never run out.
+    ShareLockForever,
+    /// A lock that runs out takes a record back that was acknowledged meanwhile.
+    ShareLockTakesBack,
+    /// Records are given to a member of a share group that another has.
+    ShareLockIgnored,
+    /// A lock that is renewed runs out when it would have.
+    ShareRenewIgnored,
+    /// Any member of a share group can say what became of a record that another has.
+    ShareOwnerNotChecked,
+    /// Records are delivered to a share group however often they were.
+    ShareLimitIgnored,
+    /// Records of aborted transactions are delivered to share groups that read what is committed.
+    ShareAbortedDelivered,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 44] = [
+    pub const ALL: [Bug; 59] = [
         Bug::TruncateByHighWatermark,
         Bug::SkipEpochCheckOnFetch,
         Bug::AckBeforeIsr,
@@ -141,6 +171,21 @@ impl Bug {
         Bug::TransactionNotVerified,
         Bug::AbortedOffsetsCommitted,
         Bug::OpenOffsetsNotLoaded,
+        Bug::ShareAckEarly,
+        Bug::ShareStateEarly,
+        Bug::ShareStateNotLoaded,
+        Bug::ShareEpochIgnored,
+        Bug::ShareReadNotFencing,
+        Bug::ShareSnapshotDropsBatch,
+        Bug::ShareSnapshotKeepsStart,
+        Bug::ShareCountNotKept,
+        Bug::ShareLockForever,
+        Bug::ShareLockTakesBack,
+        Bug::ShareLockIgnored,
+        Bug::ShareRenewIgnored,
+        Bug::ShareOwnerNotChecked,
+        Bug::ShareLimitIgnored,
+        Bug::ShareAbortedDelivered,
     ];
 
     /// By its name, as in the source.

@@ -34,9 +34,17 @@ fn what_was_mended_stays_mended() {
     }
 }
 
+/// Share groups: several seeds, since what a group and its members are differs from seed to seed.
+#[test]
+fn share_groups_keep_their_promise() {
+    for seed in 1..4 {
+        keeps_its_promise(Row::SHARE, seed);
+    }
+}
+
 #[test]
 fn a_seed_replays_to_the_same_end() {
-    for row in Row::parse("9,18").unwrap_or_default() {
+    for row in Row::parse("9,18,share").unwrap_or_default() {
         let [one, other] = [7, 7].map(|seed| campaign::run(row, seed, false));
         assert_eq!(one, other, "row {row}");
     }

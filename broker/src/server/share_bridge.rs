@@ -16,6 +16,7 @@ use super::{purgatory, share_fetch, share_limits};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::report::Event;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     KafkaString, ReadShareGroupStateRequestData, WriteShareGroupStateRequestData, read_share_group_state_request,
@@ -23,7 +24,8 @@ use crate::protocol::messages::{
 };
 use crate::replica::{Isolation, OffsetView, timestamps};
 use crate::share::{
-    Acknowledgement, KeptState, OffsetReset, Refusal, SessionKey, SharePartition, ShareSessions, StateBatch, StateWrite,
+    Acknowledgement, KeptState, OffsetReset, RecordState, Refusal, SessionKey, SharePartition, ShareSessions,
+    StateBatch, StateWrite,
 };
 use crate::types::{Id, Now, TopicIdPartition};
 
@@ -133,6 +135,14 @@ impl ShareBridge {
     /// The share partition, once it is loaded.
     pub(super) fn partition_mut(&mut self, key: &ShareKey) -> Option<&mut SharePartition> {
         self.partitions.get_mut(key)?.partition.as_mut()
+    }
+
+    /// Calls `look` with each stretch of offsets of a share partition that is in flight here, as [`SharePartition::each_state`].
+    pub fn with_states(&self, group: &str, id: TopicIdPartition, look: impl FnMut(i64, i64, RecordState, i32)) {
+        let key = ShareKey { id, group: Arc::from(group) };
+        if let Some(partition) = self.partitions.get(&key).and_then(|led| led.partition.as_ref()) {
+            partition.each_state(look);
+        }
     }
 
     /// Something was done with a share partition: its locks, and what it wants kept, may be others now.
@@ -394,6 +404,7 @@ pub(super) fn acknowledge(
     }
     shares.touched(&key);
     match result {
+        Ok(Some(_)) if Bug::ShareAckEarly.is_planted() => Some(Ok(())),
         Ok(Some(_)) => None,
         Ok(None) => Some(Ok(())),
         Err(refusal) => Some(Err((refusal.code(), Some(refusal.to_string())))),
@@ -419,8 +430,10 @@ fn release(broker: &mut Broker, session: &SessionKey, partitions: Vec<TopicIdPar
     leave_if_empty(broker, &session.group);
 }
 
-/// Nobody of the group reads here any more: its share partitions go.
+/// Nobody of the group reads here any more: its share partitions go. What is still with members who had their partition taken away meanwhile is
+/// given back first, so that its deliveries are kept; Kafka forgets these.
 fn leave_if_empty(broker: &mut Broker, group: &Arc<str>) {
+    let limits = share_limits::limits(broker, group);
     let shares = &mut broker.shares;
     if shares.sessions.has_group(group) {
         return;
@@ -429,6 +442,7 @@ fn leave_if_empty(broker: &mut Broker, group: &Arc<str>) {
         let key = ShareKey { id, group: Arc::clone(group) };
         if let Some(led) = shares.partitions.get_mut(&key) {
             led.is_leaving = true;
+            led.partition.as_mut().and_then(|partition| partition.release_all(&limits));
             shares.dirty.insert(key);
         }
     }

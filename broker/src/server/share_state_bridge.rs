@@ -15,6 +15,7 @@ use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
 use crate::metadata::report::Event;
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::records::{BatchBuilder, Compression};
 use crate::share_state::{
@@ -213,6 +214,9 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
                 let rules = AppendRules::of(AppendOrigin::Coordinator);
                 let log = &mut broker.share_states.log;
                 log.append(now, &mut broker.replicas, shard, token.0, batch, rules);
+                if Bug::ShareStateEarly.is_planted() {
+                    broker.share_states.coordinator.on_append_result(now, token, Ok(0));
+                }
             }
             Output::Prune { shard, offset } => prune(broker, now, shard, offset),
         }

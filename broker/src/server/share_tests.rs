@@ -122,6 +122,17 @@ impl Stage {
         self.send(conn, request)
     }
 
+    /// Takes the partition out of a session.
+    fn forget(&mut self, conn: ConnId, member: &str, epoch: i32) {
+        let topic = share_fetch_request::ForgottenTopic::default().with_topic_id(TOPIC.into()).with_partitions(vec![0]);
+        let request = ShareFetchRequestData::default()
+            .with_group_id(Some(KafkaString::from_static(GROUP)))
+            .with_member_id(Some(KafkaString::from(member.to_owned())))
+            .with_share_session_epoch(epoch)
+            .with_forgotten_topics_data(vec![topic]);
+        assert!(fetched(self.send(conn, request)).responses.is_empty());
+    }
+
     pub(super) fn acknowledge(
         &mut self,
         conn: ConnId,
@@ -359,6 +370,22 @@ fn the_end_of_a_session_gives_its_records_back_and_leaves_nothing() {
     assert!(stage.site.broker.shares.is_empty(), "{:?}", stage.site.broker.shares);
     stage.fetch(2, "b", 0, &[]);
     assert_eq!(acquired(&fetched(stage.keep(ErrorCode::None))), [(2, 2, 2)]);
+}
+
+/// A member whose partition was taken out of its session still has what it got before.
+#[test]
+fn what_is_still_with_somebody_is_given_back_when_the_group_goes() {
+    let mut stage = Stage::new();
+    stage.append(3);
+    stage.fetch(1, "a", 0, &[]);
+    stage.keep(ErrorCode::None);
+    stage.forget(1, "a", 1);
+    stage.site.broker.on_disconnect(stage.site.now, 1);
+    stage.site.broker.on_tick(stage.site.now);
+    stage.keep(ErrorCode::None);
+    assert!(!stage.is_loaded());
+    stage.fetch(2, "b", 0, &[]);
+    assert_eq!(acquired(&fetched(stage.keep(ErrorCode::None))), [(0, 0, 2), (1, 1, 2), (2, 2, 2)]);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::planted::Bug;
+
 /// What a share group may do with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShareLimits {
@@ -36,7 +38,7 @@ impl ShareLimits {
 
     /// Whether a record that was delivered so often may be delivered again.
     pub(super) fn is_spent(&self, delivery_count: i32) -> bool {
-        delivery_count >= self.delivery_count_limit
+        delivery_count >= self.delivery_count_limit && !Bug::ShareLimitIgnored.is_planted()
     }
 
     /// Whether the next delivery is the last, and it matters that the record comes alone.

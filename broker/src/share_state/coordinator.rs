@@ -13,6 +13,7 @@ use super::decide::{self, Facts};
 use super::record::{self, RecordError, SharePartitionKey};
 use super::request::{PartRequest, PartResponse, StateKind};
 use super::state::{Entry, Record};
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::types::{Id, Now, TopicIdPartition, coordinator_partition};
 
@@ -312,6 +313,9 @@ impl ShareCoordinator {
     ) -> Result<(), RecordError> {
         let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.is_loading) else { return Ok(()) };
         let (key, record) = record::decode(key, value)?;
+        if Bug::ShareStateNotLoaded.is_planted() {
+            return Ok(());
+        }
         shard.replay(key, &record, offset, self.config.updates_per_snapshot);
         Ok(())
     }

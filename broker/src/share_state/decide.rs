@@ -5,6 +5,7 @@
 use super::batch::{StateBatch, combine};
 use super::request::{PartRequest, PartResponse, StateKind};
 use super::state::{Entry, NO_COUNT, NO_OFFSET, Record, ShareState, StateUpdate};
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     delete_share_group_state_response, initialize_share_group_state_request, initialize_share_group_state_response,
@@ -72,6 +73,11 @@ fn check_state_epoch(facts: Facts<'_>, state_epoch: i32) -> Result<(), Refusal> 
     if is_fenced { Err(ErrorCode::FencedStateEpoch.into()) } else { Ok(()) }
 }
 
+/// Who leads by this epoch has a successor.
+fn is_deposed(entry: &Entry, leader_epoch: i32) -> bool {
+    entry.leader_epoch > leader_epoch && !Bug::ShareEpochIgnored.is_planted()
+}
+
 /// The group begins with the partition, or begins with it anew.
 fn initialize(
     part: &initialize_share_group_state_request::PartitionData,
@@ -100,7 +106,7 @@ fn read(part: &read_share_group_state_request::PartitionData, facts: Facts<'_>) 
     check_partition(part.partition)?;
     let uninitialized = "Read operation on uninitialized share partition not allowed.";
     let entry = facts.entry.ok_or(invalid(uninitialized))?;
-    if entry.leader_epoch > part.leader_epoch {
+    if is_deposed(entry, part.leader_epoch) {
         return Err(ErrorCode::FencedLeaderEpoch.into());
     }
     check_known(facts)?;
@@ -118,6 +124,7 @@ fn read(part: &read_share_group_state_request::PartitionData, facts: Facts<'_>) 
         .with_start_offset(state.start_offset)
         .with_state_batches(state.batches.iter().map(batch).collect());
     let is_new = part.leader_epoch != NO_EPOCH && part.leader_epoch != entry.leader_epoch;
+    let is_new = is_new && !Bug::ShareReadNotFencing.is_planted();
     let change = Change {
         leader_epoch: part.leader_epoch,
         start_offset: state.start_offset,
@@ -132,7 +139,7 @@ fn write(part: &write_share_group_state_request::PartitionData, facts: Facts<'_>
     check_partition(part.partition)?;
     let uninitialized = "Write operation on uninitialized share partition not allowed.";
     let entry = facts.entry.ok_or(invalid(uninitialized))?;
-    if part.leader_epoch != NO_EPOCH && entry.leader_epoch > part.leader_epoch {
+    if part.leader_epoch != NO_EPOCH && is_deposed(entry, part.leader_epoch) {
         return Err(ErrorCode::FencedLeaderEpoch.into());
     }
     check_state_epoch(facts, part.state_epoch)?;
@@ -180,6 +187,12 @@ fn record(entry: &Entry, change: Change, facts: Facts<'_>) -> Record {
         });
     }
     let start_offset = if start_offset == NO_OFFSET { state.start_offset } else { start_offset };
+    let mut batches = combine(&state.batches, &batches, start_offset);
+    if Bug::ShareSnapshotDropsBatch.is_planted() {
+        batches.pop();
+    }
+    let keeps_start = Bug::ShareSnapshotKeepsStart.is_planted();
+    let start_offset = if keeps_start { state.start_offset } else { start_offset };
     Record::Snapshot(ShareState {
         snapshot_epoch: state.snapshot_epoch.wrapping_add(1),
         state_epoch: state.state_epoch,
@@ -188,7 +201,7 @@ fn record(entry: &Entry, change: Change, facts: Facts<'_>) -> Record {
         delivery_complete_count,
         create_timestamp_ms: facts.now_ms,
         write_timestamp_ms: facts.now_ms,
-        batches: combine(&state.batches, &batches, start_offset),
+        batches,
     })
 }
 

@@ -43,6 +43,7 @@ struct Sum {
     acknowledged: u64,
     lost_as_allowed: u64,
     transactions: (u64, u64),
+    shared: (u64, u64),
     anomalies: BTreeMap<campaign::Kind, u64>,
     failed_seeds: u64,
 }
@@ -57,6 +58,8 @@ impl Sum {
         self.lost_as_allowed += report.lost_as_allowed;
         self.transactions.0 += report.transactions.0;
         self.transactions.1 += report.transactions.1;
+        self.shared.0 += report.shared.0;
+        self.shared.1 += report.shared.1;
         self.failed_seeds += u64::from(!report.anomalies.is_empty());
         for anomaly in &report.anomalies {
             *self.anomalies.entry(anomaly.kind).or_default() += 1;
@@ -70,8 +73,12 @@ impl Sum {
             (0, 0) => String::new(),
             (committed, others) => format!("  transactions: {committed} committed, {others} not"),
         };
+        let shared = match self.shared {
+            (0, 0) => String::new(),
+            (deliveries, kept) => format!("  shared: {deliveries} deliveries, {kept} acknowledgements kept"),
+        };
         format!(
-            "row {row:<10} {:<52} {:5} seeds {:6.2} h {:7} faults {:9} acknowledged {:6} lost as allowed  {:5.0} s{transactions}  anomalies: {anomalies}",
+            "row {row:<10} {:<52} {:5} seeds {:6.2} h {:7} faults {:9} acknowledged {:6} lost as allowed  {:5.0} s{transactions}{shared}  anomalies: {anomalies}",
             row.title(),
             self.seeds,
             self.simulated.as_secs_f64() / 3600.0,
@@ -242,7 +249,10 @@ mod planted {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(rows) = Row::parse(&arguments.rows) else {
-        eprintln!("--rows takes all, truncation, numbers from 1 to 19 and ranges of them, not '{}'", arguments.rows);
+        eprintln!(
+            "--rows takes all, truncation, share, numbers from 1 to 19 and ranges of them, not '{}'",
+            arguments.rows
+        );
         return ExitCode::from(2);
     };
     let range =

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::cycles;
 use super::history::{Anomaly, History, Kind, Op, Outcome, Poll, Promise, Send, Value};
-use super::transactions;
+use super::{share, transactions};
 
 /// Of each kind, no more than so many are told.
 const TOLD_MAX: usize = 5;
@@ -48,6 +48,12 @@ impl Found {
 
 /// All anomalies in a history that the promise does not allow. A history without a final drain is not asked for unseen values.
 pub fn check(history: &History, promise: &Promise) -> Vec<Anomaly> {
+    let mut anomalies = check_records(history, promise);
+    anomalies.extend(share::check(history));
+    anomalies
+}
+
+fn check_records(history: &History, promise: &Promise) -> Vec<Anomaly> {
     if history.txns.is_empty() {
         return check_view(history, promise);
     }

@@ -17,8 +17,9 @@ pub(super) trait Client {
     fn act(&mut self, world: &mut World);
     /// An answer on one of its connections.
     fn on_answer(&mut self, world: &mut World, conn: u64, seq: u64, frame: BytesMut);
-    /// An answer to it leaves a broker: what it will mean can be judged now, while the broker's log is as it was.
-    fn on_answer_leaving(&mut self, _world: &World, _conn: u64, _seq: u64, _frame: &BytesMut) {}
+    /// An answer to it leaves a broker, even if it has given the connection up: what it will mean can be judged now, while the broker's log is
+    /// as it was.
+    fn on_answer_leaving(&mut self, _world: &mut World, _conn: u64, _seq: u64, _frame: &BytesMut) {}
     /// One of its connections is gone.
     fn on_closed(&mut self, world: &mut World, conn: u64);
     /// Begin nothing new.
@@ -91,6 +92,18 @@ impl Link {
         Some(Call { conn, seq, header })
     }
 
+    /// The same, of a broker that listens. Who does not ask for that calls earlier than a real client could: the seeds of older rows are kept so.
+    pub(super) fn call_listener(
+        &mut self,
+        world: &mut World,
+        client: usize,
+        node: NodeId,
+        request: &Request,
+        api_version: i16,
+    ) -> Option<Call> {
+        if world.listens(node) { self.call(world, client, node, request, api_version) } else { None }
+    }
+
     /// Whom it is connected to by this connection.
     pub(super) fn node(&self, conn: u64) -> Option<NodeId> {
         self.conn.filter(|(_, mine)| *mine == conn).map(|(node, _)| node)
@@ -101,6 +114,11 @@ impl Link {
         if let Some((_, conn)) = self.conn.take() {
             world.hang_up(conn);
         }
+    }
+
+    /// Forgets the connection, of which the broker is not told: its client's machine is gone.
+    pub(super) fn abandon(&mut self) {
+        self.conn = None;
     }
 
     /// The connection is gone.
@@ -129,6 +147,11 @@ impl Belief {
     /// The reign that it believes in.
     pub(super) fn epoch(&self) -> i32 {
         self.epoch
+    }
+
+    /// Whether it is believed to be this one.
+    pub(super) fn is_in(&self, node: NodeId) -> bool {
+        self.leader == Some(node)
     }
 
     /// It is not so: look again.

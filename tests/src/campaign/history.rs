@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
+pub use super::share::ShareHistory;
+
 /// What a record says of itself: unique among all records that are ever sent.
 pub type Value = u64;
 
@@ -99,6 +101,8 @@ pub struct History {
     pub txns: Vec<Txn>,
     /// What groups had committed.
     pub offsets: Vec<OffsetRead>,
+    /// What share groups were given, and said.
+    pub share: ShareHistory,
 }
 
 impl History {
@@ -265,6 +269,18 @@ pub enum Kind {
     LastStableOffset,
     /// A transaction stays open.
     HangingTransaction,
+    /// A share group was given a record again that it was done with.
+    DeliveredAgain,
+    /// A record was with two members of a share group.
+    LockedTwice,
+    /// Who had a record of a share group could not say what became of it.
+    LockLost,
+    /// A delivery of a share group has a number that it cannot have.
+    DeliveryCount,
+    /// The start offset of a share group went back.
+    StartOffsetFell,
+    /// A share group never had done with a record.
+    Unconsumed,
     /// A client was told what it must never be told.
     UnexpectedError,
     /// A node could not start or stopped for no reason that was made.
@@ -302,6 +318,12 @@ impl fmt::Display for Kind {
             Kind::FencedForNothing => "fenced for nothing",
             Kind::LastStableOffset => "last stable offset",
             Kind::HangingTransaction => "hanging transaction",
+            Kind::DeliveredAgain => "delivered again",
+            Kind::LockedTwice => "locked twice",
+            Kind::LockLost => "lock lost",
+            Kind::DeliveryCount => "delivery count",
+            Kind::StartOffsetFell => "start offset fell",
+            Kind::Unconsumed => "unconsumed",
             Kind::UnexpectedError => "unexpected error",
             Kind::NodeFailed => "node failed",
         })

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::history::{Anomaly, Kind, Window};
 use super::plan::TOPIC;
+use super::share;
 use super::stable::Stable;
 use super::world::World;
 
@@ -364,6 +365,9 @@ pub(super) fn after_broker(world: &mut World, id: NodeId) -> Result<(), Anomaly>
     let mut watch = std::mem::take(&mut world.watch);
     let found = watch.look(world, id);
     world.watch = watch;
+    if world.plan.share.is_some() {
+        share::watch_spent(world, id);
+    }
     found
 }
 

@@ -1,7 +1,7 @@
 //! The acceptance table as a simulation: for each row its cluster, its clients, its faults, and what must hold, from one seed.
 //!
 //! `history` is what clients saw, `checker` and `cycles` judge it; `inside` judges what no client sees; `world` is the cluster, `producer`,
-//! `txn_producer`, `consumer`, `committer` and `admin` its clients (`sequences` and `fences` judge what producers are told), `rows` the faults. A
+//! `txn_producer`, `consumer`, `committer`, `share` and `admin` its clients (`sequences` and `fences` judge what producers are told), `rows` the faults. A
 //! failing seed replays to the very same end.
 
 mod admin;
@@ -20,6 +20,7 @@ mod producer;
 mod rows;
 mod sequences;
 mod setup;
+mod share;
 mod stable;
 mod transactions;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use rand::rngs::StdRng;
 
 pub use checker::check;
 pub use history::{Anomaly, History, Kind, OffsetRead, Op, Outcome, Poll, Promise, Send, Txn, Value, Window};
-pub use plan::{Plan, ProducerPlan, Timings, TxnPlan};
+pub use plan::{MemberPlan, Plan, ProducerPlan, ShareGroupPlan, SharePlan, Timings, TxnPlan};
 pub use rows::{ROWS, Row};
 pub use world::{Counts, World};
 
@@ -52,6 +53,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Transactions whose commit was acknowledged, and all others.
     pub transactions: (u64, u64),
+    /// Deliveries to members of share groups, and what these said of them that was kept.
+    pub shared: (u64, u64),
     /// Records that were acknowledged and lost where the row allows it.
     pub lost_as_allowed: u64,
     /// Operations of clients.
@@ -104,6 +107,7 @@ pub fn run(row: Row, seed: u64, verbose: bool) -> Report {
             let is_committed = |outcome| matches!(outcome, Outcome::Ok(_));
             (world.history.transactions(is_committed), world.history.transactions(|outcome| !is_committed(outcome)))
         },
+        shared: world.history.share.counts(),
         lost_as_allowed: lost(&world.history),
         operations: world.history.ops.len() as u64,
         messages: world.counts.messages,
@@ -126,6 +130,7 @@ impl Report {
             rounds: 0,
             acknowledged: 0,
             transactions: (0, 0),
+            shared: (0, 0),
             lost_as_allowed: 0,
             operations: 0,
             messages: 0,
@@ -180,6 +185,19 @@ mod tests {
         let ends: BTreeSet<bool> = producers.iter().map(|producer| producer.abandons).collect();
         assert_eq!(ends, BTreeSet::from([false, true]));
         assert!(plans("18").iter().all(|plan| plan.transactional.is_empty()));
+    }
+
+    #[test]
+    fn share_groups_are_played_in_all_their_variants() {
+        let shares: Vec<SharePlan> = plans("share").iter().filter_map(|plan| plan.share.clone()).collect();
+        assert_eq!(shares.len(), 20);
+        let groups = || shares.iter().flat_map(|share| &share.groups);
+        assert_eq!(groups().map(|group| group.from_start).collect::<BTreeSet<_>>(), BTreeSet::from([false, true]));
+        assert_eq!(groups().map(|group| group.committed).collect::<BTreeSet<_>>(), BTreeSet::from([false, true]));
+        let members = || shares.iter().flat_map(|share| &share.members);
+        assert_eq!(members().map(|member| member.renews).collect::<BTreeSet<_>>(), BTreeSet::from([false, true]));
+        assert_eq!(members().map(|member| member.accepts_all).collect::<BTreeSet<_>>(), BTreeSet::from([false, true]));
+        assert!(plans("18").iter().all(|plan| plan.share.is_none()));
     }
 
     fn plans(row: &str) -> Vec<Plan> {

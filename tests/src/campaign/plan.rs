@@ -95,6 +95,82 @@ pub struct TxnPlan {
     pub abandons: bool,
 }
 
+/// A share group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShareGroupPlan {
+    /// `share.auto.offset.reset=earliest`, not `latest`.
+    pub from_start: bool,
+    /// `share.isolation.level=read_committed`
+    pub committed: bool,
+}
+
+/// A member of a share group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberPlan {
+    /// Its group's number.
+    pub group: u32,
+    /// It accepts all and at once, and never fails.
+    pub accepts_all: bool,
+    /// It knows how to renew a lock (KIP-1222).
+    pub renews: bool,
+    /// `share.acquire.mode=record_limit` (KIP-1206)
+    pub record_limit: bool,
+    /// `max.poll.records`
+    pub max_records: i32,
+    /// `fetch.max.wait.ms`
+    pub max_wait_ms: i32,
+    /// Works on a record for so long at most, and waits so long between requests.
+    pub think_ms: u64,
+}
+
+/// What a seed's share groups are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharePlan {
+    /// Groups, by number.
+    pub groups: Vec<ShareGroupPlan>,
+    /// Members.
+    pub members: Vec<MemberPlan>,
+    /// `group.share.record.lock.duration.ms`
+    pub lock_ms: u64,
+    /// `group.share.delivery.count.limit`
+    pub delivery_limit: i16,
+    /// `group.share.session.timeout.ms`
+    pub session_ms: u64,
+    /// `group.share.initialize.retry.interval.ms`
+    pub initialize_retry_ms: u64,
+    /// Partitions of `__share_group_state`.
+    pub state_partitions: u32,
+    /// `share.coordinator.snapshot.update.records.per.snapshot`
+    pub updates_per_snapshot: u32,
+    /// `share.coordinator.state.topic.prune.interval.ms`, and that of snapshots of what is cold.
+    pub upkeep_ms: u64,
+    /// `share.coordinator.write.timeout.ms`
+    pub write_timeout_ms: u64,
+}
+
+impl SharePlan {
+    /// Kafka's keys.
+    pub(super) fn overrides(&self) -> Vec<(&'static str, String)> {
+        let session = self.session_ms.to_string();
+        vec![
+            ("group.share.min.record.lock.duration.ms", "1000".into()),
+            ("group.share.record.lock.duration.ms", self.lock_ms.to_string()),
+            ("group.share.delivery.count.limit", self.delivery_limit.to_string()),
+            ("group.share.min.heartbeat.interval.ms", "100".into()),
+            ("group.share.heartbeat.interval.ms", (self.session_ms / 5).to_string()),
+            ("group.share.min.session.timeout.ms", session.clone()),
+            ("group.share.session.timeout.ms", session),
+            ("group.share.assignment.interval.ms", "200".into()),
+            ("group.share.initialize.retry.interval.ms", self.initialize_retry_ms.to_string()),
+            ("share.coordinator.state.topic.num.partitions", self.state_partitions.to_string()),
+            ("share.coordinator.snapshot.update.records.per.snapshot", self.updates_per_snapshot.to_string()),
+            ("share.coordinator.state.topic.prune.interval.ms", self.upkeep_ms.to_string()),
+            ("share.coordinator.cold.partition.snapshot.interval.ms", self.upkeep_ms.to_string()),
+            ("share.coordinator.write.timeout.ms", self.write_timeout_ms.to_string()),
+        ]
+    }
+}
+
 /// What a seed is made of.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -130,6 +206,8 @@ pub struct Plan {
     pub consumers: (usize, usize),
     /// Clients that commit offsets.
     pub committers: usize,
+    /// Share groups.
+    pub share: Option<SharePlan>,
     /// The script goes on for so long.
     pub duration: Duration,
 }
@@ -157,6 +235,8 @@ pub struct Wants {
     pub kafka_timings: bool,
     /// Transactional producers too, and consumers that read what is committed.
     pub transactions: bool,
+    /// Share groups too, some of them with transactional producers.
+    pub share: bool,
 }
 
 impl Default for Wants {
@@ -172,6 +252,7 @@ impl Default for Wants {
             one_leader: false,
             kafka_timings: true,
             transactions: false,
+            share: false,
         }
     }
 }
@@ -220,6 +301,7 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan 
         transaction_partitions: 1,
         consumers: (rng.random_range(1..=2), 1),
         committers: usize::from(wants.commits && rng.random_bool(0.4)),
+        share: None,
         duration: duration * stretch,
     };
     if wants.transactions {
@@ -232,7 +314,53 @@ pub(super) fn draw(rng: &mut StdRng, wants: &Wants, duration: Duration) -> Plan 
         plan.producers.truncate(partitions as usize);
         plan.consumers = (2, 2);
     }
+    if wants.share {
+        plan.producers.truncate(partitions as usize);
+        plan.consumers = (1, 0);
+        let share = share(rng);
+        if share.groups.iter().any(|group| group.committed) {
+            let version_2 = TxnPlan { is_v2: true, timeout_ms: 4_000, abandons: false, ..transactional(rng) };
+            plan.transactional = vec![TxnPlan { pause_ms: (50, 400), ..version_2 }];
+            plan.producers.truncate(1);
+        }
+        plan.share = Some(share);
+    }
     plan
+}
+
+fn share(rng: &mut StdRng) -> SharePlan {
+    let first = ShareGroupPlan { from_start: rng.random_bool(0.8), committed: rng.random_bool(0.25) };
+    let mut groups = vec![first];
+    if rng.random_bool(0.5) {
+        groups.push(ShareGroupPlan { from_start: true, committed: first.committed && rng.random_bool(0.5) });
+    }
+    let mut members = Vec::new();
+    for group in 0..groups.len() as u32 {
+        for _ in 0..rng.random_range(2..=4) {
+            let max_records = one_of(rng, &[5, 20, 60]);
+            members.push(MemberPlan {
+                group,
+                accepts_all: rng.random_bool(0.25),
+                renews: rng.random_bool(0.7),
+                record_limit: rng.random_bool(0.3),
+                max_records,
+                max_wait_ms: one_of(rng, &[20, 100, 500]),
+                think_ms: one_of(rng, &[10, 40, 120]),
+            });
+        }
+    }
+    SharePlan {
+        groups,
+        members,
+        lock_ms: one_of(rng, &[1_000, 1_500, 3_000, 6_000]),
+        delivery_limit: one_of(rng, &[2, 3, 5, 5, 10]),
+        session_ms: one_of(rng, &[1_500, 3_000]),
+        initialize_retry_ms: one_of(rng, &[500, 2_000, 30_000]),
+        state_partitions: rng.random_range(1..=3),
+        updates_per_snapshot: one_of(rng, &[0, 2, 10, 50, 500]),
+        upkeep_ms: one_of(rng, &[1_000, 5_000, 300_000]),
+        write_timeout_ms: one_of(rng, &[1_000, 5_000]),
+    }
 }
 
 fn transactional(rng: &mut StdRng) -> TxnPlan {

@@ -342,7 +342,7 @@ impl Client for Producer {
         }
     }
 
-    fn on_answer_leaving(&mut self, world: &World, conn: u64, seq: u64, frame: &BytesMut) {
+    fn on_answer_leaving(&mut self, world: &mut World, conn: u64, seq: u64, frame: &BytesMut) {
         let is_this = |batch: &Batch| batch.call.as_ref().is_some_and(|(call, _)| call.conn == conn && call.seq == seq);
         let Some(index) = self.window.iter().position(is_this).filter(|_| self.plan.idempotent) else { return };
         let Some(node) = self.link.node(conn) else { return };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use broker::metadata::config::RESOURCE_GROUP;
 use broker::protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
@@ -22,6 +23,7 @@ use super::consumer::{Consumer, Habit, Isolation};
 use super::history::{Anomaly, Kind};
 use super::plan::TOPIC;
 use super::producer::Producer;
+use super::share::{self, Inspector, Member};
 use super::txn_producer::TxnProducer;
 use super::world::World;
 
@@ -54,6 +56,17 @@ impl Creator {
         }
     }
 
+    fn on_configs(&mut self, world: &mut World, error_code: i16) {
+        match ErrorCode::from(error_code) {
+            ErrorCode::None => drop(self.requests.pop_front()),
+            ErrorCode::NotController | ErrorCode::RequestTimedOut => {}
+            other => {
+                let what = format!("the configs of share groups were refused: {other:?}");
+                world.anomalies.push(Anomaly::new(Kind::UnexpectedError, what));
+            }
+        }
+    }
+
     fn on_topic(&mut self, world: &mut World, answer: &CreateTopicsResponseData) {
         let code = answer.topics.first().map_or(-1, |topic| topic.error_code);
         match ErrorCode::from(code) {
@@ -80,7 +93,7 @@ impl Client for Creator {
         self.next_at = world.now.mono + RETRY;
         let node = world.rng.random_range(1..=world.plan.brokers);
         let Some(request) = self.requests.front() else { return };
-        let version = if matches!(request, Request::UpdateFeatures(_)) { 1 } else { 7 };
+        let version = if matches!(request, Request::CreateTopics(_)) { 7 } else { 1 };
         self.call = self.link.call(world, self.me, node, request, version);
     }
 
@@ -89,6 +102,10 @@ impl Client for Creator {
         match call.answer(world, frame) {
             Some(Response::UpdateFeatures(answer)) => self.on_features(world, answer.error_code),
             Some(Response::CreateTopics(answer)) => self.on_topic(world, &answer),
+            Some(Response::IncrementalAlterConfigs(answer)) => {
+                let codes = answer.responses.iter().map(|it| it.error_code);
+                self.on_configs(world, codes.max().unwrap_or_default());
+            }
             _ => {}
         }
     }
@@ -145,7 +162,8 @@ pub(super) fn set_up(world: &mut World) -> Result<(), Anomaly> {
         .with_upgrade_type(SAFE_DOWNGRADE);
     let without_elr = UpdateFeaturesRequestData::default().with_feature_updates(vec![elr]).with_timeout_ms(30_000);
     let features = (!world.plan.elr).then_some(Request::UpdateFeatures(without_elr));
-    let requests = features.into_iter().chain([creation(world)]).collect();
+    let configs = world.plan.share.as_ref().map(share::group_configs);
+    let requests = features.into_iter().chain([creation(world)]).chain(configs).collect();
     let me = world.client_count();
     let next_at = world.now.mono + Duration::from_millis(800);
     world.enroll(Box::new(Creator { me, requests, call: None, next_at, link: Link::default() }));
@@ -169,9 +187,49 @@ pub(super) fn set_up(world: &mut World) -> Result<(), Anomaly> {
         let consumer = Consumer::new(world.client_count(), habit, isolation, world);
         world.enroll(Box::new(consumer));
     }
+    share_groups(world)?;
     for _ in 0..world.plan.committers {
         let committer = Committer::new(world.client_count(), world.now.mono);
         world.enroll(Box::new(committer));
+    }
+    Ok(())
+}
+
+/// Members of share groups, once all know how these are to be.
+fn share_groups(world: &mut World) -> Result<(), Anomaly> {
+    let Some(plan) = world.plan.share.clone() else { return Ok(()) };
+    let count = plan.groups.len();
+    let known = |world: &mut World| {
+        world.broker_ids().all(|id| {
+            let configs = world.broker(id).map(|broker| &broker.image.configs);
+            configs.is_some_and(|configs| configs.keys().filter(|(kind, _)| *kind == RESOURCE_GROUP).count() == count)
+        })
+    };
+    if !world.run_until(START_MAX, RETRY, known)? {
+        return Err(Anomaly::new(Kind::Liveness, "the configs of share groups are not known to all"));
+    }
+    world.history.share.groups = share::groups(&plan);
+    for plan in plan.members {
+        let member = Member::new(world.client_count(), plan, world);
+        world.enroll(Box::new(member));
+    }
+    let inspector = Inspector::new(world.client_count(), world.now.mono);
+    world.enroll(Box::new(inspector));
+    Ok(())
+}
+
+/// Members of share groups, who accept all by now, have done with everything.
+fn await_consumed(world: &mut World) -> Result<(), Anomaly> {
+    let Some(plan) = world.plan.share.clone() else { return Ok(()) };
+    let locks = Duration::from_millis(plan.lock_ms) * u32::from(plan.delivery_limit.unsigned_abs());
+    let patience = world.patience() + locks;
+    let every = Duration::from_millis(500);
+    if !world.run_until(patience, every, |world| share::unsettled(&world.history).is_empty())? {
+        let mut open = share::unsettled(&world.history);
+        let count = open.len();
+        open.truncate(5);
+        let what = format!("{count} records after {patience:?}: {}\n{}", open.join("; "), world.describe());
+        return Err(Anomaly::new(Kind::Unconsumed, what));
     }
     Ok(())
 }
@@ -196,7 +254,7 @@ pub(super) fn wind_up(world: &mut World) -> Result<(), Anomaly> {
     if !world.plan.transactional.is_empty() {
         drain(world, Isolation::ReadCommitted)?;
     }
-    Ok(())
+    await_consumed(world)
 }
 
 fn await_idle(world: &mut World) -> Result<(), Anomaly> {

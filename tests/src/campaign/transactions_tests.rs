@@ -125,7 +125,7 @@ fn offsets_go_with_their_transactions() {
         let ops = vec![send(0, 0, 0, &[0]), send(1, 0, 1, &[1]), drain(false, 0, &all), drain(true, 0, &there)];
         let txns = (0..).zip(outcomes).map(|(index, outcome)| Txn { offset: Some(index), ..txn(outcome) }).collect();
         let offsets = vec![OffsetRead { process: 1, after, offset }];
-        let found = told(History { ops, txns, offsets });
+        let found = told(History { ops, txns, offsets, ..History::default() });
         let expected: &[Kind] = if is_sound { &[] } else { &[Kind::TornOffsets] };
         assert_eq!(found, expected, "{outcomes:?} {after} {offset}");
     }

@@ -44,6 +44,8 @@ pub(super) struct Node {
     pub(super) paused: bool,
     /// Grows with each start: what was sent to an earlier incarnation does not reach this one.
     incarnation: u32,
+    /// It has taken part, and answers clients since then.
+    listens: bool,
     /// What arrived while it was paused or busy.
     backlog: VecDeque<Delivery>,
     /// When its core wants to be called.
@@ -78,6 +80,8 @@ struct Conn {
     client: usize,
     node: NodeId,
     incarnation: u32,
+    /// Its client hung up, and the broker has not heard of it yet.
+    is_given_up: bool,
     next_in: u64,
     /// Answers leave in the order of the requests.
     next_out: u64,
@@ -162,6 +166,7 @@ impl World {
                 core: None,
                 paused: false,
                 incarnation: 0,
+                listens: false,
                 backlog: VecDeque::new(),
                 due: None,
                 busy_until: Duration::ZERO,
@@ -210,6 +215,9 @@ impl World {
             overrides.insert("transaction.state.log.num.partitions".into(), partitions);
             overrides.insert("transaction.abort.timed.out.transaction.cleanup.interval.ms".into(), "500".into());
         }
+        if let Some(share) = &self.plan.share {
+            overrides.extend(share.overrides().into_iter().map(|(key, value)| (key.to_owned(), value)));
+        }
         overrides.insert("min.insync.replicas".into(), self.plan.min_isr.to_string());
         let config = NodeConfig::new(id, CLUSTER_ID, overrides).map_err(|error| failed(error.to_string()))?;
         Ok(config
@@ -243,6 +251,7 @@ impl World {
                 node.core = Some(core);
                 node.paused = false;
                 node.incarnation += 1;
+                node.listens = false;
                 node.busy_until = Duration::ZERO;
                 self.after(id)
             }
@@ -275,6 +284,7 @@ impl World {
         node.paused = false;
         node.backlog.clear();
         node.due = None;
+        self.conns.retain(|_, conn| conn.node != id || !conn.is_given_up);
         let conns: Vec<u64> = self.conns.iter().filter(|(_, conn)| conn.node == id).map(|(conn, _)| *conn).collect();
         for conn in conns.into_iter().filter(|_| reset) {
             self.enqueue(id, -1, Delivery::Closed { conn });
@@ -411,6 +421,11 @@ impl World {
         (partition.leader > 0).then_some((partition.leader, partition.leader_epoch))
     }
 
+    /// Whether a broker answers clients: it does once it has taken part.
+    pub(super) fn listens(&self, id: NodeId) -> bool {
+        self.is_up(id) && self.node(id).listens
+    }
+
     /// Adds a client.
     pub(super) fn enroll(&mut self, client: Box<dyn Client>) -> usize {
         self.client_due.push(client.next_at());
@@ -441,14 +456,15 @@ impl World {
         self.node(node).core.as_ref()?;
         let incarnation = self.node(node).incarnation;
         self.next_conn += 1;
-        let conn = Conn { client, node, incarnation, next_in: 0, next_out: 0, ready: BTreeMap::new() };
+        let conn =
+            Conn { client, node, incarnation, is_given_up: false, next_in: 0, next_out: 0, ready: BTreeMap::new() };
         self.conns.insert(self.next_conn, conn);
         Some(self.next_conn)
     }
 
     /// Sends a frame (without its length); its place in the connection's order. `None`: the connection is gone.
     pub(super) fn send(&mut self, conn: u64, frame: Bytes) -> Option<u64> {
-        let there = self.conns.get_mut(&conn)?;
+        let there = self.conns.get_mut(&conn).filter(|there| !there.is_given_up)?;
         let (to, incarnation, seq) = (there.node, there.incarnation, there.next_in);
         there.next_in += 1;
         self.enqueue(-(conn as NodeId) - 10, to, Delivery::Frame { conn, to, incarnation, seq, frame });
@@ -457,10 +473,14 @@ impl World {
 
     /// A client gives a connection up.
     pub(super) fn hang_up(&mut self, conn: u64) {
-        if let Some(gone) = self.conns.remove(&conn) {
-            let (to, incarnation) = (gone.node, gone.incarnation);
-            self.enqueue(-(conn as NodeId) - 10, to, Delivery::Hangup { conn, to, incarnation });
+        let Some(gone) = self.conns.get_mut(&conn).filter(|it| !it.is_given_up) else { return };
+        gone.is_given_up = true;
+        let (to, incarnation) = (gone.node, gone.incarnation);
+        let hears = self.node(to).core.is_some() && self.node(to).incarnation == incarnation;
+        if !hears {
+            self.conns.remove(&conn);
         }
+        self.enqueue(-(conn as NodeId) - 10, to, Delivery::Hangup { conn, to, incarnation });
     }
 
     /// Forgets what is known of links that are no more.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::changes::released_state;
 use super::piece::{Batch, Piece, RecordState};
 use super::{SharePartition, StateBatch};
+use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::share::ShareLimits;
 
@@ -161,11 +162,20 @@ impl SharePartition {
 
     /// A member goes: what it has can be given to others. The number of the change, if there is one.
     pub fn release(&mut self, limits: &ShareLimits, member: &str) -> Option<u64> {
+        self.release_those(limits, |piece| piece.belongs_to(member))
+    }
+
+    /// Nobody is left who could say anything of what he has: it can be given to others. The number of the change, if there is one.
+    pub fn release_all(&mut self, limits: &ShareLimits) -> Option<u64> {
+        self.release_those(limits, |_| true)
+    }
+
+    fn release_those(&mut self, limits: &ShareLimits, is_meant: impl Fn(&Piece) -> bool) -> Option<u64> {
         let number = self.next_change();
         let mut changed = Vec::new();
         for batch in self.batches.values_mut() {
-            let of_member = |piece: &Piece| piece.state == RecordState::Acquired && piece.belongs_to(member);
-            for (first, piece) in batch.pieces_mut().filter(|(_, piece)| of_member(piece)) {
+            let is_held = |piece: &Piece| piece.state == RecordState::Acquired && is_meant(piece);
+            for (first, piece) in batch.pieces_mut().filter(|(_, piece)| is_held(piece)) {
                 piece.leave(released_state(limits, piece.delivery_count), Some(number));
                 changed.push(StateBatch::of(first, piece));
             }
@@ -185,7 +195,7 @@ fn acknowledge_batch(
     if let Some(piece) = batch.whole() {
         match piece.member.as_deref() {
             None => return Err(Refusal::BatchNotAcquired),
-            Some(member) if member != work.member => return Err(Refusal::NotOwnerOfBatch),
+            Some(_) if !piece.belongs_to(work.member) => return Err(Refusal::NotOwnerOfBatch),
             Some(_) => {}
         }
         if piece.state != RecordState::Acquired {
@@ -217,7 +227,9 @@ fn settle(work: &mut Acknowledging<'_>, first: i64, piece: &mut Piece, kind: i8)
     let state = match kind {
         RENEW if !work.limits.may_renew => return Err(Refusal::RenewDisabled),
         RENEW => {
-            piece.locked_until = Some(work.until);
+            if !Bug::ShareRenewIgnored.is_planted() {
+                piece.locked_until = Some(work.until);
+            }
             work.renewed = true;
             return Ok(());
         }

@@ -4,6 +4,7 @@
 
 use super::piece::RecordState;
 use super::{AcquiredRange, SharePartition};
+use crate::planted::Bug;
 use crate::share::LogBatch;
 
 impl SharePartition {
@@ -36,6 +37,9 @@ impl SharePartition {
 
     /// Batches of aborted transactions that were just acquired are archived, and taken out of what is handed over.
     pub(super) fn archive_aborted(&mut self, acquired: Vec<AcquiredRange>, log: &[LogBatch]) -> Vec<AcquiredRange> {
+        if Bug::ShareAbortedDelivered.is_planted() {
+            return acquired;
+        }
         let mut left = acquired;
         for aborted in log.iter().filter(|batch| batch.is_aborted) {
             self.archive(aborted.base, aborted.last, RecordState::Acquired);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::SharePartition;
 use super::piece::{Batch, Piece, RecordState};
+use crate::planted::Bug;
 use crate::share::ShareLimits;
 
 /// Offsets in one state, as they are kept.
@@ -23,11 +24,12 @@ pub struct StateBatch {
 
 impl StateBatch {
     pub(super) fn of(first: i64, piece: &Piece) -> StateBatch {
+        let delivery_count = if Bug::ShareCountNotKept.is_planted() { 0 } else { piece.delivery_count };
         StateBatch {
             first_offset: first,
             last_offset: piece.last,
             delivery_state: piece.state as i8,
-            delivery_count: i16::try_from(piece.delivery_count).unwrap_or(i16::MAX),
+            delivery_count: i16::try_from(delivery_count).unwrap_or(i16::MAX),
         }
     }
 }
@@ -143,9 +145,19 @@ impl SharePartition {
         if self.earliest_lock.is_none_or(|earliest| earliest > now) {
             return false;
         }
+        if Bug::ShareLockForever.is_planted() {
+            self.earliest_lock = None;
+            return false;
+        }
         let (mut released, mut earliest) = (Vec::new(), None);
         for batch in self.batches.values_mut() {
             let mut any = false;
+            if Bug::ShareLockTakesBack.is_planted() {
+                let due = |piece: &Piece| piece.locked_until.is_some_and(|until| until <= now);
+                for (_, piece) in batch.pieces_mut().filter(|(_, piece)| due(piece)) {
+                    (piece.state, piece.change) = (RecordState::Acquired, None);
+                }
+            }
             for (first, piece) in batch.pieces_mut().filter(|(_, piece)| piece.state == RecordState::Acquired) {
                 match piece.locked_until {
                     Some(until) if until > now => earliest = Some(sooner(earliest, until)),

@@ -145,6 +145,13 @@ impl SharePartition {
         self.batches.is_empty()
     }
 
+    /// Calls `look` with each stretch of offsets in flight: first and last offset, state, deliveries.
+    pub fn each_state(&self, mut look: impl FnMut(i64, i64, RecordState, i32)) {
+        for (first, piece) in self.batches.values().flat_map(Batch::pieces) {
+            look(first, piece.last, piece.state, piece.delivery_count);
+        }
+    }
+
     fn lock_until(&mut self, until: Duration) {
         self.earliest_lock = Some(changes::sooner(self.earliest_lock, until));
     }

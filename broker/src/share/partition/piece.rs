@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::planted::Bug;
+
 /// What is the matter with a record. The numbers are those of the share state's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i8)]
@@ -77,7 +79,9 @@ impl Piece {
 
     /// It can be given to a member now.
     pub(super) fn is_free(&self) -> bool {
-        self.state == RecordState::Available && self.change.is_none()
+        let is_available = self.state == RecordState::Available
+            || (self.state == RecordState::Acquired && Bug::ShareLockIgnored.is_planted());
+        is_available && self.change.is_none()
     }
 
     /// Nothing will become of it, and that is kept.
@@ -86,7 +90,7 @@ impl Piece {
     }
 
     pub(super) fn belongs_to(&self, member: &str) -> bool {
-        self.member.as_deref() == Some(member)
+        self.member.as_deref() == Some(member) || Bug::ShareOwnerNotChecked.is_planted()
     }
 
     /// Gives it to a member.

@@ -4,6 +4,7 @@ mod disks;
 mod failovers;
 mod last_member;
 mod proposals;
+mod share;
 mod steps;
 mod transactions;
 mod zombies;
@@ -27,21 +28,24 @@ pub const ROWS: std::ops::RangeInclusive<u8> = 1..=19;
 impl Row {
     /// Followers truncate by leader epoch: loss, divergence, fast double failover.
     pub const TRUNCATION: Row = Row(0);
+    /// The row of share groups.
+    pub const SHARE: Row = Row(20);
     /// The row of transactions.
     pub const TRANSACTIONS: Row = Row(19);
 
     /// Every row that is played.
     pub fn all() -> Vec<Row> {
-        ROWS.map(Row).chain([Row::TRUNCATION]).collect()
+        ROWS.map(Row).chain([Row::TRUNCATION, Row::SHARE]).collect()
     }
 
-    /// `all`, a number, a range as `4-6`, `truncation`, or several of these with commas between.
+    /// `all`, a number, a range as `4-6`, `truncation`, `share`, or several of these with commas between.
     pub fn parse(text: &str) -> Option<Vec<Row>> {
         let mut rows = Vec::new();
         for part in text.split(',') {
             match part {
                 "all" => rows.extend(Row::all()),
                 "truncation" => rows.push(Row::TRUNCATION),
+                "share" => rows.push(Row::SHARE),
                 _ => {
                     let (first, last) = part.split_once('-').unwrap_or((part, part));
                     let range = first.parse::<u8>().ok()?..=last.parse::<u8>().ok()?;
@@ -60,7 +64,7 @@ impl Row {
         u64::from(self.0)
     }
 
-    /// Its number in the table; 0 for truncation.
+    /// Its number in the table; 0 for truncation, 20 for share groups.
     pub fn number(self) -> u8 {
         self.0
     }
@@ -88,6 +92,7 @@ impl Row {
             17 => "ENOSPC, EIO",
             18 => "idempotent, rows 4-6, 9, 10, 14-17",
             19 => "transactions, as 18, and faults at their coordinator",
+            20 => "share groups, as 18, and faults at their coordinators",
             _ => "",
         }
     }
@@ -108,6 +113,7 @@ impl Row {
             14 | 15 => Wants { acks: &[-1, -1, 1], ..any },
             17 => Wants { log_dirs: &[1, 2, 3], ..any },
             19 => Wants { idempotent: Some(true), log_dirs: &[1, 2], commits: false, transactions: true, ..any },
+            20 => Wants { idempotent: Some(true), log_dirs: &[1, 2], commits: false, share: true, ..any },
             18 => Wants { idempotent: Some(true), log_dirs: &[1, 2], ..any },
             _ => any,
         }
@@ -149,6 +155,11 @@ impl Row {
                 1 => transactions::leader_lost_ahead(world),
                 _ => Row(18).round(world),
             },
+            20 => match world.rng.random_range(0..4) {
+                0 | 1 => share::coordinator_lost(world),
+                2 => share::leader_lost_ahead(world),
+                _ => Row(18).round(world),
+            },
             _ => {
                 const ROWS: [u8; 9] = [4, 5, 6, 9, 10, 14, 15, 16, 17];
                 let row = ROWS[world.rng.random_range(0..ROWS.len())];
@@ -163,6 +174,7 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => f.write_str("truncation"),
+            20 => f.write_str("share"),
             number => write!(f, "{number}"),
         }
     }

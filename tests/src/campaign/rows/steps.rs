@@ -11,6 +11,7 @@ use rand::seq::SliceRandom;
 use crate::campaign::committer::{OFFSETS_TOPIC, TRANSACTION_TOPIC};
 use crate::campaign::history::{Anomaly, Kind};
 use crate::campaign::plan::TOPIC;
+use crate::campaign::share::SHARE_STATE_TOPIC;
 use crate::campaign::world::{Action, World};
 
 /// How often conditions are looked at.
@@ -108,10 +109,12 @@ impl World {
             })
     }
 
-    /// With transactions, what coordinators keep counts as much as the topic itself.
+    /// With transactions or share groups, what coordinators keep counts as much as the topic itself.
     fn coordinators_are_whole(&self) -> bool {
-        let image = self.truth().filter(|_| !self.plan.transactional.is_empty());
-        let topics = [TRANSACTION_TOPIC, OFFSETS_TOPIC].into_iter().filter_map(|topic| image?.topic(topic));
+        let counts = !self.plan.transactional.is_empty() || self.plan.share.is_some();
+        let image = self.truth().filter(|_| counts);
+        let topics =
+            [TRANSACTION_TOPIC, OFFSETS_TOPIC, SHARE_STATE_TOPIC].into_iter().filter_map(|topic| image?.topic(topic));
         topics.flat_map(|topic| &topic.partitions).all(|partition| partition.leader > 0 && partition.isr.len() == 3)
     }
 
@@ -137,7 +140,7 @@ impl World {
         let leaders = |image: &Image, topic| -> Vec<NodeId> {
             image.topic(topic).map_or(Vec::new(), |topic| topic.partitions.iter().map(|it| it.leader).collect())
         };
-        [TOPIC, TRANSACTION_TOPIC, OFFSETS_TOPIC].into_iter().any(|topic| {
+        [TOPIC, TRANSACTION_TOPIC, OFFSETS_TOPIC, SHARE_STATE_TOPIC].into_iter().any(|topic| {
             let pairs = leaders(own, topic).into_iter().zip(leaders(truth, topic));
             pairs.into_iter().any(|(mine, real)| mine == node && real != node)
         })

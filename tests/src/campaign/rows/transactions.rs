@@ -24,6 +24,11 @@ fn coordinator(world: &mut World) -> Option<NodeId> {
 /// coordinator has decided.
 pub(super) fn leader_lost_ahead(world: &mut World) -> Result<(), Anomaly> {
     let victim = if world.rng.random_bool(0.5) { coordinator(world) } else { world.some_leader() };
+    lose_ahead(world, victim)
+}
+
+/// The same of this one.
+pub(super) fn lose_ahead(world: &mut World, victim: Option<NodeId>) -> Result<(), Anomaly> {
     let Some(victim) = victim else { return world.settle() };
     world.fault();
     let slow = world.rng.random_range(10..150);
@@ -68,9 +73,17 @@ pub(super) fn coordinator_lost(world: &mut World) -> Result<(), Anomaly> {
     if world.plan.transactional.iter().all(|producer| producer.is_v2) && world.rng.random_bool(0.4) {
         return markers_hang(world);
     }
+    lose_one_after_another(world, coordinator)
+}
+
+/// Whoever this tells, up to three times.
+pub(super) fn lose_one_after_another(
+    world: &mut World,
+    mut next: impl FnMut(&mut World) -> Option<NodeId>,
+) -> Result<(), Anomaly> {
     world.disturb_controllers(0.15);
     for _ in 0..world.rng.random_range(1..=3) {
-        let Some(victim) = coordinator(world).filter(|victim| world.is_up(*victim)) else { break };
+        let Some(victim) = next(world).filter(|victim| world.is_up(*victim)) else { break };
         world.fault();
         match world.rng.random_range(0..6) {
             0 | 1 => world.kill(victim),

@@ -89,9 +89,12 @@ impl World {
             leaving.extend(next.map(|frame| (there.next_out, frame)));
             there.next_out += 1;
         }
-        let client = there.client;
+        let (client, is_given_up) = (there.client, there.is_given_up);
         for (seq, frame) in leaving {
             self.with_client(client, |client, world| client.on_answer_leaving(world, conn, seq, &frame));
+            if is_given_up {
+                continue;
+            }
             self.enqueue_after(delay, from, -(conn as NodeId) - 10, Delivery::Answer { conn, seq, frame });
         }
     }

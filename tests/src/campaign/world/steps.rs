@@ -157,7 +157,10 @@ impl World {
             (Some(Core::Broker(core)), Delivery::Frame { conn, seq, frame, .. }) => {
                 core.on_client_frame(now, conn, seq, IpAddr::V4(Ipv4Addr::LOCALHOST), frame);
             }
-            (Some(Core::Broker(core)), Delivery::Hangup { conn, .. }) => core.on_disconnect(now, conn),
+            (Some(Core::Broker(core)), Delivery::Hangup { conn, .. }) => {
+                self.conns.remove(&conn);
+                core.on_disconnect(now, conn);
+            }
             _ => return Ok(()),
         }
         self.after(id)
@@ -174,6 +177,7 @@ impl World {
                 broken = inside::broker_failure(core);
                 let outbox = std::mem::take(&mut core.out);
                 node.due = core.next_deadline();
+                node.listens |= core.takes_part();
                 (outbox.peer, outbox.responses, outbox.closes)
             }
             Some(Core::Controller(core)) => {
