@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use crate::monitor::cloudwatch::catalog::Level;
 use broker::metadata::config::{NodeConfig, parse_assignment, parse_properties};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -92,6 +93,9 @@ pub struct ClusterArgs {
     /// One Kafka broker config; wins over the file. May be given often.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Which of Amazon MSK's metrics are kept: DEFAULT, PER_BROKER, PER_TOPIC_PER_BROKER or PER_TOPIC_PER_PARTITION.
+    #[arg(long, value_name = "LEVEL", default_value_t = Level::PerBroker)]
+    pub monitoring_level: Level,
     /// Written when the cluster takes writes: {"bootstrap_servers":"…","http":"http://…","pid":…}.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -113,6 +117,7 @@ impl ClusterArgs {
             profile: ProfileArg::Lab,
             config: None,
             set: Vec::new(),
+            monitoring_level: Level::PerBroker,
             ready_file: None,
         }
     }
@@ -248,6 +253,8 @@ mod tests {
     #[test]
     fn options_stand_before_or_after_serve_only() {
         assert_eq!(parse("brokerscope --brokers 5 --ephemeral").unwrap().cluster.brokers, 5);
+        assert_eq!(serve("").monitoring_level, Level::PerBroker);
+        assert_eq!(serve("--monitoring-level PER_TOPIC_PER_PARTITION").monitoring_level, Level::PerTopicPerPartition);
         assert_eq!(serve("--brokers 5 --kafka-port 0 --http-port 0 --ephemeral").brokers, 5);
         for line in [
             "brokerscope --brokers 5 serve",
@@ -255,6 +262,7 @@ mod tests {
             "brokerscope --brokers -1",
             "brokerscope --kafka-port 65536",
             "brokerscope --profile fast",
+            "brokerscope --monitoring-level some",
             "brokerscope --bind nowhere",
             "brokerscope --data-dir x --ephemeral",
             "brokerscope attach",

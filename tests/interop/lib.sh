@@ -28,7 +28,7 @@ python_with() { # a virtual environment with all Python clients
     command -v python3 >/dev/null || return 1
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv" || return 1
     "$cache/venv/bin/pip" --quiet --disable-pip-version-check install confluent-kafka==2.16.1 kafka-python==3.0.12 aiokafka==0.14.0 \
-        cramjam==2.14.0 python-snappy==0.7.3 lz4==4.4.4 zstandard==0.25.0 || return 1
+        cramjam==2.14.0 python-snappy==0.7.3 lz4==4.4.4 zstandard==0.25.0 boto3==1.44.8 || return 1
     python=$cache/venv/bin/python
 }
 

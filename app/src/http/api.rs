@@ -38,6 +38,7 @@ pub async fn index() -> Response {
         "/api/scrub",
         "/api/workloads",
         "/api/workloads/{id}",
+        "/api/monitoring",
         "/api/topics",
         "/api/topics/{name}",
     ];

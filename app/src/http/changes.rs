@@ -27,6 +27,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// A command that takes longer is not waited for: a topic in a cluster that is down.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
+/// The body of a request, of at most [`BODY_BYTES_MAX`].
 async fn body_of(body: Body) -> Result<axum::body::Bytes, Problem> {
     let too_late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "The body of the request did not arrive in time.");
     let too_long = |_| {
@@ -39,7 +40,8 @@ async fn body_of(body: Body) -> Result<axum::body::Bytes, Problem> {
         .map_err(too_long)
 }
 
-async fn json_of<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+/// A JSON object.
+pub(super) async fn json_of<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let bytes = body_of(request.into_body()).await?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| unexpected(&error))?;
     if !value.is_object() {
@@ -53,7 +55,8 @@ fn unexpected(error: &serde_json::Error) -> Problem {
     Problem::bad_request(format!("The body is not as expected: {error}."))
 }
 
-async fn carry_out(sources: &Sources, command: Command) -> Result<Done, Problem> {
+/// Has a command carried out, and waits for the answer.
+pub(super) async fn carry_out(sources: &Sources, command: Command) -> Result<Done, Problem> {
     let (answer, answered) = tokio::sync::oneshot::channel();
     // Whoever asked may have gone away meanwhile.
     sources.orders.ask(command, move |outcome| drop(answer.send(outcome)));

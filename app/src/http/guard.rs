@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -27,6 +27,9 @@ pub fn check(bound: SocketAddr, method: &Method, uri: &Uri, headers: &HeaderMap)
     check_host(bound, uri, headers)?;
     check_origin(bound, headers)?;
     if method == Method::GET || method == Method::HEAD {
+        return Ok(());
+    }
+    if is_signed_call(method, uri, headers)? {
         return Ok(());
     }
     check_content_type(method, headers)
@@ -76,6 +79,23 @@ fn check_origin(bound: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::FORBIDDEN, "Requests from pages of another origin are refused."))
 }
 
+/// Where CloudWatch's SDKs call, besides `/`.
+pub const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
+
+/// CloudWatch's SDKs send forms and CBOR, and sign them. No page can send `Authorization` of this kind without asking first (CORS preflight),
+/// and that is never granted; nor can a form. The signature itself says nothing here: there is no secret that it could be checked with.
+fn is_signed_call(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<bool, Problem> {
+    let is_path = uri.path() == "/" || uri.path().starts_with(CLOUDWATCH_PATH);
+    let is_signed = text(headers, &AUTHORIZATION)?.is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 "));
+    let media_type = text(headers, &CONTENT_TYPE)?.map(|value| value.split(';').next().unwrap_or_default().trim());
+    let is_known = media_type.is_none_or(|media_type| {
+        ["application/x-www-form-urlencoded", "application/x-amz-json-1.0", "application/cbor"]
+            .iter()
+            .any(|known| media_type.eq_ignore_ascii_case(known))
+    });
+    Ok(method == Method::POST && is_path && is_signed && is_known)
+}
+
 /// A form on a foreign page cannot send JSON without asking first (CORS preflight), and that is never granted.
 fn check_content_type(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     let media_type = text(headers, &CONTENT_TYPE)?.map(|value| value.split(';').next().unwrap_or_default().trim());
@@ -96,11 +116,15 @@ mod tests {
     }
 
     fn status_at(bound: &str, method: Method, headers: &[(&str, &str)]) -> u16 {
+        status_of(bound, method, "/api/faults", headers)
+    }
+
+    fn status_of(bound: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> u16 {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap());
         }
-        match check(bound.parse().unwrap(), &method, &Uri::from_static("/api/faults"), &map) {
+        match check(bound.parse().unwrap(), &method, &path.parse().unwrap(), &map) {
             Ok(()) => 200,
             Err(problem) => problem.into_response().status().as_u16(),
         }
@@ -142,6 +166,40 @@ mod tests {
             ("null", 403),
         ] {
             assert_eq!(status(Method::GET, &[("host", "localhost:11001"), ("origin", origin)]), expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn cloudwatchs_clients_sign_what_they_send() {
+        let (host, foreign) = (("host", "localhost:11001"), ("origin", "http://evil.example"));
+        let signed = ("authorization", "AWS4-HMAC-SHA256 Credential=x/20261127/local/monitoring/aws4_request");
+        let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        let (cbor, json) = (("content-type", "application/cbor"), ("content-type", "application/x-amz-json-1.0"));
+        let by_path = "/service/GraniteServiceVersion20100801/operation/ListMetrics";
+        for (method, path, headers, expected) in [
+            (Method::POST, "/", &[host, signed, form][..], 200),
+            (Method::POST, "/", &[host, signed, json], 200),
+            (Method::POST, by_path, &[host, signed, cbor], 200),
+            (Method::POST, by_path, &[host, signed], 200),
+            // What a page of another origin can send, and what it cannot.
+            (Method::POST, "/", &[host, form], 415),
+            (Method::POST, by_path, &[host, cbor], 415),
+            (Method::POST, by_path, &[host], 415),
+            (Method::POST, "/", &[host, signed, form, foreign], 403),
+            (Method::POST, "/", &[("host", "evil.example"), signed, form], 403),
+            (Method::POST, "/", &[host, ("authorization", "Basic eDp5"), form], 415),
+            (Method::POST, "/", &[host, signed, ("content-type", "text/plain")], 415),
+            // Signed or not, the rest of the API takes JSON only.
+            (Method::POST, "/api/faults", &[host, signed, form], 415),
+            (Method::PUT, "/", &[host, signed, form], 415),
+            (Method::OPTIONS, "/", &[host, ("origin", "http://evil.example")], 403),
+            (Method::OPTIONS, "/", &[host], 415),
+        ] {
+            assert_eq!(
+                status_of("127.0.0.1:11001", method.clone(), path, headers),
+                expected,
+                "{method} {path} {headers:?}"
+            );
         }
     }
 

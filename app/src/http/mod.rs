@@ -1,4 +1,4 @@
-//! The HTTP side: `/metrics` for Prometheus, the JSON API for scripts (design.md, section 10).
+//! The HTTP side: `/metrics` for Prometheus, the JSON API for scripts (design.md, section 10), CloudWatch's API for its clients.
 //!
 //! Knows the monitor's view and hands in commands; nothing of the cluster, the window or how commands are carried out.
 //! Its one thread has a runtime of its own: a slow scrape holds up nobody else.
@@ -6,9 +6,11 @@
 pub mod api;
 pub mod changes;
 pub mod client_metrics;
+pub mod cloudwatch;
 pub mod export;
 pub mod guard;
 pub mod metrics;
+pub mod monitoring;
 pub mod problem;
 pub mod scrapes;
 pub mod server;

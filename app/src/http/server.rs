@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::scrapes::Scrapes;
-use super::{api, changes, client_metrics, guard, metrics};
+use super::{api, changes, client_metrics, cloudwatch, guard, metrics, monitoring};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
@@ -102,7 +102,8 @@ impl Drop for HttpServer {
 
 fn router(address: SocketAddr, sources: Sources) -> Router {
     Router::new()
-        .route("/", get(api::index))
+        .route("/", get(api::index).post(cloudwatch::call))
+        .route(&format!("{}{{operation}}", guard::CLOUDWATCH_PATH), post(cloudwatch::call_by_path))
         .route("/metrics", get(metrics::cluster))
         .route("/metrics/brokers/{id}", get(metrics::broker))
         .route("/metrics/controllers/{id}", get(metrics::controller))
@@ -125,6 +126,7 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/scrub", get(api::scrubs).post(changes::scrub))
         .route("/api/workloads", get(api::workloads).post(changes::start_workload))
         .route("/api/workloads/{id}", delete(changes::stop_workload))
+        .route("/api/monitoring", get(monitoring::show).put(monitoring::change))
         .route("/api/topics", post(changes::create_topic))
         .route("/api/topics/{name}", delete(changes::delete_topic))
         .method_not_allowed_fallback(async || {

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cloudwatch::watch::Change;
+use super::order::Answer;
+
 /// One wish.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -49,6 +52,8 @@ pub enum Command {
     StartWorkload(WorkloadSpec),
     /// Stop one.
     StopWorkload(u64),
+    /// Change what is monitored, or alarms.
+    Monitoring(Change),
 }
 
 /// A broker to be added, as `POST /api/brokers` takes it.
@@ -261,4 +266,14 @@ pub struct Notice {
     pub ok: bool,
     /// One sentence.
     pub text: String,
+}
+
+impl Notice {
+    /// An answer that nobody waits for.
+    pub fn of(answer: Answer) -> Notice {
+        match answer {
+            Ok(done) => Notice { ok: true, text: done.text },
+            Err(refusal) => Notice { ok: false, text: refusal.text },
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use broker::metadata::report::{Event, FenceReason, MembershipStep, NodeEvent, NodeState};
 
+use super::cloudwatch::alarm::AlarmState;
+use super::cloudwatch::alarms::Transition;
 use super::names::{count, node, node_inside, nodes};
 use super::view::{EVENTS_KEPT, EventEntry, Severity};
 
@@ -23,12 +25,26 @@ impl EventLog {
 
     /// Adds an event.
     pub fn push(&mut self, event: &NodeEvent) {
-        let entries = Arc::make_mut(&mut self.entries);
         self.last_seq += 1;
+        self.keep(entry(self.last_seq, event));
+    }
+
+    /// Adds an alarm's change of state. Returns false if it is no news: an alarm that was made and finds all well.
+    pub fn push_alarm(&mut self, change: &Transition) -> bool {
+        if (change.from, change.status.state) == (AlarmState::InsufficientData, AlarmState::Ok) {
+            return false;
+        }
+        self.last_seq += 1;
+        self.keep(alarm_entry(self.last_seq, change));
+        true
+    }
+
+    fn keep(&mut self, entry: EventEntry) {
+        let entries = Arc::make_mut(&mut self.entries);
         if entries.len() == EVENTS_KEPT {
             entries.pop_front();
         }
-        entries.push_back(Arc::new(entry(self.last_seq, event)));
+        entries.push_back(Arc::new(entry));
     }
 }
 
@@ -56,6 +72,26 @@ impl Said {
 pub fn entry(seq: u64, event: &NodeEvent) -> EventEntry {
     let Said { kind, severity, text, cause, subject } = say(event);
     EventEntry { seq, at_ms: event.at_ms, node_id: event.node_id, kind, severity, text, cause, subject }
+}
+
+fn alarm_entry(seq: u64, change: &Transition) -> EventEntry {
+    let status = &change.status;
+    let alarm = &status.alarm;
+    let (severity, text) = match status.state {
+        AlarmState::Alarm => (alarm.severity, format!("Alarm: {}. {}", alarm.name, alarm.description)),
+        AlarmState::Ok => (Severity::Info, format!("No alarm any more: {}.", alarm.name)),
+        AlarmState::InsufficientData => (Severity::Info, format!("Nothing is known of {} any more.", alarm.name)),
+    };
+    EventEntry {
+        seq,
+        at_ms: status.changed_ms,
+        node_id: -1,
+        kind: "alarm_state_changed",
+        severity,
+        text: text.trim_end().to_owned(),
+        cause: status.reason.clone(),
+        subject: alarm.name.clone(),
+    }
 }
 
 fn say(event: &NodeEvent) -> Said {

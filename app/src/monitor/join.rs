@@ -229,10 +229,8 @@ impl Join {
             }
         }
         self.topics.set_rates(&topic_rates);
-        for group in self.groups.values_mut() {
-            for (partition, _) in &group.report.offsets {
-                self.topics.note_history(now.wall_ms, &partition.topic, partition.partition);
-            }
+        self.topics.note_histories(now.wall_ms);
+        for group in self.groups.values() {
             // A lag in time grows while nobody reads.
             self.dirty |= group.built.as_ref().is_some_and(|built| built.total_lag > 0);
         }

@@ -8,10 +8,13 @@ use broker::metadata::report::{NodeEvent, Report};
 use broker::types::Now;
 use crossbeam_channel::{Receiver, Sender, select, tick};
 
-use super::cloudwatch::watch::Watch;
+use super::cloudwatch::alarms::Transition;
+use super::cloudwatch::watch::{Change, Watch};
+use super::command::Notice;
 use super::events::EventLog;
 use super::host::Host;
 use super::join::{Facts, Join};
+use super::order::{Answer, Reply};
 use super::series::Recorder;
 use super::slot::ViewSlot;
 use super::snapshot::{ActiveFault, Snapshot, WorkloadStatus};
@@ -33,7 +36,6 @@ const SNAPSHOT_SHARE: u32 = 20;
 const REPORTS_AT_ONCE: usize = 1_024;
 
 /// What the program itself has to tell the monitor.
-#[derive(Clone, Debug)]
 pub enum Word {
     /// What is known of the cluster.
     Facts(Facts),
@@ -43,6 +45,8 @@ pub enum Word {
     Faults(Vec<ActiveFault>),
     /// Something that happened outside the nodes.
     Event(NodeEvent),
+    /// A wish about metrics and alarms; whoever waits is answered when the view that has it is out.
+    Monitoring(Change, Option<Reply>),
 }
 
 /// The running monitor.
@@ -80,6 +84,8 @@ struct Worker {
     watch: Watch,
     events: EventLog,
     new_events: bool,
+    /// Who is to be told that a change is in the view.
+    replies: Vec<(Reply, Answer)>,
     snapshot: Arc<Snapshot>,
     slot: ViewSlot,
     started: Instant,
@@ -97,6 +103,7 @@ impl Worker {
             watch: Watch::default(),
             events: EventLog::default(),
             new_events: false,
+            replies: Vec::new(),
             snapshot: Arc::default(),
             slot,
             started,
@@ -135,7 +142,7 @@ impl Worker {
     }
 
     fn has_news(&self) -> bool {
-        self.join.is_dirty() || self.new_events
+        self.join.is_dirty() || self.new_events || !self.replies.is_empty()
     }
 
     fn now(&self) -> Now {
@@ -160,6 +167,20 @@ impl Worker {
             Word::Workloads(workloads) => self.join.set_workloads(workloads),
             Word::Faults(faults) => self.join.set_faults(faults),
             Word::Event(event) => self.note(event),
+            Word::Monitoring(change, reply) => {
+                let (answer, transition) = self.watch.change(self.now().wall_ms, change);
+                self.tell(transition.as_slice());
+                // Without somebody who waits, the answer is a notice for the window.
+                let slot = self.slot.clone();
+                let reply = reply.unwrap_or_else(|| Box::new(move |answer| slot.notify(Notice::of(answer))));
+                self.replies.push((reply, answer));
+            }
+        }
+    }
+
+    fn tell(&mut self, changes: &[Transition]) {
+        for change in changes {
+            self.new_events |= self.events.push_alarm(change);
         }
     }
 
@@ -186,7 +207,8 @@ impl Worker {
             self.recorder.record(self.now().wall_ms, &self.snapshot);
             self.metrics = Arc::new(self.join.measured());
             let host = self.host.read(self.join.data_dir());
-            self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);
+            let changes = self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);
+            self.tell(&changes);
         }
         self.new_events = false;
         let view = View {
@@ -198,6 +220,7 @@ impl Worker {
             notices: Vec::new(),
         };
         self.slot.publish(view);
+        self.replies.drain(..).for_each(|(reply, answer)| reply(answer));
         self.next_snapshot = began + SNAPSHOT_EVERY.max(began.elapsed() * SNAPSHOT_SHARE);
     }
 }

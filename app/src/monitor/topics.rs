@@ -206,13 +206,13 @@ impl Topics {
         built.partitions.get(usize::try_from(partition).ok()?)
     }
 
-    /// Remembers where the log end of a partition stands now, for the lag in time.
-    pub fn note_history(&mut self, at_ms: i64, topic: &str, partition: i32) {
-        let Some(high_watermark) = self.partition(topic, partition).map(|partition| partition.high_watermark) else {
-            return;
-        };
-        if let Some(seen) = self.by_name.get_mut(topic) {
-            seen.histories.entry(partition).or_default().note(at_ms, high_watermark);
+    /// Remembers where the log ends of all partitions stand now, for lags in time: of groups that are there, and of those that will be.
+    pub fn note_histories(&mut self, at_ms: i64) {
+        for seen in self.by_name.values_mut() {
+            let Some((built, _)) = &seen.built else { continue };
+            for partition in &built.partitions {
+                seen.histories.entry(partition.id).or_default().note(at_ms, partition.high_watermark);
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use super::signals;
 use crate::cli::{ClusterArgs, ProfileArg};
 use crate::http::scrapes::Scrapes;
 use crate::http::{HttpServer, Sources};
+use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::WorkloadSpec;
 use crate::monitor::order::Orders;
 use crate::monitor::run::{Monitor, REPORTS_WAITING, Word};
@@ -108,6 +109,8 @@ impl Session {
         let facts = embedded::facts(cluster.config(), cluster.cluster_id());
         // The monitor takes words as long as it lives, and it lives in this session.
         let _ = monitor.words().send(Word::Facts(facts));
+        let level = Change::Level(args.monitoring_level);
+        let _ = monitor.words().send(Word::Monitoring(level, Some(Box::new(drop))));
         let (orders, orders_in) = Orders::new();
         let desk = Desk::open(tools(&cluster, &monitor), orders_in).map_err(no_thread)?;
         let ready = Arc::new(AtomicBool::new(false));

@@ -16,6 +16,7 @@ use super::brokers::{BrokerControl, BrokerWishes, News};
 use super::control::NodeControl;
 use super::faults::{self, Faults};
 use super::topics::{self, TopicWish};
+use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, Notice, WorkloadSpec};
 use crate::monitor::names::{is_controller, node};
 use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
@@ -197,6 +198,7 @@ impl Worker {
             Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
+            Command::Monitoring(change) => return self.pass_on(change, reply),
         };
         self.answer(answer, reply);
     }
@@ -204,10 +206,17 @@ impl Worker {
     fn answer(&self, answer: Answer, reply: Option<Reply>) {
         match reply {
             Some(reply) => reply(answer),
-            None => self.tools.slot.notify(match answer {
-                Ok(done) => Notice { ok: true, text: done.text },
-                Err(refusal) => Notice { ok: false, text: refusal.text },
-            }),
+            None => self.tools.slot.notify(Notice::of(answer)),
+        }
+    }
+
+    /// The monitor keeps metrics and alarms, and answers for itself.
+    fn pass_on(&self, change: Change, reply: Option<Reply>) {
+        let word = Word::Monitoring(change, reply);
+        if let Err(refused) = self.tools.words.send_timeout(word, Duration::from_secs(1))
+            && let Word::Monitoring(_, reply) = refused.into_inner()
+        {
+            self.answer(Err(Refusal::failed("The monitor is busy; try again.")), reply);
         }
     }
 

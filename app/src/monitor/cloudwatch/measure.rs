@@ -26,7 +26,7 @@ const TICKS_PER_S: f64 = 100.0;
 /// All numbers of one second.
 #[derive(Debug, Default)]
 pub struct Readings {
-    /// Of each controller that runs: whether it is the active one.
+    /// Of each controller that runs: whether it is the active one. One that is not, if all have stopped.
     pub controllers: Vec<bool>,
     /// Of the cluster.
     pub cluster: ClusterReading,
@@ -210,10 +210,9 @@ impl Measure {
         self.brokers.retain(|id, _| snapshot.brokers.iter().any(|broker| broker.id == *id));
         let seconds = self.looked.map_or(1.0, |looked| now.mono.saturating_sub(looked).as_secs_f64());
         self.looked = Some(now.mono);
-        let controllers = snapshot.quorum.voters.iter().filter(|voter| voter.state == NodeState::Running);
         let totals = &snapshot.totals;
         Readings {
-            controllers: controllers.map(|voter| voter.role == "leader").collect(),
+            controllers: controllers(snapshot),
             cluster: ClusterReading {
                 partitions: totals.partitions,
                 topics: totals.topics,
@@ -311,6 +310,15 @@ impl Measure {
         }
         readings
     }
+}
+
+fn controllers(snapshot: &Snapshot) -> Vec<bool> {
+    let voters = &snapshot.quorum.voters;
+    let running = voters.iter().filter(|voter| voter.state == NodeState::Running);
+    let active: Vec<bool> = running.map(|voter| voter.role == "leader").collect();
+    // That none is active is known, unless they are only just starting.
+    let has_stopped = voters.iter().any(|voter| voter.state != NodeState::Starting);
+    if active.is_empty() && has_stopped { vec![false] } else { active }
 }
 
 /// How full a disk would be if these bytes were all that is on it; 100 if nothing more can be written.
@@ -445,6 +453,8 @@ impl Led {
         }
         let leader = self.brokers.entry(partition.leader).or_default();
         leader.under_replicated += usize::from(partition.is_under_replicated());
-        leader.under_min_isr += usize::from((partition.isr.len() as i64) < i64::from(min_insync_replicas));
+        // No more replicas can be wanted than there are.
+        let wanted = usize::try_from(min_insync_replicas).unwrap_or(0).min(partition.replicas.len());
+        leader.under_min_isr += usize::from(partition.isr.len() < wanted);
     }
 }

@@ -190,6 +190,16 @@ fn states_become_data() {
 }
 
 #[test]
+fn that_no_controller_is_active_is_known_unless_they_start() {
+    for (state, expected) in [(NodeState::Killed, Some(&[0.0][..])), (NodeState::Starting, None)] {
+        let mut snapshot = snapshot(Vec::new());
+        snapshot.quorum.voters.iter_mut().for_each(|voter| voter.state = state);
+        let data = data(&mut Measure::default(), 1, &snapshot, Level::Default);
+        assert_eq!(data.get("ActiveControllerCount").map(Vec::as_slice), expected);
+    }
+}
+
+#[test]
 fn levels_include_each_other() {
     let brokers = || vec![broker(1, counters(100, 0))];
     let keys = Level::all().map(|level| {

@@ -5,12 +5,16 @@
 //!
 //! The store is the monitor's and not the cluster's: while nodes are down their data points are missing, and what was kept stays.
 
+pub mod advice;
+pub mod alarm;
+pub mod alarms;
 pub mod catalog;
 pub mod measure;
 mod model;
 pub mod sketch;
 pub mod statistics;
 pub mod store;
+pub mod time;
 mod track;
 pub mod watch;
 

@@ -239,6 +239,11 @@ impl Store {
         self.series.is_empty()
     }
 
+    /// When the newest values came, s since 1970.
+    pub fn newest_s(&self) -> i64 {
+        self.newest_s
+    }
+
     /// How many values found no room, since the program started.
     pub fn dropped(&self) -> u64 {
         self.dropped

@@ -211,7 +211,7 @@ impl Definition {
 }
 
 /// All rows. What comes first finds room in the store first.
-pub fn all() -> impl Iterator<Item = &'static Definition> {
+pub fn all() -> impl Iterator<Item = &'static Definition> + Clone {
     cluster::ALL
         .iter()
         .chain(brokers::ALL)

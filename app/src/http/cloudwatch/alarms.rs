@@ -1,0 +1,223 @@
+//! PutMetricAlarm, DescribeAlarms, DescribeAlarmsForMetric, DescribeAlarmHistory, DeleteAlarms, SetAlarmState.
+
+use std::sync::Arc;
+
+use super::fault::Fault;
+use super::metrics::dimensions;
+use super::params::Params;
+use super::tree::{Tree, text};
+use crate::monitor::cloudwatch::alarm::{Actions, Alarm, AlarmState, MissingData};
+use crate::monitor::cloudwatch::alarms::{AlarmStatus, HistoryItem};
+use crate::monitor::cloudwatch::catalog::{NAMESPACE, definition};
+use crate::monitor::cloudwatch::statistics::Statistic;
+use crate::monitor::cloudwatch::watch::{Change, CloudwatchView};
+use crate::monitor::view::Severity;
+
+/// Alarms or lines of history on a page.
+const PAGE_MAX: i64 = 100;
+
+/// What one may say of an alarm and is not understood here.
+const NOT_THERE: [&str; 8] = [
+    "Metrics",
+    "ThresholdMetricId",
+    "EvaluationWindow",
+    "WarmUpConfiguration",
+    "EvaluationCriteria",
+    "EvaluationInterval",
+    "ActionConfiguration",
+    "EvaluateLowSampleCountPercentile",
+];
+
+/// `PutMetricAlarm`.
+pub(super) fn put(params: Params<'_>) -> Result<Change, Fault> {
+    let name = params.needed_text("AlarmName", 255)?.to_owned();
+    if let Some(one) = NOT_THERE.iter().find(|one| params.has(one)) {
+        return Err(Fault::validation(format!(
+            "{one} is not there: alarms are on one metric each, without metric math."
+        )));
+    }
+    if params.needed_text("Namespace", 255)? != NAMESPACE {
+        return Err(Fault::validation(format!("There is no namespace but {NAMESPACE}.")));
+    }
+    let key = params.key()?.ok_or_else(|| Fault::value("No metric has such dimensions."))?;
+    let row = definition(&key)
+        .ok_or_else(|| Fault::value(format!("There is no metric {:?} with these dimensions.", key.metric)))?;
+    if params.text("Unit", 255)?.is_some_and(|unit| unit != row.unit.name()) {
+        return Err(Fault::value(format!("The unit of {} is {}.", row.name, row.unit.name())));
+    }
+    let statistic = match (params.maybe::<Statistic>("Statistic")?, params.maybe::<Statistic>("ExtendedStatistic")?) {
+        (Some(statistic), None) if statistic.is_simple() => statistic,
+        (None, Some(statistic)) if !statistic.is_simple() => statistic,
+        _ => return Err(Fault::combination("Exactly one of Statistic and ExtendedStatistic must be there.")),
+    };
+    let evaluation_periods =
+        params.integer("EvaluationPeriods", 1..=86_400)?.ok_or_else(|| Fault::missing("EvaluationPeriods"))?;
+    let datapoints_to_alarm = params.integer("DatapointsToAlarm", 1..=86_400)?.unwrap_or(evaluation_periods);
+    let texts =
+        |name| -> Result<Vec<String>, Fault> { Ok(params.texts(name, 5)?.into_iter().map(str::to_owned).collect()) };
+    Ok(Change::PutAlarm(Box::new(Alarm {
+        name,
+        description: params.text("AlarmDescription", 1024)?.unwrap_or_default().to_owned(),
+        key,
+        statistic,
+        period_s: params.period()?,
+        evaluation_periods: evaluation_periods as u32,
+        datapoints_to_alarm: datapoints_to_alarm as u32,
+        threshold: params.double("Threshold")?.ok_or_else(|| Fault::missing("Threshold"))?,
+        comparison: params.needed("ComparisonOperator")?,
+        missing: params.maybe("TreatMissingData")?.unwrap_or(MissingData::Missing),
+        severity: Severity::Warning,
+        is_ours: false,
+        actions: Actions {
+            is_disabled: params.bool("ActionsEnabled")? == Some(false),
+            ok: texts("OKActions")?,
+            alarm: texts("AlarmActions")?,
+            insufficient_data: texts("InsufficientDataActions")?,
+        },
+    })))
+}
+
+/// `DeleteAlarms`.
+pub(super) fn delete(params: Params<'_>) -> Result<Change, Fault> {
+    let names: Vec<String> = params.texts("AlarmNames", 100)?.into_iter().map(str::to_owned).collect();
+    if names.is_empty() {
+        return Err(Fault::missing("AlarmNames"));
+    }
+    Ok(Change::DeleteAlarms(names))
+}
+
+/// `SetAlarmState`.
+pub(super) fn set_state(params: Params<'_>) -> Result<Change, Fault> {
+    let data = params.text("StateReasonData", 4000)?.map(str::to_owned);
+    if data.as_deref().is_some_and(|data| serde_json::from_str::<serde::de::IgnoredAny>(data).is_err()) {
+        return Err(Fault::format("StateReasonData must be JSON."));
+    }
+    Ok(Change::SetAlarmState {
+        name: params.needed_text("AlarmName", 255)?.to_owned(),
+        state: params.needed("StateValue")?,
+        reason: params.text("StateReason", 1023)?.ok_or_else(|| Fault::missing("StateReason"))?.to_owned(),
+        data,
+    })
+}
+
+fn shown(status: &AlarmStatus) -> Tree {
+    let alarm = &status.alarm;
+    let list = |items: &[String]| Tree::List(items.iter().map(|item| text(item.as_str())).collect());
+    let statistic = if alarm.statistic.is_simple() { "Statistic" } else { "ExtendedStatistic" };
+    let mut members = vec![
+        ("AlarmName", text(alarm.name.as_str())),
+        ("AlarmArn", text(format!("arn:aws:cloudwatch:local:000000000000:alarm:{}", alarm.name))),
+        ("AlarmDescription", text(alarm.description.as_str())),
+        ("AlarmConfigurationUpdatedTimestamp", Tree::Time(status.configured_ms)),
+        ("ActionsEnabled", Tree::Bool(!alarm.actions.is_disabled)),
+        ("OKActions", list(&alarm.actions.ok)),
+        ("AlarmActions", list(&alarm.actions.alarm)),
+        ("InsufficientDataActions", list(&alarm.actions.insufficient_data)),
+        ("StateValue", text(status.state.name())),
+        ("StateReason", text(status.reason.as_str())),
+        ("StateUpdatedTimestamp", Tree::Time(status.updated_ms)),
+        ("StateTransitionedTimestamp", Tree::Time(status.changed_ms)),
+        ("MetricName", text(&*alarm.key.metric)),
+        ("Namespace", text(NAMESPACE)),
+        (statistic, text(alarm.statistic.to_string())),
+        ("Dimensions", dimensions(&alarm.key)),
+        ("Period", Tree::Integer(alarm.period_s)),
+        ("EvaluationPeriods", Tree::Integer(alarm.evaluation_periods.into())),
+        ("DatapointsToAlarm", Tree::Integer(alarm.datapoints_to_alarm.into())),
+        ("Threshold", Tree::Double(alarm.threshold)),
+        ("ComparisonOperator", text(alarm.comparison.name())),
+        ("TreatMissingData", text(alarm.missing.name())),
+    ];
+    members.extend(definition(&alarm.key).map(|row| ("Unit", text(row.unit.name()))));
+    Tree::Struct(members)
+}
+
+/// `DescribeAlarms`: by name, from the token's alarm on.
+pub(super) fn describe(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> Result<Tree, Fault> {
+    let names = params.texts("AlarmNames", 100)?;
+    let prefix = params.text("AlarmNamePrefix", 255)?;
+    if !names.is_empty() && prefix.is_some() {
+        return Err(Fault::combination("AlarmNames and AlarmNamePrefix do not go together."));
+    }
+    let state: Option<AlarmState> = params.maybe("StateValue")?;
+    let types = params.texts("AlarmTypes", 10)?;
+    let of_type = types.is_empty() || types.contains(&"MetricAlarm");
+    let action = params.text("ActionPrefix", 1024)?;
+    // Alarms on alarms are not there, so that none has children or parents.
+    let is_family = params.has("ChildrenOfAlarmName") || params.has("ParentsOfAlarmName");
+    let page = params.integer("MaxRecords", 1..=PAGE_MAX)?.unwrap_or(50) as usize;
+    let from = params.text("NextToken", 1024)?.unwrap_or_default();
+    let has_action = |status: &AlarmStatus, prefix: &str| {
+        let Actions { ok, alarm, insufficient_data, .. } = &status.alarm.actions;
+        ok.iter().chain(alarm).chain(insufficient_data).any(|action| action.starts_with(prefix))
+    };
+    let fits = |status: &AlarmStatus| {
+        let name = status.alarm.name.as_str();
+        of_type
+            && !is_family
+            && (names.is_empty() || names.contains(&name))
+            && prefix.is_none_or(|prefix| name.starts_with(prefix))
+            && state.is_none_or(|state| status.state == state)
+            && action.is_none_or(|action| has_action(status, action))
+    };
+    let mut found = view.alarms.alarms.range(from.to_owned()..).map(|(_, status)| status).filter(|status| fits(status));
+    let alarms: Vec<Tree> = found.by_ref().take(page).map(|status| shown(status)).collect();
+    let mut members = vec![("MetricAlarms", Tree::List(alarms)), ("CompositeAlarms", Tree::List(Vec::new()))];
+    members.extend(found.next().map(|next| ("NextToken", text(next.alarm.name.as_str()))));
+    Ok(Tree::Struct(members))
+}
+
+/// `DescribeAlarmsForMetric`.
+pub(super) fn describe_for_metric(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> Result<Tree, Fault> {
+    let ours = params.needed_text("Namespace", 255)? == NAMESPACE;
+    let key = params.key()?.filter(|_| ours);
+    let statistic = params.maybe::<Statistic>("Statistic")?.or(params.maybe::<Statistic>("ExtendedStatistic")?);
+    let period_s = params.integer("Period", 1..=86_400)?;
+    let fits = |status: &&Arc<AlarmStatus>| {
+        let alarm = &status.alarm;
+        Some(&alarm.key) == key.as_ref()
+            && statistic.is_none_or(|statistic| alarm.statistic == statistic)
+            && period_s.is_none_or(|period_s| alarm.period_s == period_s)
+    };
+    let found = view.alarms.alarms.values().filter(fits).map(|status| shown(status));
+    Ok(Tree::Struct(vec![("MetricAlarms", Tree::List(found.collect()))]))
+}
+
+/// `DescribeAlarmHistory`: the newest first, unless it is wished otherwise.
+pub(super) fn history(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> Result<Tree, Fault> {
+    let name = params.text("AlarmName", 255)?;
+    let kind = params.text("HistoryItemType", 255)?;
+    let (start, end) = (params.time("StartDate")?, params.time("EndDate")?);
+    let page = params.integer("MaxRecords", 1..=PAGE_MAX)?.unwrap_or(PAGE_MAX) as usize;
+    let types = params.texts("AlarmTypes", 10)?;
+    let of_type = types.is_empty() || types.contains(&"MetricAlarm");
+    let is_ascending = params.text("ScanBy", 255)? == Some("TimestampAscending");
+    let from: Option<u64> =
+        params.text("NextToken", 1024)?.map(|token| token.parse().map_err(|_| Fault::token())).transpose()?;
+    let fits = |item: &&Arc<HistoryItem>| {
+        of_type
+            && name.is_none_or(|name| item.alarm == name)
+            && kind.is_none_or(|kind| item.kind.name() == kind)
+            && start.is_none_or(|start| item.at_ms >= start)
+            && end.is_none_or(|end| item.at_ms <= end)
+            && from.is_none_or(|from| if is_ascending { item.seq >= from } else { item.seq <= from })
+    };
+    let all = &view.alarms.history;
+    let ordered: Box<dyn Iterator<Item = &Arc<HistoryItem>>> =
+        if is_ascending { Box::new(all.iter()) } else { Box::new(all.iter().rev()) };
+    let mut found = ordered.filter(fits);
+    let shown = |item: &Arc<HistoryItem>| {
+        Tree::Struct(vec![
+            ("AlarmName", text(item.alarm.as_str())),
+            ("AlarmType", text("MetricAlarm")),
+            ("Timestamp", Tree::Time(item.at_ms)),
+            ("HistoryItemType", text(item.kind.name())),
+            ("HistorySummary", text(item.summary.as_str())),
+            ("HistoryData", text(item.data.as_str())),
+        ])
+    };
+    let items: Vec<Tree> = found.by_ref().take(page).map(shown).collect();
+    let mut members = vec![("AlarmHistoryItems", Tree::List(items))];
+    members.extend(found.next().map(|next| ("NextToken", text(next.seq.to_string()))));
+    Ok(Tree::Struct(members))
+}

@@ -1,0 +1,227 @@
+//! `SEARCH(' {AWS/Kafka,"Cluster Name","Broker ID"} MetricName="BytesInPerSec" "Broker ID"=("1" OR "2") ', 'Average', 60)`, alone or in
+//! `REMOVE_EMPTY(…)`: what Grafana sends where a dimension may have several values. No other metric math is there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::fault::Fault;
+use crate::monitor::cloudwatch::catalog::NAMESPACE;
+use crate::monitor::cloudwatch::statistics::Statistic;
+use crate::monitor::cloudwatch::store::{Dimension, Key, Store};
+
+/// Series that a search may find; CloudWatch's own bound.
+const FOUND_MAX: usize = 500;
+
+/// What to look for.
+#[derive(Debug, PartialEq)]
+pub struct Search {
+    /// `None`: a schema that nothing here has.
+    dimensions: Option<BTreeSet<Dimension>>,
+    /// Property (`MetricName`, or a dimension) and what it may be.
+    terms: Vec<(String, Vec<String>)>,
+    /// What to give of it.
+    pub statistic: Statistic,
+    /// In periods of so many seconds; `None`: as the query says.
+    pub period_s: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Sign(char),
+}
+
+/// Words, quoted words and signs.
+fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        if first == '"' {
+            let end = rest[1..].find('"').ok_or_else(|| fault("a quotation mark is not closed"))?;
+            tokens.push(Token::Word(rest[1..=end].to_owned()));
+            rest = &rest[end + 2..];
+        } else if "{}(),=".contains(first) {
+            tokens.push(Token::Sign(first));
+            rest = &rest[1..];
+        } else {
+            let end = rest.find(|c: char| c.is_whitespace() || "{}(),=\"".contains(c)).unwrap_or(rest.len());
+            tokens.push(Token::Word(rest[..end].to_owned()));
+            rest = &rest[end..];
+        }
+        rest = rest.trim_start();
+    }
+    Ok(tokens)
+}
+
+fn fault(why: &str) -> Fault {
+    Fault::validation(format!(
+        "Error in expression: {why}. Of metric math there is SEARCH('{{AWS/Kafka,DIMENSION,…}} MetricName=\"NAME\" DIMENSION=\"VALUE\"', 'STATISTIC', PERIOD) here, alone or in REMOVE_EMPTY()."
+    ))
+}
+
+impl Search {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// It is no search.
+    pub fn parse(expression: &str) -> Result<Search, Fault> {
+        let inside = |text: &'_ str, function: &str| -> Option<String> {
+            let rest = text.trim().strip_prefix(function)?.trim_start().strip_prefix('(')?;
+            Some(rest.strip_suffix(')')?.trim().to_owned())
+        };
+        let expression = inside(expression, "REMOVE_EMPTY").unwrap_or_else(|| expression.trim().to_owned());
+        let arguments = inside(&expression, "SEARCH").ok_or_else(|| fault("it is not a search"))?;
+        let quoted = |text: &str| -> Option<(String, String)> {
+            let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+            let end = text[1..].find(quote)? + 1;
+            Some((text[1..end].to_owned(), text[end + 1..].trim_start().to_owned()))
+        };
+        let (query, rest) = quoted(&arguments).ok_or_else(|| fault("what to search for must stand in quotes"))?;
+        let rest = rest.strip_prefix(',').map(str::trim_start).ok_or_else(|| fault("the statistic is missing"))?;
+        let (statistic, rest) = quoted(rest).ok_or_else(|| fault("the statistic must stand in quotes"))?;
+        let statistic = statistic.parse().map_err(|error| fault(&format!("{statistic:?} {error}")))?;
+        let period_s = match rest.strip_prefix(',').map(str::trim) {
+            None if rest.is_empty() => None,
+            Some(period) => {
+                let period_s = period.parse().ok().filter(|period_s| (1..=86_400).contains(period_s));
+                Some(period_s.ok_or_else(|| fault("the period must be a number of seconds"))?)
+            }
+            None => return Err(fault("something follows the statistic that is not expected")),
+        };
+        let (dimensions, terms) = Search::query(&query)?;
+        Ok(Search { dimensions, terms, statistic, period_s })
+    }
+
+    #[allow(clippy::type_complexity, reason = "the two halves of a query, taken apart at once by the only caller")]
+    fn query(text: &str) -> Result<(Option<BTreeSet<Dimension>>, Vec<(String, Vec<String>)>), Fault> {
+        let tokens = tokens(text)?;
+        let mut tokens = tokens.into_iter().peekable();
+        if tokens.next() != Some(Token::Sign('{')) {
+            return Err(fault("it must begin with namespace and dimensions in braces"));
+        }
+        let mut schema = Vec::new();
+        loop {
+            match tokens.next() {
+                Some(Token::Word(name)) => schema.push(name),
+                Some(Token::Sign(',')) => {}
+                Some(Token::Sign('}')) => break,
+                _ => return Err(fault("the braces hold names and commas only")),
+            }
+        }
+        let mut names = schema.iter();
+        let is_ours = names.next().is_some_and(|namespace| namespace == NAMESPACE);
+        let dimensions: Option<BTreeSet<Dimension>> = names.map(|name| Dimension::named(name)).collect();
+        let mut terms = Vec::new();
+        while let Some(token) = tokens.next() {
+            let Token::Word(name) = token else { return Err(fault("a property's name is expected")) };
+            if name == "AND" {
+                continue;
+            }
+            if tokens.next() != Some(Token::Sign('=')) {
+                return Err(fault("only PROPERTY=\"VALUE\" is understood"));
+            }
+            terms.push((name, Search::values(&mut tokens)?));
+        }
+        Ok((dimensions.filter(|_| is_ours), terms))
+    }
+
+    fn values(tokens: &mut impl Iterator<Item = Token>) -> Result<Vec<String>, Fault> {
+        match tokens.next() {
+            Some(Token::Word(value)) => return Ok(vec![value]),
+            Some(Token::Sign('(')) => {}
+            _ => return Err(fault("a value is expected")),
+        }
+        let mut values = Vec::new();
+        loop {
+            match tokens.next() {
+                Some(Token::Word(or)) if or == "OR" => {}
+                Some(Token::Word(value)) => values.push(value),
+                Some(Token::Sign(')')) => return Ok(values),
+                _ => return Err(fault("parentheses hold values and OR only")),
+            }
+        }
+    }
+
+    fn fits(&self, key: &Key) -> bool {
+        let own = key.dimensions.iter().map(|(dimension, _)| *dimension);
+        if self.dimensions.as_ref().is_none_or(|dimensions| !own.eq(dimensions.iter().copied())) {
+            return false;
+        }
+        self.terms.iter().all(|(property, values)| {
+            let value: Option<&str> = match property.as_str() {
+                "MetricName" => Some(&key.metric),
+                "Namespace" => Some(NAMESPACE),
+                name => Dimension::named(name).and_then(|dimension| key.dimension(dimension)).map(|value| &**value),
+            };
+            value.is_some_and(|value| values.iter().any(|one| one == value))
+        })
+    }
+
+    /// The series that it finds, by name and dimensions.
+    pub fn find(&self, store: &Store) -> Vec<Arc<Key>> {
+        store.iter().map(|(key, _)| key).filter(|key| self.fits(key)).take(FOUND_MAX).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::cloudwatch::store::Datum;
+
+    fn key(metric: &str, broker: &str) -> Key {
+        Key::new(metric, vec![(Dimension::ClusterName, "c".into()), (Dimension::BrokerId, broker.into())])
+    }
+
+    #[test]
+    fn what_is_found() {
+        let mut store = Store::default();
+        let keys = [
+            key("A", "1"),
+            key("A", "2"),
+            key("A", "3"),
+            key("B", "1"),
+            Key::new("A", vec![(Dimension::ClusterName, "c".into())]),
+        ];
+        store.put(1, keys.map(|key| Datum { key, value: 1.0 }));
+        for (query, expected) in [
+            (r#"{AWS/Kafka,"Cluster Name","Broker ID"} MetricName="A""#, 3),
+            (r#" {"AWS/Kafka", "Broker ID", "Cluster Name"} MetricName="A" AND "Broker ID"=("1" OR "3")"#, 2),
+            (r#"{AWS/Kafka,"Cluster Name","Broker ID"} "Broker ID"=1"#, 2),
+            (r#"{AWS/Kafka,"Cluster Name"}"#, 1),
+            (r#"{AWS/EC2,"Cluster Name"} MetricName="A""#, 0),
+            (r#"{AWS/Kafka,InstanceId} MetricName="A""#, 0),
+        ] {
+            for expression in [
+                format!("SEARCH('{query}', 'Average', 60)"),
+                format!("REMOVE_EMPTY( SEARCH('{query}', 'Average', 60) )"),
+            ] {
+                let search = Search::parse(&expression).unwrap();
+                assert_eq!((search.find(&store).len(), search.period_s), (expected, Some(60)), "{expression}");
+            }
+        }
+        assert_eq!(Search::parse("SEARCH('{AWS/Kafka}', 'p99.9')").unwrap().period_s, None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        for expression in [
+            "",
+            "m1 + m2",
+            "SEARCH('{AWS/Kafka} x', 'Average', 60)",
+            "SEARCH('{AWS/Kafka', 'Average', 60)",
+            "SEARCH('AWS/Kafka', 'Average', 60)",
+            "SEARCH('{AWS/Kafka} a=', 'Average', 60)",
+            "SEARCH('{AWS/Kafka} a=(b', 'Average', 60)",
+            "SEARCH('{AWS/Kafka} \"a', 'Average', 60)",
+            "SEARCH('{AWS/Kafka}', 'Mean', 60)",
+            "SEARCH('{AWS/Kafka}', 'Average', x)",
+            "SEARCH('{AWS/Kafka}', 'Average', 0)",
+            "SEARCH('{AWS/Kafka}', 'Average' 60)",
+            "SEARCH('{AWS/Kafka}')",
+            "SEARCH(é",
+            "SUM(SEARCH('{AWS/Kafka}', 'Average', 60))",
+        ] {
+            assert!(Search::parse(expression).is_err(), "{expression}");
+        }
+    }
+}

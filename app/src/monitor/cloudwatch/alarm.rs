@@ -1,0 +1,427 @@
+//! An alarm, and how CloudWatch decides on its state.
+//!
+//! Source: the CloudWatch user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data". An alarm looks at the newest
+//! `evaluation_periods` periods that are over; two more are there to stand in for missing ones (CloudWatch does not say how many it takes, its
+//! examples have two).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::statistics::Statistic;
+use super::store::{Key, RESOLUTIONS, Series};
+use super::time::iso;
+use crate::monitor::view::Severity;
+
+/// Periods beyond those that are evaluated, to stand in for missing ones.
+const PERIODS_IN_RESERVE: u32 = 2;
+
+/// State of an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AlarmState {
+    /// Within the threshold.
+    Ok,
+    /// Beyond it.
+    Alarm,
+    /// Nothing is known.
+    InsufficientData,
+}
+
+impl AlarmState {
+    /// As CloudWatch names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+}
+
+impl fmt::Display for AlarmState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text is not one of these.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of {0}")]
+pub struct NotOneOf(pub &'static str);
+
+impl FromStr for AlarmState {
+    type Err = NotOneOf;
+
+    fn from_str(text: &str) -> Result<AlarmState, NotOneOf> {
+        let all = [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData];
+        all.into_iter().find(|state| state.name() == text).ok_or(NotOneOf("OK, ALARM, INSUFFICIENT_DATA"))
+    }
+}
+
+/// What is beyond the threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `>=`
+    GreaterOrEqual,
+    /// `>`
+    Greater,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+}
+
+impl Comparison {
+    /// As CloudWatch names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Comparison::GreaterOrEqual => "GreaterThanOrEqualToThreshold",
+            Comparison::Greater => "GreaterThanThreshold",
+            Comparison::Less => "LessThanThreshold",
+            Comparison::LessOrEqual => "LessThanOrEqualToThreshold",
+        }
+    }
+
+    /// `greater than`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Comparison::GreaterOrEqual => "greater than or equal to",
+            Comparison::Greater => "greater than",
+            Comparison::Less => "less than",
+            Comparison::LessOrEqual => "less than or equal to",
+        }
+    }
+
+    fn breaches(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Comparison::GreaterOrEqual => value >= threshold,
+            Comparison::Greater => value > threshold,
+            Comparison::Less => value < threshold,
+            Comparison::LessOrEqual => value <= threshold,
+        }
+    }
+}
+
+impl FromStr for Comparison {
+    type Err = NotOneOf;
+
+    fn from_str(text: &str) -> Result<Comparison, NotOneOf> {
+        let all = [Comparison::GreaterOrEqual, Comparison::Greater, Comparison::Less, Comparison::LessOrEqual];
+        all.into_iter().find(|comparison| comparison.name() == text).ok_or(NotOneOf(
+            "GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold (bands of anomaly detection are not there)",
+        ))
+    }
+}
+
+/// What a period without a value counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingData {
+    /// For nothing; without any value, the state is INSUFFICIENT_DATA.
+    Missing,
+    /// The state stays.
+    Ignore,
+    /// As beyond the threshold.
+    Breaching,
+    /// As within the threshold.
+    NotBreaching,
+}
+
+impl MissingData {
+    /// As CloudWatch names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            MissingData::Missing => "missing",
+            MissingData::Ignore => "ignore",
+            MissingData::Breaching => "breaching",
+            MissingData::NotBreaching => "notBreaching",
+        }
+    }
+}
+
+impl FromStr for MissingData {
+    type Err = NotOneOf;
+
+    fn from_str(text: &str) -> Result<MissingData, NotOneOf> {
+        let all = [MissingData::Missing, MissingData::Ignore, MissingData::Breaching, MissingData::NotBreaching];
+        all.into_iter().find(|one| one.name() == text).ok_or(NotOneOf("breaching, notBreaching, ignore, missing"))
+    }
+}
+
+/// What is to be watched, and what for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alarm {
+    /// Unique.
+    pub name: String,
+    /// What to do, in one line; or what who made it says.
+    pub description: String,
+    /// The series.
+    pub key: Key,
+    /// What is compared.
+    pub statistic: Statistic,
+    /// Seconds: 1, 5, 10, 20, 30 or a multiple of 60.
+    pub period_s: i64,
+    /// How many periods are looked at.
+    pub evaluation_periods: u32,
+    /// How many of them must be beyond the threshold.
+    pub datapoints_to_alarm: u32,
+    /// The threshold.
+    pub threshold: f64,
+    /// What is beyond it.
+    pub comparison: Comparison,
+    /// What a period without a value counts for.
+    pub missing: MissingData,
+    /// How grave it is in the list of events.
+    pub severity: Severity,
+    /// One of the set that comes with the program.
+    pub is_ours: bool,
+    /// As they were given: they are told, and nothing is sent to them.
+    pub actions: Actions,
+}
+
+/// Whom CloudWatch would tell, by state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actions {
+    /// Whether it would.
+    pub is_disabled: bool,
+    /// On OK.
+    pub ok: Vec<String>,
+    /// On ALARM.
+    pub alarm: Vec<String>,
+    /// On INSUFFICIENT_DATA.
+    pub insufficient_data: Vec<String>,
+}
+
+/// What an evaluation came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The state.
+    pub state: AlarmState,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+impl Alarm {
+    /// Refuses what cannot be evaluated, in one sentence.
+    ///
+    /// # Errors
+    /// One sentence for people.
+    pub fn check(&self) -> Result<(), String> {
+        let period_s = self.period_s;
+        if !matches!(period_s, 1 | 5 | 10 | 20 | 30) && (period_s < 60 || period_s % 60 != 0) {
+            return Err("Period must be 10, 20, 30 or a multiple of 60 (here also 1 and 5).".into());
+        }
+        if self.evaluation_periods == 0 || !(1..=self.evaluation_periods).contains(&self.datapoints_to_alarm) {
+            return Err("DatapointsToAlarm must be between 1 and EvaluationPeriods.".into());
+        }
+        let fits = RESOLUTIONS.iter().rev().find(|resolution| period_s % resolution.period_s == 0);
+        let kept_s = fits.map_or(0, |resolution| resolution.kept_s());
+        let periods = i64::from(self.evaluation_periods) + i64::from(PERIODS_IN_RESERVE);
+        if periods.saturating_mul(period_s) > kept_s {
+            return Err(format!("EvaluationPeriods is too great: of periods of {period_s} s, {kept_s} s are kept."));
+        }
+        if !self.threshold.is_finite() {
+            return Err("Threshold must be a number.".into());
+        }
+        Ok(())
+    }
+
+    /// The end of the newest period that is over, s since 1970.
+    pub fn end_s(&self, now_s: i64) -> i64 {
+        now_s - now_s.rem_euclid(self.period_s)
+    }
+
+    /// Looks at the series; `None`: the state stays.
+    pub fn evaluate(&self, series: Option<&Series>, now_s: i64) -> Option<Verdict> {
+        let end_s = self.end_s(now_s);
+        let periods = i64::from(self.evaluation_periods + PERIODS_IN_RESERVE);
+        let from_s = end_s - periods * self.period_s;
+        let points =
+            series.map(|series| series.points(self.statistic, self.period_s, from_s, end_s)).unwrap_or_default();
+        let mut values = vec![None; periods as usize];
+        for point in &points {
+            let age = ((end_s - point.at_s) / self.period_s - 1) as usize;
+            if let Some(value) = values.get_mut(age) {
+                *value = Some((point.at_s, point.value));
+            }
+        }
+        let breaching: Vec<Option<bool>> = values
+            .iter()
+            .map(|value| value.map(|(_, value)| self.comparison.breaches(value, self.threshold)))
+            .collect();
+        let state =
+            judge(&breaching, self.evaluation_periods as usize, self.datapoints_to_alarm as usize, self.missing)?;
+        Some(Verdict { state, reason: self.reason(state, &values) })
+    }
+
+    fn reason(&self, state: AlarmState, values: &[Option<(i64, f64)>]) -> String {
+        let known = values.iter().flatten().take(self.evaluation_periods as usize);
+        let known: Vec<(i64, f64)> = known.copied().collect();
+        let breaches = |value: f64| self.comparison.breaches(value, self.threshold);
+        let (number, of) = (known.iter().filter(|(_, value)| breaches(*value)).count(), self.evaluation_periods);
+        let shown = |(at_s, value): &(i64, f64)| format!("{value} ({})", iso(at_s * 1000));
+        let list = known.iter().take(3).map(shown).collect::<Vec<_>>().join(", ");
+        let (words, threshold) = (self.comparison.words(), self.threshold);
+        match (state, known.is_empty()) {
+            (AlarmState::InsufficientData, _) => {
+                format!("Insufficient Data: no datapoint in {of} periods of {} s.", self.period_s)
+            }
+            (_, true) => format!(
+                "Threshold Crossed: no datapoint in {of} periods; missing data is treated as {}.",
+                self.missing.name()
+            ),
+            (AlarmState::Alarm, _) => format!(
+                "Threshold Crossed: {number} of the last {of} datapoints were {words} the threshold ({threshold}); the newest are {list}."
+            ),
+            (AlarmState::Ok, _) => format!(
+                "Threshold Crossed: {number} of the last {of} datapoints, and not {}, were {words} the threshold ({threshold}); the newest are {list}.",
+                self.datapoints_to_alarm
+            ),
+        }
+    }
+}
+
+/// The state, from periods (the newest first; `None`: missing; true: beyond the threshold). `None`: it stays.
+pub fn judge(periods: &[Option<bool>], evaluated: usize, to_alarm: usize, missing: MissingData) -> Option<AlarmState> {
+    let by_number = |number: usize| Some(if number >= to_alarm { AlarmState::Alarm } else { AlarmState::Ok });
+    let real: Vec<(usize, bool)> =
+        periods.iter().enumerate().filter_map(|(age, value)| Some((age + 1, (*value)?))).collect();
+    let newest = &real[..real.len().min(evaluated)];
+    let breaching = newest.iter().filter(|(_, breaches)| *breaches).count();
+    if newest.len() == evaluated {
+        return by_number(breaching);
+    }
+    match missing {
+        MissingData::Breaching => by_number(breaching + evaluated - newest.len()),
+        MissingData::NotBreaching => by_number(breaching),
+        _ if breaching >= to_alarm => Some(AlarmState::Alarm),
+        MissingData::Missing if newest.is_empty() => Some(AlarmState::InsufficientData),
+        MissingData::Ignore if newest.is_empty() => None,
+        _ if breaching < newest.len() => Some(AlarmState::Ok),
+        // All that is there is beyond the threshold, and it is not enough of it.
+        MissingData::Ignore => None,
+        // CloudWatch calls this a premature alarm: the oldest value is old enough, and nothing speaks against it.
+        MissingData::Missing => by_number(newest.last().map_or(0, |(age, _)| *age)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::{Datum, Dimension, Store};
+    use super::*;
+
+    /// CloudWatch's own tables: periods from the oldest to the newest (`0` within, `X` beyond, `-` missing); the state by treatment.
+    #[test]
+    fn the_tables_of_cloudwatch() {
+        use AlarmState::{Alarm, InsufficientData, Ok};
+        let (ok, alarm) = (Some(Ok), Some(Alarm));
+        for (evaluated, to_alarm, periods, missing, ignore, breaching, not_breaching) in [
+            (3, 3, "0-X-X", ok, ok, ok, ok),
+            (3, 3, "----0", ok, ok, ok, ok),
+            (3, 3, "-----", Some(InsufficientData), None, alarm, ok),
+            (3, 3, "0XX-X", alarm, alarm, alarm, alarm),
+            (3, 3, "--X--", alarm, None, alarm, ok),
+            (3, 2, "0-X-X", alarm, alarm, alarm, alarm),
+            (3, 2, "00X0X", alarm, alarm, alarm, alarm),
+            (3, 2, "0-X--", ok, ok, alarm, ok),
+            (3, 2, "----0", ok, ok, alarm, ok),
+            (3, 2, "---X-", alarm, None, alarm, ok),
+            (1, 1, "00X", alarm, alarm, alarm, alarm),
+            (1, 1, "XX0", ok, ok, ok, ok),
+            (3, 3, "----X", ok, None, alarm, ok),
+        ] {
+            let newest_first: Vec<Option<bool>> = periods
+                .chars()
+                .rev()
+                .map(|one| match one {
+                    '0' => Some(false),
+                    'X' => Some(true),
+                    _ => None,
+                })
+                .collect();
+            for (treatment, expected) in [
+                (MissingData::Missing, missing),
+                (MissingData::Ignore, ignore),
+                (MissingData::Breaching, breaching),
+                (MissingData::NotBreaching, not_breaching),
+            ] {
+                let got = judge(&newest_first, evaluated, to_alarm, treatment);
+                assert_eq!(got, expected, "{periods}, {to_alarm} of {evaluated}, {treatment:?}");
+            }
+        }
+    }
+
+    fn alarm() -> Alarm {
+        Alarm {
+            name: "a".into(),
+            description: String::new(),
+            key: Key::new("m", vec![(Dimension::ClusterName, "c".into())]),
+            statistic: Statistic::Maximum,
+            period_s: 10,
+            evaluation_periods: 2,
+            datapoints_to_alarm: 2,
+            threshold: 5.0,
+            comparison: Comparison::Greater,
+            missing: MissingData::Missing,
+            severity: Severity::Warning,
+            is_ours: false,
+            actions: Actions::default(),
+        }
+    }
+
+    #[test]
+    fn periods_that_are_over_are_looked_at() {
+        let alarm = alarm();
+        let mut store = Store::default();
+        for (second, value, expected) in [
+            (5, 9.0, "INSUFFICIENT_DATA"),
+            (15, 9.0, "OK"),
+            (25, 0.0, "ALARM"),
+            (35, 0.0, "OK"),
+            (80, 0.0, "INSUFFICIENT_DATA"),
+        ] {
+            let at_s = 1000 + second;
+            let state = alarm.evaluate(store.get(&alarm.key).map(|series| &**series), at_s).unwrap();
+            if second < 60 {
+                store.put(at_s, [Datum { key: alarm.key.clone(), value }]);
+            }
+            assert_eq!(state.state.name(), expected, "at {second}: {}", state.reason);
+            assert!(state.reason.ends_with('.'));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_refused() {
+        let with = |change: fn(&mut Alarm)| {
+            let mut alarm = alarm();
+            change(&mut alarm);
+            alarm.check()
+        };
+        assert_eq!(with(|_| ()), Ok(()));
+        assert!(with(|alarm| alarm.period_s = 7).is_err());
+        assert!(with(|alarm| alarm.period_s = 90).is_err());
+        assert!(with(|alarm| alarm.period_s = 0).is_err());
+        assert!(with(|alarm| alarm.datapoints_to_alarm = 3).is_err());
+        assert!(with(|alarm| alarm.evaluation_periods = 0).is_err());
+        assert!(with(|alarm| alarm.evaluation_periods = u32::MAX - 2).is_err());
+        assert!(with(|alarm| alarm.threshold = f64::NAN).is_err());
+        assert!(with(|alarm| (alarm.period_s, alarm.evaluation_periods) = (300, 286)).is_ok());
+    }
+
+    #[test]
+    fn names_are_cloudwatchs() {
+        for name in
+            ["GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"]
+        {
+            assert_eq!(name.parse::<Comparison>().unwrap().name(), name);
+        }
+        for name in ["missing", "ignore", "breaching", "notBreaching"] {
+            assert_eq!(name.parse::<MissingData>().unwrap().name(), name);
+        }
+        for name in ["OK", "ALARM", "INSUFFICIENT_DATA"] {
+            assert_eq!(name.parse::<AlarmState>().unwrap().name(), name);
+        }
+        assert!("GreaterThanUpperThreshold".parse::<Comparison>().is_err());
+    }
+}
