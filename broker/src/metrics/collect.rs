@@ -201,6 +201,34 @@ impl Collector {
         meter.read(self.now.mono, self.previous).one_minute_rate
     }
 
+    /// A meter of something whose rate is told in another unit.
+    pub fn scaled_meter<const N: usize>(
+        &mut self,
+        bean: &'static Bean,
+        labels: [(&'static str, Label); N],
+        meter: &mut Meter,
+        scale: f64,
+    ) -> MeterReading {
+        let mut reading = meter.read(self.now.mono, self.previous);
+        reading.mean_rate *= scale;
+        reading.one_minute_rate *= scale;
+        reading.five_minute_rate *= scale;
+        reading.fifteen_minute_rate *= scale;
+        self.meter_reading(bean, labels, reading);
+        reading
+    }
+
+    /// A meter that was read already.
+    pub fn meter_reading<const N: usize>(
+        &mut self,
+        bean: &'static Bean,
+        labels: [(&'static str, Label); N],
+        reading: MeterReading,
+    ) {
+        debug_assert!(bean.shape == Shape::Meter, "{bean:?}");
+        self.push(bean, labels, Reading::Meter(reading));
+    }
+
     /// A histogram.
     pub fn histogram<const N: usize>(
         &mut self,

@@ -105,6 +105,11 @@ impl Histogram {
         self.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
+    /// Sum of all values, in the unit that is told.
+    pub fn sum(&self) -> f64 {
+        self.sum * self.scale
+    }
+
     /// Values so far.
     pub fn count(&self) -> u64 {
         self.count

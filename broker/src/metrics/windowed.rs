@@ -48,6 +48,14 @@ impl Windowed {
         self.present.record(value);
     }
 
+    /// So many values were seen, which make so much together; none of them is taken for the greatest.
+    pub fn record_many(&mut self, count: u64, sum: f64) {
+        self.total += sum;
+        self.count += count;
+        self.present.count += count;
+        self.present.sum += sum;
+    }
+
     /// Ends windows that are over, before its values are read.
     pub fn turn(&mut self, now: Duration) {
         let began = *self.began.get_or_insert(now);

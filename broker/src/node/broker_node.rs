@@ -4,19 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::admission::Admission;
-use super::connection::{self, Outgoing};
+use super::connection::{self, Outgoing, Sent};
 use super::controller_node::wait_for;
 use super::handle::{Control, Wish};
+use super::idle::Sleep;
 use super::outlet::Outlet;
-use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk};
+use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk, stopwatch};
 use crate::metadata::report::{Event, Report};
 use crate::quota::Verdict;
 use crate::server::Broker;
@@ -42,12 +43,6 @@ fn millis(millis: i32) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// Time as it goes by while the core works.
-pub(super) fn stopwatch() -> Duration {
-    static BEGIN: OnceLock<Instant> = OnceLock::new();
-    BEGIN.get_or_init(Instant::now).elapsed()
-}
-
 /// The core with its connections.
 pub(super) struct Shell {
     node_id: NodeId,
@@ -65,6 +60,7 @@ pub(super) struct Shell {
     /// The deadline that the main loop sleeps until.
     armed: Cell<Option<Duration>>,
     rearm: Notify,
+    sleep: Arc<Sleep>,
 }
 
 impl Shell {
@@ -79,7 +75,7 @@ impl Shell {
         self.connections.borrow_mut().remove(&conn);
         self.admission.borrow_mut().leave(peer.ip());
         let mut broker = self.broker.borrow_mut();
-        broker.metrics.disconnected();
+        broker.metrics.network.disconnected();
         broker.on_disconnect(self.clock.now(), conn);
         drop(broker);
         if let Some(reason) = fault {
@@ -92,14 +88,40 @@ impl Shell {
         self.outlet.events(self.clock.now(), [Event::ConnectionRejected { peer, reason }]);
     }
 
-    /// A whole frame arrived.
-    pub(super) fn frame(&self, conn: ConnId, seq: u64, host: IpAddr, frame: Bytes) {
-        self.broker.borrow_mut().on_client_frame(self.clock.now(), conn, seq, host, frame);
-        self.flush();
+    /// So many bytes came out of a socket.
+    pub(super) fn read(&self, bytes: usize) {
+        self.broker.borrow_mut().metrics.network.read(bytes);
+    }
+
+    /// A whole frame is there, and has been since `arrived`.
+    pub(super) fn frame(&self, conn: ConnId, outgoing: &Outgoing, host: IpAddr, frame: Bytes, arrived: Duration) {
+        let seq = outgoing.take();
+        let mut broker = self.broker.borrow_mut();
+        let begun = stopwatch();
+        broker.metrics.network.request();
+        broker.on_client_frame(self.clock.now(), conn, seq, host, frame);
+        drop(broker);
+        let worked = stopwatch();
+        outgoing.enter(arrived, begun, worked);
+        self.flush_at(worked);
+    }
+
+    /// A request is done with.
+    pub(super) fn sent(&self, sent: &Sent) {
+        let mut broker = self.broker.borrow_mut();
+        broker.metrics.requests.done(&sent.answered, &sent.stations);
+        if sent.size_bytes > 0 {
+            broker.metrics.network.written(sent.size_bytes);
+        }
     }
 
     /// Carries out what the core wants sent.
     fn flush(&self) {
+        self.flush_at(stopwatch());
+    }
+
+    /// The same; what is to be answered was ready at that time.
+    fn flush_at(&self, ready_at: Duration) {
         let mut broker = self.broker.borrow_mut();
         let outbox = std::mem::take(&mut broker.out);
         let events = std::mem::take(&mut broker.events);
@@ -109,10 +131,9 @@ impl Shell {
         }
         let connections = self.connections.borrow();
         for response in outbox.responses {
-            broker.metrics.request(response.api, now.mono.saturating_sub(response.received.mono));
             if let Some(outgoing) = connections.get(&response.conn) {
-                outgoing.mute(response.muted_for);
-                outgoing.put(response.seq, response.frame);
+                outgoing.mute(response.answered.muted_for);
+                outgoing.put(response.seq, response.frame, response.answered, ready_at);
             }
         }
         for (conn, reason) in outbox.closes {
@@ -165,9 +186,13 @@ impl Shell {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     match self.rate(peer.ip()) {
-                        Verdict::Take { delay_ms } if delay_ms > 0 => tokio::time::sleep(millis(delay_ms)).await,
+                        Verdict::Take { delay_ms } if delay_ms > 0 => {
+                            self.broker.borrow_mut().metrics.network.accept_throttled(millis(delay_ms));
+                            tokio::time::sleep(millis(delay_ms)).await;
+                        }
                         Verdict::Take { .. } => {}
                         Verdict::Close { delay_ms } => {
+                            self.broker.borrow_mut().metrics.network.ip_throttled(millis(delay_ms));
                             self.clone().hold(stream, delay_ms);
                             continue;
                         }
@@ -214,6 +239,8 @@ impl Shell {
 
     fn report(&self) {
         if self.outlet.has_room() {
+            let ready = self.connections.borrow().values().map(|outgoing| outgoing.ready()).sum();
+            self.broker.borrow_mut().metrics.network.tell(self.sleep.so_far(), ready);
             let report = self.broker.borrow_mut().report(self.clock.now());
             if let Some(report) = report {
                 self.outlet.state(Report::Broker(Arc::new(report)));
@@ -226,7 +253,7 @@ impl Shell {
     }
 }
 
-pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
+pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Sleep>) -> Exit {
     let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, scrubs, seed } = setup;
     let node_id = config.node_id;
     let Role::Broker { listener } = role else {
@@ -258,6 +285,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         clock: clock.clone(),
         armed: Cell::new(None),
         rearm: Notify::new(),
+        sleep,
     });
     shell.flush();
     // As Kafka, which enables request processing only when the broker has caught up: until then the image is old or empty, and a Metadata

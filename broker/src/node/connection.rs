@@ -2,7 +2,7 @@
 //! faster than its bytes arrive.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,8 +13,12 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 
+use super::arrival::Arrival;
 use super::broker_node::Shell;
+use super::stopwatch;
 use crate::server::context::ConnId;
+use crate::server::request_metrics::Answered;
+use crate::server::request_times::Stations;
 
 /// Requests of one connection that may be under way at once; reading stops meanwhile. Clients send at most a handful.
 const IN_FLIGHT_MAX: u64 = 64;
@@ -35,10 +39,29 @@ const READ_START_BYTES: usize = 4 * 1024;
 /// From this size on, a frame shares its buffer with no other.
 const OWN_BUFFER_BYTES: usize = 8 * 1024;
 
+/// An answer that is ready. `frame`: none by protocol.
+#[derive(Debug, PartialEq)]
+struct Ready {
+    frame: Option<BytesMut>,
+    answered: Answered,
+    at: Duration,
+}
+
+/// A request that is done with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sent {
+    pub(super) answered: Answered,
+    pub(super) stations: Stations,
+    /// What was written.
+    pub(super) size_bytes: usize,
+}
+
 /// The side of a connection that the node's core talks to.
 pub(super) struct Outgoing {
-    /// Answers that are ready, by their place in the order. `None`: no answer by protocol.
-    ready: RefCell<BTreeMap<u64, Option<BytesMut>>>,
+    /// Answers that are ready, by their place in the order.
+    ready: RefCell<BTreeMap<u64, Ready>>,
+    /// Where the requests under way have been, from the one whose answer is next.
+    under_way: RefCell<VecDeque<Stations>>,
     /// Place of the next answer to be written.
     next: Cell<u64>,
     /// Requests taken so far.
@@ -54,6 +77,7 @@ impl Outgoing {
     fn new() -> Outgoing {
         Outgoing {
             ready: RefCell::default(),
+            under_way: RefCell::default(),
             next: Cell::new(0),
             taken: Cell::new(0),
             closed: Cell::new(false),
@@ -63,9 +87,26 @@ impl Outgoing {
         }
     }
 
+    /// A request is taken; its place in the order.
+    pub(super) fn take(&self) -> u64 {
+        let seq = self.taken.get();
+        self.taken.set(seq + 1);
+        seq
+    }
+
+    /// Where the request that was taken last has been.
+    pub(super) fn enter(&self, arrived: Duration, begun: Duration, worked: Duration) {
+        self.under_way.borrow_mut().push_back(Stations { arrived, begun, worked, ..Stations::default() });
+    }
+
+    /// Answers that have not begun to be written.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
     /// An answer is ready.
-    pub(super) fn put(&self, seq: u64, frame: Option<BytesMut>) {
-        self.ready.borrow_mut().insert(seq, frame);
+    pub(super) fn put(&self, seq: u64, frame: Option<BytesMut>, answered: Answered, at: Duration) {
+        self.ready.borrow_mut().insert(seq, Ready { frame, answered, at });
         if seq == self.next.get() {
             self.wake_writer.notify_one();
         }
@@ -95,11 +136,15 @@ impl Outgoing {
         self.wake_writer.notify_one();
     }
 
-    fn take_next(&self) -> Option<Option<BytesMut>> {
-        let frame = self.ready.borrow_mut().remove(&self.next.get())?;
+    /// The next answer, if it is ready, and what is known of its request.
+    fn take_next(&self, now: Duration) -> Option<(Option<BytesMut>, Sent)> {
+        let Ready { frame, answered, at } = self.ready.borrow_mut().remove(&self.next.get())?;
         self.next.set(self.next.get() + 1);
         self.wake_reader.notify_one();
-        Some(frame)
+        let mut stations = self.under_way.borrow_mut().pop_front().unwrap_or_default();
+        (stations.answered, stations.taken) = (at, now);
+        let size_bytes = frame.as_ref().map_or(0, BytesMut::len);
+        Some((frame, Sent { answered, stations, size_bytes }))
     }
 
     fn in_flight(&self) -> u64 {
@@ -116,7 +161,7 @@ pub(super) async fn serve(shell: Rc<Shell>, conn: ConnId, mut stream: TcpStream,
     let (reader, writer) = stream.split();
     let ended = tokio::select! {
         ended = read(&shell, conn, reader, peer, &outgoing) => ended,
-        ended = write(writer, &outgoing) => ended,
+        ended = write(&shell, writer, &outgoing) => ended,
     };
     shell.closed(conn, peer, ended.err());
 }
@@ -129,15 +174,20 @@ async fn read(
     outgoing: &Rc<Outgoing>,
 ) -> Result<(), String> {
     let mut buffer = BytesMut::with_capacity(READ_START_BYTES);
+    let arrival = Arrival::new();
+    // When the node saw what is in the buffer. What was not to be read has not come before it was.
+    let mut arrived = stopwatch();
     loop {
         while outgoing.in_flight() >= IN_FLIGHT_MAX {
             outgoing.wake_reader.notified().await;
+            arrived = stopwatch();
         }
         if let Some(left) = outgoing.muted_for() {
             if left > MUTED_ALONE_MAX && is_gone(&stream).await {
                 return Ok(());
             }
             tokio::time::sleep(left.min(MUTE_STEP)).await;
+            arrived = stopwatch();
             continue;
         }
         let Some(missing) = missing_bytes(&buffer, shell.request_max_bytes)? else {
@@ -149,9 +199,7 @@ async fn read(
                 rest.extend_from_slice(&buffer);
                 buffer = rest;
             }
-            let seq = outgoing.taken.get();
-            outgoing.taken.set(seq + 1);
-            shell.frame(conn, seq, peer.ip(), frame);
+            shell.frame(conn, outgoing, peer.ip(), frame, arrived);
             if outgoing.closed.get() {
                 // The writer ends this connection once it has written what came before.
                 return std::future::pending().await;
@@ -159,9 +207,11 @@ async fn read(
             continue;
         };
         buffer.reserve(missing.min(READ_AHEAD_BYTES));
-        match stream.read_buf(&mut buffer).await {
+        let (read, at) = arrival.of(stream.read_buf(&mut buffer)).await;
+        arrived = at;
+        match read {
             Ok(0) => return Ok(()),
-            Ok(_) => {}
+            Ok(bytes) => shell.read(bytes),
             // A reset is how many clients leave.
             Err(_) => return Ok(()),
         }
@@ -191,13 +241,18 @@ fn missing_bytes(buffer: &BytesMut, request_max_bytes: usize) -> Result<Option<u
     }
 }
 
-async fn write(mut stream: WriteHalf<'_>, outgoing: &Rc<Outgoing>) -> Result<(), String> {
+async fn write(shell: &Shell, mut stream: WriteHalf<'_>, outgoing: &Rc<Outgoing>) -> Result<(), String> {
     loop {
-        while let Some(frame) = outgoing.take_next() {
-            let Some(frame) = frame else { continue };
-            if stream.write_all(&frame).await.is_err() {
-                return Ok(());
+        let mut now = stopwatch();
+        while let Some((frame, mut sent)) = outgoing.take_next(now) {
+            if let Some(frame) = frame {
+                if stream.write_all(&frame).await.is_err() {
+                    return Ok(());
+                }
+                now = stopwatch();
             }
+            sent.stations.sent = now;
+            shell.sent(&sent);
         }
         if outgoing.closed.get() {
             return Ok(());
@@ -209,6 +264,7 @@ async fn write(mut stream: WriteHalf<'_>, outgoing: &Rc<Outgoing>) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Api;
 
     #[test]
     fn lengths_are_checked_before_anything_is_made_room_for() {
@@ -236,12 +292,25 @@ mod tests {
     }
 
     #[test]
-    fn answers_leave_in_the_order_of_the_requests() {
+    fn answers_leave_in_the_order_of_the_requests_with_their_times() {
+        let ms = Duration::from_millis;
+        let answered = |size_bytes| Answered { api: Api::Produce, version: 9, size_bytes, muted_for: Duration::ZERO };
         let outgoing = Outgoing::new();
-        outgoing.put(1, Some(BytesMut::from(&b"second"[..])));
-        assert!(outgoing.take_next().is_none());
-        outgoing.put(0, None);
-        assert_eq!(outgoing.take_next(), Some(None));
-        assert_eq!(outgoing.take_next().flatten().as_deref(), Some(&b"second"[..]));
+        assert_eq!((outgoing.take(), outgoing.take()), (0, 1));
+        outgoing.enter(ms(1), ms(2), ms(3));
+        outgoing.enter(ms(1), ms(3), ms(4));
+        outgoing.put(1, Some(BytesMut::from(&b"second"[..])), answered(1), ms(4));
+        assert!(outgoing.take_next(ms(5)).is_none());
+        outgoing.put(0, None, answered(0), ms(8));
+        assert_eq!(outgoing.ready(), 2);
+        let (frame, first) = outgoing.take_next(ms(9)).unwrap();
+        assert_eq!((frame, first.answered.size_bytes, first.stations.begun, first.size_bytes), (None, 0, ms(2), 0));
+        let (frame, second) = outgoing.take_next(ms(9)).unwrap();
+        assert_eq!(frame.as_deref(), Some(&b"second"[..]));
+        // It was ready long before the first, and had to wait for it.
+        let parts = Stations { sent: ms(10), ..second.stations }.parts();
+        assert_eq!((parts.request_queue, parts.local, parts.remote), (ms(2), ms(1), ms(0)));
+        assert_eq!((parts.response_queue, parts.response_send, second.size_bytes), (ms(5), ms(1), 6));
+        assert!(outgoing.under_way.borrow().is_empty());
     }
 }

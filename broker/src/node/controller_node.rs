@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::broker_node::stopwatch;
 use super::controller::Controller;
 use super::handle::{Control, Wish};
 use super::outlet::Outlet;
+use super::stopwatch;
 use super::{Exit, NodeSetup};
 use crate::metadata::report::Report;
 use crate::types::Now;

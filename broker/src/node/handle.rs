@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use tokio::sync::Notify;
 
+use super::idle::Sleep;
 use super::{Clock, Inbox, Network, NodeDisk, Readiness, ScrubDesk, broker_node, controller_node};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
@@ -173,7 +174,9 @@ impl NodeHandle {
             Arc::new(Control { wish: Mutex::new(Wish::Run), blocked: Condvar::new(), changed: Notify::new() });
         let exit_slot = Arc::new(ExitSlot::default());
         let disk = Arc::clone(&setup.disk);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let sleep = Sleep::watch(runtime.enable_all());
+        let runtime = runtime.build()?;
         let (thread_control, thread_exit) = (Arc::clone(&control), Arc::clone(&exit_slot));
         let name = match setup.role {
             Role::Broker { .. } => format!("broker-{node_id}"),
@@ -185,7 +188,9 @@ impl NodeHandle {
             let (reports, clock, scrubs) = (setup.reports.clone(), setup.clock.clone(), setup.scrubs.clone());
             let killed = thread_control.clone();
             let exit = match setup.role {
-                Role::Broker { .. } => runtime.block_on(local.run_until(broker_node::run(setup, thread_control))),
+                Role::Broker { .. } => {
+                    runtime.block_on(local.run_until(broker_node::run(setup, thread_control, sleep)))
+                }
                 Role::Controller => runtime.block_on(local.run_until(controller_node::run(setup, thread_control))),
             };
             // Its disk was fenced first: what it says of that is no failure of its own.

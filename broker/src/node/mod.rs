@@ -3,6 +3,7 @@
 //! the time. It knows no fault and no other node: the network and the disk are handed in.
 
 mod admission;
+mod arrival;
 mod broker_node;
 mod connection;
 pub mod controller;
@@ -17,6 +18,7 @@ mod controller_voters;
 #[cfg(test)]
 mod controller_voters_tests;
 mod handle;
+mod idle;
 mod outlet;
 mod readiness;
 mod scrub;
@@ -25,9 +27,9 @@ pub use handle::{Exit, NodeHandle, NodeSetup, Role};
 pub use readiness::Readiness;
 pub use scrub::ScrubDesk;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::log::RealDisk;
 use crate::log::disk::Disk;
@@ -59,6 +61,12 @@ pub const INBOX_MAX: usize = 8_192;
 
 /// What waits for a node: who sent it, and what.
 pub type Inbox = tokio::sync::mpsc::Receiver<(NodeId, PeerMessage)>;
+
+/// Time as it goes by while a core works.
+fn stopwatch() -> Duration {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    BEGIN.get_or_init(Instant::now).elapsed()
+}
 
 /// A node's clock: monotonic time since the cluster's start (tokio's, so that tests may pause it), and wall-clock time, which may be wrong.
 /// Clones are one clock.

@@ -3,6 +3,7 @@
 //!
 //! Whatever comes in is hostile until decoded: no length is believed before the bytes are there.
 
+mod answer_errors;
 mod api;
 mod error;
 mod frame;

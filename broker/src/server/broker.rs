@@ -13,6 +13,7 @@ use super::auto_create::AutoCreation;
 use super::connections::Connections;
 use super::context::{ClientResponse, ConnId, Handled, Outbox, RequestContext};
 use super::fetch_session::FetchSessions;
+use super::follower_times::FollowerTimes;
 use super::group_bridge::GroupBridge;
 use super::init_producer_id::ProducerIds;
 use super::latest_offsets::LatestOffsetsClient;
@@ -22,6 +23,7 @@ use super::metrics::Metrics;
 use super::peer::PeerMessage;
 use super::peer_requests::PeerRequests;
 use super::purgatory::Purgatory;
+use super::request_metrics::Answered;
 use super::share_bridge::ShareBridge;
 use super::share_persister::SharePersister;
 use super::share_state_bridge::ShareStateBridge;
@@ -117,6 +119,7 @@ pub struct Broker {
     pub out: Outbox,
     pub(super) upkeep: upkeep::Upkeep,
     pub(super) rounds: Rounds,
+    pub(super) follower_fetches: FollowerTimes,
     failure: Option<String>,
 }
 
@@ -165,6 +168,7 @@ impl Broker {
             out: Outbox::default(),
             upkeep: upkeep::Upkeep::new(now),
             rounds: Rounds::new(now),
+            follower_fetches: FollowerTimes::default(),
             failure: None,
             config,
         };
@@ -174,7 +178,7 @@ impl Broker {
 
     /// A client connected from this port.
     pub fn on_connect(&mut self, conn: ConnId, port: u16) {
-        self.metrics.connected();
+        self.metrics.network.connected();
         self.connections.opened(conn, port);
     }
 
@@ -210,6 +214,7 @@ impl Broker {
     /// Answers a request.
     pub fn reply(&mut self, now: Now, context: &RequestContext, mut response: Response) {
         let muted_for = throttle::on_reply(self, now, context, &mut response);
+        self.metrics.requests.answer(&response);
         match protocol::encode_response(&context.header, &response) {
             Ok(frame) => self.respond(context, Some(frame), muted_for),
             Err(error) => {
@@ -228,14 +233,9 @@ impl Broker {
     }
 
     fn respond(&mut self, context: &RequestContext, frame: Option<bytes::BytesMut>, muted_for: Duration) {
-        self.out.responses.push(ClientResponse {
-            conn: context.conn,
-            seq: context.seq,
-            api: context.api_name(),
-            received: context.received,
-            frame,
-            muted_for,
-        });
+        let (api, version) = (context.header.api_key, context.header.api_version);
+        let answered = Answered { api, version, size_bytes: context.size_bytes, muted_for };
+        self.out.responses.push(ClientResponse { conn: context.conn, seq: context.seq, answered, frame });
     }
 
     /// A client's connection is gone: nothing that it waits for is worth keeping.

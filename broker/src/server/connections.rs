@@ -2,9 +2,11 @@
 //!
 //! Source: `org.apache.kafka.common.network.ChannelMetadataRegistry`, `ClientInformation`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::context::{ConnId, RequestContext};
+use crate::metrics::table::network as bean;
+use crate::metrics::{Collector, Label};
 use crate::telemetry::ClientAttributes;
 
 /// Of a client that did not say.
@@ -12,6 +14,18 @@ const UNKNOWN: &str = "unknown";
 
 /// Longest software name and version kept, in bytes; what has more is not kept.
 const SOFTWARE_MAX_BYTES: usize = 1_024;
+
+/// Kinds of software that are counted apart, and what the others are together.
+const KINDS_MAX: usize = 100;
+const OTHER: &str = "other";
+/// Longest name or version in a label, in characters.
+const LABEL_MAX: usize = 64;
+
+/// What a client says of itself, as a label: letters, digits, `-` and `.`, as Kafka has it, and not too many of them.
+fn clean(text: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '_' };
+    text.chars().take(LABEL_MAX).map(allowed).collect()
+}
 
 /// By connection; an entry goes with its connection.
 #[derive(Debug, Default)]
@@ -44,6 +58,25 @@ impl Connections {
         self.open.remove(&conn);
     }
 
+    /// Tells how many there are of each software.
+    pub(super) fn collect(&self, out: &mut Collector, labels: [(&'static str, Label); 2]) {
+        let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for connection in self.open.values() {
+            let told = connection.software.as_ref().map(|(name, version)| (clean(name), clean(version)));
+            let key = told.unwrap_or_else(|| (UNKNOWN.to_owned(), UNKNOWN.to_owned()));
+            *counts.entry(key).or_default() += 1;
+        }
+        let others: u64 = counts.values().skip(KINDS_MAX).sum();
+        let kinds = counts.into_iter().take(KINDS_MAX);
+        let rest = (others > 0).then(|| ((OTHER.to_owned(), OTHER.to_owned()), others));
+        let [listener, processor] = labels;
+        for ((name, version), count) in kinds.chain(rest) {
+            let software = [("clientSoftwareName", name.into()), ("clientSoftwareVersion", version.into())];
+            let [name, version] = software;
+            out.count(&bean::CONNECTIONS, [name, version, listener.clone(), processor.clone()], count);
+        }
+    }
+
     /// Who asks.
     pub fn attributes(&self, context: &RequestContext) -> ClientAttributes {
         let known = self.open.get(&context.conn);
@@ -56,5 +89,39 @@ impl Connections {
             source_address: context.client_host.to_string(),
             source_port: known.and_then(|known| known.port).map(|port| port.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::metrics::{Rounds, Series};
+    use crate::types::{Id, Now};
+
+    #[test]
+    fn kinds_of_software_are_counted_clean_and_bounded() {
+        let mut connections = Connections::default();
+        for conn in 0..300 {
+            connections.opened(conn, 1);
+        }
+        for conn in 1..4 {
+            connections.introduced(conn, "apache-kafka-java", "4.3.0");
+        }
+        connections.introduced(4, "a\"b\n{c}", &"9".repeat(1000));
+        for conn in 5..250 {
+            connections.introduced(conn, &format!("kind-{conn}"), "1");
+        }
+        let mut out = Rounds::new(Now::default()).begin(Now { mono: Duration::from_secs(1), wall_ms: 0 }).unwrap();
+        connections.collect(&mut out, [("listener", "PLAINTEXT".into()), ("networkProcessor", 0.into())]);
+        let report = out.finish(1, Id::ZERO);
+        let series: Vec<&Series> = report.of(&bean::CONNECTIONS).collect();
+        assert_eq!(series.len(), KINDS_MAX + 1);
+        assert_eq!(series.iter().map(|series| series.value()).sum::<f64>(), 300.0, "nobody is forgotten");
+        let name = |series: &Series| series.label("clientSoftwareName").unwrap().to_string();
+        let java = series.iter().find(|series| name(series) == "apache-kafka-java").unwrap();
+        assert_eq!(java.value(), 3.0);
+        assert!(series.iter().any(|series| name(series) == "a_b__c_"));
     }
 }

@@ -1,11 +1,11 @@
 //! What a handler is told about a request, and what it may answer with.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use bytes::BytesMut;
 
 use super::peer::PeerMessage;
+use super::request_metrics::Answered;
 use crate::protocol::{Api, RequestHeader, Response};
 use crate::types::{NodeId, Now};
 
@@ -59,14 +59,10 @@ pub struct ClientResponse {
     pub conn: ConnId,
     /// Place in its order.
     pub seq: u64,
-    /// API as metrics name it.
-    pub api: &'static str,
-    /// When the request's last byte arrived.
-    pub received: Now,
+    /// What it answers, and for how long the connection is not to be read from, as the client did more than it may.
+    pub answered: Answered,
     /// The whole frame with its length, or nothing (acks=0).
     pub frame: Option<BytesMut>,
-    /// How long the connection is not to be read from: the client did more than it may.
-    pub muted_for: Duration,
 }
 
 impl RequestContext {

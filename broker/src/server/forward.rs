@@ -13,7 +13,7 @@ use super::{
     add_partitions_to_txn, auto_create, dispatch, init_producer_id, latest_offsets, offset_for_leader_epoch,
     share_persister, share_state_bridge, txn_markers, txn_verification, upkeep, write_txn_markers,
 };
-use crate::protocol::ErrorCode;
+use crate::protocol::{Api, ErrorCode};
 use crate::replica;
 use crate::types::{NO_NODE, NodeId, Now};
 
@@ -142,6 +142,9 @@ pub(super) fn send_outputs(broker: &mut Broker, now: Now) {
                 None => broker.replicas.on_assign_response(now, id, Err(())),
             },
             replica::Output::FetchReply { to, correlation, response } => {
+                if let Some((answered, stations)) = broker.follower_fetches.end(to, correlation, (broker.stopwatch)()) {
+                    broker.metrics.requests.followed(&answered, &stations);
+                }
                 let body = PeerResponse::Fetch(response);
                 broker.out.peer.push((to, PeerMessage::Response { correlation, body }));
             }
@@ -184,7 +187,10 @@ pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, messa
             }
         }
         PeerMessage::Request { correlation, body: PeerRequest::Fetch(request) } => {
+            let size_bytes = request.encoded_len(Api::Fetch.max_version()).unwrap_or(0);
+            broker.follower_fetches.begin(from, correlation, size_bytes, (broker.stopwatch)());
             broker.replicas.on_peer_fetch(now, from, correlation, &request);
+            broker.follower_fetches.worked(from, (broker.stopwatch)());
         }
         PeerMessage::Request { correlation, body: PeerRequest::OffsetForLeaderEpoch(request) } => {
             let answer = offset_for_leader_epoch::answer(broker, *request);

@@ -13,6 +13,8 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<MetricsReport> {
     let mut out = broker.rounds.begin(now)?;
     count_own_appends(broker);
     broker.metrics.collect(&mut out);
+    let held = broker.verifier.held_frames();
+    broker.metrics.network.collect(&mut out, &broker.connections, held);
     broker.replicas.collect(&mut out, &broker.image);
     broker.metadata.collect(&mut out, &broker.image);
     let followers = broker.replicas.follower_fetches();

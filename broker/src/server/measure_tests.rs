@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::data_tests::{Outcome, Site, TOPIC, batch, fetch, image, produce};
 use crate::metadata::delta::ImageDelta;
-use crate::metrics::table::{purgatory, sessions, topics};
+use crate::metrics::table::{purgatory, requests, sessions, topics};
 use crate::metrics::{Bean, MetricsReport, Series};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::FetchRequestData;
@@ -105,4 +105,18 @@ fn a_second_has_one_report() {
     site.now = site.now.plus(Duration::from_millis(1));
     assert!(site.broker.metrics_report(site.now).is_some());
     assert!(site.broker.metrics_report(site.now).is_none());
+}
+
+#[test]
+fn errors_are_counted_as_the_answers_have_them() {
+    let mut site = Site::alone();
+    site.produce(9, 1, batch(1));
+    site.ask(9, produce(9, 1, &[(0, batch(1)), (7, batch(1)), (8, batch(1))]));
+    site.ask(12, fetch(12, 0, &[(0, 0), (7, 0)]));
+    let told = report(&mut site);
+    let count = |request, error| value(&told, &requests::ERRORS, &[("request", request), ("error", error)]);
+    assert_eq!(count("Produce", "NONE"), Some(2.0));
+    assert_eq!(count("Produce", "UNKNOWN_TOPIC_OR_PARTITION"), Some(2.0));
+    assert_eq!(count("Fetch", "NONE"), Some(2.0), "of the whole and of one part");
+    assert_eq!(count("Fetch", "UNKNOWN_TOPIC_OR_PARTITION"), Some(1.0));
 }

@@ -46,6 +46,7 @@ mod endpoints;
 pub mod fetch;
 pub mod fetch_session;
 pub mod find_coordinator;
+mod follower_times;
 mod forward;
 #[cfg(test)]
 mod forward_tests;
@@ -71,6 +72,7 @@ pub mod metadata_follower;
 pub mod metadata_metrics;
 pub mod metadata_snapshots;
 pub mod metrics;
+pub mod network_metrics;
 pub mod offset_commit;
 mod offset_delete;
 pub mod offset_fetch;
@@ -83,6 +85,8 @@ pub mod push_telemetry;
 #[cfg(test)]
 mod records_tests;
 pub mod remove_raft_voter;
+pub mod request_metrics;
+pub mod request_times;
 pub mod share_acknowledge;
 #[cfg(test)]
 mod share_bounds_tests;

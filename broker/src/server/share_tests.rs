@@ -83,7 +83,7 @@ impl Stage {
         let mut answers = Vec::new();
         while let Some(last) = self.site.broker.out.responses.last() {
             self.muted_for = last.muted_for;
-            let api = if last.api == Api::ShareFetch.name() { Api::ShareFetch } else { Api::ShareAcknowledge };
+            let api = last.answered.api;
             match self.site.outcome(&Site::header(api, 2)) {
                 Outcome::Answer(answer) => answers.push(answer),
                 other => panic!("{other:?}"),

@@ -27,7 +27,7 @@ fn ask(site: &mut Site, version: i16, request: impl Into<Request>) -> (Option<Re
     site.broker.on_client_frame(site.now, 1, 0, [127, 0, 0, 1].into(), frame);
     let answer = site.broker.out.responses.pop().unwrap();
     let response = answer.frame.map(|frame| decode_response(&header, frame.freeze().slice(4..)).unwrap());
-    (response, answer.muted_for)
+    (response, answer.answered.muted_for)
 }
 
 fn produced(response: Option<Response>) -> ProduceResponseData {

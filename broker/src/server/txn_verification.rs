@@ -132,6 +132,11 @@ impl Verifier {
         Ok(None)
     }
 
+    /// Requests that are held back.
+    pub(super) fn held_frames(&self) -> usize {
+        self.held.values().map(VecDeque::len).sum()
+    }
+
     pub(super) fn on_disconnect(&mut self, conn: ConnId) {
         self.held.remove(&conn);
         if let Some(number) = self.by_connection.remove(&conn) {

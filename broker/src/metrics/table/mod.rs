@@ -3,12 +3,15 @@
 use super::bean::{Bean, beans};
 
 pub mod controller;
+pub mod left_out;
 pub mod log;
 pub mod metadata;
+pub mod network;
 pub mod partition;
 pub mod purgatory;
 pub mod raft;
 pub mod replica;
+pub mod requests;
 pub mod sessions;
 pub mod topics;
 
@@ -18,10 +21,12 @@ pub fn all() -> impl Iterator<Item = &'static Bean> {
         controller::ALL,
         log::ALL,
         metadata::ALL,
+        network::ALL,
         partition::ALL,
         purgatory::ALL,
         raft::ALL,
         replica::ALL,
+        requests::ALL,
         sessions::ALL,
         topics::ALL,
     ];

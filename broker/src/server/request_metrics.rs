@@ -1,0 +1,315 @@
+//! What is counted of requests, by the names that Kafka gives them. All that are offered have their series from the start.
+//!
+//! Source: `org.apache.kafka.network.metrics.{RequestChannelMetrics, RequestMetrics}`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::request_times::{Parts, Stations};
+use crate::metadata::report::RequestCounters;
+use crate::metrics::table::requests as bean;
+use crate::metrics::{Bean, Collector, Histogram, Meter};
+use crate::protocol::{Api, ErrorCode, Response};
+
+/// Longest latency that an interval's histogram tells apart: one minute.
+const LATENCY_MAX_US: u64 = 60_000_000;
+
+/// Fetches of consumers and of followers are counted apart as well, and those of the one API that was renamed.
+const CONSUMER: &str = "FetchConsumer";
+const FOLLOWER: &str = "FetchFollower";
+const OLD_LISTING: &str = "ListClientMetricsResources";
+
+/// A request that was answered, or that gets no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// API.
+    pub api: Api,
+    /// Its version.
+    pub version: i16,
+    /// Size of the request, without the length in front.
+    pub size_bytes: usize,
+    /// How long its connection is not to be read from.
+    pub muted_for: Duration,
+}
+
+const TIMES: [&Bean; 7] = [
+    &bean::REQUEST_QUEUE_TIME,
+    &bean::LOCAL_TIME,
+    &bean::REMOTE_TIME,
+    &bean::THROTTLE_TIME,
+    &bean::RESPONSE_QUEUE_TIME,
+    &bean::RESPONSE_SEND_TIME,
+    &bean::TOTAL_TIME,
+];
+
+struct ErrorCount {
+    name: Arc<str>,
+    meter: Meter,
+}
+
+/// Of requests of one name.
+struct OfRequest {
+    name: &'static str,
+    versions: BTreeMap<i16, Meter>,
+    errors: BTreeMap<i16, ErrorCount>,
+    bytes: Histogram,
+    /// In the order of [`TIMES`].
+    times: [Histogram; TIMES.len()],
+    /// Total times since the last report that carried percentiles, µs.
+    interval: Option<hdrhistogram::Histogram<u32>>,
+    last: (u64, u64, u64),
+}
+
+/// As Kafka writes an error: `NOT_LEADER_OR_FOLLOWER`.
+fn error_name(code: i16) -> String {
+    let mut name = String::new();
+    for letter in format!("{:?}", ErrorCode::from(code)).chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+impl OfRequest {
+    fn new(name: &'static str) -> OfRequest {
+        OfRequest {
+            name,
+            versions: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            bytes: Histogram::default(),
+            times: [(); TIMES.len()].map(|()| Histogram::millis()),
+            interval: None,
+            last: (0, 0, 0),
+        }
+    }
+
+    fn record(&mut self, answered: &Answered, parts: &Parts) {
+        let total = parts.total();
+        self.versions.entry(answered.version).or_default().mark(1);
+        self.bytes.record(answered.size_bytes as u64);
+        let times = [
+            parts.request_queue,
+            parts.local,
+            parts.remote,
+            answered.muted_for,
+            parts.response_queue,
+            parts.response_send,
+            total,
+        ];
+        for (histogram, time) in self.times.iter_mut().zip(times) {
+            histogram.record_time(time);
+        }
+        let total_us = u64::try_from(total.as_micros()).unwrap_or(LATENCY_MAX_US).clamp(1, LATENCY_MAX_US);
+        if self.interval.is_none() {
+            // Two significant digits keep it at some 10 KB.
+            self.interval = hdrhistogram::Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
+        }
+        if let Some(interval) = &mut self.interval {
+            interval.saturating_record(total_us);
+        }
+    }
+
+    fn count_error(&mut self, code: i16) {
+        let fresh = || ErrorCount { name: error_name(code).into(), meter: Meter::default() };
+        self.errors.entry(code).or_insert_with(fresh).meter.mark(1);
+    }
+
+    fn roll_interval(&mut self) {
+        let Some(interval) = &mut self.interval else { return };
+        self.last = match interval.len() {
+            0 => (0, 0, 0),
+            _ => (interval.value_at_quantile(0.5), interval.value_at_quantile(0.99), interval.max()),
+        };
+        interval.reset();
+    }
+
+    fn collect(&mut self, out: &mut Collector) {
+        let name = self.name;
+        for (version, meter) in &mut self.versions {
+            out.meter(&bean::REQUESTS, [("request", name.into()), ("version", i32::from(*version).into())], meter);
+        }
+        for error in self.errors.values_mut() {
+            out.meter(&bean::ERRORS, [("request", name.into()), ("error", (&error.name).into())], &mut error.meter);
+        }
+        out.histogram(&bean::REQUEST_BYTES, [("request", name.into())], &mut self.bytes);
+        for (bean, histogram) in TIMES.into_iter().zip(&mut self.times) {
+            out.histogram(bean, [("request", name.into())], histogram);
+        }
+    }
+
+    fn counters(&self) -> RequestCounters {
+        let total = &self.times[TIMES.len() - 1];
+        let (p50_us, p99_us, max_us) = self.last;
+        let total_time_us = (total.sum() * 1000.0).round() as u64;
+        RequestCounters { api: self.name, count: total.count(), total_time_us, p50_us, p99_us, max_us }
+    }
+}
+
+/// See the module.
+pub struct RequestMetrics {
+    /// By API key.
+    apis: Vec<Option<OfRequest>>,
+    consumer: OfRequest,
+    follower: OfRequest,
+    old_listing: OfRequest,
+}
+
+fn place(api: Api) -> usize {
+    usize::try_from(api.key()).unwrap_or(0)
+}
+
+impl Default for RequestMetrics {
+    fn default() -> RequestMetrics {
+        let places = Api::ALL.iter().map(|api| place(*api)).max().unwrap_or(0) + 1;
+        let mut apis: Vec<Option<OfRequest>> = (0..places).map(|_| None).collect();
+        for api in Api::ALL {
+            apis[place(*api)] = Some(OfRequest::new(api.name()));
+        }
+        RequestMetrics {
+            apis,
+            consumer: OfRequest::new(CONSUMER),
+            follower: OfRequest::new(FOLLOWER),
+            old_listing: OfRequest::new(OLD_LISTING),
+        }
+    }
+}
+
+impl RequestMetrics {
+    fn of(&mut self, api: Api) -> Option<&mut OfRequest> {
+        self.apis.get_mut(place(api)).and_then(Option::as_mut)
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut OfRequest> {
+        let apart = [&mut self.consumer, &mut self.follower, &mut self.old_listing];
+        self.apis.iter_mut().flatten().chain(apart)
+    }
+
+    /// A client's request is done with.
+    pub fn done(&mut self, answered: &Answered, stations: &Stations) {
+        let parts = stations.parts();
+        if let Some(of) = self.of(answered.api) {
+            of.record(answered, &parts);
+        }
+        match answered {
+            Answered { api: Api::Fetch, .. } => self.consumer.record(answered, &parts),
+            Answered { api: Api::ListConfigResources, version: 0, .. } => self.old_listing.record(answered, &parts),
+            _ => {}
+        }
+    }
+
+    /// A follower's fetch is done with.
+    pub fn followed(&mut self, answered: &Answered, stations: &Stations) {
+        let parts = stations.parts();
+        if let Some(of) = self.of(answered.api) {
+            of.record(answered, &parts);
+        }
+        self.follower.record(answered, &parts);
+    }
+
+    /// What an answer says.
+    pub fn answer(&mut self, response: &Response) {
+        if let Some(of) = self.of(response.api()) {
+            response.for_each_error(|code| of.count_error(code));
+        }
+    }
+
+    /// Closes the interval over which percentiles are taken; called about once a second.
+    pub fn roll_interval(&mut self) {
+        self.all().for_each(OfRequest::roll_interval);
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        self.all().for_each(|of| of.collect(out));
+    }
+
+    /// As the window sees clients' requests: each once.
+    pub fn counters(&self) -> Vec<RequestCounters> {
+        let fetch = Api::Fetch.name();
+        let apis = self.apis.iter().flatten().filter(|of| of.name != fetch).chain([&self.consumer]);
+        apis.map(OfRequest::counters).filter(|counters| counters.count > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Reading, Rounds};
+    use crate::protocol::messages::{HeartbeatResponseData, ProduceResponseData};
+    use crate::types::{Id, Now};
+
+    fn stations(total: Duration) -> Stations {
+        Stations { answered: total / 2, worked: total / 4, taken: total / 2, sent: total, ..Stations::default() }
+    }
+
+    fn answered(api: Api, version: i16) -> Answered {
+        Answered { api, version, size_bytes: 100, muted_for: Duration::from_millis(7) }
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_last_interval() {
+        let mut metrics = RequestMetrics::default();
+        for ms in 1..=100 {
+            metrics.done(&answered(Api::Produce, 9), &stations(Duration::from_millis(ms)));
+        }
+        metrics.roll_interval();
+        let produce = metrics.counters().remove(0);
+        assert_eq!((produce.api, produce.count, produce.total_time_us), ("Produce", 100, 5_050_000));
+        assert!((49_000..=51_500).contains(&produce.p50_us), "{produce:?}");
+        assert!((98_000..=101_000).contains(&produce.p99_us), "{produce:?}");
+        metrics.roll_interval();
+        let quiet = metrics.counters().remove(0);
+        assert_eq!((quiet.count, quiet.p50_us, quiet.p99_us), (100, 0, 0));
+    }
+
+    #[test]
+    fn fetches_are_counted_together_and_apart() {
+        let mut metrics = RequestMetrics::default();
+        let time = stations(Duration::from_millis(8));
+        metrics.done(&answered(Api::Fetch, 12), &time);
+        metrics.done(&answered(Api::Fetch, 13), &time);
+        metrics.followed(&answered(Api::Fetch, 18), &time);
+        metrics.answer(&HeartbeatResponseData { error_code: 25, ..HeartbeatResponseData::default() }.into());
+        metrics.answer(&ProduceResponseData::default().into());
+        assert_eq!(metrics.counters().len(), 1, "the window counts a request once");
+        let mut out = Rounds::new(Now::default()).begin(Now { mono: Duration::from_secs(1), wall_ms: 0 }).unwrap();
+        metrics.collect(&mut out);
+        let report = out.finish(1, Id::ZERO);
+        let count = |request: &str, version: &str| {
+            report
+                .get(&bean::REQUESTS, &[("request", request), ("version", version)])
+                .map(crate::metrics::Series::value)
+        };
+        assert_eq!(
+            (count("Fetch", "12"), count("Fetch", "13"), count("Fetch", "18")),
+            (Some(1.0), Some(1.0), Some(1.0))
+        );
+        assert_eq!((count("FetchConsumer", "13"), count("FetchConsumer", "18")), (Some(1.0), None));
+        assert_eq!((count("FetchFollower", "18"), count("FetchFollower", "13")), (Some(1.0), None));
+        let errors = [("request", "Heartbeat"), ("error", "UNKNOWN_MEMBER_ID")];
+        assert_eq!(report.get(&bean::ERRORS, &errors).map(crate::metrics::Series::value), Some(1.0));
+        let read = |bean, request| match &report.get(bean, &[("request", request)]).unwrap().reading {
+            Reading::Histogram(reading) => **reading,
+            other => panic!("{other:?}"),
+        };
+        let fetches = read(&bean::TOTAL_TIME, "Fetch");
+        assert_eq!((fetches.count, fetches.mean), (3, 8.0));
+        let parts = [&bean::REQUEST_QUEUE_TIME, &bean::LOCAL_TIME, &bean::REMOTE_TIME]
+            .into_iter()
+            .chain([&bean::RESPONSE_QUEUE_TIME, &bean::RESPONSE_SEND_TIME]);
+        assert_eq!(parts.map(|bean| read(bean, "Fetch").sum).sum::<f64>(), fetches.sum);
+        assert_eq!(read(&bean::THROTTLE_TIME, "FetchConsumer").max, 7.0);
+        assert_eq!(read(&bean::REQUEST_BYTES, "FetchFollower").sum, 100.0);
+        assert_eq!(read(&bean::TOTAL_TIME, "JoinGroup").count, 0, "it is there from the start");
+    }
+
+    #[test]
+    fn errors_have_kafkas_names() {
+        assert_eq!(error_name(0), "NONE");
+        assert_eq!(error_name(6), "NOT_LEADER_OR_FOLLOWER");
+        assert_eq!(error_name(-1), "UNKNOWN_SERVER_ERROR");
+    }
+}
