@@ -140,6 +140,8 @@ pub(super) struct Settings {
     pub request_timeout: Duration,
     pub checkpoint_interval: Duration,
     pub retention_interval: Duration,
+    /// `log.initial.task.delay.ms`
+    pub retention_delay: Duration,
     pub isr_check_interval: Duration,
     /// `replica.alter.log.dirs.io.max.bytes.per.second`, set while the cluster runs only.
     pub move_bytes_per_s: u64,
@@ -167,6 +169,7 @@ impl Settings {
             request_timeout,
             checkpoint_interval: ms("replica.high.watermark.checkpoint.interval.ms").max(Duration::from_millis(1)),
             retention_interval: ms("log.retention.check.interval.ms").max(Duration::from_millis(1)),
+            retention_delay: ms("log.initial.task.delay.ms"),
             isr_check_interval: (lag_time_max / 2).clamp(Duration::from_millis(1), Duration::from_millis(500)),
             move_bytes_per_s: u64::MAX,
         }
@@ -249,7 +252,7 @@ impl ReplicaManager {
             removed: Vec::new(),
             next_isr_check: now.mono + settings.isr_check_interval,
             next_checkpoint: now.mono + settings.checkpoint_interval,
-            next_retention: now.mono + settings.retention_interval,
+            next_retention: now.mono + settings.retention_delay,
             next_closed_flush: now.mono,
             scrubbing: Scrubbing::default(),
         })

@@ -23,6 +23,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("group.share.assignment.interval.ms", "0"),
     // A new partition is not fetched before the fetch under way is answered.
     ("replica.fetch.wait.max.ms", "20"),
+    // What was produced with timestamps of long ago stays, however long this takes.
+    ("log.initial.task.delay.ms", "86400000"),
     ("leader.imbalance.check.interval.seconds", "3000"),
 ];
 const BROKERS: u16 = 3;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::groups::{alone, leave_all};
 use super::{Case, is_offered};
+use crate::conformance::ConformanceError;
 use crate::conformance::mutate::Sweep;
 use crate::conformance::normal::{UNKNOWN_ID, base64};
 use crate::conformance::side::{Outcome, Side};
@@ -109,6 +110,25 @@ fn beat(group: &str, member: &str, epoch: i32) -> Value {
     json!({"GroupId": group, "MemberId": member, "MemberEpoch": epoch})
 }
 
+/// How often the group's epoch was raised while its partitions got their state is a matter of time: from here on it is told.
+fn raised(side: &mut Side, group: &str, member: &str, at: i32, from: i32) -> Outcome<i32> {
+    const AGREED: i32 = 20;
+    let mut epoch = from;
+    let mut names = [json!([TOPIC, "nobody"]), json!([TOPIC])].into_iter().cycle();
+    // Each other subscription raises it by one; an even number of them leaves the member as it was.
+    while epoch < AGREED {
+        let mut body = beat(group, member, epoch);
+        body["SubscribedTopicNames"] = names.next().unwrap_or_default();
+        let answer = side.send(at, HEARTBEAT, 1, &body)?;
+        let next = answer["MemberEpoch"].as_i64().unwrap_or(-9) as i32;
+        if next <= epoch {
+            return Err(ConformanceError::Step(format!("epoch {epoch} of group {group} was not raised: {answer}")));
+        }
+        epoch = next;
+    }
+    Ok(epoch)
+}
+
 /// All members leave.
 fn empty(side: &mut Side, group: &str, at: i32) -> Outcome {
     let described = side.send(at, "ShareGroupDescribe", 1, &json!({"GroupIds": [group]}))?;
@@ -145,7 +165,8 @@ fn heartbeat(side: &mut Side) -> Outcome {
     let group = "swept sharers";
     let at = side.coordinator(group, 0)?;
     // Its partitions have their states before, so that nothing changes in between.
-    settled(side, group, "member-0", at)?;
+    let epoch = settled(side, group, "member-0", at)?;
+    raised(side, group, "member-0", at, epoch)?;
     empty(side, group, at)?;
     Sweep::of(HEARTBEAT).at(at).without(&["GroupId"]).play(side, |side, _| {
         empty(side, group, at)?;

@@ -144,7 +144,10 @@ fn end_txn(side: &mut Side) -> Outcome {
     let producer = Producer::of(side, "ends")?;
     Sweep::of("EndTxn").at(producer.at).without(&["TransactionalId"]).play(side, |side, _| {
         let producer = Producer::of(side, "ends")?;
-        side.send(producer.at, "AddPartitionsToTxn", 3, &producer.add(3, &one_topic("transacted")))?;
+        let add = producer.add(3, &one_topic("transacted"));
+        side.wait(producer.at, "a partition in the transaction", "AddPartitionsToTxn", 3, &add, |answer| {
+            answer["ResultsByTopicV3AndBelow"][0]["ResultsByPartition"][0]["PartitionErrorCode"] == 0
+        })?;
         Ok(producer.with(&json!({"Committed": true})))
     })
 }
