@@ -168,8 +168,10 @@ impl<'a> Described<'a> {
         self.check_broker_id(name, " or empty string,")?;
         let is_set =
             |def: &ConfigDef| [self.dynamic, self.dynamic_default].iter().flatten().any(|l| l.contains_key(def.name));
+        // Of what is internal Kafka tells what its properties say.
+        let is_hidden = |def: &ConfigDef| def.internal && !self.config.overrides().contains_key(def.name);
         let shown =
-            broker_defs().iter().filter(|def| !def.internal && (def.update != Update::DynamicOnly || is_set(def)));
+            broker_defs().iter().filter(|def| !is_hidden(def) && (def.update != Update::DynamicOnly || is_set(def)));
         let known = shown.map(|def| self.broker_entry(def, &self.broker_value(def), self.synonyms(def.name)));
         let layers = [(self.dynamic, Source::DynamicBroker), (self.dynamic_default, Source::DynamicDefaultBroker)];
         let mut custom: BTreeMap<&str, Vec<Source>> = BTreeMap::new();

@@ -229,10 +229,17 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         id: "share-session-of-a-closed-connection",
-        reason: "A share session ends with the connection on which it began; Kafka may end one of the same member that began on the next (these follow a request that is closed upon).",
+        reason: "A share session ends with the connection on which it began; Kafka may end one of the same member that began on the next (these come after a request that is closed upon).",
         covers: |one| {
             let follows = ["ForgottenTopicsData = 129 bytes", "AcknowledgementBatches[0].AcknowledgeTypes = [1,1]"];
-            one.api.starts_with("Share") && follows.iter().any(|label| one.key.contains(label))
+            let is_swept = one.api.starts_with("Share") && one.key.contains("each field of Share");
+            let ended = match one.path.as_str() {
+                ".ErrorCode" => one.kafka == 122 && one.ours == 0,
+                ".AcquisitionLockTimeoutMs" => one.kafka == 0,
+                ".Responses[]" => one.kafka == "(absent)",
+                _ => false,
+            };
+            is_swept && (ended || follows.iter().any(|label| one.key.contains(label)))
         },
     },
     Known {
