@@ -7,20 +7,59 @@ use super::sensors::{Sensor, Sensors};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::ClientQuotas as Image;
 use crate::metadata::quotas::{CONSUMER_BYTE_RATE, CONTROLLER_MUTATION_RATE, PRODUCER_BYTE_RATE, REQUEST_PERCENTAGE};
+use crate::metrics::table::quotas as bean;
+use crate::metrics::{Bean, Collector, Windowed};
+
+/// Who waits is counted up to this many.
+const DELAYS_MAX: usize = 10_000;
+/// Of so many, those who share a quota are told apart.
+const TOLD_MAX: usize = 1_000;
+
+/// Answers after which clients have to wait, until when, ms.
+#[derive(Debug, Default)]
+pub struct Delays(Vec<u64>);
+
+impl Delays {
+    /// One more.
+    pub fn add(&mut self, now_ms: u64, time_ms: i32) {
+        let time_ms = u64::try_from(time_ms).unwrap_or(0);
+        if time_ms > 0 && self.0.len() < DELAYS_MAX {
+            self.0.push(now_ms + time_ms);
+        }
+    }
+
+    /// How many wait still.
+    pub fn waiting(&mut self, now_ms: u64) -> usize {
+        self.0.retain(|until_ms| *until_ms > now_ms);
+        self.0.len()
+    }
+}
+
+/// What those who share a quota did, and how they were made to wait.
+#[derive(Debug, Default)]
+struct Counted {
+    rate: Rate,
+    throttled_ms: Windowed,
+}
+
+/// Where a kind of quotas is told: rate, throttle time, those who wait.
+type Beans = [&'static Bean; 3];
 
 /// Rates of one kind, and their limits.
 #[derive(Debug)]
 pub struct QuotaManager {
+    beans: Beans,
+    delays: Delays,
     windows: Windows,
     /// No throttle time is longer.
     throttle_time_max_ms: i32,
-    sensors: Sensors<Rate>,
+    sensors: Sensors<Counted>,
 }
 
 impl QuotaManager {
     /// Without limits.
-    pub fn new(windows: Windows, throttle_time_max_ms: i32) -> QuotaManager {
-        QuotaManager { windows, throttle_time_max_ms, sensors: Sensors::new() }
+    fn new(beans: Beans, windows: Windows, throttle_time_max_ms: i32) -> QuotaManager {
+        QuotaManager { beans, delays: Delays::default(), windows, throttle_time_max_ms, sensors: Sensors::new() }
     }
 
     /// Other limits.
@@ -33,8 +72,8 @@ impl QuotaManager {
         self.sensors.is_enabled()
     }
 
-    fn sensor(&mut self, client: Client<'_>, now_ms: u64) -> &mut Sensor<Rate> {
-        self.sensors.of(client, now_ms, |_| Rate::default())
+    fn sensor(&mut self, client: Client<'_>, now_ms: u64) -> &mut Sensor<Counted> {
+        self.sensors.of(client, now_ms, |_| Counted::default())
     }
 
     /// Records what a client did; how long it is to wait for that, ms.
@@ -44,15 +83,33 @@ impl QuotaManager {
         }
         let (windows, max) = (self.windows, self.throttle_time_max_ms);
         let sensor = self.sensor(client, now_ms);
-        sensor.measure.record(windows, value, now_ms);
-        sensor.measure.throttle_time_ms(windows, sensor.limit, now_ms).min(max)
+        sensor.measure.rate.record(windows, value, now_ms);
+        let time_ms = sensor.measure.rate.throttle_time_ms(windows, sensor.limit, now_ms).min(max);
+        if time_ms > 0 {
+            sensor.measure.throttled_ms.record(time_ms.into());
+            self.delays.add(now_ms, time_ms);
+        }
+        time_ms
     }
 
     /// Records what a client did (less than nothing: takes back), which counts from the next time on.
     pub fn record(&mut self, client: Client<'_>, value: f64, now_ms: u64) {
         if self.is_enabled() {
             let windows = self.windows;
-            self.sensor(client, now_ms).measure.record(windows, value, now_ms);
+            self.sensor(client, now_ms).measure.rate.record(windows, value, now_ms);
+        }
+    }
+
+    /// Tells its series.
+    fn collect(&mut self, out: &mut Collector, now_ms: u64) {
+        let ([rate, throttle_time, queue_size], windows) = (self.beans, self.windows);
+        out.count(queue_size, [], self.delays.waiting(now_ms) as u64);
+        let mono = out.now().mono;
+        for (group, sensor) in self.sensors.in_order(TOLD_MAX) {
+            let labels = || [("user", group.user.clone().into()), ("client-id", group.client_id.clone().into())];
+            out.value(rate, labels(), sensor.measure.rate.measure(windows, now_ms));
+            sensor.measure.throttled_ms.turn(mono);
+            out.value(throttle_time, labels(), sensor.measure.throttled_ms.average());
         }
     }
 
@@ -79,6 +136,8 @@ pub struct ClientQuotas {
     pub connections: ConnectionRates,
     /// Controllers enforce another one, and tell of it in their answers.
     mutations: bool,
+    /// Who waits because of that.
+    pub mutation_delays: Delays,
     enabled: bool,
 }
 
@@ -93,12 +152,16 @@ impl ClientQuotas {
     pub fn new(config: &NodeConfig) -> ClientQuotas {
         let windows = windows(config, "");
         let window_ms = i32::try_from(windows.size_ms).unwrap_or(i32::MAX);
+        let produce = [&bean::PRODUCE_BYTE_RATE, &bean::PRODUCE_THROTTLE_TIME, &bean::PRODUCE_QUEUE_SIZE];
+        let fetch = [&bean::FETCH_BYTE_RATE, &bean::FETCH_THROTTLE_TIME, &bean::FETCH_QUEUE_SIZE];
+        let request = [&bean::REQUEST_TIME, &bean::REQUEST_THROTTLE_TIME, &bean::REQUEST_QUEUE_SIZE];
         ClientQuotas {
-            produce: QuotaManager::new(windows, i32::MAX),
-            fetch: QuotaManager::new(windows, i32::MAX),
-            request: QuotaManager::new(windows, window_ms),
+            produce: QuotaManager::new(produce, windows, i32::MAX),
+            fetch: QuotaManager::new(fetch, windows, i32::MAX),
+            request: QuotaManager::new(request, windows, window_ms),
             connections: ConnectionRates::new(config),
             mutations: false,
+            mutation_delays: Delays::default(),
             enabled: false,
         }
     }
@@ -122,6 +185,14 @@ impl ClientQuotas {
     /// Whether anybody has a limit of mutations, which is the controllers'.
     pub fn limits_mutations(&self) -> bool {
         self.mutations
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector, now_ms: u64) {
+        for manager in [&mut self.produce, &mut self.fetch, &mut self.request] {
+            manager.collect(out, now_ms);
+        }
+        out.count(&bean::MUTATION_QUEUE_SIZE, [], self.mutation_delays.waiting(now_ms) as u64);
     }
 
     /// Time has passed.
@@ -183,5 +254,35 @@ mod tests {
         let mut quotas = quotas(REQUEST_PERCENTAGE, 1.0);
         assert_eq!(quotas.request.throttle_time_ms(CLIENT, 5.0, 0), 0);
         assert_eq!(quotas.request.throttle_time_ms(CLIENT, 10_000.0, 0), 1000);
+    }
+
+    #[test]
+    fn who_has_a_quota_is_told_of() {
+        use std::time::Duration;
+
+        use crate::metrics::{Rounds, Series};
+        use crate::types::{Id, Now};
+
+        let mut quotas = quotas(PRODUCER_BYTE_RATE, 1000.0);
+        let at_ms = 50_000;
+        let wait_ms = quotas.produce.throttle_time_ms(CLIENT, 20_000.0, at_ms);
+        assert!(wait_ms > 2_000, "{wait_ms}");
+        quotas.mutation_delays.add(at_ms, 500);
+        let mut rounds = Rounds::new(Now::default());
+        let mut told = |at_ms: u64| {
+            let mut out = rounds.begin(Now { mono: Duration::from_millis(at_ms), wall_ms: 0 }).unwrap();
+            quotas.collect(&mut out, at_ms);
+            out.finish(1, Id::ZERO)
+        };
+        let report = told(at_ms + 1_000);
+        let labels = [("user", ""), ("client-id", "c")];
+        let value = |bean: &'static Bean, labels: &[(&str, &str)]| report.get(bean, labels).map(Series::value);
+        assert_eq!(value(&bean::PRODUCE_BYTE_RATE, &labels), Some(2_000.0), "over ten windows of a second");
+        assert_eq!(value(&bean::PRODUCE_THROTTLE_TIME, &labels), Some(f64::from(wait_ms)));
+        assert_eq!(value(&bean::PRODUCE_QUEUE_SIZE, &[]), Some(1.0));
+        assert_eq!((value(&bean::FETCH_QUEUE_SIZE, &[]), value(&bean::FETCH_BYTE_RATE, &labels)), (Some(0.0), None));
+        assert_eq!(value(&bean::MUTATION_QUEUE_SIZE, &[]), Some(0.0), "that time is over");
+        let report = told(at_ms + u64::try_from(wait_ms).unwrap());
+        assert_eq!(report.get(&bean::PRODUCE_QUEUE_SIZE, &[]).map(Series::value), Some(0.0));
     }
 }

@@ -16,6 +16,6 @@ mod sensors;
 
 pub use connections::{ConnectionRates, Verdict};
 pub use limits::{ANONYMOUS, Client, Limits};
-pub use manager::{ClientQuotas, QuotaManager};
+pub use manager::{ClientQuotas, Delays, QuotaManager};
 pub use mutations::MutationQuotas;
 pub use rate::{Rate, Windows};

@@ -101,6 +101,13 @@ impl<M> Sensors<M> {
         }
     }
 
+    /// The first so many, by user and client id.
+    pub(super) fn in_order(&mut self, count: usize) -> impl Iterator<Item = (&Group, &mut Sensor<M>)> {
+        let mut all: Vec<_> = self.by_group.iter_mut().collect();
+        all.sort_unstable_by(|(a, _), (b, _)| (&a.user, &a.client_id).cmp(&(&b.user, &b.client_id)));
+        all.into_iter().take(count)
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_group.len()

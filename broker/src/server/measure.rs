@@ -3,9 +3,11 @@
 use super::broker::Broker;
 use super::group_bridge::OFFSETS_TOPIC;
 use super::share_state_bridge::SHARE_STATE_TOPIC;
+use super::throttle;
 use super::topic_metrics::OwnAppends;
 use super::txn_bridge::TRANSACTION_TOPIC;
 use crate::metrics::MetricsReport;
+use crate::metrics::table::quotas;
 use crate::types::Now;
 
 /// What was measured, if a second has passed since the last time.
@@ -18,6 +20,9 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<MetricsReport> {
     broker.replicas.collect(&mut out, &broker.image);
     broker.metadata.collect(&mut out, &broker.image);
     let followers = broker.replicas.follower_fetches();
+    broker.quotas.collect(&mut out, throttle::millis(now));
+    out.count(&quotas::FORWARDING_QUEUE_LENGTH, [], broker.requests.unsent() as u64);
+    out.value(&quotas::START_TIME, [], broker.upkeep.started_ms as f64);
     broker.purgatory.collect(&mut out, followers);
     broker.sessions.collect(&mut out, followers);
     broker.shares.sessions.collect(&mut out);

@@ -95,6 +95,12 @@ impl PeerRequests {
         self.pending.values().filter(|pending| waits(&pending.purpose)).count()
     }
 
+    /// How many client requests are still to be sent, or to be sent again.
+    pub fn unsent(&self) -> usize {
+        let waits = |purpose: &Purpose| matches!(purpose, Purpose::Client(_) | Purpose::AlterConfigs(_));
+        self.pending.values().filter(|pending| waits(&pending.purpose) && pending.retry_at.is_some()).count()
+    }
+
     /// Requests whose time is over, taken out.
     pub fn take_expired(&mut self, now: Duration) -> Vec<Pending> {
         let expired: Vec<u64> =

@@ -18,7 +18,7 @@ use crate::protocol::messages::{
     ShareFetchRequestData, ShareFetchResponseData, WriteShareGroupStateResponseData, read_share_group_state_response,
     share_acknowledge_request, share_fetch_request, write_share_group_state_response,
 };
-use crate::protocol::{Api, ErrorCode, Request, Response, encode_request};
+use crate::protocol::{ErrorCode, Request, Response, encode_request};
 
 const GROUP: &str = "g";
 
@@ -82,7 +82,7 @@ impl Stage {
     pub(super) fn answers(&mut self) -> Vec<Response> {
         let mut answers = Vec::new();
         while let Some(last) = self.site.broker.out.responses.last() {
-            self.muted_for = last.muted_for;
+            self.muted_for = last.answered.muted_for;
             let api = last.answered.api;
             match self.site.outcome(&Site::header(api, 2)) {
                 Outcome::Answer(answer) => answers.push(answer),

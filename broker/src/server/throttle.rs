@@ -42,6 +42,7 @@ pub(super) fn on_reply(broker: &mut Broker, now: Now, context: &RequestContext, 
         // A controller may have its own reason to have the client wait.
         _ => {
             let told_ms = response.throttle_time_ms_mut().map_or(0, |time| *time);
+            broker.quotas.mutation_delays.add(millis(now), told_ms);
             told_ms.max(asked(broker, now, context))
         }
     };

@@ -26,6 +26,8 @@ const PERCENTILE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Small state of the broker's own housekeeping.
 pub(super) struct Upkeep {
+    /// Wall clock.
+    pub(super) started_ms: i64,
     next_roll: Duration,
     /// Image offset that the last report carried.
     reported_offset: i64,
@@ -44,6 +46,7 @@ pub(super) struct Upkeep {
 impl Upkeep {
     pub(super) fn new(now: Now) -> Upkeep {
         Upkeep {
+            started_ms: now.wall_ms,
             next_roll: now.mono + PERCENTILE_INTERVAL,
             reported_offset: i64::MIN,
             last_counters: Default::default(),

@@ -51,4 +51,14 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "kafka_server_DelayedProduceMetrics:ExpiresPerSec;topic;partition",
         "Of all partitions together only: a slow follower would make a series of each.",
     ),
+    (
+        "kafka_server_Request_exempt_request_time",
+        "What other brokers ask takes no time of this kind: it comes by no socket.",
+    ),
+    (
+        "kafka_server_ForwardingManager_QueueTimeMs_*",
+        "A request is forwarded at once; what waits for a controller is told by QueueLength.",
+    ),
+    ("kafka_server_ForwardingManager_RemoteTimeMs_*", "It is the RemoteTimeMs of the requests that are forwarded."),
+    ("kafka_server_client_metrics_*;client_instance_id", "A series of each client instance would have no bound."),
 ];

@@ -9,6 +9,7 @@ pub mod metadata;
 pub mod network;
 pub mod partition;
 pub mod purgatory;
+pub mod quotas;
 pub mod raft;
 pub mod replica;
 pub mod requests;
@@ -24,6 +25,7 @@ pub fn all() -> impl Iterator<Item = &'static Bean> {
         network::ALL,
         partition::ALL,
         purgatory::ALL,
+        quotas::ALL,
         raft::ALL,
         replica::ALL,
         requests::ALL,
