@@ -6,9 +6,7 @@
 use std::path::Path;
 
 use super::families::Families;
-
-/// `/proc` counts in ticks of 10 ms, whatever the kernel's own ticks are (USER_HZ).
-const TICKS_PER_S: f64 = 100.0;
+use super::threads::{self, TICKS_PER_S};
 
 /// File systems that node_exporter leaves out, for they are on no disk. `overlay` is among them there; here it may be what `/` is.
 const NO_DISKS: [&str; 22] = [
@@ -154,39 +152,11 @@ fn disks(families: &mut Families, diskstats: &str) {
     }
 }
 
-/// Name and CPU seconds of a thread or process, from its `stat`.
-pub(super) fn cpu_of(stat: &str) -> Option<(&str, f64)> {
-    // The name in brackets may hold blanks and brackets; after it, utime and stime are the 12th and 13th fields.
-    let (before, after) = stat.rsplit_once(')')?;
-    let (_, name) = before.split_once('(')?;
-    let mut fields = after.split_whitespace().skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some((name, (user + system) / TICKS_PER_S))
-}
-
-/// CPU time of the thread that a node is. Of two, the newer: a node that was killed may still be ending while it starts again.
-fn node_cpu(node_id: i32) -> Option<f64> {
-    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
-    let names = [format!("broker-{node_id}"), format!("controller-{node_id}")];
-    let mut newest: Option<(u64, f64)> = None;
-    for task in tasks.flatten() {
-        // A thread may end meanwhile.
-        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
-        let Some((name, seconds)) = cpu_of(&stat) else { continue };
-        let thread = task.file_name().to_str().and_then(|id| id.parse().ok()).unwrap_or(0);
-        if names.iter().any(|own| own == name) && newest.is_none_or(|(other, _)| other < thread) {
-            newest = Some((thread, seconds));
-        }
-    }
-    newest.map(|(_, seconds)| seconds)
-}
-
 /// Which pod and container this is, the scrape's configuration says.
 fn container(families: &mut Families, node_id: i32, status: &str) {
-    if let Some(seconds) = node_cpu(node_id) {
+    if let Some(seconds) = threads::cpu_seconds().get(&node_id) {
         let help = "CPU time of the node's own thread.";
-        families.counter("container_cpu_usage_seconds_total", help).add(&[], seconds);
+        families.counter("container_cpu_usage_seconds_total", help).add(&[], *seconds);
     }
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib: Option<f64> = resident.and_then(|value| value.split_whitespace().next()?.parse().ok());
@@ -256,13 +226,6 @@ mod tests {
         let expected = "node_disk_reads_completed_total{device=\"sda\"} 10\nnode_disk_read_bytes_total{device=\"sda\"} 10240\n\
             node_disk_writes_completed_total{device=\"sda\"} 40\nnode_disk_written_bytes_total{device=\"sda\"} 30720\n";
         assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn cpu_time_is_read_after_the_name() {
-        let stat = "42 (a) (b) c) S 1 1 1 0 -1 4194368 9 0 0 0 170 30 0 0 20 0 9 0 1 2 3";
-        assert_eq!(cpu_of(stat), Some(("a) (b) c", 2.0)));
-        assert_eq!(cpu_of("42 (x) S 1"), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod groups;
 pub mod machine;
 pub mod partitions;
 pub mod process;
+pub mod threads;
 pub mod topics;
 
 use std::collections::BTreeMap;
@@ -70,14 +71,15 @@ pub struct Shown<'v> {
 pub fn text(shown: Shown<'_>, scope: Scope) -> prometheus::Result<String> {
     let mut families = Families::default();
     let snapshot = &*shown.view.snapshot;
-    let nodes = Nodes::of(shown.view, scope);
     match scope {
         Scope::Cluster => {
+            let nodes = Nodes::of(shown.view, scope);
             beans::add(&mut families, snapshot, &nodes, shown.detail);
             exporter(&mut families, snapshot);
             process::add(&mut families);
         }
         Scope::Broker(_) | Scope::Controller(_) => {
+            let nodes = Nodes::of(shown.view, scope);
             beans::add(&mut families, snapshot, &nodes, Detail::PerPartition);
             process::add(&mut families);
         }

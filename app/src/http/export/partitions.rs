@@ -23,7 +23,7 @@ fn flag(value: bool) -> f64 {
     if value { 1.0 } else { 0.0 }
 }
 
-/// All beans of [`broker::metrics::Source::State`].
+/// The beans.
 const BEANS: [(&Bean, Told); 11] = [
     (&bean::UNDER_REPLICATED, Told::Leader(|_, partition| flag(partition.is_under_replicated()))),
     (&bean::IN_SYNC_REPLICAS_COUNT, Told::Leader(|_, partition| partition.isr.len() as f64)),
@@ -44,7 +44,7 @@ const BEANS: [(&Bean, Told); 11] = [
     ),
 ];
 
-/// Adds the series of a bean.
+/// Adds the series of a bean, if it is one of these.
 pub fn add(out: &mut Family<'_>, part: &Part, snapshot: &Snapshot, nodes: &Nodes<'_>) {
     let Some((_, told)) = BEANS.iter().find(|(bean, _)| std::ptr::eq(*bean, part.bean)) else { return };
     for topic in &snapshot.topics {

@@ -57,6 +57,6 @@ fn open_fds() -> Option<f64> {
 
 #[cfg(target_os = "linux")]
 fn cpu_seconds() -> Option<f64> {
-    let (_, seconds) = super::machine::cpu_of(&read("stat")?)?;
+    let (_, seconds) = super::threads::cpu_of(&read("stat")?)?;
     Some(seconds)
 }
