@@ -35,10 +35,8 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
 
 /// Wanted names whose beans are not in the table yet.
 pub(super) const WANTED_NOT_YET: &[&str] = &[
-    "kafka_server_Fetch_*",
     "kafka_server_KafkaServer_*",
-    "kafka_server_Produce_*",
-    "kafka_server_Request_*",
+    "kafka_server_Request_exempt_request_time",
     "kafka_server_kafkaserver_linux_disk_read_bytes",
     "kafka_server_kafkaserver_linux_disk_write_bytes",
 ];
@@ -53,17 +51,11 @@ pub(super) const KAFKAS_NOT_YET: &[&str] = &[
     "kafka_server_AddPartitionsManager_*",
     "kafka_server_AddPartitionsToTxnManager{VerificationFailureRate}",
     "kafka_server_AddPartitionsToTxnManager{VerificationTimeMs}",
-    "kafka_server_ControllerMutation_queue_size",
     "kafka_server_ControllerServer{*",
-    "kafka_server_Fetch_queue_size",
-    "kafka_server_ForwardingManager_*",
     "kafka_server_KafkaRequestHandlerPool{ControllerRequestHandlerAvgIdlePercent}",
     "kafka_server_KafkaServer{*",
     "kafka_server_MetadataLoader{AvgIdleRatio}",
     "kafka_server_Persister_*",
-    "kafka_server_Produce_queue_size",
-    "kafka_server_Request_exempt_request_time",
-    "kafka_server_Request_queue_size",
     "kafka_server_ShareGroupMetrics{*",
     "kafka_server_SharePartitionMetrics{*",
     "kafka_server_alter_*",
