@@ -68,7 +68,10 @@ pub fn run(session: &Session) -> Result<(), String> {
             "Brokerscope",
             native,
             Some(ctx),
-            Box::new(move |cc| Ok(Box::new(BrokerscopeApp::new(&cc.egui_ctx, Box::new(backend), options)))),
+            Box::new(move |cc| {
+                let app = BrokerscopeApp::new(&cc.egui_ctx, Box::new(backend), options);
+                Ok(Box::new(app.remembering(&cc.egui_ctx, cc.storage)))
+            }),
         )
     };
     // Libraries that are missing at run time make the windowing crates panic. The session is not touched by what runs inside.

@@ -97,6 +97,7 @@ impl ThemeChoice {
 }
 
 const THEME_KEY: &str = "theme";
+const PINS_KEY: &str = "pinned metrics";
 
 /// A dialog that can stand open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,6 +187,17 @@ impl BrokerscopeApp {
         app
     }
 
+    /// With what the window remembers from the last time: the theme, and the metrics that were pinned.
+    pub fn remembering(mut self, ctx: &egui::Context, storage: Option<&dyn eframe::Storage>) -> BrokerscopeApp {
+        if let Some(theme) = ThemeChoice::remembered(storage) {
+            self.set_theme(ctx, theme);
+        }
+        if let Some(pins) = storage.and_then(|storage| storage.get_string(PINS_KEY)) {
+            self.screens.metrics.pins = metrics::State::remembered(&pins);
+        }
+        self
+    }
+
     /// Takes in what arrived. Called once before each frame, and while the window is hidden.
     pub fn logic(&mut self, ctx: &egui::Context) {
         let mut view = self.backend.view();
@@ -258,6 +270,7 @@ impl eframe::App for BrokerscopeApp {
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         storage.set_string(THEME_KEY, self.options.theme.name().to_owned());
+        storage.set_string(PINS_KEY, self.screens.metrics.pins.join("\n"));
     }
 
     /// Scroll positions of the last time mean nothing to another cluster.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use broker::metadata::report::{BrokerCounters, NodeState};
 
+use super::fixture_cloudwatch;
+use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::command::Command;
 use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
@@ -17,13 +19,13 @@ use crate::ui::backend::Backend;
 /// When all fixtures happen.
 pub const AT_MS: i64 = 1_790_000_000_000;
 /// When broker 2 was killed in [`incident`].
-const KILLED_MS: i64 = AT_MS - 95_000;
+pub(super) const KILLED_MS: i64 = AT_MS - 95_000;
 
 /// A small deterministic noise source.
-struct Noise(u64);
+pub(super) struct Noise(pub u64);
 
 impl Noise {
-    fn next(&mut self) -> f64 {
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as f64 / (1u64 << 31) as f64
     }
@@ -80,6 +82,7 @@ pub fn empty() -> View {
         broker.log_size_bytes = 0;
     }
     view.series = Arc::new(SeriesStore::default());
+    view.cloudwatch = CloudwatchView::default();
     let events = view.events.iter().take(4).cloned().collect();
     view.events = Arc::new(events);
     view
@@ -198,7 +201,13 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         },
         client_metrics: Vec::new(),
     };
-    View { snapshot: Arc::new(snapshot), series: Arc::new(series(broken)), events: Arc::new(events), ..View::default() }
+    View {
+        snapshot: Arc::new(snapshot),
+        series: Arc::new(series(broken)),
+        events: Arc::new(events),
+        cloudwatch: fixture_cloudwatch::view(broken),
+        ..View::default()
+    }
 }
 
 fn broker(id: i32, topics: &[Topic], broken: bool) -> Broker {

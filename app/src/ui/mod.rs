@@ -8,9 +8,13 @@
 pub mod app;
 pub mod backend;
 mod dialogs;
+mod faults;
 #[cfg(any(test, feature = "gallery"))]
 pub mod fixture;
+#[cfg(any(test, feature = "gallery"))]
+mod fixture_cloudwatch;
 mod format;
+mod measured;
 mod model;
 mod screens;
 mod shell;

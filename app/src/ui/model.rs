@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use broker::metadata::report::NodeState;
+use broker::metrics::names::Attribute;
+use broker::metrics::table::controller::UNCLEAN_LEADER_ELECTIONS;
 
+use super::faults::Faults;
 use super::widgets::icon::Icon;
 use super::widgets::matrix::Cell;
 use super::widgets::pill::{Mood, Pill};
@@ -146,6 +149,27 @@ pub struct Model {
     pub groups_in_trouble: usize,
     /// Critical events of the last five minutes.
     pub fresh_alarms: usize,
+    /// What Strimzi's dashboard opens with.
+    pub vitals: Vitals,
+    /// When something was broken.
+    pub faults: Faults,
+    /// Grows with each second of the metric store: what is read from it is kept until then.
+    pub measured: u64,
+}
+
+/// The cluster's health in numbers, as Strimzi's Kafka dashboard has them; what `Totals` has is not repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Vitals {
+    /// Brokers that run and are not fenced.
+    pub brokers_online: usize,
+    /// Replicas on these.
+    pub online_replicas: usize,
+    /// Partitions whose ISR is just min.insync.replicas, or all replicas where these are fewer.
+    pub at_min_isr: usize,
+    /// Of these, those that are under-replicated.
+    pub at_min_isr_by_loss: usize,
+    /// Unclean leader elections per second, over the last minute; `None`: no active controller tells.
+    pub unclean_elections_per_s: Option<f64>,
 }
 
 const FRESH_ALARM_MS: i64 = 5 * 60 * 1000;
@@ -154,11 +178,18 @@ impl Model {
     /// Takes a new view in; returns whether anything changed.
     pub fn update(&mut self, view: View) -> bool {
         let same_snapshot = Arc::ptr_eq(&view.snapshot, &self.view.snapshot);
-        let same_rest = Arc::ptr_eq(&view.series, &self.view.series) && Arc::ptr_eq(&view.events, &self.view.events);
+        let same_events = Arc::ptr_eq(&view.events, &self.view.events);
+        let same_store = Arc::ptr_eq(&view.cloudwatch.store, &self.view.cloudwatch.store);
+        let same_rest = same_events && same_store && Arc::ptr_eq(&view.series, &self.view.series);
         if same_snapshot && same_rest && self.generation > 0 {
             return false;
         }
+        let same_faults = same_events && view.snapshot.faults == self.view.snapshot.faults;
         self.view = view;
+        self.measured += u64::from(!same_store);
+        if !same_faults || self.generation == 0 {
+            self.faults.update(&self.view.snapshot, self.view.events.iter().map(|event| &**event));
+        }
         self.generation += 1;
         if !same_snapshot || self.generation == 1 {
             self.derive();
@@ -218,6 +249,7 @@ impl Model {
             self.topics.push(counts);
         }
         self.in_sync.append(&mut internal);
+        self.vitals = vitals(&self.view);
         // Stable, and by what changes rarely: rows must not dance while one reads them.
         self.troubled.sort_by_key(|row| {
             let internal = snapshot.topics[row.topic as usize].internal;
@@ -229,6 +261,34 @@ impl Model {
         let unreachable = self.topics.iter().any(|topic| topic.unreachable > 0);
         self.health = health(&snapshot, unreachable);
     }
+}
+
+fn vitals(view: &View) -> Vitals {
+    let snapshot = &view.snapshot;
+    let up = || snapshot.brokers.iter().filter(|broker| is_up(broker));
+    let mut vitals = Vitals {
+        brokers_online: up().count(),
+        online_replicas: up().map(|broker| broker.replicas).sum(),
+        unclean_elections_per_s: unclean_elections_per_s(view),
+        ..Vitals::default()
+    };
+    for topic in &snapshot.topics {
+        for partition in topic.partitions.iter().filter(|partition| !partition.is_offline()) {
+            let least = (topic.min_insync_replicas.max(0) as usize).min(partition.replicas.len());
+            if partition.isr.len() == least {
+                vitals.at_min_isr += 1;
+                vitals.at_min_isr_by_loss += usize::from(partition.is_under_replicated());
+            }
+        }
+    }
+    vitals
+}
+
+/// Every controller counts all elections, so that one tells for all.
+fn unclean_elections_per_s(view: &View) -> Option<f64> {
+    let report = view.metrics.get(&view.snapshot.quorum.leader_id)?;
+    let series = report.of(&UNCLEAN_LEADER_ELECTIONS).next()?;
+    Attribute::OneMinuteRate.read(&series.reading)
 }
 
 fn bootstrap(snapshot: &Snapshot) -> String {
@@ -341,6 +401,13 @@ impl<K, V> Default for Cached<K, V> {
     }
 }
 
+impl<K, V> Cached<K, V> {
+    /// The value as it was worked out last.
+    pub fn peek(&self) -> Option<&V> {
+        self.entry.as_ref().map(|entry| &entry.1)
+    }
+}
+
 impl<K: PartialEq, V> Cached<K, V> {
     /// The value for `key`.
     pub fn get(&mut self, key: K, make: impl FnOnce() -> V) -> &V {
@@ -366,6 +433,21 @@ mod tests {
         assert_eq!(model.troubled.len() + model.in_sync.len(), all);
         let (topic, _) = model.partition(model.in_sync[0]).unwrap();
         assert!(!topic.internal);
+    }
+
+    #[test]
+    fn vitals_count_as_kafka_does() {
+        let mut model = Model::default();
+        model.update(fixture::healthy());
+        let replicas = model.snapshot().brokers.iter().map(|broker| broker.replicas).sum();
+        let well = Vitals { brokers_online: 3, online_replicas: replicas, ..Vitals::default() };
+        assert_eq!(model.vitals, well);
+        model.update(fixture::incident());
+        let vitals = model.vitals;
+        assert_eq!(vitals.brokers_online, 2);
+        // The unreplicated topic is at its min ISR from the start.
+        assert!(vitals.at_min_isr > vitals.at_min_isr_by_loss && vitals.at_min_isr_by_loss > 80);
+        assert_eq!(model.faults.bands().len(), 1);
     }
 
     #[test]

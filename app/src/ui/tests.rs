@@ -84,11 +84,13 @@ fn every_screen_shows_its_facts() {
         (
             Screen::Metrics,
             &[
-                "Messages in",
-                "kafka_server_brokertopicmetrics_messagesin_total",
-                "BytesInPerSec",
+                "UnderReplicatedPartitions",
+                "kafka_server_replicamanager_underreplicatedpartitions",
+                "Brokers online: 2 / 3",
                 "Under-replicated: 99",
-                "Broker 1 p99",
+                "Unclean election rate: –",
+                "billing: orders: ",
+                "broker 2 is killed, for 1 min",
             ],
         ),
         (Screen::Events, &["Broker 2 was fenced. no heartbeat for 1,512 ms", "Critical"]),
@@ -305,13 +307,91 @@ fn notices_are_told_and_can_be_dismissed() {
 fn one_hover_line_crosses_all_charts_and_then_all_is_still() {
     let mut window = Window::on(fixture::incident(), Screen::Metrics);
     assert!(!window.shows("ago:"));
-    window.harness.hover_at(egui::pos2(600.0, 300.0));
+    let chart = window.harness.get_by_label("OfflinePartitionsCount of the cluster").rect();
+    window.harness.hover_at(chart.center());
     // `run` fails when the window does not come to rest.
     window.harness.run();
     assert!(window.harness.query_all_by_label_contains("ago:").count() > 2);
     window.harness.hover_at(egui::pos2(20.0, 800.0));
     window.harness.run();
     assert!(!window.shows("ago:"));
+}
+
+#[test]
+fn the_wall_has_three_sizes() {
+    let mut window = Window::on(fixture::healthy(), Screen::Metrics);
+    assert!(window.shows("OfflinePartitionsCount") && !window.shows("GlobalTopicCount of the cluster"));
+    window.click("13 metrics");
+    assert!(window.shows("GlobalTopicCount of the cluster") && !window.shows("EstimatedMaxTimeLag"));
+    window.click("All");
+    assert!(window.shows("StorageUsed of the cluster"));
+}
+
+#[test]
+fn statistic_period_and_range_are_picked() {
+    let mut window = Window::on(fixture::healthy(), Screen::Metrics);
+    assert!(window.shows("Maximum of 1 s, of the cluster"));
+    window.click("Statistic: usual");
+    window.click("Statistic p90");
+    window.click("Period: 1 s");
+    window.click("Period 10 s");
+    assert!(window.shows("p90 of 10 s, of the cluster") && !window.shows("Maximum of"));
+    window.click("24 h");
+    assert!(window.shows("Period: 5 min") && window.shows("p90 of 5 min"), "ten seconds are not kept for so long");
+    window.click("Period: 5 min");
+    window.click("Period 1 s");
+    assert!(window.shows("Period: 5 min"), "what does not fit cannot be picked");
+}
+
+#[test]
+fn a_metric_is_searched_and_pinned_and_taken_off_again() {
+    let mut window = Window::on(fixture::healthy(), Screen::Metrics);
+    window.click("Pin a metric");
+    window.type_into("Search metrics", "burst");
+    window.choose("BurstBalance. ");
+    assert!(window.shows("simulated") && window.shows("No name of its own in Prometheus."));
+    window.click("Pin BurstBalance by Broker ID");
+    window.click("Clear: Search metrics");
+    window.type_into("Search metrics", "leadercount");
+    window.choose("LeaderCount. ");
+    window.choose("Broker 2, ");
+    assert!(window.shows("LeaderCount {Cluster Name=\"brokerscope\", Broker ID=\"2\"}"));
+    assert!(window.shows("kafka_server_replicamanager_leadercount{node_id=\"2\"}"));
+    window.click("Copy PromQL");
+    assert!(window.shows("Copied PromQL."));
+    window.click("Wall");
+    assert!(window.shows("simulated") && window.shows("Explore BurstBalance by Broker ID"));
+    window.click("Unpin BurstBalance by Broker ID");
+    assert!(!window.shows("BurstBalance"));
+    window.click("Explore OfflinePartitionsCount of the cluster");
+    assert!(window.shows("Unit: Count") || window.shows("Count · of the cluster"));
+}
+
+#[test]
+fn names_that_are_not_computed_say_why() {
+    let mut window = Window::on(fixture::healthy(), Screen::Metrics);
+    window.click("Explorer");
+    window.type_into("Search metrics", "heapmemory");
+    window.choose("HeapMemoryAfterGC. ");
+    assert!(window.shows("There is no JVM and no garbage collection"));
+}
+
+#[test]
+fn beans_are_told_with_their_names_in_prometheus() {
+    let mut view = fixture::healthy();
+    let bean = &broker::metrics::table::controller::UNCLEAN_LEADER_ELECTIONS;
+    let reading = broker::metrics::MeterReading { count: 3, one_minute_rate: 0.5, ..Default::default() };
+    let reading = broker::metrics::Reading::Meter(reading);
+    let series = vec![broker::metrics::Series { bean, labels: Box::new([]), reading }];
+    let report = broker::metrics::MetricsReport { node_id: 3001, series, ..Default::default() };
+    view.metrics = Arc::new([(3001, Arc::new(report))].into());
+    let mut window = Window::on(view, Screen::Metrics);
+    assert!(window.shows("Unclean election rate: 0.5/s"));
+    window.click("Explorer");
+    window.click("MBeans");
+    assert!(window.shows("kafka.controller:type=ControllerStats,name=UncleanLeaderElectionsPerSec"));
+    assert!(window.shows("kafka_controller_controllerstats_uncleanleaderelections_total{node_id=\"3001\"}"));
+    assert!(window.shows("Controller 3001, 3"));
 }
 
 /// Prints what a frame costs at 10,000 partitions; asserts that it works and, in part by not timing out, that it is not absurd.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use egui::{Align, Layout, Ui};
 
-use super::metrics::points;
 use super::page;
 use crate::monitor::snapshot::{Group, GroupOffset, Member};
-use crate::monitor::view::Metric;
+use crate::monitor::view::{Metric, SeriesStore};
 use crate::ui::app::Scene;
 use crate::ui::format;
 use crate::ui::model::{Cached, group_pill};
@@ -79,17 +78,22 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
         points: points(&scene.model.view.series, Metric::GroupLag, &group.id, CHART_WINDOW_S),
         format: Unit::Count,
     };
+    let now_ms = scene.model.snapshot().at_ms;
     let chart = Chart {
-        title: "Total lag of the group",
-        now_ms: scene.model.snapshot().at_ms,
-        window_s: CHART_WINDOW_S,
-        height: CHART,
-        format: Unit::Count,
         at_least: 10.0,
-        whole: true,
+        bands: scene.model.faults.bands(),
+        ..Chart::new("Total lag of the group", now_ms, CHART_WINDOW_S, CHART, Unit::Count)
     };
     chart.show(ui, &mut state.crosshair, &[trace]);
     state.crosshair.settle(ui.ctx());
+}
+
+/// The points of a series that lie in the window, with one before it so that lines reach the edge.
+fn points(store: &SeriesStore, metric: Metric, label: &str, window_s: i64) -> Vec<(i64, f64)> {
+    let Some(series) = store.get(metric, label) else { return Vec::new() };
+    let from_ms = store.at_ms.back().map_or(0, |newest| newest - window_s * 1000);
+    let first = store.at_ms.partition_point(|at_ms| *at_ms < from_ms).saturating_sub(1);
+    store.at_ms.iter().copied().zip(series.points.iter().copied()).skip(first).collect()
 }
 
 fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {

@@ -7,6 +7,9 @@ pub mod events;
 pub mod group_detail;
 pub mod groups;
 pub mod metrics;
+pub mod metrics_beans;
+pub mod metrics_explorer;
+pub mod metrics_wall;
 pub mod topic;
 pub mod topics;
 

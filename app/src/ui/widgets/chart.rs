@@ -1,11 +1,16 @@
 //! Time charts: lines over a shared time axis, a hover line that crosses all charts at once, and a legend that tells the values there.
 
-use egui::{Align2, Color32, Rect, Role, Sense, Shape, Stroke, Ui, UiBuilder, Vec2, Vec2b, WidgetInfo, pos2, vec2};
-use egui_plot::{AxisHints, GridMark, Line, LineStyle, Plot, PlotPoint, PlotPoints, VLine};
+use egui::{
+    Align, Align2, Color32, Layout, Rect, Role, Sense, Shape, Stroke, Ui, UiBuilder, Vec2, Vec2b, WidgetInfo, pos2,
+    vec2,
+};
+use egui_plot::{AxisHints, HLine, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi, Points, Span, VLine};
 
+pub use super::axis::Unit;
+use super::axis::{nice_top, since, time_marks, value_marks};
 use super::text;
 use crate::ui::format;
-use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::tokens::{Palette, font, palette, size, space};
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -20,6 +25,26 @@ pub struct Trace {
     pub points: Vec<(i64, f64)>,
     /// How its values are written.
     pub format: Unit,
+}
+
+/// A stretch of time with a ground of its own, behind the lines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Band {
+    /// What it stands for; told where the hover line is in it.
+    pub name: std::sync::Arc<str>,
+    /// Wall clock ms.
+    pub from_ms: i64,
+    /// Wall clock ms; `None`: it goes on.
+    pub until_ms: Option<i64>,
+}
+
+/// A value that lines should stay on one side of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// The value.
+    pub value: f64,
+    /// Its name in the legend.
+    pub name: String,
 }
 
 /// What all charts of a screen share.
@@ -61,6 +86,30 @@ pub struct Chart<'a> {
     pub at_least: f64,
     /// Whether the value axis shows whole numbers only.
     pub whole: bool,
+    /// When something was broken.
+    pub bands: &'a [Band],
+    /// A line across.
+    pub threshold: Option<&'a Threshold>,
+    /// The legend takes one line, and tells how many entries it left out.
+    pub short_legend: bool,
+}
+
+impl<'a> Chart<'a> {
+    /// A chart of lines alone.
+    pub fn new(title: &'a str, now_ms: i64, window_s: i64, height: f32, format: Unit) -> Chart<'a> {
+        Chart {
+            title,
+            now_ms,
+            window_s,
+            height,
+            format,
+            at_least: 0.0,
+            whole: format == Unit::Count,
+            bands: &[],
+            threshold: None,
+            short_legend: false,
+        }
+    }
 }
 
 impl Chart<'_> {
@@ -74,6 +123,7 @@ impl Chart<'_> {
             .iter()
             .flat_map(|trace| trace.points.iter().filter(|point| point.0 >= from_ms).map(|point| point.1))
             .filter(|value| value.is_finite())
+            .chain(self.threshold.map(|threshold| threshold.value))
             .fold(self.at_least, f64::max);
         let scale = self.format.scale(top);
         let top = nice_top(top / scale, self.whole) * scale;
@@ -116,18 +166,15 @@ impl Chart<'_> {
         let shown = plot.show(&mut child, |plot| {
             plot.set_plot_bounds_x(-window..=0.0);
             plot.set_plot_bounds_y(0.0..=top);
-            for trace in traces {
-                for run in runs(&trace.points, from_ms) {
-                    let points: Vec<PlotPoint> =
-                        run.iter().map(|&(at_ms, value)| PlotPoint::new(seconds(at_ms as f64), value)).collect();
-                    let style = if trace.dashed { LineStyle::Dashed { length: 5.0 } } else { LineStyle::Solid };
-                    let line = Line::new(trace.name.clone(), PlotPoints::Owned(points))
-                        .color(trace.color)
-                        .width(size::CHART_LINE)
-                        .style(style)
-                        .allow_hover(false);
-                    plot.line(line);
-                }
+            self.bands(plot, style);
+            traces.iter().for_each(|trace| draw(plot, trace, from_ms, self.now_ms));
+            if let Some(threshold) = self.threshold {
+                let line = HLine::new("", threshold.value)
+                    .color(style.critical_fill)
+                    .width(size::CHART_LINE)
+                    .style(LineStyle::Dashed { length: 8.0 })
+                    .allow_hover(false);
+                plot.hline(line);
             }
             if let Some(at_ms) = crosshair.at_ms {
                 let line =
@@ -142,46 +189,117 @@ impl Chart<'_> {
         {
             crosshair.next = Some(self.now_ms as f64 + at.x.clamp(-window, 0.0) * 1000.0);
         }
-        legend(ui, crosshair, self.now_ms, traces);
+        self.legend(ui, crosshair, traces);
     }
-}
 
-/// Names, strokes and values: those under the hover line, or the newest.
-fn legend(ui: &mut Ui, crosshair: &Crosshair, now_ms: i64, traces: &[Trace]) {
-    let style = palette(ui);
-    ui.spacing_mut().interact_size.y = size::ICON;
-    ui.horizontal_wrapped(|ui| {
+    fn bands(&self, plot: &mut PlotUi<'_>, style: &Palette) {
+        let seconds = |at_ms: i64| (at_ms - self.now_ms) as f64 / 1000.0;
+        for band in self.bands {
+            let until = band.until_ms.map_or(0.0, seconds);
+            let span = Span::new("", seconds(band.from_ms)..=until)
+                .fill(style.critical_fill.gamma_multiply(0.13))
+                .border(Stroke::new(size::LINE, style.critical_fill.gamma_multiply(0.55)))
+                .border_style(LineStyle::Dashed { length: 3.0 });
+            plot.span(span);
+        }
+    }
+
+    /// Names, strokes and values: those under the hover line, or the newest.
+    fn legend(&self, ui: &mut Ui, crosshair: &Crosshair, traces: &[Trace]) {
+        ui.spacing_mut().interact_size.y = size::ICON;
+        if !self.short_legend {
+            ui.horizontal_wrapped(|ui| self.entries(ui, crosshair, traces));
+            return;
+        }
+        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), size::ICON), Sense::hover());
+        let layout = Layout::left_to_right(Align::Center);
+        let mut line = ui.new_child(UiBuilder::new().id_salt((self.title, "legend")).max_rect(rect).layout(layout));
+        line.set_clip_rect(rect.intersect(ui.clip_rect()));
+        self.entries(&mut line, crosshair, traces);
+    }
+
+    fn entries(&self, ui: &mut Ui, crosshair: &Crosshair, traces: &[Trace]) {
+        let style = palette(ui);
         ui.spacing_mut().item_spacing = vec2(space::M, space::XS);
         if let Some(at_ms) = crosshair.at_ms {
-            let ago = format::ago(now_ms, at_ms as i64);
+            let ago = format::ago(self.now_ms, at_ms as i64);
             let when = if ago == "now" { "now:".to_owned() } else { format!("{ago} ago:") };
             text::label(ui, &when, font::tiny(), style.text);
         }
-        for trace in traces {
+        for (index, trace) in traces.iter().enumerate() {
             let value = value_at(&trace.points, crosshair.at_ms)
                 .map_or_else(|| "–".to_owned(), |value| trace.format.write(value));
-            entry(ui, trace, &value);
+            let left = traces.len() - index;
+            if self.short_legend && left > 1 && entry_width(ui, &trace.name, &value) + MORE > ui.available_width()
+                || self.short_legend && entry_width(ui, &trace.name, &value) > ui.available_width() && index > 0
+            {
+                let names: Vec<&str> = traces[index..].iter().map(|trace| trace.name.as_str()).collect();
+                text::label(ui, &format!("+{left} more"), font::tiny(), style.faint).on_hover_text(names.join("\n"));
+                break;
+            }
+            entry(ui, &trace.name, &value, trace.color, trace.dashed);
         }
-    });
+        if let Some(threshold) = self.threshold {
+            entry(ui, &threshold.name, &self.format.write(threshold.value), style.critical_fill, true);
+        }
+        let hovered = crosshair.at_ms.map(|at_ms| at_ms as i64);
+        let band = hovered.and_then(|at_ms| self.bands.iter().find(|band| band.contains(at_ms)));
+        if let Some(band) = band {
+            text::label(ui, &band.name, font::tiny(), style.critical);
+        }
+    }
 }
 
-fn entry(ui: &mut Ui, trace: &Trace, value: &str) {
+/// What `+3 more` takes.
+const MORE: f32 = 56.0;
+
+impl Band {
+    /// Whether an instant lies in it.
+    pub fn contains(&self, at_ms: i64) -> bool {
+        self.from_ms <= at_ms && self.until_ms.is_none_or(|until_ms| at_ms <= until_ms)
+    }
+}
+
+/// A line through all stretches in which the value was known; a value alone between two gaps is a dot.
+fn draw(plot: &mut PlotUi<'_>, trace: &Trace, from_ms: i64, now_ms: i64) {
+    let seconds = |at_ms: i64| (at_ms - now_ms) as f64 / 1000.0;
+    for run in runs(&trace.points, from_ms) {
+        let points: Vec<PlotPoint> = run.iter().map(|&(at_ms, value)| PlotPoint::new(seconds(at_ms), value)).collect();
+        if points.len() == 1 {
+            let dot = Points::new("", PlotPoints::Owned(points)).color(trace.color).radius(size::CHART_LINE);
+            plot.points(dot.allow_hover(false));
+            continue;
+        }
+        let style = if trace.dashed { LineStyle::Dashed { length: 5.0 } } else { LineStyle::Solid };
+        let line = Line::new(trace.name.clone(), PlotPoints::Owned(points))
+            .color(trace.color)
+            .width(size::CHART_LINE)
+            .style(style)
+            .allow_hover(false);
+        plot.line(line);
+    }
+}
+
+fn entry_width(ui: &Ui, name: &str, value: &str) -> f32 {
+    let width = |words: &str| text::line(ui.painter(), words, font::tiny(), Color32::WHITE, f32::INFINITY).size().x;
+    space::L + space::XS + width(name) + space::XS + width(value)
+}
+
+fn entry(ui: &mut Ui, name: &str, value: &str, color: Color32, dashed: bool) {
     let style = palette(ui);
-    let name = text::line(ui.painter(), &trace.name, font::tiny(), style.muted, f32::INFINITY);
-    let number = text::line(ui.painter(), value, font::tiny(), style.text, f32::INFINITY);
-    let width = space::L + space::XS + name.size().x + space::XS + number.size().x;
+    let width = entry_width(ui, name, value);
     let (rect, response) = ui.allocate_exact_size(vec2(width, size::ICON), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{}: {value}", trace.name)));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}: {value}")));
     let y = rect.center().y;
     let mark = [pos2(rect.left(), y), pos2(rect.left() + space::L, y)];
-    let stroke = Stroke::new(2.0 * size::LINE, trace.color);
-    if trace.dashed {
+    let stroke = Stroke::new(2.0 * size::LINE, color);
+    if dashed {
         ui.painter().extend(Shape::dashed_line(&mark, stroke, 4.0, 2.5));
     } else {
         ui.painter().line_segment(mark, stroke);
     }
     let place = Rect::from_min_max(pos2(rect.left() + space::L + space::XS, rect.top()), rect.max);
-    let placed = text::paint(ui.painter(), place, Align2::LEFT_CENTER, &trace.name, font::tiny(), style.muted);
+    let placed = text::paint(ui.painter(), place, Align2::LEFT_CENTER, name, font::tiny(), style.muted);
     let place = Rect::from_min_max(pos2(placed.right() + space::XS, rect.top()), rect.max + vec2(space::XS, 0.0));
     text::paint(ui.painter(), place, Align2::LEFT_CENTER, value, font::tiny(), style.text);
 }
@@ -204,86 +322,6 @@ fn runs(points: &[(i64, f64)], from_ms: i64) -> impl Iterator<Item = &[(i64, f64
     points[first..].split(|point| !point.1.is_finite()).filter(|run| !run.is_empty())
 }
 
-/// The end of the axis: the next round number.
-fn nice_top(top: f64, whole: bool) -> f64 {
-    if top <= 0.0 {
-        return 1.0;
-    }
-    let magnitude = 10f64.powf(top.log10().floor());
-    let nice = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
-        .into_iter()
-        .map(|step| step * magnitude)
-        .find(|nice| *nice >= top * 1.04)
-        .unwrap_or(12.0 * magnitude);
-    if whole { nice.ceil().max(4.0) } else { nice }
-}
-
-fn value_marks(top: f64, scale: f64) -> Vec<GridMark> {
-    let top = top / scale;
-    let rough = top / 4.0;
-    let magnitude = 10f64.powf(rough.log10().floor());
-    let step =
-        [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * magnitude).find(|step| *step >= rough).unwrap_or(top);
-    let count = (top / step + 1e-6).floor() as usize;
-    (0..=count).map(|index| GridMark { value: index as f64 * step * scale, step_size: step * scale }).collect()
-}
-
-fn time_marks(window_s: f64) -> Vec<GridMark> {
-    let step = if window_s <= 60.0 {
-        15.0
-    } else if window_s <= 300.0 {
-        60.0
-    } else {
-        180.0
-    };
-    let count = (window_s / step) as usize;
-    (0..=count).map(|index| GridMark { value: -(index as f64) * step, step_size: step }).collect()
-}
-
-/// `now`, `−30 s`, `−5 min`.
-fn since(seconds: f64) -> String {
-    let seconds = -seconds.round() as i64;
-    match seconds {
-        0 => "now".to_owned(),
-        _ if seconds % 60 == 0 => format!("−{} min", seconds / 60),
-        _ => format!("−{seconds} s"),
-    }
-}
-
-/// What is measured, and so how it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Plain numbers, whole ones where they are whole.
-    Count,
-    /// Per second.
-    Rate,
-    /// Bytes per second.
-    ByteRate,
-    /// Milliseconds.
-    Millis,
-}
-
-impl Unit {
-    /// The value as people read it.
-    pub fn write(self, value: f64) -> String {
-        match self {
-            Unit::Count => format::compact(value),
-            Unit::Rate => format::rate(value),
-            Unit::ByteRate => format::byte_rate(value),
-            Unit::Millis if value == 0.0 => "0 ms".to_owned(),
-            Unit::Millis => format::millis(value),
-        }
-    }
-
-    /// What one unit of the axis is worth: KiB and MiB are round numbers of their own kind.
-    fn scale(self, top: f64) -> f64 {
-        match self {
-            Unit::ByteRate if top > 0.0 => 1024f64.powf((top.ln() / 1024f64.ln()).floor()),
-            _ => 1.0,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,15 +341,5 @@ mod tests {
         assert_eq!(value_at(&points, Some(1100.0)), Some(2.0));
         assert_eq!(value_at(&points, None), None);
         assert_eq!(value_at(&points, Some(-2000.0)), None);
-    }
-
-    #[test]
-    fn axes_end_on_round_numbers() {
-        assert_eq!(nice_top(0.0, false), 1.0);
-        assert_eq!(nice_top(950.0, false), 1000.0);
-        assert_eq!(nice_top(3.0, true), 4.0);
-        assert!(value_marks(1000.0, 1.0).len() >= 4);
-        assert_eq!(since(-60.0), "−1 min");
-        assert_eq!(since(-0.0), "now");
     }
 }

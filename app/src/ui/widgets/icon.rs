@@ -63,6 +63,10 @@ pub enum Icon {
     Heal,
     /// Workload.
     Pulse,
+    /// The alarms screen.
+    Bell,
+    /// Keep in sight.
+    Pin,
 }
 
 /// Paints `icon` centred in `rect`, as large as fits.
@@ -182,6 +186,17 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
         Icon::Heal => {
             pen.arc(8.0, 8.0, 5.6, -PI * 0.42, PI * 1.3);
             pen.line(&[(4.4, 0.8), (4.6, 3.6), (7.4, 3.9)]);
+        }
+        Icon::Bell => {
+            pen.line(&[(3.6, 11.6), (4.6, 10.0), (4.6, 6.8)]);
+            pen.arc(8.0, 6.4, 3.4, PI, TAU);
+            pen.line(&[(11.4, 6.8), (11.4, 10.0), (12.4, 11.6), (3.6, 11.6)]);
+            pen.arc(8.0, 12.2, 1.6, PI * 0.1, PI * 0.9);
+        }
+        Icon::Pin => {
+            pen.line(&[(5.0, 2.4), (11.0, 2.4)]);
+            pen.line(&[(6.0, 2.4), (6.0, 7.0), (3.8, 9.6), (12.2, 9.6), (10.0, 7.0), (10.0, 2.4)]);
+            pen.line(&[(8.0, 9.6), (8.0, 14.2)]);
         }
         Icon::Pulse => pen.line(&[(1.4, 8.6), (4.6, 8.6), (6.4, 3.2), (9.4, 13.2), (11.2, 8.6), (14.6, 8.6)]),
     }

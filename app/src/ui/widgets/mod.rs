@@ -1,5 +1,6 @@
 //! The window's own widgets. They know tokens and nothing of Kafka; each gives its controls an accessible name.
 
+pub mod axis;
 pub mod button;
 pub mod card;
 pub mod chart;
@@ -9,6 +10,7 @@ pub mod field;
 pub mod icon;
 pub mod layout;
 pub mod matrix;
+pub mod picker;
 pub mod pill;
 pub mod sparkline;
 pub mod table;

@@ -1,0 +1,95 @@
+//! A metric store for the fixtures: an hour of all metrics of the level in force, made up and always the same.
+
+use std::sync::{Arc, LazyLock};
+
+use super::fixture::{AT_MS, KILLED_MS, Noise};
+use crate::monitor::cloudwatch::catalog::{self, Definition, Level, Unit};
+use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, Store};
+use crate::monitor::cloudwatch::watch::{CLUSTER_NAME, CloudwatchView};
+
+static WELL: LazyLock<Arc<Store>> = LazyLock::new(|| Arc::new(store(false)));
+static BROKEN: LazyLock<Arc<Store>> = LazyLock::new(|| Arc::new(store(true)));
+
+/// What the window gets.
+pub fn view(broken: bool) -> CloudwatchView {
+    let store = if broken { BROKEN.clone() } else { WELL.clone() };
+    CloudwatchView { level: Level::PerBroker, store, ..CloudwatchView::default() }
+}
+
+/// Seconds of the last quarter, and every tenth of the hour before.
+fn store(broken: bool) -> Store {
+    let mut store = Store::default();
+    let keys = keys();
+    let mut noise = Noise(5);
+    let now_s = AT_MS / 1000;
+    for at_s in (now_s - 3_600..now_s - 900).step_by(10).chain(now_s - 900..=now_s) {
+        let data = keys.iter().filter_map(|(row, key)| {
+            let value = value(row, key, at_s * 1000, broken, noise.next())?;
+            Some(Datum { key: key.clone(), value })
+        });
+        store.put(at_s, data);
+    }
+    store
+}
+
+fn keys() -> Vec<(&'static Definition, Key)> {
+    let brokers = ["1", "2", "3"].map(|id| vec![(Dimension::BrokerId, id.into())]);
+    let groups = [("billing", "orders"), ("fraud-check", "payments"), ("warehouse", "clicks")]
+        .map(|(group, topic)| vec![(Dimension::ConsumerGroup, group.into()), (Dimension::Topic, topic.into())]);
+    let mut keys = Vec::new();
+    for row in catalog::all().filter(|row| row.level <= Level::PerBroker) {
+        let sets = match row.dimensions() {
+            [_] => vec![Vec::new()],
+            [_, Dimension::BrokerId] => brokers.to_vec(),
+            [_, Dimension::ConsumerGroup, Dimension::Topic] => groups.to_vec(),
+            _ => continue,
+        };
+        for mut dimensions in sets {
+            dimensions.push((Dimension::ClusterName, CLUSTER_NAME.into()));
+            keys.push((row, Key::new(row.name, dimensions)));
+        }
+    }
+    keys
+}
+
+/// A broker that is killed tells nothing.
+fn value(row: &Definition, key: &Key, at_ms: i64, broken: bool, noise: f64) -> Option<f64> {
+    let id = key.dimension(Dimension::BrokerId).map(|id| &**id);
+    let killed = broken && at_ms >= KILLED_MS;
+    if killed && id == Some("2") {
+        return None;
+    }
+    let share: f64 = match id {
+        Some("1") => 1.0,
+        Some("2") => 0.9,
+        _ => 1.1,
+    };
+    let load = share * if killed { 1.45 } else { 1.0 };
+    let since_s = if killed { (at_ms - KILLED_MS) as f64 / 1000.0 } else { 0.0 };
+    let trouble = |value: f64| if killed { value } else { 0.0 };
+    Some(match row.name {
+        "ActiveControllerCount" | "UserPartitionExists" => 1.0,
+        "OfflinePartitionsCount" => trouble(1.0),
+        "UnderReplicatedPartitions" => trouble(49.0 + share.round()),
+        "UnderMinIsrPartitionCount" => trouble(4.0),
+        "GlobalPartitionCount" => 101.0,
+        "GlobalTopicCount" => 6.0,
+        "PartitionCount" => 100.0,
+        "LeaderCount" => (33.0 * load).round(),
+        "EstimatedMaxTimeLag" | "RollingEstimatedTimeLagMax" => 0.4 + since_s * 0.8,
+        "SumOffsetLag" | "MaxOffsetLag" => (140.0 + since_s * 160.0).round(),
+        "KafkaAppLogsDiskUsed" => 0.0,
+        "KafkaDataLogsDiskUsed" | "RootDiskUsed" => 41.0 + share,
+        // A topic that is read now and then: most seconds have no value.
+        "FetchConsumerTotalTimeMsMean" if noise < 0.3 => return None,
+        _ => match row.unit {
+            Unit::Count => (8.0 * load).round(),
+            Unit::CountPerSecond => 2_140.0 * load * (0.93 + 0.14 * noise),
+            Unit::Bytes => 3.1e8 * load,
+            Unit::BytesPerSecond => 1_480_000.0 * load * (0.93 + 0.14 * noise),
+            Unit::Percent => 12.0 * load * (0.9 + 0.2 * noise),
+            Unit::Seconds => 0.4 * load,
+            Unit::Milliseconds => 2.4 * load * (0.8 + 0.5 * noise),
+        },
+    })
+}
