@@ -145,8 +145,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "log.initial.task.delay.ms",
-        "Delay of the log manager's regular tasks after a start, in ms; a setting for tests. Accepted and kept without \
-         effect here.",
+        "How long after its start a broker first looks for segments that are due to be deleted, in ms; a setting for \
+         tests.",
     ),
     (
         "log.local.retention.bytes",
