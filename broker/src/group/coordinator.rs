@@ -13,6 +13,7 @@ use super::classic::ClassicGroup;
 use super::config::{GroupConfig, GroupOverrides};
 use super::consumer::Resolving;
 use super::kind::Group;
+use super::metrics::GroupMetrics;
 use super::open_offsets::{OffsetKey, OpenOffsets};
 use super::pending::{Change, Deferred, Gather, PendingAppend, PendingLog, Then, append_error};
 use super::record::OffsetAndMetadata;
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     pub(super) group_count: usize,
     pub(super) offset_count: usize,
     pub(super) offset_metadata_bytes: usize,
+    pub(super) metrics: GroupMetrics,
 }
 
 impl Shared {
@@ -247,6 +249,7 @@ impl GroupCoordinator {
                 group_count: 0,
                 offset_count: 0,
                 offset_metadata_bytes: 0,
+                metrics: GroupMetrics::default(),
             },
             shards: BTreeMap::new(),
             reported: BTreeSet::new(),

@@ -34,6 +34,9 @@ impl GroupCoordinator {
         for id in ids {
             let Some(group) = shard.groups.get(&id) else { continue };
             let (expired, all) = shard.expired(group, now.wall_ms, retention_ms);
+            if !expired.is_empty() {
+                self.shared.metrics.expiring(expired.len());
+            }
             let awaited = group.classic().is_some_and(|group| !group.pending_joins.is_empty());
             let group_goes = all && group.is_empty() && group.may_expire() && !awaited;
             if group_goes {

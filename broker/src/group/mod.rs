@@ -20,6 +20,7 @@ mod join;
 mod kind;
 mod leave;
 mod load;
+mod metrics;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;

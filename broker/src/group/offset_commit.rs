@@ -169,6 +169,7 @@ impl Step<'_> {
             self.shared.reply(to, GroupResponse::OffsetCommit(response));
             return Ok(());
         }
+        self.shared.metrics.committing(records.len());
         self.append(records, changes, None);
         self.defer(Deferred::Commit { to, response });
         Ok(())

@@ -79,6 +79,7 @@ impl GroupCoordinator {
         if entries.is_empty() {
             step.shared.reply(to, GroupResponse::OffsetDelete(response));
         } else {
+            step.shared.metrics.deleting(entries.len());
             step.append_in_pieces(entries, None);
             step.defer(Deferred::OffsetDelete { to, response });
         }

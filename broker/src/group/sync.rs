@@ -178,6 +178,7 @@ impl Step<'_> {
             group.set_assignment(&id, assignments.remove(&id).unwrap_or_default());
         }
         group.transition_to(GroupState::Stable, self.now.wall_ms);
+        self.shared.metrics.classic_rebalanced();
         for id in group.member_ids() {
             if let Some(to) = group.set_awaiting_sync(&id, None) {
                 let response = assigned(group, &id);

@@ -111,6 +111,7 @@ impl GroupCoordinator {
             return Ok(false);
         }
         let producer = TxnProducer { id: request.producer_id, epoch: request.producer_epoch, guard };
+        step.shared.metrics.committing(records.len());
         step.append_as(Some(producer), records, changes, None);
         let response = std::mem::take(&mut answers.response);
         step.defer(Deferred::TxnCommit { to, api_version: client.api_version, response });

@@ -118,7 +118,12 @@ impl Work<'_> {
         if (after.epoch, after.state) != (before.epoch, before.state) {
             self.tell(id, after);
         }
-        self.store(id, records, group.into(), deferred);
+        let group: Group = group.into();
+        // Kafka does not count the epochs that begin since a member was fenced or left.
+        if after.epoch > before.epoch && (change.refreshed || before.epoch == 0) {
+            self.shared.metrics.rebalanced(&group);
+        }
+        self.store(id, records, group, deferred);
         Ok(())
     }
 

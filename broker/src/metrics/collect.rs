@@ -196,6 +196,12 @@ impl Collector {
         self.push(bean, labels, Reading::Meter(reading));
     }
 
+    /// How many series there are by now of MBeans with a name, and of those without.
+    pub fn counts(&self) -> (u64, u64) {
+        let named = self.series.iter().filter(|series| series.bean.is_named()).count() as u64;
+        (named, self.series.len() as u64 - named)
+    }
+
     /// What a meter counted per second lately, to be told as a value of another bean.
     pub fn rate(&self, meter: &mut Meter) -> f64 {
         meter.read(self.now.mono, self.previous).one_minute_rate

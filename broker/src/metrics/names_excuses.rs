@@ -34,52 +34,19 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// Wanted names whose beans are not in the table yet.
-pub(super) const WANTED_NOT_YET: &[&str] = &[
-    "kafka_server_KafkaServer_*",
-    "kafka_server_Request_exempt_request_time",
-    "kafka_server_kafkaserver_linux_disk_read_bytes",
-    "kafka_server_kafkaserver_linux_disk_write_bytes",
-];
+pub(super) const WANTED_NOT_YET: &[&str] = &["kafka_server_Request_exempt_request_time"];
 
 /// Families of Kafka's whose beans are not in the table yet.
 pub(super) const KAFKAS_NOT_YET: &[&str] = &[
     "kafka_controller_ControllerEventManager{EventQueueTimeMs}",
-    "kafka_coordinator_group_*",
-    "kafka_coordinator_transaction_TransactionMarkerChannelManager{LogAppendRetryQueueSize}",
-    "kafka_coordinator_transaction_TransactionMarkerChannelManager{UnknownDestinationQueueSize}",
     "kafka_log_Log{RetentionSizeInPercent}",
-    "kafka_server_AddPartitionsManager_*",
-    "kafka_server_AddPartitionsToTxnManager{VerificationFailureRate}",
-    "kafka_server_AddPartitionsToTxnManager{VerificationTimeMs}",
-    "kafka_server_ControllerServer{*",
     "kafka_server_KafkaRequestHandlerPool{ControllerRequestHandlerAvgIdlePercent}",
-    "kafka_server_KafkaServer{*",
     "kafka_server_MetadataLoader{AvgIdleRatio}",
-    "kafka_server_Persister_*",
-    "kafka_server_ShareGroupMetrics{*",
-    "kafka_server_SharePartitionMetrics{*",
-    "kafka_server_alter_*",
+    "kafka_server_ShareGroupMetrics{RequestTopicPartitionsFetchRatio}",
+    "kafka_server_ShareGroupMetrics{TopicPartitionsAcquireTimeMs}",
+    "kafka_server_SharePartitionMetrics{InFlightBatchMessageCount}",
     "kafka_server_app_info_StartTimeMs",
     "kafka_server_app_info_start_time_ms",
-    "kafka_server_directory_*",
     "kafka_server_forwarding_*",
-    "kafka_server_group_*",
-    "kafka_server_heartbeat_*",
-    "kafka_server_kafka_metrics_count_count",
-    "kafka_server_raft_channel_metrics_connection_*",
-    "kafka_server_raft_channel_metrics_failed_*",
-    "kafka_server_raft_channel_metrics_io_*",
-    "kafka_server_raft_channel_metrics_reauthentication_latency_avg",
-    "kafka_server_raft_channel_metrics_reauthentication_latency_max",
-    "kafka_server_raft_channel_metrics_select",
-    "kafka_server_raft_channel_metrics_select_rate",
-    "kafka_server_raft_channel_metrics_successful_*",
-    "kafka_server_raft_metrics_number_unknown_voter_connections",
     "kafka_server_raft_metrics_poll_idle_ratio_avg",
-    "kafka_server_registration_*",
-    "kafka_server_replica_*",
-    "kafka_server_share_*",
-    "kafka_server_transaction_coordinator_metrics_partition_load_time_avg",
-    "kafka_server_transaction_coordinator_metrics_partition_load_time_max",
-    "kafka_server_txn_*",
 ];

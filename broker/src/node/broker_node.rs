@@ -17,6 +17,7 @@ use super::controller_node::wait_for;
 use super::handle::{Control, Wish};
 use super::idle::Sleep;
 use super::outlet::Outlet;
+use super::process_io::disk_bytes;
 use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk, stopwatch};
 use crate::metadata::report::{Event, Report};
 use crate::quota::Verdict;
@@ -270,6 +271,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
         Err(error) => return failed(&error),
     };
     broker.stopwatch = stopwatch;
+    broker.disk_bytes = disk_bytes;
     let shell = Rc::new(Shell {
         node_id,
         broker: RefCell::new(broker),

@@ -123,6 +123,8 @@ pub struct Controller {
     pub(super) metrics: ControllerMetrics,
     /// Tells how time goes by while it works, which the time told to it does not. It stands still unless the node sets it.
     pub(super) stopwatch: fn() -> Duration,
+    /// Bytes that the process had read from and written to disks, if the node knows.
+    pub(super) disk_bytes: fn() -> Option<(u64, u64)>,
 }
 
 pub use crate::server::metadata_follower::quorum_config;
@@ -169,6 +171,7 @@ impl Controller {
             rounds: Rounds::new(now),
             metrics: ControllerMetrics::new(quorum.log_end_offset(), now),
             stopwatch: || Duration::ZERO,
+            disk_bytes: || None,
             config,
             rng,
             quorum,

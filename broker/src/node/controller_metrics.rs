@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::controller::Controller;
 use crate::metadata::MetadataRecord;
 use crate::metadata::image::{BrokerImage, Image};
-use crate::metrics::table::controller as bean;
+use crate::metrics::table::{controller as bean, node as node_bean};
 use crate::metrics::{Collector, Histogram, Meter, MetricsReport};
 use crate::server::metadata_metrics;
 use crate::server::peer::PeerRequest;
@@ -166,6 +166,7 @@ impl Controller {
         self.collect_contacts(&mut out);
         self.quorum.collect(&mut out);
         metadata_metrics::collect(&mut out, &self.committed, &self.quorum, &self.snapshots);
+        self.collect_node(&mut out);
         Some(out.finish(self.config.node_id, self.incarnation))
     }
 
@@ -199,6 +200,17 @@ impl Controller {
         out.value(&bean::LAST_APPLIED_RECORD_LAG, [], (out.now().wall_ms - written_ms) as f64);
         out.value(&bean::LAST_COMMITTED_RECORD_OFFSET, [], (self.next_offset - 1) as f64);
         out.count(&bean::IGNORED_STATIC_VOTERS, [], u64::from(self.quorum.ignores_configured_voters()));
+    }
+
+    /// The controller as a whole; last, since it counts the others.
+    fn collect_node(&self, out: &mut Collector) {
+        if let Some((read, written)) = (self.disk_bytes)() {
+            out.count(&node_bean::CONTROLLER_DISK_READ_BYTES, [], read);
+            out.count(&node_bean::CONTROLLER_DISK_WRITE_BYTES, [], written);
+        }
+        let (named, unnamed) = out.counts();
+        out.count(&node_bean::KAFKA_METRICS_COUNT, [], unnamed + 1);
+        out.count(&node_bean::CONTROLLER_YAMMER_METRICS_COUNT, [], named + 1);
     }
 
     fn collect_contacts(&self, out: &mut Collector) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::controller::Controller;
 use super::handle::{Control, Wish};
 use super::outlet::Outlet;
+use super::process_io::disk_bytes;
 use super::stopwatch;
 use super::{Exit, NodeSetup};
 use crate::metadata::report::Report;
@@ -29,6 +30,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         Err(error) => return Exit::Failed(format!("controller {node_id} could not start: {error}")),
     };
     controller.stopwatch = stopwatch;
+    controller.disk_bytes = disk_bytes;
     let flush = |controller: &mut Controller, now: Now| {
         let outbox = controller.take_outbox();
         for (to, message) in outbox.peer {

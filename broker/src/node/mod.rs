@@ -20,6 +20,7 @@ mod controller_voters_tests;
 mod handle;
 mod idle;
 mod outlet;
+mod process_io;
 mod readiness;
 mod scrub;
 

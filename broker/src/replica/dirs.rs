@@ -106,6 +106,11 @@ impl LogDirs {
         self.slots.iter().map(|slot| (slot.root.as_path(), slot.state.as_ref().map_err(String::as_str)))
     }
 
+    /// Time as it goes by while the disk works.
+    pub fn stopwatch(&self) -> Duration {
+        self.disk.stopwatch()
+    }
+
     /// Room on a directory's file system.
     pub fn space(&self, root: &Path) -> std::io::Result<Space> {
         self.disk.space(root)

@@ -113,6 +113,8 @@ pub struct Broker {
     /// Tells how much time went by while a request was worked on, which the time told to it does not. It stands still unless the node sets it.
     pub stopwatch: fn() -> Duration,
     pub(super) working_since: Option<Duration>,
+    /// Bytes that the process had read from and written to disks, if the node knows.
+    pub disk_bytes: fn() -> Option<(u64, u64)>,
     /// What happened since the node last looked.
     pub events: Vec<Event>,
     /// What is to be sent since the node last looked.
@@ -164,6 +166,7 @@ impl Broker {
             quotas: ClientQuotas::new(&config),
             stopwatch: || Duration::ZERO,
             working_since: None,
+            disk_bytes: || None,
             events,
             out: Outbox::default(),
             upkeep: upkeep::Upkeep::new(now),
@@ -306,8 +309,8 @@ impl Broker {
             if !changes.is_empty() {
                 busy = true;
                 group_bridge::on_changes(self, now, &changes);
-                txn_bridge::on_changes(self, &changes);
-                share_state_bridge::on_changes(self, &changes);
+                txn_bridge::on_changes(self, now, &changes);
+                share_state_bridge::on_changes(self, now, &changes);
                 write_txn_markers::on_changes(self, now, &changes);
                 share_bridge::on_changes(self, now, &changes);
                 purgatory::on_changes(self, now, &changes);

@@ -4,7 +4,9 @@
 //! Source: `kafka.coordinator.transaction.TransactionStateManager` (loading, appending).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
+use super::coordinator_metrics::CoordinatorTimes;
 use super::topic_metrics::OwnAppends;
 use crate::log::AppendRules;
 use crate::protocol::ErrorCode;
@@ -33,8 +35,8 @@ struct Held {
     id: TopicIdPartition,
     leader_epoch: i32,
     load: Option<Load>,
-    /// Written, not known to be committed; in log order.
-    written: VecDeque<(u64, i64)>,
+    /// Written, not known to be committed; in log order: token, end offset, when.
+    written: VecDeque<(u64, i64, Duration)>,
 }
 
 /// What was in the log when this broker began to lead counts only once it is committed: a successor may not have it.
@@ -42,6 +44,7 @@ struct Held {
 struct Load {
     next_offset: i64,
     end_offset: i64,
+    began: Duration,
 }
 
 /// See the module.
@@ -51,6 +54,7 @@ pub(super) struct CoordinatorLog {
     /// Partitions that could not be read, and in which leader epoch: the next leader may read better.
     failed: BTreeMap<i32, i32>,
     changes: Vec<Change>,
+    pub(super) times: CoordinatorTimes,
     appends: OwnAppends,
 }
 
@@ -63,6 +67,12 @@ impl CoordinatorLog {
     /// Takes what has changed, in order.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
+    }
+
+    /// Partitions that are being loaded, those that are, and those that could not be.
+    pub(super) fn partition_counts(&self) -> (usize, usize, usize) {
+        let loading = self.partitions.values().filter(|held| held.load.is_some()).count();
+        (loading, self.partitions.len() - loading, self.failed.len())
     }
 
     /// Whether something is left to be read now.
@@ -80,7 +90,7 @@ impl CoordinatorLog {
     }
 
     /// A replica of the topic's changed.
-    pub(super) fn follow(&mut self, replicas: &ReplicaManager, id: TopicIdPartition) {
+    pub(super) fn follow(&mut self, now: Now, replicas: &ReplicaManager, id: TopicIdPartition) {
         let partition = id.partition;
         let leader = replicas.partition(&id).filter(|replica| replica.is_leader() && !replica.is_offline());
         let held = self.partitions.get(&partition);
@@ -90,7 +100,8 @@ impl CoordinatorLog {
             (Some(epoch), _) => {
                 self.give_up(partition);
                 if let Some(log) = replicas.log(&id) {
-                    let load = Load { next_offset: log.log_start_offset(), end_offset: log.log_end_offset() };
+                    let load =
+                        Load { next_offset: log.log_start_offset(), end_offset: log.log_end_offset(), began: now.mono };
                     let held = Held { id, leader_epoch: epoch, load: Some(load), written: VecDeque::new() };
                     self.partitions.insert(partition, held);
                     self.changes.push(Change::Begun { partition, epoch });
@@ -98,7 +109,7 @@ impl CoordinatorLog {
             }
             (None, _) => self.give_up(partition),
         }
-        self.settle(replicas, partition);
+        self.settle(now, replicas, partition);
     }
 
     fn give_up(&mut self, partition: i32) {
@@ -111,6 +122,7 @@ impl CoordinatorLog {
     /// Returns what was wrong with a log.
     pub(super) fn read_some(
         &mut self,
+        now: Now,
         replicas: &ReplicaManager,
         budget: usize,
         mut each: impl FnMut(i32, i64, &[u8], Option<&[u8]>),
@@ -122,7 +134,7 @@ impl CoordinatorLog {
             self.failed.insert(partition, held.leader_epoch);
             self.give_up(partition);
         }
-        self.settle(replicas, partition);
+        self.settle(now, replicas, partition);
         failure.map(|error| format!("partition {partition} cannot be loaded, so its ids have no coordinator: {error}"))
     }
 
@@ -160,7 +172,7 @@ impl CoordinatorLog {
     }
 
     /// Looks how far a partition is committed.
-    fn settle(&mut self, replicas: &ReplicaManager, partition: i32) {
+    fn settle(&mut self, now: Now, replicas: &ReplicaManager, partition: i32) {
         let Some(held) = self.partitions.get_mut(&partition) else { return };
         let Some(replica) = replicas.partition(&held.id) else { return self.give_up(partition) };
         let acknowledged = |end_offset| replica.acknowledged(end_offset, held.leader_epoch);
@@ -170,16 +182,18 @@ impl CoordinatorLog {
                 None => held.load = Some(load),
                 // It is committed; that the ISR has shrunk since is the next append's concern.
                 Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
+                    self.times.loaded(now.mono.saturating_sub(load.began));
                     self.changes.push(Change::Loaded(partition));
                 }
                 Some(Err(_)) => return self.give_up(partition),
             }
         }
-        while let Some(&(token, end_offset)) = held.written.front() {
+        while let Some(&(token, end_offset, at)) = held.written.front() {
             match acknowledged(end_offset) {
                 None => return,
                 Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
                     held.written.pop_front();
+                    self.times.committed(now.mono.saturating_sub(at));
                     self.changes.push(Change::Written { token, result: Ok(end_offset) });
                 }
                 Some(Err(_)) => return self.give_up(partition),
@@ -202,18 +216,20 @@ impl CoordinatorLog {
             return self.changes.push(Change::Written { token, result });
         };
         let size_bytes = batch.len();
+        let since = replicas.log_dirs().stopwatch();
         let result = replicas.append_checked(now, &held.id, batch, -1, rules);
+        self.times.flushed(replicas.log_dirs().stopwatch().saturating_sub(since));
         self.appends.tried(size_bytes, result.as_ref().map(|appended| appended.records).map_err(|error| error.code));
         match result {
             Ok(appended) if appended.leader_epoch == held.leader_epoch => {
-                held.written.push_back((token, appended.last_offset + 1));
-                self.settle(replicas, partition);
+                held.written.push_back((token, appended.last_offset + 1, now.mono));
+                self.settle(now, replicas, partition);
             }
             // Another reign has begun meanwhile: what is known here is to be read anew.
             Ok(_) => {
                 let id = held.id;
                 self.give_up(partition);
-                self.follow(replicas, id);
+                self.follow(now, replicas, id);
             }
             Err(error) => self.changes.push(Change::Written { token, result: Err(error.code) }),
         }

@@ -11,6 +11,7 @@ use crate::log::{AppendOrigin, Log, LogConfig, Recovery, SimDisk};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{BrokerImage, Endpoint, Image, PartitionImage, TopicImage};
+use crate::metrics::{Source, table};
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchRequestData, FetchTopic};
 use crate::protocol::messages::fetch_response::{FetchResponseData, PartitionData};
 use crate::protocol::messages::{
@@ -171,6 +172,28 @@ impl Site {
     fn fetch_one(&mut self, version: i16, request: FetchRequestData) -> PartitionData {
         self.fetch(version, request).responses.remove(0).partitions.remove(0)
     }
+}
+
+#[test]
+fn a_report_has_each_series_once_and_tells_what_a_broker_may_tell() {
+    let mut site = Site::alone();
+    site.produce(9, -1, batch(3));
+    site.pass(10);
+    let report = site.broker.metrics_report(site.now.plus(Duration::from_secs(1))).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for series in &report.series {
+        let bean = series.bean;
+        let labels: Vec<String> = series.labels.iter().map(|(key, label)| format!("{key}={label}")).collect();
+        assert!(seen.insert((bean.domain, bean.kind, bean.name, labels)), "{bean:?} twice");
+        assert!(matches!(bean.source, Source::Broker | Source::Node), "{bean:?}");
+        assert!(table::all().any(|other| std::ptr::eq(other, bean)), "{bean:?} is not in the table");
+    }
+    let value = |bean| report.get(bean, &[]).unwrap().value();
+    // It leads both partitions of both topics, and nobody has registered it.
+    assert_eq!((value(&table::replica::LEADER_COUNT), value(&table::node::BROKER_STATE)), (4.0, 1.0));
+    assert_eq!(value(&table::node::YAMMER_METRICS_COUNT) + value(&table::node::KAFKA_METRICS_COUNT), {
+        report.series.len() as f64
+    });
 }
 
 pub(super) fn produce(version: i16, acks: i16, partitions: &[(i32, Bytes)]) -> ProduceRequestData {

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
+use super::coordinator_metrics::CoordinatorTimes;
 use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
 use super::topic_metrics::OwnAppends;
 use super::{latest_offsets, streams_group_heartbeat, write_txn_markers};
@@ -24,6 +25,8 @@ use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
 use crate::metadata::report::{Event, GroupReport};
+use crate::metrics::Collector;
+use crate::metrics::table::groups;
 use crate::planted::Bug;
 use crate::protocol::{ErrorCode, Response};
 use crate::records::control::{ControlType, control_type};
@@ -59,6 +62,7 @@ pub struct GroupBridge {
     failed: BTreeMap<i32, i32>,
     /// What was appended since it was last counted.
     pub(super) appends: OwnAppends,
+    times: CoordinatorTimes,
 }
 
 /// Who asked the coordinator.
@@ -85,6 +89,7 @@ struct Load {
     committed_end: i64,
     end_offset: i64,
     leader_epoch: i32,
+    began: Duration,
 }
 
 #[derive(Debug)]
@@ -93,6 +98,8 @@ struct Written {
     /// Committed when the high watermark is here.
     end_offset: i64,
     leader_epoch: i32,
+    /// When it was written; what was there before has none.
+    at: Option<Duration>,
 }
 
 impl GroupBridge {
@@ -108,6 +115,7 @@ impl GroupBridge {
             partitions: BTreeMap::new(),
             failed: BTreeMap::new(),
             appends: OwnAppends::default(),
+            times: CoordinatorTimes::default(),
         }
     }
 
@@ -120,6 +128,13 @@ impl GroupBridge {
     /// Groups that changed since the last call.
     pub fn changed_reports(&mut self) -> Vec<GroupReport> {
         self.coordinator.changed_reports()
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        let (loading, active) = self.coordinator.partition_counts();
+        self.times.collect(out, &groups::TIMES, (loading, active, self.failed.len()));
+        self.coordinator.collect(out);
     }
 
     /// Partition of `__consumer_offsets` that holds a group.
@@ -157,6 +172,7 @@ impl GroupBridge {
             committed_end: replica.high_watermark(),
             end_offset: log.log_end_offset(),
             leader_epoch: replica.leader_epoch(),
+            began: now.mono,
         };
         self.partitions.insert(partition, Held { id, load: Some(load), written: VecDeque::new() });
     }
@@ -240,9 +256,10 @@ impl GroupBridge {
     fn finish_load(&mut self, now: Now, partition: i32) {
         let Some(held) = self.partitions.get_mut(&partition) else { return };
         let Some(load) = held.load.take() else { return };
+        self.times.loaded(now.mono.saturating_sub(load.began));
         if let Some(token) = self.coordinator.finish_load(now, partition) {
             let (end_offset, leader_epoch) = (load.end_offset, load.leader_epoch);
-            held.written.push_back(Written { token, end_offset, leader_epoch });
+            held.written.push_back(Written { token, end_offset, leader_epoch, at: None });
         }
     }
 
@@ -257,6 +274,9 @@ impl GroupBridge {
                 // It is committed; that the ISR has shrunk since is the next append's concern.
                 Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
                     let token = first.token;
+                    if let Some(at) = first.at {
+                        self.times.committed(now.mono.saturating_sub(at));
+                    }
                     held.written.pop_front();
                     self.coordinator.on_append_result(now, token, Ok(()));
                 }
@@ -335,12 +355,14 @@ impl GroupBridge {
         };
         let (batch, rules) = what.batch(timestamp_ms, self.compression, self.verifies_transactions);
         let size_bytes = batch.len();
+        let since = replicas.log_dirs().stopwatch();
         let result = replicas.append_checked(now, &held.id, batch, -1, rules);
+        self.times.flushed(replicas.log_dirs().stopwatch().saturating_sub(since));
         self.appends.tried(size_bytes, result.as_ref().map(|appended| appended.records).map_err(|error| error.code));
         match result {
             Ok(appended) => {
                 let (end_offset, leader_epoch) = (appended.last_offset + 1, appended.leader_epoch);
-                held.written.push_back(Written { token, end_offset, leader_epoch });
+                held.written.push_back(Written { token, end_offset, leader_epoch, at: Some(now.mono) });
                 self.settle(now, replicas, partition);
             }
             Err(error) => self.coordinator.on_append_result(now, token, Err(error.code)),
@@ -444,7 +466,11 @@ pub(super) fn ask(
     act: impl FnOnce(&mut GroupCoordinator, ReplyTo, &ClientInfo, &Image),
 ) -> Handled {
     match broker.groups.enter(Caller::Client(Box::new(context.clone()))) {
-        Some(to) => act(&mut broker.groups.coordinator, to, &client_info(context), &broker.image),
+        Some(to) => {
+            let since = (broker.stopwatch)();
+            act(&mut broker.groups.coordinator, to, &client_info(context), &broker.image);
+            broker.groups.times.processed((broker.stopwatch)().saturating_sub(since));
+        }
         None => {
             let reason = "too many requests wait for the group coordinator".to_owned();
             broker.out.closes.push((context.conn, reason));

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::*;
 use crate::log::{SimDisk, VerificationGuard};
 use crate::metadata::image::{BrokerImage, PartitionImage, TopicImage};
+use crate::metrics::Rounds;
+use crate::metrics::table::groups;
 use crate::protocol::messages::{
     KafkaString, OffsetCommitRequestData, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
     OffsetFetchRequestData, OffsetFetchRequestGroup, OffsetFetchRequestTopics, TxnOffsetCommitRequestData,
@@ -332,6 +334,33 @@ fn an_aborted_transactions_offsets_are_not() {
     }
     let marker = records::records(batches[2].1, 1 << 20).unwrap().next().unwrap().unwrap();
     assert_eq!(control_type(&marker.key.unwrap()).unwrap(), Some(ControlType::Abort));
+}
+
+#[test]
+fn commits_are_timed_by_when_the_followers_have_them() {
+    let mut site = Site::new("1", image_of(1, 0, &[1]));
+    let told = |site: &mut Site| {
+        let mut out = Rounds::new(site.now).begin(site.now.plus(Duration::from_secs(1))).unwrap();
+        site.groups.collect(&mut out);
+        out.finish(1, Id::ZERO)
+    };
+    site.commit(1);
+    let report = told(&mut site);
+    let active = report.get(&groups::NUM_PARTITIONS, &[("state", "active")]).unwrap().value();
+    assert_eq!(active, site.groups.partitions.len() as f64);
+    assert!(active > 0.0);
+    assert_eq!(report.get(&groups::PURGATORY_MAX, &[]).unwrap().value(), 0.0, "nobody else has to have it");
+    site.follow(image_of(1, 1, &[1, 2]));
+    assert!(site.commit(2).is_empty());
+    site.now = site.now.plus(Duration::from_millis(1_250));
+    site.follow(image_of(1, 2, &[1]));
+    let report = told(&mut site);
+    assert_eq!(report.get(&groups::PURGATORY_MAX, &[]).unwrap().value(), 1_250.0);
+    // Loading took no time on a clock that stands still.
+    assert_eq!(report.get(&groups::LOAD_MAX, &[]).unwrap().value(), 0.0);
+    site.follow(image_of(2, 3, &[1, 2]));
+    let report = told(&mut site);
+    assert_eq!(report.get(&groups::NUM_PARTITIONS, &[("state", "active")]).unwrap().value(), 0.0);
 }
 
 #[test]

@@ -6,8 +6,10 @@ use super::share_state_bridge::SHARE_STATE_TOPIC;
 use super::throttle;
 use super::topic_metrics::OwnAppends;
 use super::txn_bridge::TRANSACTION_TOPIC;
-use crate::metrics::MetricsReport;
+use super::upkeep;
+use crate::metrics::table::node as bean;
 use crate::metrics::table::quotas;
+use crate::metrics::{Collector, MetricsReport};
 use crate::types::Now;
 
 /// What was measured, if a second has passed since the last time.
@@ -27,6 +29,12 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<MetricsReport> {
     broker.sessions.collect(&mut out, followers);
     broker.shares.sessions.collect(&mut out);
     broker.telemetry.collect(&mut out);
+    broker.groups.collect(&mut out);
+    broker.transactions.collect(&mut out);
+    broker.verifier.collect(&mut out);
+    broker.share_states.collect(&mut out);
+    broker.shares.collect(&mut out, &broker.image);
+    collect_node(broker, &mut out);
     Some(out.finish(broker.config.node_id, broker.incarnation))
 }
 
@@ -40,4 +48,16 @@ fn count_own_appends(broker: &mut Broker) {
             broker.metrics.topics.own_appends(topic, appends);
         }
     }
+}
+
+/// The broker as a whole; last, since it counts the others.
+fn collect_node(broker: &Broker, out: &mut Collector) {
+    out.value(&bean::BROKER_STATE, [], upkeep::state(broker).into());
+    if let Some((read, written)) = (broker.disk_bytes)() {
+        out.count(&bean::DISK_READ_BYTES, [], read);
+        out.count(&bean::DISK_WRITE_BYTES, [], written);
+    }
+    let (named, unnamed) = out.counts();
+    out.count(&bean::KAFKA_METRICS_COUNT, [], unnamed + 1);
+    out.count(&bean::YAMMER_METRICS_COUNT, [], named + 1);
 }

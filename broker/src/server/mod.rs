@@ -20,6 +20,7 @@ pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod context;
 mod coordinator_log;
+mod coordinator_metrics;
 pub mod create_partitions;
 pub mod create_topics;
 mod current_leader;
@@ -98,6 +99,7 @@ pub mod share_fetch;
 pub mod share_group_describe;
 pub mod share_group_heartbeat;
 mod share_limits;
+mod share_metrics;
 pub mod share_persister;
 pub mod share_state_bridge;
 #[cfg(test)]

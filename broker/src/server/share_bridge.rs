@@ -11,11 +11,14 @@ use std::time::Duration;
 use super::broker::Broker;
 use super::context::ConnId;
 use super::share_calls::{self, Calls};
+use super::share_metrics::{self, ShareMetrics};
 use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
 use super::{purgatory, share_fetch, share_limits};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
+use crate::metadata::image::Image;
 use crate::metadata::report::Event;
+use crate::metrics::Collector;
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
@@ -31,6 +34,9 @@ use crate::types::{Id, Now, TopicIdPartition};
 
 /// Share partitions led here at once; Kafka leaves that to the heap.
 const MAX_PARTITIONS: usize = 200_000;
+
+/// Share partitions that are told one by one each second.
+const TOLD_PARTITIONS_MAX: usize = 1_000;
 
 /// A start offset that was never set.
 const UNINITIALIZED_START_OFFSET: i64 = -1;
@@ -61,6 +67,8 @@ struct Led {
     alarm: Option<Duration>,
     /// No member of the group has a session here any more: it goes as soon as everything is kept.
     is_leaving: bool,
+    /// When it was first asked for.
+    since: Duration,
 }
 
 /// A question to the share coordinator.
@@ -90,6 +98,7 @@ pub struct ShareBridge {
     /// Partitions whose waiting fetches are to be looked at again.
     woken: BTreeSet<TopicIdPartition>,
     last_number: u64,
+    metrics: ShareMetrics,
     /// What is asked is kept here instead, for tests to answer.
     #[cfg(test)]
     pub(super) captured: Option<Vec<(u64, StateRequest)>>,
@@ -110,6 +119,7 @@ impl ShareBridge {
             dirty: BTreeSet::new(),
             woken: BTreeSet::new(),
             last_number: 0,
+            metrics: ShareMetrics::default(),
             #[cfg(test)]
             captured: None,
         }
@@ -121,6 +131,16 @@ impl ShareBridge {
         let indices = self.by_group.is_empty() && self.alarms.is_empty() && self.dirty.is_empty();
         let asked = self.asked.is_empty() && self.writing.is_empty();
         indices && asked && self.partitions.is_empty() && self.sessions.is_empty() && self.calls.is_empty()
+    }
+
+    /// Tells its series. `image`: names of topics.
+    pub fn collect(&mut self, out: &mut Collector, image: &Image) {
+        self.metrics.collect(out);
+        let led = self.partitions.iter_mut().filter_map(|(key, led)| Some((key, led.partition.as_mut()?)));
+        for (key, partition) in led.take(TOLD_PARTITIONS_MAX) {
+            let Some(topic) = image.topics.get(&key.id.topic_id) else { continue };
+            share_metrics::collect_partition(out, key, &topic.name, partition);
+        }
     }
 
     /// When [`on_tick`] has something to do at the latest.
@@ -163,7 +183,7 @@ impl ShareBridge {
         self.last_number
     }
 
-    fn insert(&mut self, key: &ShareKey, leader_epoch: i32) {
+    fn insert(&mut self, now: Now, key: &ShareKey, leader_epoch: i32) {
         let led = Led {
             incarnation: self.number(),
             leader_epoch,
@@ -171,6 +191,7 @@ impl ShareBridge {
             waiting: VecDeque::new(),
             alarm: None,
             is_leaving: false,
+            since: now.mono,
         };
         self.partitions.insert(key.clone(), led);
         self.by_group.entry(Arc::clone(&key.group)).or_default().insert(key.id);
@@ -216,7 +237,7 @@ pub(super) fn lead(broker: &mut Broker, now: Now, key: &ShareKey) -> Result<(), 
     if shares.partitions.len() >= MAX_PARTITIONS {
         return Err(ErrorCode::UnknownServerError);
     }
-    shares.insert(key, leader_epoch);
+    shares.insert(now, key, leader_epoch);
     // A write of who led it here before is waited for: it could change what is read.
     if !shares.writing.contains(key) {
         read(broker, now, key);
@@ -322,6 +343,7 @@ fn load(
     })?;
     if let Some(led) = broker.shares.partitions.get_mut(key) {
         led.partition = Some(partition);
+        broker.shares.metrics.loaded(now.mono.saturating_sub(led.since));
     }
     broker.shares.touched(key);
     Ok(())
@@ -401,6 +423,9 @@ pub(super) fn acknowledge(
     let result = partition.acknowledge(now.mono, &limits, &session.member, acknowledgements);
     if let Ok(Some(change)) = result {
         led.waiting.push_back((change, call));
+    }
+    if result.is_ok() {
+        shares.metrics.acknowledged(acknowledgements);
     }
     shares.touched(&key);
     match result {

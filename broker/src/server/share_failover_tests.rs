@@ -142,7 +142,7 @@ impl Cluster {
         for (id, Seat { broker, epoch, .. }) in &mut self.seats {
             loop {
                 let changes = broker.replicas.take_changes();
-                share_state_bridge::on_changes(broker, &changes);
+                share_state_bridge::on_changes(broker, now, &changes);
                 let mut busy = !changes.is_empty();
                 busy |= share_state_bridge::carry_out(broker, now);
                 busy |= share_persister::send(broker, now);

@@ -96,7 +96,7 @@ impl Site {
         let (broker, now) = (&mut self.broker, self.now);
         loop {
             let changes = broker.replicas.take_changes();
-            share_state_bridge::on_changes(broker, &changes);
+            share_state_bridge::on_changes(broker, now, &changes);
             let mut busy = !changes.is_empty();
             busy |= share_state_bridge::carry_out(broker, now);
             busy |= send(broker, now);

@@ -15,6 +15,8 @@ use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
 use crate::metadata::report::Event;
+use crate::metrics::table::shares as bean;
+use crate::metrics::{Collector, Windowed};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::records::{BatchBuilder, Compression};
@@ -44,6 +46,7 @@ struct Gathering {
     kind: StateKind,
     parts: Vec<(TopicIdPartition, Option<PartResponse>)>,
     left: usize,
+    since: Duration,
 }
 
 /// The coordinator, and what connects it with the broker.
@@ -59,6 +62,10 @@ pub struct ShareStateBridge {
     /// Which part of which request waits behind a reply number.
     callers: BTreeMap<ReplyTo, (u64, usize)>,
     last_caller: u64,
+    /// States written.
+    writes: Windowed,
+    /// Milliseconds from a request to write to its answer.
+    write_latency: Windowed,
 }
 
 impl ShareStateBridge {
@@ -78,7 +85,20 @@ impl ShareStateBridge {
             last_request: 0,
             callers: BTreeMap::new(),
             last_caller: 0,
+            writes: Windowed::default(),
+            write_latency: Windowed::default(),
         }
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        self.log.times.collect(out, &bean::TIMES, self.log.partition_counts());
+        self.writes.turn(out.now().mono);
+        self.write_latency.turn(out.now().mono);
+        out.count(&bean::WRITE_TOTAL, [], self.writes.count());
+        out.value(&bean::WRITE_RATE, [], self.writes.rate());
+        out.value(&bean::WRITE_LATENCY_AVG, [], self.write_latency.average());
+        out.value(&bean::WRITE_LATENCY_MAX, [], self.write_latency.max());
     }
 
     /// When [`on_tick`] has something to do at the latest.
@@ -95,6 +115,24 @@ impl ShareStateBridge {
             batch.push(timestamp_ms, Some(key), value.as_deref(), &[]);
         }
         batch.build_mut()
+    }
+
+    /// A request is answered whole.
+    fn answered(
+        &mut self,
+        now: Now,
+        kind: StateKind,
+        since: Duration,
+        parts: &[(TopicIdPartition, Option<PartResponse>)],
+    ) {
+        if kind != StateKind::Write {
+            return;
+        }
+        self.write_latency.record(now.mono.saturating_sub(since).as_secs_f64() * 1_000.0);
+        let done = |(_, part): &&(TopicIdPartition, Option<PartResponse>)| {
+            part.as_ref().is_some_and(|part| part.error() == ErrorCode::None)
+        };
+        parts.iter().filter(done).for_each(|_| self.writes.once());
     }
 
     /// Takes an answer in; whom to send all of them to, if it was the last.
@@ -132,11 +170,14 @@ pub(super) fn start(broker: &mut Broker, now: Now, to: NodeId, correlation: u64,
         let parts = parts.into_iter().map(|(id, _)| refuse(id));
         return answer(broker, to, correlation, StateResponse::join(kind, parts));
     }
+    let work_began = (broker.stopwatch)();
     let bridge = &mut broker.share_states;
     bridge.last_request += 1;
     let number = bridge.last_request;
     let waiting = parts.iter().map(|(id, _)| (*id, None)).collect();
-    bridge.gathering.insert(number, Gathering { to, correlation, kind, parts: waiting, left: parts.len() });
+    bridge
+        .gathering
+        .insert(number, Gathering { to, correlation, kind, parts: waiting, left: parts.len(), since: now.mono });
     for (index, (id, part)) in parts.into_iter().enumerate() {
         bridge.last_caller += 1;
         let caller = ReplyTo(bridge.last_caller);
@@ -144,6 +185,8 @@ pub(super) fn start(broker: &mut Broker, now: Now, to: NodeId, correlation: u64,
         let is_known = has_partition(&broker.image, id);
         bridge.coordinator.ask(now, caller, group_id.as_str(), id, part, is_known);
     }
+    let took = (broker.stopwatch)().saturating_sub(work_began);
+    broker.share_states.log.times.processed(took);
 }
 
 fn has_partition(image: &Image, id: TopicIdPartition) -> bool {
@@ -180,10 +223,10 @@ pub(super) fn on_image(broker: &mut Broker, now: Now, delta: &ImageDelta) {
 }
 
 /// Replicas changed: some may have been won, lost or committed.
-pub(super) fn on_changes(broker: &mut Broker, changes: &BTreeSet<TopicIdPartition>) {
+pub(super) fn on_changes(broker: &mut Broker, now: Now, changes: &BTreeSet<TopicIdPartition>) {
     let (bridge, replicas) = (&mut broker.share_states, &broker.replicas);
     for id in changes.iter().filter(|id| Some(id.topic_id) == bridge.topic) {
-        bridge.log.follow(replicas, *id);
+        bridge.log.follow(now, replicas, *id);
     }
 }
 
@@ -193,7 +236,7 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     let mut busy = follow_log(broker, now);
     let ShareStateBridge { log, coordinator, .. } = &mut broker.share_states;
     // A record that cannot be read is skipped: one bad record must not take all share partitions of a shard down.
-    let failure = log.read_some(&broker.replicas, LOAD_STEP_BYTES, |partition, offset, key, value| {
+    let failure = log.read_some(now, &broker.replicas, LOAD_STEP_BYTES, |partition, offset, key, value| {
         let _ = coordinator.load_record(partition, offset, key, value);
     });
     if let Some(error) = failure {
@@ -204,7 +247,9 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
         busy = true;
         match output {
             Output::Reply { to, response } => {
-                if let Some(Gathering { to, correlation, kind, parts, .. }) = broker.share_states.gather(to, response) {
+                let gathered = broker.share_states.gather(to, response);
+                if let Some(Gathering { to, correlation, kind, parts, since, .. }) = gathered {
+                    broker.share_states.answered(now, kind, since, &parts);
                     let parts = parts.into_iter().filter_map(|(id, response)| Some((id, response?)));
                     answer(broker, to, correlation, StateResponse::join(kind, parts));
                 }

@@ -13,6 +13,8 @@ use super::share_persister::{StateRequest, StateResponse};
 use super::share_state_bridge::has_share_groups;
 use crate::metadata::config::RESOURCE_GROUP;
 use crate::metadata::image::Image;
+use crate::metrics::table::shares as bean;
+use crate::metrics::{MetricsReport, Reading};
 use crate::protocol::messages::{
     KafkaString, ReadShareGroupStateResponseData, ShareAcknowledgeRequestData, ShareAcknowledgeResponseData,
     ShareFetchRequestData, ShareFetchResponseData, WriteShareGroupStateResponseData, read_share_group_state_response,
@@ -277,6 +279,37 @@ fn nothing_is_answered_as_acknowledged_before_it_is_kept() {
     assert_eq!(code(&acknowledged(stage.acknowledge(1, "a", 3, (0, 0, 1)))), ErrorCode::None, "it is past");
     assert!(stage.acknowledge(1, "a", 4, (1, 2, 1)).is_empty(), "the member has it still");
     assert_eq!(code(&acknowledged(stage.keep(ErrorCode::None))), ErrorCode::None);
+}
+
+#[test]
+fn acknowledgements_and_what_is_in_flight_are_told() {
+    let mut stage = Stage::new();
+    stage.fetch(1, "a", 0, &[]);
+    stage.site.now = stage.site.now.plus(Duration::from_millis(40));
+    stage.keep(ErrorCode::None);
+    stage.append(10);
+    assert_eq!(acquired(&fetched(stage.answers())), [(0, 9, 1)]);
+    stage.acknowledge(1, "a", 1, (0, 3, 1));
+    stage.keep(ErrorCode::None);
+    stage.acknowledge(1, "a", 2, (4, 4, 3));
+    stage.keep(ErrorCode::None);
+    let told = |stage: &mut Stage| {
+        let now = stage.site.now.plus(Duration::from_secs(1));
+        stage.site.broker.metrics_report(now).unwrap()
+    };
+    let report = told(&mut stage);
+    let acks = |kind| report.get(&bean::RECORD_ACKNOWLEDGEMENTS, &[("ackType", kind)]).unwrap().value();
+    assert_eq!((acks("Accept"), acks("Reject"), acks("Release"), acks("Renew")), (4.0, 1.0, 0.0, 0.0));
+    let Reading::Histogram(loads) = &report.get(&bean::PARTITION_LOAD_TIME, &[]).unwrap().reading else { panic!() };
+    assert_eq!((loads.count, loads.max), (1, 40.0));
+    let labels = [("group", GROUP), ("topic", "t"), ("partition", "0")];
+    let in_flight = |report: &MetricsReport| report.get(&bean::IN_FLIGHT_MESSAGE_COUNT, &labels).unwrap().value();
+    assert_eq!(in_flight(&report), 5.0, "the first five are done");
+    let expired = |report: &MetricsReport| report.get(&bean::ACQUISITION_LOCK_TIMEOUTS, &labels).unwrap().value();
+    assert_eq!(expired(&report), 0.0);
+    stage.site.pass(31_000);
+    let report = told(&mut stage);
+    assert_eq!((expired(&report), in_flight(&report)), (5.0, 5.0), "their locks ran out");
 }
 
 #[test]

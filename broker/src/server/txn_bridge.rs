@@ -14,6 +14,8 @@ use super::{add_partitions_to_txn, end_txn, init_producer_id};
 use crate::log::{AppendOrigin, AppendRules};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::Event;
+use crate::metrics::Collector;
+use crate::metrics::table::transactions as bean;
 use crate::planted::Bug;
 use crate::protocol::messages::AddOffsetsToTxnResponseData;
 use crate::protocol::{ErrorCode, Response};
@@ -81,6 +83,12 @@ impl TxnBridge {
             return Some(Duration::ZERO);
         }
         [self.coordinator.next_deadline(), self.markers.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        self.log.times.collect_loads(out, [&bean::LOAD_AVG, &bean::LOAD_MAX]);
+        out.count(&bean::UNKNOWN_DESTINATION_QUEUE_SIZE, [], self.markers.without_leader() as u64);
     }
 
     /// Partition of `__transaction_state` that holds a transactional id.
@@ -154,10 +162,10 @@ pub(super) fn on_image(broker: &mut Broker, now: Now) {
 }
 
 /// Replicas changed: some may have been won, lost or committed.
-pub(super) fn on_changes(broker: &mut Broker, changes: &BTreeSet<TopicIdPartition>) {
+pub(super) fn on_changes(broker: &mut Broker, now: Now, changes: &BTreeSet<TopicIdPartition>) {
     let (bridge, replicas) = (&mut broker.transactions, &broker.replicas);
     for id in changes.iter().filter(|id| Some(id.topic_id) == bridge.topic) {
-        bridge.log.follow(replicas, *id);
+        bridge.log.follow(now, replicas, *id);
     }
 }
 
@@ -167,7 +175,7 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     let mut busy = follow_log(broker, now);
     let TxnBridge { log, coordinator, .. } = &mut broker.transactions;
     // A record that cannot be read is skipped, as Kafka does: one bad record must not take all ids of a partition down.
-    let failure = log.read_some(&broker.replicas, LOAD_STEP_BYTES, |partition, _, key, value| {
+    let failure = log.read_some(now, &broker.replicas, LOAD_STEP_BYTES, |partition, _, key, value| {
         let _ = coordinator.load_record(partition, key, value);
     });
     if let Some(error) = failure {

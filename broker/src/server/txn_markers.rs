@@ -36,6 +36,8 @@ struct Job {
     marker: Marker,
     /// Not on their way.
     unsent: BTreeSet<TopicPartition>,
+    /// Some partition had no leader when they were last to be sent.
+    without_leader: bool,
 }
 
 /// A request under way: to a life of a broker.
@@ -62,9 +64,14 @@ impl MarkerSender {
         self.send_at
     }
 
+    /// Transactions with markers that found no leader when they were last to be sent.
+    pub(super) fn without_leader(&self) -> usize {
+        self.jobs.values().filter(|job| job.without_leader).count()
+    }
+
     pub(super) fn add(&mut self, marker: Marker, partitions: BTreeSet<TopicPartition>) {
         let key = (marker.shard, marker.transactional_id.clone());
-        self.jobs.insert(key, Job { marker, unsent: partitions });
+        self.jobs.insert(key, Job { marker, unsent: partitions, without_leader: false });
         self.send_at = Some(Duration::ZERO);
     }
 
@@ -121,7 +128,8 @@ pub(super) fn send(broker: &mut Broker, now: Now) -> bool {
                 Target::Gone => gone.push((job.marker.clone(), partition)),
             }
         }
-        if !job.unsent.is_empty() {
+        job.without_leader = !job.unsent.is_empty();
+        if job.without_leader {
             sender.send_at = Some(now.mono + RETRY);
         }
         for (to, partitions) in by_target {

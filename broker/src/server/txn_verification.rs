@@ -17,6 +17,8 @@ use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
 use super::txn_bridge::TRANSACTION_TOPIC;
 use super::{forward, produce, txn_offset_commit};
+use crate::metrics::table::transactions as bean;
+use crate::metrics::{Collector, Histogram, Meter};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
@@ -84,6 +86,8 @@ struct Waiting {
     ask_at: Option<Duration>,
     /// Whom it was sent to, and in which life.
     sent: Option<(NodeId, i64)>,
+    /// When it was first asked.
+    since: Duration,
 }
 
 #[derive(Debug)]
@@ -102,9 +106,28 @@ pub struct Verifier {
     /// Connections that may go on.
     released: Vec<ConnId>,
     last: u64,
+    times: Times,
+}
+
+#[derive(Debug)]
+struct Times {
+    taken: Histogram,
+    failures: Meter,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times { taken: Histogram::millis(), failures: Meter::default() }
+    }
 }
 
 impl Verifier {
+    /// Tells its series.
+    pub(super) fn collect(&mut self, out: &mut Collector) {
+        out.histogram(&bean::VERIFICATION_TIME, [], &mut self.times.taken);
+        out.meter(&bean::VERIFICATION_FAILURES, [], &mut self.times.failures);
+    }
+
     /// When [`on_tick`] has something to do.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         self.waiting.values().filter_map(|waiting| waiting.ask_at).min()
@@ -159,6 +182,7 @@ pub(super) fn ask(broker: &mut Broker, now: Now, context: &RequestContext, quest
         patience_until: now.mono + patience,
         ask_at: None,
         sent: None,
+        since: now.mono,
     };
     verifier.by_connection.insert(context.conn, number);
     verifier.waiting.insert(number, waiting);
@@ -243,6 +267,8 @@ pub(super) fn on_answer(broker: &mut Broker, now: Now, number: u64, answer: Opti
 
 fn finish(broker: &mut Broker, now: Now, number: u64, errors: BTreeMap<TopicPartition, ErrorCode>) {
     let Some(waiting) = broker.verifier.waiting.remove(&number) else { return };
+    broker.verifier.times.taken.record_time(now.mono.saturating_sub(waiting.since));
+    broker.verifier.times.failures.mark(errors.len() as u64);
     let conn = waiting.context.conn;
     broker.verifier.by_connection.remove(&conn);
     broker.verifier.released.push(conn);

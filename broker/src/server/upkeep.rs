@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::broker::Broker;
-use super::lifecycle::Ask;
+use super::lifecycle::{Ask, Standing};
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
 use super::{
@@ -202,6 +202,18 @@ fn give_up_metadata(broker: &mut Broker, reason: String) -> bool {
 fn is_caught_up(broker: &Broker) -> bool {
     let epoch = broker.lifecycle.broker_epoch();
     epoch >= 0 && broker.image.offset >= epoch
+}
+
+/// Where the broker stands. Source: `org.apache.kafka.metadata.BrokerState`.
+pub(super) fn state(broker: &Broker) -> i32 {
+    match broker.lifecycle.standing() {
+        Standing::Registering => 1,
+        Standing::Active if !is_caught_up(broker) => 1,
+        Standing::Active if broker.lifecycle.is_fenced() => 2,
+        Standing::Active => 3,
+        Standing::ShuttingDown => 6,
+        Standing::MayStop => 7,
+    }
 }
 
 /// Registers, or sends the next heartbeat, if it is time and the controller is known.

@@ -5,6 +5,7 @@ mod consumer;
 mod consumer_model;
 mod join;
 mod members;
+mod metrics;
 mod migration;
 mod model;
 mod offsets;

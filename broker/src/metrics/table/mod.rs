@@ -3,10 +3,12 @@
 use super::bean::{Bean, beans};
 
 pub mod controller;
+pub mod groups;
 pub mod left_out;
 pub mod log;
 pub mod metadata;
 pub mod network;
+pub mod node;
 pub mod partition;
 pub mod purgatory;
 pub mod quotas;
@@ -14,15 +16,36 @@ pub mod raft;
 pub mod replica;
 pub mod requests;
 pub mod sessions;
+pub mod shares;
 pub mod topics;
+pub mod transactions;
+
+/// The times of a coordinator, which several of them have.
+#[derive(Debug)]
+pub struct CoordinatorBeans {
+    /// How long it worked on requests: longest, and percentiles 50, 95, 99, 99.9.
+    pub processing: [&'static Bean; 5],
+    /// How long commits took, likewise.
+    pub purgatory: [&'static Bean; 5],
+    /// How long writes took, likewise.
+    pub flush: [&'static Bean; 5],
+    /// Writes.
+    pub flush_rate: &'static Bean,
+    /// How long loading took: mean and longest.
+    pub load: [&'static Bean; 2],
+    /// Partitions by state.
+    pub partitions: &'static Bean,
+}
 
 /// All beans.
 pub fn all() -> impl Iterator<Item = &'static Bean> {
     let parts = [
         controller::ALL,
+        groups::ALL,
         log::ALL,
         metadata::ALL,
         network::ALL,
+        node::ALL,
         partition::ALL,
         purgatory::ALL,
         quotas::ALL,
@@ -30,7 +53,9 @@ pub fn all() -> impl Iterator<Item = &'static Bean> {
         replica::ALL,
         requests::ALL,
         sessions::ALL,
+        shares::ALL,
         topics::ALL,
+        transactions::ALL,
     ];
     parts.into_iter().flatten().copied()
 }

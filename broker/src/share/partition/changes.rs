@@ -162,6 +162,7 @@ impl SharePartition {
                 match piece.locked_until {
                     Some(until) if until > now => earliest = Some(sooner(earliest, until)),
                     _ => {
+                        self.lock_timeouts.mark((piece.last - first + 1).max(0) as u64);
                         piece.leave(released_state(limits, piece.delivery_count), None);
                         released.push(StateBatch::of(first, piece));
                         any = true;

@@ -17,6 +17,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::metrics::Meter;
+
 pub use acknowledge::{Acknowledgement, Refusal};
 pub use acquire::{Acquire, AcquireMode, AcquiredRange};
 pub use changes::{StateBatch, StateWrite};
@@ -63,6 +65,8 @@ pub struct SharePartition {
     /// Number of the last change in the write that is under way.
     writing: Option<u64>,
     last_change: u64,
+    /// Records whose lock ran out.
+    pub lock_timeouts: Meter,
 }
 
 impl SharePartition {
@@ -81,6 +85,7 @@ impl SharePartition {
             queued_to: 0,
             writing: None,
             last_change: 0,
+            lock_timeouts: Meter::default(),
         };
         let mut next = partition.start;
         for batch in &kept.batches {
@@ -99,6 +104,11 @@ impl SharePartition {
         Ok(partition)
     }
 
+    /// How many batches are in flight.
+    pub fn batches_in_flight(&self) -> usize {
+        self.batches.len()
+    }
+
     /// Fences writes of those who read an older state.
     pub fn state_epoch(&self) -> i32 {
         self.state_epoch
@@ -115,7 +125,7 @@ impl SharePartition {
     }
 
     /// Offsets from the first to the last in flight.
-    fn in_flight(&self) -> i64 {
+    pub fn in_flight(&self) -> i64 {
         self.next_new() - self.start
     }
 
