@@ -52,6 +52,7 @@ fn replica(topic: &str, is_leader: bool, leader_epoch: i32, log_end_offset: i64,
         last_stable_offset: high_watermark,
         size_bytes: 100 * log_end_offset as u64,
         segments: 1,
+        retention_size_percent: 0,
         log_dir: "/data".into(),
     }
 }

@@ -234,6 +234,8 @@ pub struct ReplicaLog {
     pub size_bytes: u64,
     /// Segments.
     pub segments: u32,
+    /// Its size for each 100 bytes of `retention.bytes`; 0 without that.
+    pub retention_size_percent: u32,
 }
 
 impl Partition {

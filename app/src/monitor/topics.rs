@@ -47,6 +47,7 @@ impl Replica {
             log_end_offset: self.report.log_end_offset,
             size_bytes: self.report.size_bytes,
             segments: self.report.segments,
+            retention_size_percent: self.report.retention_size_percent,
         }
     }
 }

@@ -163,6 +163,8 @@ pub struct ReplicaReport {
     pub size_bytes: u64,
     /// How many segments.
     pub segments: u32,
+    /// Its size for each 100 bytes of `retention.bytes`; 0 without that.
+    pub retention_size_percent: u32,
     /// Log directory that holds it.
     pub log_dir: Arc<str>,
 }

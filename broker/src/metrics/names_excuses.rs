@@ -38,15 +38,10 @@ pub(super) const WANTED_NOT_YET: &[&str] = &["kafka_server_Request_exempt_reques
 
 /// Families of Kafka's whose beans are not in the table yet.
 pub(super) const KAFKAS_NOT_YET: &[&str] = &[
-    "kafka_controller_ControllerEventManager{EventQueueTimeMs}",
-    "kafka_log_Log{RetentionSizeInPercent}",
-    "kafka_server_KafkaRequestHandlerPool{ControllerRequestHandlerAvgIdlePercent}",
-    "kafka_server_MetadataLoader{AvgIdleRatio}",
     "kafka_server_ShareGroupMetrics{RequestTopicPartitionsFetchRatio}",
     "kafka_server_ShareGroupMetrics{TopicPartitionsAcquireTimeMs}",
     "kafka_server_SharePartitionMetrics{InFlightBatchMessageCount}",
     "kafka_server_app_info_StartTimeMs",
     "kafka_server_app_info_start_time_ms",
     "kafka_server_forwarding_*",
-    "kafka_server_raft_metrics_poll_idle_ratio_avg",
 ];

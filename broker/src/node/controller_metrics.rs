@@ -8,11 +8,14 @@ use std::time::Duration;
 use super::controller::Controller;
 use crate::metadata::MetadataRecord;
 use crate::metadata::image::{BrokerImage, Image};
-use crate::metrics::table::{controller as bean, node as node_bean};
+use crate::metrics::table::{controller as bean, metadata, node as node_bean, raft};
 use crate::metrics::{Collector, Histogram, Meter, MetricsReport};
 use crate::server::metadata_metrics;
 use crate::server::peer::PeerRequest;
 use crate::types::Now;
+
+/// Seconds.
+const PER_NANO: f64 = 1e-9;
 
 /// What the metadata holds. Counted when the image has changed since the reading before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,6 +56,7 @@ pub(super) struct ControllerMetrics {
     /// Of the stopwatch.
     worked: Duration,
     read: Option<(Duration, Duration)>,
+    idle_ns: Meter,
     census: Option<(i64, Census)>,
 }
 
@@ -72,6 +76,7 @@ impl ControllerMetrics {
             last_appended_ms: -1,
             worked: Duration::ZERO,
             read: None,
+            idle_ns: Meter::default(),
             census: None,
         }
     }
@@ -136,7 +141,12 @@ impl ControllerMetrics {
         if passed <= 0.0 {
             return 1.0;
         }
-        (1.0 - self.worked.saturating_sub(worked).as_secs_f64() / passed).clamp(0.0, 1.0)
+        let ratio = (1.0 - self.worked.saturating_sub(worked).as_secs_f64() / passed).clamp(0.0, 1.0);
+        // Before the first reading it was not there for all of that time.
+        if read_at > Duration::ZERO {
+            self.idle_ns.mark((ratio * passed / PER_NANO) as u64);
+        }
+        ratio
     }
 
     fn collect(&mut self, out: &mut Collector) {
@@ -160,6 +170,9 @@ impl Controller {
         let mut out = self.rounds.begin(now)?;
         let idle_ratio = self.metrics.idle_ratio((self.stopwatch)());
         out.value(&bean::AVG_IDLE_RATIO, [], idle_ratio);
+        out.value(&raft::POLL_IDLE_RATIO, [], idle_ratio);
+        out.value(&metadata::AVG_IDLE_RATIO, [], idle_ratio);
+        out.scaled_meter(&bean::REQUEST_HANDLER_IDLE, [], &mut self.metrics.idle_ns, PER_NANO);
         self.metrics.collect(&mut out);
         self.collect_image(&mut out);
         self.collect_progress(&mut out);

@@ -425,6 +425,7 @@ impl ReplicaManager {
             last_stable_offset: log.last_stable_offset(partition.high_watermark()),
             size_bytes: log.size_bytes(),
             segments: u32::try_from(log.segment_count()).unwrap_or(u32::MAX),
+            retention_size_percent: retention_size_percent(log.size_bytes(), log.config().retention_bytes),
             log_dir: log.dir().parent().map(|root| root.to_string_lossy().into()).unwrap_or_default(),
         })
     }
@@ -508,5 +509,25 @@ impl ReplicaManager {
         self.fetchers.clear();
         self.dir.write_checkpoints(&high_watermarks)?;
         self.dir.shutdown_clean(now, self.broker_epoch)
+    }
+}
+
+/// Source: `UnifiedLog`'s gauge `RetentionSizeInPercent`.
+fn retention_size_percent(size_bytes: u64, retention_bytes: i64) -> u32 {
+    match u64::try_from(retention_bytes) {
+        Ok(limit) if limit > 0 => u32::try_from(u128::from(size_bytes) * 100 / u128::from(limit)).unwrap_or(u32::MAX),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_size_is_told_against_its_limit_if_there_is_one() {
+        for (size, limit, percent) in
+            [(50, 200, 25), (199, 200, 99), (400, 200, 200), (5, -1, 0), (5, 0, 0), (u64::MAX, 1, u32::MAX)]
+        {
+            assert_eq!(super::retention_size_percent(size, limit), percent, "{size} of {limit}");
+        }
     }
 }

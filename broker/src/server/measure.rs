@@ -7,8 +7,7 @@ use super::throttle;
 use super::topic_metrics::OwnAppends;
 use super::txn_bridge::TRANSACTION_TOPIC;
 use super::upkeep;
-use crate::metrics::table::node as bean;
-use crate::metrics::table::quotas;
+use crate::metrics::table::{metadata, node as bean, quotas, raft};
 use crate::metrics::{Collector, MetricsReport};
 use crate::types::Now;
 
@@ -52,6 +51,9 @@ fn count_own_appends(broker: &mut Broker) {
 
 /// The broker as a whole; last, since it counts the others.
 fn collect_node(broker: &Broker, out: &mut Collector) {
+    let idle = broker.metrics.network.idle_share();
+    out.value(&raft::POLL_IDLE_RATIO, [], idle);
+    out.value(&metadata::AVG_IDLE_RATIO, [], idle);
     out.value(&bean::BROKER_STATE, [], upkeep::state(broker).into());
     if let Some((read, written)) = (broker.disk_bytes)() {
         out.count(&bean::DISK_READ_BYTES, [], read);

@@ -155,7 +155,7 @@ impl NetworkMetrics {
         tell(&bean::IO_WAIT_TIME_TOTAL, self.idle.slept.as_nanos() as f64);
     }
 
-    fn idle_share(&self) -> f64 {
+    pub(super) fn idle_share(&self) -> f64 {
         (self.sleeps.sum_rate() * PER_NANO).min(1.0)
     }
 

@@ -24,7 +24,7 @@ fn flag(value: bool) -> f64 {
 }
 
 /// The beans.
-const BEANS: [(&Bean, Told); 11] = [
+const BEANS: [(&Bean, Told); 12] = [
     (&bean::UNDER_REPLICATED, Told::Leader(|_, partition| flag(partition.is_under_replicated()))),
     (&bean::IN_SYNC_REPLICAS_COUNT, Told::Leader(|_, partition| partition.isr.len() as f64)),
     (&bean::REPLICAS_COUNT, Told::Leader(|_, partition| partition.replicas.len() as f64)),
@@ -36,6 +36,7 @@ const BEANS: [(&Bean, Told); 11] = [
     ),
     (&bean::SIZE, Told::Replica(|log| log.size_bytes as f64)),
     (&bean::NUM_LOG_SEGMENTS, Told::Replica(|log| f64::from(log.segments))),
+    (&bean::RETENTION_SIZE_IN_PERCENT, Told::Replica(|log| f64::from(log.retention_size_percent))),
     (&bean::LOG_START_OFFSET, Told::Replica(|log| log.log_start_offset as f64)),
     (&bean::LOG_END_OFFSET, Told::Replica(|log| log.log_end_offset as f64)),
     (

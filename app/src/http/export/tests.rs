@@ -87,6 +87,7 @@ fn view() -> View {
         log_end_offset,
         size_bytes: 100 * node_id as u64,
         segments: 2,
+        retention_size_percent: 7,
     };
     let partition = Partition {
         id: 0,

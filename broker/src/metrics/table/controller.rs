@@ -51,4 +51,6 @@ super::beans! {
     EVENT_QUEUE_PROCESSING_TIME: Histogram, Millis, Controller, "kafka.controller", "ControllerEventManager", "EventQueueProcessingTimeMs", [];
     /// Share of the time that this controller's thread had nothing to do, since the reading before.
     AVG_IDLE_RATIO: Gauge, Ratio, Controller, "kafka.controller", "ControllerEventManager", "AvgIdleRatio", [];
+    /// Share of the time that this controller's thread had nothing to do.
+    REQUEST_HANDLER_IDLE: Meter, Ratio, Controller, "kafka.server", "KafkaRequestHandlerPool", "ControllerRequestHandlerAvgIdlePercent", [];
 }

@@ -104,4 +104,8 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "The end of a transaction that cannot be written yet waits in no queue: it stays with its transaction.",
     ),
     ("kafka_server_SharePartitionMetrics{FetchLock*", "A broker is one thread, and a share partition needs no lock."),
+    (
+        "kafka_controller_ControllerEventManager{EventQueueTimeMs}",
+        "What a controller is asked waits among the messages of the quorum, which do not say since when.",
+    ),
 ];

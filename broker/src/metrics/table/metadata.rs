@@ -10,6 +10,8 @@ super::beans! {
     CURRENT_CONTROLLER_ID: Gauge, Ordinal, Node, "kafka.server", "MetadataLoader", "CurrentControllerId", [];
     /// How often the node began anew with a snapshot of the metadata, at its start too.
     HANDLE_LOAD_SNAPSHOT_COUNT: Gauge, Count, Node, "kafka.server", "MetadataLoader", "HandleLoadSnapshotCount", [];
+    /// Share of the time that the node's thread, which does all else as well, had nothing to do.
+    AVG_IDLE_RATIO: Gauge, Ratio, Node, "kafka.server", "MetadataLoader", "AvgIdleRatio", [];
     /// Finalized level of a feature.
     FINALIZED_LEVEL: Gauge, Ordinal, Node, "kafka.server", "MetadataLoader", "FinalizedLevel", ["featureName"];
     /// Highest level of a feature that the node supports.

@@ -20,6 +20,8 @@ super::beans! {
     SIZE: Gauge, Bytes, State, "kafka.log", "Log", "Size", ["topic", "partition"];
     /// Segments of a replica's log.
     NUM_LOG_SEGMENTS: Gauge, Count, State, "kafka.log", "Log", "NumLogSegments", ["topic", "partition"];
+    /// Bytes of a replica's log for each 100 of its retention.bytes; 0 without that.
+    RETENTION_SIZE_IN_PERCENT: Gauge, Percent, State, "kafka.log", "Log", "RetentionSizeInPercent", ["topic", "partition"];
     /// First offset of a replica's log.
     LOG_START_OFFSET: Gauge, Ordinal, State, "kafka.log", "Log", "LogStartOffset", ["topic", "partition"];
     /// Next offset of a replica's log.

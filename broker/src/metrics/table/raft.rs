@@ -35,6 +35,8 @@ super::beans! {
     FETCH_RECORDS_RATE: Attribute, PerSecond, Node, "kafka.server", "raft-metrics", "fetch-records-rate", [];
     /// Records appended as leader.
     APPEND_RECORDS_RATE: Attribute, PerSecond, Node, "kafka.server", "raft-metrics", "append-records-rate", [];
+    /// Share of the time that the node's thread, which does all else as well, had nothing to do.
+    POLL_IDLE_RATIO: Attribute, Ratio, Node, "kafka.server", "raft-metrics", "poll-idle-ratio-avg", [];
     /// Requests sent to other members.
     REQUEST_TOTAL: Total, Count, Node, "kafka.server", "raft-channel-metrics", "request-total", [];
     /// Requests sent to other members.
