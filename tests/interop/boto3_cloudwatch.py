@@ -155,6 +155,19 @@ def seeds():
     assert 0 < slowest < 30_000, slowest
 
 
+@feature(CLIENT, "sockets carried what clients sent, and requests' time has its parts")
+def network():
+    sent = RECORDS * len(VALUE)
+    carried = sum(sum(statistic("TrafficBytes", "Sum", [broker(number)])) for number in (1, 2, 3))
+    # Besides what was sent there is what was read, by which some of it came back.
+    assert sent * 0.97 <= carried <= sent * 4, f"{carried} bytes of {sent}"
+    for number in (1, 2, 3):
+        for name in ("ProduceLocalTimeMsMean", "ProduceResponseSendTimeMsMean", "FetchFollowerTotalTimeMsMean"):
+            assert statistic(name, "Average", [broker(number)]), f"{name} of {number}"
+        idle = statistic("RequestHandlerAvgIdlePercent", "Average", [broker(number)])
+        assert idle and 0 <= min(idle) <= max(idle) <= 100, idle
+
+
 @feature(CLIENT, "states are what Kafka's admin client sees")
 def states():
     metadata = admin.list_topics(timeout=30)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::metadata::report::{BrokerCounters, NodeState};
-use broker::metrics::{MetricsReport, Reading};
+use broker::metrics::{MetricsReport, Reading, Series};
 use broker::types::{NodeId, Now};
 
 use super::model::{BurstBucket, CpuCredits};
@@ -19,6 +19,12 @@ const INTERVAL_MIN: Duration = Duration::from_millis(200);
 
 /// Over how long `RollingEstimatedTimeLag` is taken: what is older weighs less than 1/e.
 const ROLLING_S: f64 = 60.0;
+
+/// The bean of requests' sizes.
+pub const REQUEST_BYTES: &str = "RequestBytes";
+
+/// Stands for requests of all kinds in [`BrokerReading::means`].
+pub const ALL_REQUESTS: &str = "";
 
 /// Ticks of `/proc` in a second.
 const TICKS_PER_S: f64 = 100.0;
@@ -84,6 +90,10 @@ pub struct BrokerReading {
     pub report: Option<Arc<MetricsReport>>,
     /// Means over the last second of what it measured: by bean and request, in its unit.
     pub means: BTreeMap<(&'static str, &'static str), f64>,
+    /// What its sockets read and wrote, bytes per second.
+    pub sockets: Option<(f64, f64)>,
+    /// Requests that it had to convert, per second.
+    pub conversions: Option<f64>,
     /// The machine's.
     pub host: Arc<HostShare>,
 }
@@ -154,6 +164,20 @@ pub struct PartitionLag {
     pub rolling_s: Option<f64>,
 }
 
+impl BrokerReading {
+    /// The share of the last seconds that it idled, in percent, as it tells of a bean.
+    pub fn idle_percent(&self, kind: &str, name: &str) -> Option<f64> {
+        let mut told = self.report.as_deref()?.series.iter();
+        let series = told.find(|series| series.bean.kind == kind && series.bean.name == name)?;
+        let share = match &series.reading {
+            Reading::Value(share) => *share,
+            Reading::Meter(reading) => reading.one_minute_rate,
+            Reading::Histogram(_) | Reading::Timer(..) => return None,
+        };
+        Some((100.0 * share).clamp(0.0, 100.0))
+    }
+}
+
 impl GroupReading {
     /// Over all partitions.
     pub fn sum_lag(&self) -> i64 {
@@ -177,7 +201,8 @@ struct Base {
     at: Duration,
     counters: BrokerCounters,
     cpu: Option<CpuTicks>,
-    histograms: BTreeMap<(&'static str, &'static str), (u64, f64)>,
+    histograms: Histograms,
+    report: Option<Arc<MetricsReport>>,
     credits: CpuCredits,
     burst: BurstBucket,
 }
@@ -258,8 +283,12 @@ impl Measure {
         }
         let histograms = report.as_deref().map(histograms).unwrap_or_default();
         let means = base.as_ref().map(|base| means(&base.histograms, &histograms)).unwrap_or_default();
+        let before = base.as_ref().and_then(|base| base.report.as_deref());
+        let sockets = before.zip(report.as_deref()).and_then(|(before, now)| sockets(before, now));
+        let conversions = before.zip(report.as_deref()).and_then(|(before, now)| conversions(before, now));
         let counters = broker.counters.clone();
-        self.brokers.insert(broker.id, Base { at, counters, cpu: ticks, histograms, credits, burst });
+        let told = report.clone();
+        self.brokers.insert(broker.id, Base { at, counters, cpu: ticks, histograms, report: told, credits, burst });
         let own = led.brokers.get(&broker.id).copied().unwrap_or_default();
         BrokerReading {
             id: broker.id,
@@ -277,6 +306,8 @@ impl Measure {
             burst,
             report,
             means,
+            sockets,
+            conversions,
             host: host.clone(),
         }
     }
@@ -393,7 +424,7 @@ fn traffic(before: &BrokerCounters, now: &BrokerCounters, seconds: f64) -> Traff
 }
 
 /// Count and sum of each request's histograms.
-fn histograms(report: &MetricsReport) -> BTreeMap<(&'static str, &'static str), (u64, f64)> {
+fn histograms(report: &MetricsReport) -> Histograms {
     let of_requests = report.series.iter().filter(|series| series.bean.kind == "RequestMetrics");
     let read = of_requests.filter_map(|series| match (&series.reading, series.label("request")?) {
         (Reading::Histogram(reading), broker::metrics::Label::Fixed(request)) => {
@@ -401,10 +432,50 @@ fn histograms(report: &MetricsReport) -> BTreeMap<(&'static str, &'static str), 
         }
         _ => None,
     });
-    read.collect()
+    let mut read: Histograms = read.collect();
+    // "Fetch" has those of consumers and followers already.
+    let own = |request: &str| !matches!(request, "FetchConsumer" | "FetchFollower");
+    let bytes = read.iter().filter(|((bean, request), _)| *bean == REQUEST_BYTES && own(request));
+    let all = bytes.fold((0, 0.0), |(count, sum), (_, (one, bytes))| (count + one, sum + bytes));
+    read.insert((REQUEST_BYTES, ALL_REQUESTS), all);
+    read
 }
 
+/// Count and sum by bean and request.
 type Histograms = BTreeMap<(&'static str, &'static str), (u64, f64)>;
+
+/// The sum of an attribute, or of a meter's count, over all labels that fit; `None` if it is not told.
+fn total(report: &MetricsReport, kind: &str, name: &str, fits: fn(&Series) -> bool) -> Option<f64> {
+    let told = report.series.iter().filter(|series| series.bean.kind == kind && series.bean.name == name);
+    told.filter(|series| fits(series)).map(Series::value).reduce(|one, other| one + other)
+}
+
+/// How much a total grew per second between two reports of one life.
+fn grown_per_s(
+    before: &MetricsReport,
+    now: &MetricsReport,
+    total: impl Fn(&MetricsReport) -> Option<f64>,
+) -> Option<f64> {
+    let seconds = now.mono.checked_sub(before.mono)?.as_secs_f64();
+    if before.incarnation != now.incarnation || seconds <= 0.0 {
+        return None;
+    }
+    Some((total(now)? - total(before)?).max(0.0) / seconds)
+}
+
+/// Bytes per second that sockets read and wrote.
+fn sockets(before: &MetricsReport, now: &MetricsReport) -> Option<(f64, f64)> {
+    let grown = |name: &'static str| {
+        grown_per_s(before, now, move |report| total(report, "socket-server-metrics", name, |_| true))
+    };
+    Some((grown("incoming-byte-total")?, grown("outgoing-byte-total")?))
+}
+
+/// Produce requests whose records had to be converted, per second; the series without a topic counts all.
+fn conversions(before: &MetricsReport, now: &MetricsReport) -> Option<f64> {
+    let name = "ProduceMessageConversionsPerSec";
+    grown_per_s(before, now, |report| total(report, "BrokerTopicMetrics", name, |series| series.labels.is_empty()))
+}
 
 fn means(before: &Histograms, now: &Histograms) -> BTreeMap<(&'static str, &'static str), f64> {
     let mean = |(key, (count, sum)): (&(&'static str, &'static str), &(u64, f64))| {

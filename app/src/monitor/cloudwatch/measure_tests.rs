@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::metadata::report::{BrokerCounters, NodeState, RequestCounters};
-use broker::types::Now;
+use broker::metrics::{
+    Bean, HistogramReading, Label, MeterReading, MetricsReport, Reading, Series, Shape, Source, Unit,
+};
+use broker::types::{Id, Now};
 
 use super::catalog::{self, Level};
 use super::measure::Measure;
@@ -292,4 +295,74 @@ fn rolling_lag_follows_slowly() {
     assert_eq!(data(&mut measure, 0, &with_lag(10_000), Level::Default)[key], [10.0]);
     let later = data(&mut measure, 60, &with_lag(0), Level::Default)[key][0];
     assert!((later - 10.0 / std::f64::consts::E).abs() < 1e-9, "{later}");
+}
+
+const fn bean(kind: &'static str, name: &'static str, shape: Shape) -> Bean {
+    Bean { domain: "", kind, name, keys: &["request"], shape, unit: Unit::Count, source: Source::Broker, help: "" }
+}
+
+static LOCAL_TIME: Bean = bean("RequestMetrics", "LocalTimeMs", Shape::Histogram);
+static BYTES: Bean = bean("RequestMetrics", "RequestBytes", Shape::Histogram);
+static NETWORK_IDLE: Bean = bean("SocketServer", "NetworkProcessorAvgIdlePercent", Shape::Gauge);
+static HANDLER_IDLE: Bean = bean("KafkaRequestHandlerPool", "RequestHandlerAvgIdlePercent", Shape::Meter);
+static CONVERSIONS: Bean = bean("BrokerTopicMetrics", "ProduceMessageConversionsPerSec", Shape::Meter);
+static INCOMING: Bean = bean("socket-server-metrics", "incoming-byte-total", Shape::Total);
+static OUTGOING: Bean = bean("socket-server-metrics", "outgoing-byte-total", Shape::Total);
+
+/// So many requests of 4 ms and 100 bytes, and as many bytes as that is through the sockets.
+fn report(life: u8, second: u64, requests: u64) -> Arc<MetricsReport> {
+    let histogram = |bean, request: &'static str, sum: f64| Series {
+        bean,
+        labels: Box::new([("request", Label::Fixed(request))]),
+        reading: Reading::Histogram(Box::new(HistogramReading { count: requests, sum, ..HistogramReading::default() })),
+    };
+    let other = |bean, reading| Series { bean, labels: Box::new([]), reading };
+    let (time, bytes) = (requests as f64 * 4.0, requests as f64 * 100.0);
+    let series = vec![
+        histogram(&LOCAL_TIME, "Produce", time),
+        histogram(&BYTES, "Produce", bytes),
+        histogram(&BYTES, "Fetch", bytes * 3.0),
+        histogram(&BYTES, "FetchConsumer", bytes * 3.0),
+        other(&NETWORK_IDLE, Reading::Value(0.25)),
+        other(&HANDLER_IDLE, Reading::Meter(MeterReading { one_minute_rate: 0.5, ..MeterReading::default() })),
+        other(&CONVERSIONS, Reading::Meter(MeterReading { count: requests, ..MeterReading::default() })),
+        other(&INCOMING, Reading::Value(bytes)),
+        other(&OUTGOING, Reading::Value(bytes * 2.0)),
+    ];
+    Arc::new(MetricsReport {
+        node_id: 1,
+        incarnation: Id([life; 16]),
+        mono: Duration::from_secs(second),
+        series,
+        ..MetricsReport::default()
+    })
+}
+
+#[test]
+fn what_brokers_measured_becomes_data() {
+    let mut measure = Measure::default();
+    let mut look = |life, second, requests| {
+        let measured = [(1, report(life, second, requests))].into();
+        let snapshot = snapshot(vec![broker(1, counters(0, 0))]);
+        let readings = measure.look(at(second), &snapshot, &measured, HostReading::default());
+        let name: Arc<str> = "c".into();
+        let data = catalog::data(&name, Level::PerBroker, &readings);
+        data.map(|datum| (datum.key.to_string(), datum.value)).collect::<BTreeMap<_, _>>()
+    };
+    let of = |data: &BTreeMap<String, f64>, metric: &str| data.get(&format!("{metric} of broker 1")).copied();
+    let first = look(1, 1, 1_000);
+    assert_eq!(of(&first, "NetworkProcessorAvgIdlePercent"), Some(25.0));
+    assert_eq!(of(&first, "RequestHandlerAvgIdlePercent"), Some(50.0));
+    assert_eq!((of(&first, "ProduceLocalTimeMsMean"), of(&first, "TrafficBytes")), (None, None));
+    let second = look(1, 2, 1_010);
+    assert_eq!(of(&second, "ProduceLocalTimeMsMean"), Some(4.0));
+    assert_eq!(of(&second, "ProduceMessageConversionsPerSec"), Some(10.0));
+    assert_eq!(of(&second, "RequestBytesMean"), Some(200.0));
+    assert_eq!(of(&second, "NetworkRxThroughput"), Some(1_000.0));
+    assert_eq!(of(&second, "TrafficBytes"), Some(3_000.0));
+    let idle = look(1, 3, 1_010);
+    assert_eq!((of(&idle, "ProduceLocalTimeMsMean"), of(&idle, "TrafficBytes")), (None, Some(0.0)));
+    // A new life counts from 0.
+    let later = look(2, 4, 5);
+    assert_eq!((of(&later, "ProduceLocalTimeMsMean"), of(&later, "TrafficBytes")), (Some(4.0), None));
 }

@@ -216,6 +216,7 @@ pub fn all() -> impl Iterator<Item = &'static Definition> + Clone {
         .iter()
         .chain(brokers::ALL)
         .chain(request::ALL)
+        .chain(request::SERVERS)
         .chain(cluster::GROUPS)
         .chain(brokers::TOPICS)
         .chain(cluster::PARTITIONS)
