@@ -104,6 +104,11 @@ impl Windowed {
         greatest.unwrap_or(f64::NAN)
     }
 
+    /// The time that rates are taken over, s.
+    pub fn span_s(&self) -> f64 {
+        self.rate_s
+    }
+
     fn per_s(&self, sum: f64) -> f64 {
         if self.rate_s > 0.0 { sum / self.rate_s } else { 0.0 }
     }

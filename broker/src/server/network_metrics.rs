@@ -14,6 +14,9 @@ const PROCESSOR: i32 = 0;
 /// Shares of time are told as Kafka tells them.
 const PER_NANO: f64 = 1e-9;
 
+/// A node tells for the first time when it has been there for so long.
+const FIRST_ROUND: Duration = Duration::from_secs(1);
+
 /// How long the node's thread slept since it started, and how often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Idle {
@@ -41,6 +44,9 @@ pub struct NetworkMetrics {
     idle_ns: Meter,
     sleeps: Windowed,
     idle: Idle,
+    /// When it was first told of, and for how long that has been by now.
+    began: Option<Duration>,
+    life: Duration,
     /// Answers that have not begun to be written.
     ready: usize,
 }
@@ -108,6 +114,7 @@ impl NetworkMetrics {
     /// Tells its series. `held`: requests that are held back.
     pub fn collect(&mut self, out: &mut Collector, connections: &Connections, held: usize) {
         let now = out.now().mono;
+        self.life = now.saturating_sub(*self.began.get_or_insert(now.saturating_sub(FIRST_ROUND)));
         for windowed in [
             &mut self.opened,
             &mut self.closed,
@@ -155,8 +162,11 @@ impl NetworkMetrics {
         tell(&bean::IO_WAIT_TIME_TOTAL, self.idle.slept.as_nanos() as f64);
     }
 
+    /// Kafka takes a thread that has just begun for a busy one, as its windows are longer than its life; here the life counts.
     pub(super) fn idle_share(&self) -> f64 {
-        (self.sleeps.sum_rate() * PER_NANO).min(1.0)
+        let span_s = self.sleeps.span_s();
+        let asleep_s = self.sleeps.sum_rate() * span_s * PER_NANO;
+        (asleep_s / span_s.min(self.life.as_secs_f64()).max(f64::MIN_POSITIVE)).min(1.0)
     }
 
     fn collect_thread(&mut self, out: &mut Collector, held: usize) {
@@ -235,7 +245,13 @@ mod tests {
     fn idle_is_the_share_of_time_that_the_thread_slept() {
         let (mut metrics, mut rounds) = (NetworkMetrics::default(), Rounds::new(Now::default()));
         told(&mut metrics, &mut rounds, 1);
+        metrics.tell(Idle { slept: Duration::from_millis(500), times: 3 }, 0);
+        let report = told(&mut metrics, &mut rounds, 2);
+        let young = report.get(&bean::PROCESSORS_IDLE, &[]).unwrap().value();
+        assert!((young - 0.25).abs() < 0.01, "{young} of two seconds");
         let mut report = MetricsReport::default();
+        let (mut metrics, mut rounds) = (NetworkMetrics::default(), Rounds::new(Now::default()));
+        told(&mut metrics, &mut rounds, 1);
         for second in 2..=61 {
             let slept = Duration::from_millis(250 * (second - 1));
             metrics.tell(Idle { slept, times: 10 * (second - 1) }, 0);
