@@ -109,5 +109,9 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "kafka_controller_ControllerEventManager{EventQueueTimeMs}",
         "What a controller is asked waits among the messages of the quorum, which do not say since when.",
     ),
-    ("kafka_server_app_info_*", "Nodes have no client libraries of Kafka's, each of which tells when it began."),
+    ("kafka_server_app_info_StartTimeMs", "The same as `start-time-ms`, under the name of an older bean."),
+    (
+        "kafka_server_app_info_start_time_ms{client_id=*}",
+        "Nodes have no client libraries of Kafka's, each of which tells when it began.",
+    ),
 ];
