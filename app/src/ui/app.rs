@@ -9,7 +9,7 @@ use egui::{CentralPanel, Frame, Margin, Theme, Ui};
 use super::backend::Backend;
 use super::dialogs::{self, Drafts};
 use super::model::Model;
-use super::screens::{Screens, cluster, events, groups, metrics, topic, topics};
+use super::screens::{Screens, alarms, cluster, events, groups, metrics, topic, topics};
 use super::tokens::{palette, space};
 use super::widgets::toast;
 use super::{shell, theme};
@@ -29,14 +29,23 @@ pub enum Screen {
     Groups,
     /// Charts.
     Metrics,
+    /// What is watched, and rings.
+    Alarms,
     /// What happened.
     Events,
 }
 
 impl Screen {
     /// All of them.
-    pub const ALL: [Screen; 6] =
-        [Screen::Cluster, Screen::Topics, Screen::Topic, Screen::Groups, Screen::Metrics, Screen::Events];
+    pub const ALL: [Screen; 7] = [
+        Screen::Cluster,
+        Screen::Topics,
+        Screen::Topic,
+        Screen::Groups,
+        Screen::Metrics,
+        Screen::Alarms,
+        Screen::Events,
+    ];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
@@ -46,6 +55,7 @@ impl Screen {
             Screen::Topic => "topic",
             Screen::Groups => "groups",
             Screen::Metrics => "metrics",
+            Screen::Alarms => "alarms",
             Screen::Events => "events",
         }
     }
@@ -59,7 +69,7 @@ impl fmt::Display for Screen {
 
 /// There is no screen of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no screen '{0}': choose cluster, topics, topic, groups, metrics or events")]
+#[error("there is no screen '{0}': choose cluster, topics, topic, groups, metrics, alarms or events")]
 pub struct UnknownScreen(pub String);
 
 impl FromStr for Screen {
@@ -221,6 +231,7 @@ impl BrokerscopeApp {
             Screen::Topic => topic::show(ui, &scene, &mut screens.topic, actions),
             Screen::Groups => groups::show(ui, &scene, &mut screens.groups),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics),
+            Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events),
         });
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);

@@ -3,17 +3,27 @@
 use std::sync::{Arc, LazyLock};
 
 use super::fixture::{AT_MS, KILLED_MS, Noise};
+use crate::monitor::cloudwatch::advice::AlarmSet;
+use crate::monitor::cloudwatch::alarms::Alarms;
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level, Unit};
 use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, Store};
 use crate::monitor::cloudwatch::watch::{CLUSTER_NAME, CloudwatchView};
 
-static WELL: LazyLock<Arc<Store>> = LazyLock::new(|| Arc::new(store(false)));
-static BROKEN: LazyLock<Arc<Store>> = LazyLock::new(|| Arc::new(store(true)));
+static WELL: LazyLock<CloudwatchView> = LazyLock::new(|| made(false));
+static BROKEN: LazyLock<CloudwatchView> = LazyLock::new(|| made(true));
 
 /// What the window gets.
 pub fn view(broken: bool) -> CloudwatchView {
-    let store = if broken { BROKEN.clone() } else { WELL.clone() };
-    CloudwatchView { level: Level::PerBroker, store, ..CloudwatchView::default() }
+    if broken { BROKEN.clone() } else { WELL.clone() }
+}
+
+fn made(broken: bool) -> CloudwatchView {
+    let store = store(broken);
+    let mut alarms = Alarms { set: AlarmSet::Seeds, ..Alarms::default() };
+    for at_ms in [AT_MS - 600_000, KILLED_MS, AT_MS - 60_000, AT_MS - 30_000, AT_MS] {
+        alarms.tick(at_ms, &CLUSTER_NAME.into(), &store);
+    }
+    CloudwatchView { level: Level::PerBroker, store: Arc::new(store), alarms: Arc::new(alarms) }
 }
 
 /// Seconds of the last quarter, and every tenth of the hour before.

@@ -10,6 +10,7 @@ use super::faults::Faults;
 use super::widgets::icon::Icon;
 use super::widgets::matrix::Cell;
 use super::widgets::pill::{Mood, Pill};
+use crate::monitor::cloudwatch::alarm::AlarmState;
 use crate::monitor::snapshot::{ActiveFault, Broker, Group, Partition, Snapshot, Topic};
 use crate::monitor::view::{Severity, View};
 
@@ -155,6 +156,12 @@ pub struct Model {
     pub faults: Faults,
     /// Grows with each second of the metric store: what is read from it is kept until then.
     pub measured: u64,
+    /// Grows whenever alarms changed.
+    pub alarmed: u64,
+    /// Alarms in state ALARM.
+    pub alarms: usize,
+    /// How bad the worst of them is.
+    pub alarms_mood: Mood,
 }
 
 /// The cluster's health in numbers, as Strimzi's Kafka dashboard has them; what `Totals` has is not repeated.
@@ -180,13 +187,18 @@ impl Model {
         let same_snapshot = Arc::ptr_eq(&view.snapshot, &self.view.snapshot);
         let same_events = Arc::ptr_eq(&view.events, &self.view.events);
         let same_store = Arc::ptr_eq(&view.cloudwatch.store, &self.view.cloudwatch.store);
-        let same_rest = same_events && same_store && Arc::ptr_eq(&view.series, &self.view.series);
+        let same_alarms = Arc::ptr_eq(&view.cloudwatch.alarms, &self.view.cloudwatch.alarms);
+        let same_rest = same_events && same_store && same_alarms && Arc::ptr_eq(&view.series, &self.view.series);
         if same_snapshot && same_rest && self.generation > 0 {
             return false;
         }
         let same_faults = same_events && view.snapshot.faults == self.view.snapshot.faults;
         self.view = view;
         self.measured += u64::from(!same_store);
+        if !same_alarms {
+            self.alarmed += 1;
+            self.count_alarms();
+        }
         if !same_faults || self.generation == 0 {
             self.faults.update(&self.view.snapshot, self.view.events.iter().map(|event| &**event));
         }
@@ -221,6 +233,14 @@ impl Model {
     /// A group by id.
     pub fn group(&self, id: &str) -> Option<&Arc<Group>> {
         self.view.snapshot.groups.iter().find(|group| &*group.id == id)
+    }
+
+    fn count_alarms(&mut self) {
+        let all = self.view.cloudwatch.alarms.alarms.values();
+        let ringing = || all.clone().filter(|status| status.state == AlarmState::Alarm);
+        self.alarms = ringing().count();
+        let is_critical = ringing().any(|status| status.alarm.severity == Severity::Critical);
+        self.alarms_mood = if is_critical { Mood::Critical } else { Mood::Warning };
     }
 
     fn derive(&mut self) {

@@ -46,6 +46,12 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
             ),
             (Screen::Metrics, Icon::Metrics, "Metrics", Badge::default()),
             (
+                Screen::Alarms,
+                Icon::Bell,
+                "Alarms",
+                Badge::trouble(model.alarms, model.alarms_mood, "alarms in state ALARM"),
+            ),
+            (
                 Screen::Events,
                 Icon::Events,
                 "Events",

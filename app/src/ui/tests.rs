@@ -9,6 +9,9 @@ use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::fixture::{self, Still};
 use super::{BrokerscopeApp, Dialog, Options, Screen, ThemeChoice};
+use crate::monitor::cloudwatch::advice::AlarmSet;
+use crate::monitor::cloudwatch::alarm::AlarmState;
+use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, FaultKind, FaultRequest, NewBroker, NewController, Notice, WorkloadSpec};
 use crate::monitor::snapshot::Membership;
 use crate::monitor::view::View;
@@ -62,7 +65,7 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 6] = [
+    let facts: [(Screen, &[&str]); 7] = [
         (
             Screen::Cluster,
             &[
@@ -91,6 +94,16 @@ fn every_screen_shows_its_facts() {
                 "Unclean election rate: –",
                 "billing: orders: ",
                 "broker 2 is killed, for 1 min",
+            ],
+        ),
+        (
+            Screen::Alarms,
+            &[
+                "ALARM, OfflinePartitionsCount. Maximum greater than 0 in a period of 10 s",
+                "OK, KafkaAppLogsDiskUsed of broker 1",
+                "What to do: Start the brokers that hold these partitions' replicas",
+                "Alarm updated from OK to ALARM",
+                "ALARM when greater than: 0",
             ],
         ),
         (Screen::Events, &["Broker 2 was fenced. no heartbeat for 1,512 ms", "Critical"]),
@@ -285,6 +298,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Topics", Screen::Topics),
         ("Groups", Screen::Groups),
         ("Metrics", Screen::Metrics),
+        ("Alarms", Screen::Alarms),
         ("Events", Screen::Events),
     ] {
         window.click(name);
@@ -315,6 +329,28 @@ fn one_hover_line_crosses_all_charts_and_then_all_is_still() {
     window.harness.hover_at(egui::pos2(20.0, 800.0));
     window.harness.run();
     assert!(!window.shows("ago:"));
+}
+
+#[test]
+fn an_alarm_is_opened_set_and_deleted_and_the_size_is_chosen() {
+    let mut window = Window::on(fixture::incident(), Screen::Alarms);
+    window.click("In alarm");
+    assert!(!window.shows("OK, "));
+    window.click("All states");
+    window.type_into("Filter alarms", "roottt");
+    assert!(window.shows("No alarm matches the filter"));
+    window.click("Clear: Filter alarms");
+    window.type_into("Filter alarms", "rootdisk");
+    window.choose("OK, RootDiskUsed of broker 3");
+    assert!(window.shows("Make room on the machine's root file system.") && window.shows("Broker 3, Maximum of 10 s"));
+    window.click("Set ALARM");
+    window.click("Delete alarm");
+    window.click("5 signals");
+    let name = "RootDiskUsed of broker 3".to_owned();
+    let (state, reason) = (AlarmState::Alarm, "Set by hand in the window.".to_owned());
+    let set = Change::SetAlarmState { name: name.clone(), state, reason, data: None };
+    let sent = [set, Change::DeleteAlarms(vec![name]), Change::AlarmSet(AlarmSet::Golden)];
+    assert_eq!(window.sent(), sent.map(Command::Monitoring));
 }
 
 #[test]

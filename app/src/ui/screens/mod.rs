@@ -1,5 +1,7 @@
 //! The screens, one file each. A screen paints the scene and its own small state, and pushes what it asks for onto `actions`.
 
+pub mod alarm_detail;
+pub mod alarms;
 pub mod cluster;
 pub mod cluster_cards;
 pub mod cluster_map;
@@ -32,6 +34,8 @@ pub struct Screens {
     pub groups: groups::State,
     /// Of the metrics screen.
     pub metrics: metrics::State,
+    /// Of the alarms screen.
+    pub alarms: alarms::State,
     /// Of the events screen.
     pub events: events::State,
 }

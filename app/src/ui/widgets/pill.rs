@@ -7,9 +7,10 @@ use super::text;
 use crate::ui::tokens::{Palette, font, palette, size, space};
 
 /// How good or bad a state is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Mood {
     /// Nothing to see.
+    #[default]
     Quiet,
     /// Fine, and worth saying.
     Good,

@@ -7,6 +7,7 @@ use egui::{Align2, Key, Painter, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui
 use super::icon::{self, Icon};
 use super::matrix::{self, Cell};
 use super::pill::{Mood, Pill};
+use super::sparkline;
 use super::text;
 use crate::ui::tokens::{Palette, font, palette, radius, size, space};
 
@@ -402,6 +403,14 @@ impl Row<'_> {
         text::paint(self.painter, top, above, first, font::body(), self.style.text);
         let bottom = bottom.translate(vec2(0.0, size::LINE));
         text::paint(self.painter, bottom, below, second, font::small(), self.style.faint);
+    }
+
+    /// A tiny chart, in the colour of `mood`; what it shows is told elsewhere.
+    pub fn spark(&mut self, points: &[f64], mood: Mood) {
+        let (rect, _) = self.cell("");
+        let ink = if matches!(mood, Mood::Quiet | Mood::Good) { self.style.leader } else { mood.colors(self.style).0 };
+        let place = rect.shrink2(vec2(0.0, space::S + space::XS));
+        sparkline::paint(self.painter, place, points.iter().copied(), ink);
     }
 
     /// A bar of `share` (0 to 1) with its number at the right.
