@@ -26,6 +26,9 @@ const LEAST_POINTS: i64 = 5;
 /// A chart of about so many points is drawn unless another period is chosen.
 const GOOD_POINTS: i64 = 72;
 
+/// Under load a second may be looked at late, and one between left out.
+const LATE_S: i64 = 3;
+
 /// Lines of a chart; more would not be told apart.
 pub const LINES_MAX: usize = 8;
 
@@ -111,6 +114,11 @@ impl Query {
     /// Five minutes, by what fits.
     pub fn new() -> Query {
         Query { range_s: 300, period_s: good_period(300), statistic: None }
+    }
+
+    /// How old a value may be to stand for now, ms: its period, and a little for what is late.
+    pub fn stale_ms(&self) -> i64 {
+        (2 * self.period_s + LATE_S) * 1000
     }
 
     /// Another range; the period stays if it fits.
@@ -216,7 +224,7 @@ fn with_gaps(points: Vec<Point>, period_s: i64) -> Vec<(i64, f64)> {
     let mut all: Vec<(i64, f64)> = Vec::with_capacity(points.len());
     for point in points {
         if let Some((last_ms, _)) = all.last().copied()
-            && point.at_s * 1000 - last_ms > period_s * 1000
+            && point.at_s * 1000 - last_ms > period_s.max(LATE_S) * 1000
         {
             all.push((last_ms + period_s * 1000, f64::NAN));
         }

@@ -173,6 +173,7 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
     let chart = Chart {
         bands: scene.model.faults.bands(),
         threshold: Some(&line),
+        stale_ms: query.stale_ms(),
         ..Chart::new("What the alarm watches", now_ms, query.range_s, CHART, unit)
     };
     state.crosshair.turn();

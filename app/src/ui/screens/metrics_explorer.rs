@@ -258,7 +258,7 @@ fn metric(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Def
     }
     let unit = measured::unit(row, query.statistic_of(row));
     let bands = scene.model.faults.bands();
-    let chart = Chart { bands, ..Chart::new(&pin, now_ms, query.range_s, CHART, unit) };
+    let chart = Chart { bands, stale_ms: query.stale_ms(), ..Chart::new(&pin, now_ms, query.range_s, CHART, unit) };
     chart.show(ui, &mut screen.crosshair, &lines.traces);
 }
 

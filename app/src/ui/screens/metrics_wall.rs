@@ -30,8 +30,10 @@ const CHART_LEAST: f32 = 120.0;
 const CHART_MOST: f32 = 250.0;
 /// What a panel has beside its chart: title, meaning, legend, names, margins and what is between them.
 const PANEL_REST: f32 =
-    2.0 * space::M + size::CONTROL_SMALL + size::ICON + size::ICON + size::CONTROL_SMALL + 4.0 * GAP;
+    2.0 * space::M + size::CONTROL_SMALL + size::ICON + size::ICON + size::CONTROL_SMALL + 4.0 * GAP + SLACK;
 const GAP: f32 = 6.0;
+/// Borders, and what rounding adds.
+const SLACK: f32 = 3.0;
 /// Charts stand in two columns from this width on, and in three from this.
 const TWO_COLUMNS: f32 = 700.0;
 const THREE_COLUMNS: f32 = 1_240.0;
@@ -213,7 +215,12 @@ fn panel(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Defi
     let cached = screen.wall.lines.entry(pin.clone()).or_default();
     let lines = cached.get((model.measured, query, dark), || measured::lines(store, row, query, now_ms, style));
     let unit = measured::unit(row, query.statistic_of(row));
-    let chart = Chart { bands, short_legend: true, ..Chart::new(&pin, now_ms, query.range_s, height, unit) };
+    let chart = Chart {
+        bands,
+        short_legend: true,
+        stale_ms: query.stale_ms(),
+        ..Chart::new(&pin, now_ms, query.range_s, height, unit)
+    };
     chart.show(ui, &mut screen.crosshair, &lines.traces);
     let series = lines.series;
     ui.horizontal(|ui| {

@@ -7,7 +7,7 @@ use crate::ui::format;
 /// The end of the axis: the next round number.
 pub fn nice_top(top: f64, whole: bool) -> f64 {
     if top <= 0.0 {
-        return 1.0;
+        return if whole { 4.0 } else { 1.0 };
     }
     let magnitude = 10f64.powf(top.log10().floor());
     let nice = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn axes_end_on_round_numbers() {
-        assert_eq!(nice_top(0.0, false), 1.0);
+        assert_eq!((nice_top(0.0, false), nice_top(0.0, true)), (1.0, 4.0));
         assert_eq!(nice_top(950.0, false), 1000.0);
         assert_eq!(nice_top(3.0, true), 4.0);
         assert!(value_marks(1000.0, 1.0).len() >= 4);

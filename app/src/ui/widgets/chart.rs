@@ -90,6 +90,8 @@ pub struct Chart<'a> {
     pub bands: &'a [Band],
     /// A line across.
     pub threshold: Option<&'a Threshold>,
+    /// A value that is older says nothing of now, ms.
+    pub stale_ms: i64,
     /// The legend takes one line, and tells how many entries it left out.
     pub short_legend: bool,
 }
@@ -107,6 +109,7 @@ impl<'a> Chart<'a> {
             whole: format == Unit::Count,
             bands: &[],
             threshold: None,
+            stale_ms: i64::MAX,
             short_legend: false,
         }
     }
@@ -227,7 +230,7 @@ impl Chart<'_> {
             text::label(ui, &when, font::tiny(), style.text);
         }
         for (index, trace) in traces.iter().enumerate() {
-            let value = value_at(&trace.points, crosshair.at_ms)
+            let value = value_at(&trace.points, crosshair.at_ms.unwrap_or(self.now_ms as f64), self.stale_ms)
                 .map_or_else(|| "–".to_owned(), |value| trace.format.write(value));
             let left = traces.len() - index;
             if self.short_legend && left > 1 && entry_width(ui, &trace.name, &value) + MORE > ui.available_width()
@@ -304,16 +307,11 @@ fn entry(ui: &mut Ui, name: &str, value: &str, color: Color32, dashed: bool) {
     text::paint(ui.painter(), place, Align2::LEFT_CENTER, value, font::tiny(), style.text);
 }
 
-/// The value at an instant (the newest point not after it), or the newest.
-fn value_at(points: &[(i64, f64)], at_ms: Option<f64>) -> Option<f64> {
-    let point = match at_ms {
-        None => points.last()?,
-        Some(at_ms) => {
-            let after = points.partition_point(|point| point.0 as f64 <= at_ms + 500.0);
-            points.get(after.checked_sub(1)?)?
-        }
-    };
-    point.1.is_finite().then_some(point.1)
+/// The value at an instant: that of the newest point not after it, unless that is stale.
+fn value_at(points: &[(i64, f64)], at_ms: f64, stale_ms: i64) -> Option<f64> {
+    let after = points.partition_point(|point| point.0 as f64 <= at_ms + 500.0);
+    let (point_ms, value) = *points.get(after.checked_sub(1)?)?;
+    (value.is_finite() && at_ms - point_ms as f64 <= stale_ms as f64).then_some(value)
 }
 
 /// The stretches in which the value was known, from one point before the window on.
@@ -338,8 +336,10 @@ mod tests {
     #[test]
     fn the_legend_tells_what_stands_under_the_line() {
         let points = [(0, 1.0), (1000, 2.0), (2000, f64::NAN)];
-        assert_eq!(value_at(&points, Some(1100.0)), Some(2.0));
-        assert_eq!(value_at(&points, None), None);
-        assert_eq!(value_at(&points, Some(-2000.0)), None);
+        assert_eq!(value_at(&points, 1100.0, i64::MAX), Some(2.0));
+        assert_eq!(value_at(&points, 9000.0, i64::MAX), None);
+        assert_eq!(value_at(&points, -2000.0, i64::MAX), None);
+        assert_eq!(value_at(&points[..2], 3000.0, 2000), Some(2.0));
+        assert_eq!(value_at(&points[..2], 3001.0, 2000), None, "a broker that is down tells nothing");
     }
 }
