@@ -19,7 +19,8 @@ pub fn view(broken: bool) -> CloudwatchView {
 
 fn made(broken: bool) -> CloudwatchView {
     let store = store(broken);
-    let mut alarms = Alarms { set: AlarmSet::Seeds, ..Alarms::default() };
+    let mut alarms = Alarms::default();
+    alarms.set = AlarmSet::Seeds;
     for at_ms in [AT_MS - 600_000, KILLED_MS, AT_MS - 60_000, AT_MS - 30_000, AT_MS] {
         alarms.tick(at_ms, &CLUSTER_NAME.into(), &store);
     }
