@@ -1,7 +1,8 @@
 //! The partitions of a coordinator's topic that this broker leads: read when they come, written to while they stay, and each append followed
 //! until it is committed or lost. Knows nothing of what the records mean.
 //!
-//! Source: `kafka.coordinator.transaction.TransactionStateManager` (loading, appending).
+//! Source: `kafka.coordinator.transaction.TransactionStateManager` (loading, appending); `CoordinatorRuntime`, `CoordinatorLoaderImpl`,
+//! `CoordinatorPartitionWriter`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use super::coordinator_metrics::CoordinatorTimes;
 use super::topic_metrics::OwnAppends;
 use crate::log::AppendRules;
 use crate::protocol::ErrorCode;
-use crate::records;
-use crate::replica::ReplicaManager;
+use crate::records::{self, BatchHeader};
+use crate::replica::{Partition, ReplicaManager};
 use crate::types::{Now, TopicIdPartition};
 
 /// Largest batch that is unpacked.
@@ -22,7 +23,9 @@ const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 pub(super) enum Change {
     /// One is led here from now on, in this leader epoch; its records follow.
     Begun { partition: i32, epoch: i32 },
-    /// All of it is read, and committed.
+    /// All of it is read, some of it perhaps not committed.
+    Read(i32),
+    /// And committed.
     Loaded(i32),
     /// One is led here no more.
     Gone(i32),
@@ -30,26 +33,77 @@ pub(super) enum Change {
     Written { token: u64, result: Result<i64, ErrorCode> },
 }
 
+/// A record that is read while its partition is loaded.
+pub(super) struct Loading<'a> {
+    /// Number of the partition.
+    pub partition: i32,
+    /// Its batch.
+    pub header: &'a BatchHeader,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+    /// Below the high watermark when the load began: what lies beyond counts when all of it is committed, and not in part before.
+    pub is_committed: bool,
+}
+
 #[derive(Debug)]
 struct Held {
     id: TopicIdPartition,
     leader_epoch: i32,
     load: Option<Load>,
-    /// Written, not known to be committed; in log order: token, end offset, when.
-    written: VecDeque<(u64, i64, Duration)>,
+    /// Written, not known to be committed; in log order.
+    written: VecDeque<Written>,
+}
+
+impl Held {
+    /// One whose log is still to be read, in the present reign.
+    fn unread(now: Now, replicas: &ReplicaManager, replica: &Partition) -> Option<Held> {
+        let log = replicas.log(&replica.id())?;
+        let load = Load {
+            next_offset: log.log_start_offset(),
+            committed_end: replica.high_watermark(),
+            end_offset: log.log_end_offset(),
+            began: now.mono,
+            is_told: false,
+        };
+        let (id, leader_epoch) = (replica.id(), replica.leader_epoch());
+        Some(Held { id, leader_epoch, load: Some(load), written: VecDeque::new() })
+    }
 }
 
 /// What was in the log when this broker began to lead counts only once it is committed: a successor may not have it.
 #[derive(Debug)]
 struct Load {
     next_offset: i64,
+    committed_end: i64,
     end_offset: i64,
     began: Duration,
+    /// That all of it is read.
+    is_told: bool,
+}
+
+impl Load {
+    fn is_read(&self) -> bool {
+        self.next_offset >= self.end_offset
+    }
+}
+
+#[derive(Debug)]
+struct Written {
+    token: u64,
+    end_offset: i64,
+    leader_epoch: i32,
+    at: Duration,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct CoordinatorLog {
+    /// A partition that is led on in another epoch stays as it is, and is not read anew.
+    stays: bool,
     partitions: BTreeMap<i32, Held>,
     /// Partitions that could not be read, and in which leader epoch: the next leader may read better.
     failed: BTreeMap<i32, i32>,
@@ -59,14 +113,14 @@ pub(super) struct CoordinatorLog {
 }
 
 impl CoordinatorLog {
+    /// One whose coordinator goes on where its broker goes on leading, if in another epoch; the default begins anew.
+    pub(super) fn that_stays() -> CoordinatorLog {
+        CoordinatorLog { stays: true, ..CoordinatorLog::default() }
+    }
+
     /// What was appended since this was last asked.
     pub(super) fn take_appends(&mut self) -> OwnAppends {
         std::mem::take(&mut self.appends)
-    }
-
-    /// Takes what has changed, in order.
-    pub(super) fn take_changes(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
     }
 
     /// Partitions that are being loaded, those that are, and those that could not be.
@@ -75,10 +129,14 @@ impl CoordinatorLog {
         (loading, self.partitions.len() - loading, self.failed.len())
     }
 
+    /// Takes what has changed, in order.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
     /// Whether something is left to be read now.
     pub(super) fn is_reading(&self) -> bool {
-        let unread = |load: &Load| load.next_offset < load.end_offset;
-        self.partitions.values().any(|held| held.load.as_ref().is_some_and(unread))
+        self.partitions.values().any(|held| held.load.as_ref().is_some_and(|load| !load.is_read()))
     }
 
     /// The topic is another one, or gone.
@@ -94,17 +152,19 @@ impl CoordinatorLog {
         let partition = id.partition;
         let leader = replicas.partition(&id).filter(|replica| replica.is_leader() && !replica.is_offline());
         let held = self.partitions.get(&partition);
-        match (leader.map(|replica| replica.leader_epoch()), held.map(|held| (held.id, held.leader_epoch))) {
-            (Some(epoch), Some(held)) if held == (id, epoch) => {}
-            (Some(epoch), _) if self.failed.get(&partition) == Some(&epoch) => self.give_up(partition),
-            (Some(epoch), _) => {
+        let goes_on = |held: &Held, replica: &Partition| {
+            held.id == id && (self.stays || held.leader_epoch == replica.leader_epoch())
+        };
+        match (leader, held) {
+            (Some(replica), Some(held)) if goes_on(held, replica) => {}
+            (Some(replica), _) if self.failed.get(&partition) == Some(&replica.leader_epoch()) => {
+                self.give_up(partition)
+            }
+            (Some(replica), _) => {
                 self.give_up(partition);
-                if let Some(log) = replicas.log(&id) {
-                    let load =
-                        Load { next_offset: log.log_start_offset(), end_offset: log.log_end_offset(), began: now.mono };
-                    let held = Held { id, leader_epoch: epoch, load: Some(load), written: VecDeque::new() };
+                if let Some(held) = Held::unread(now, replicas, replica) {
+                    self.changes.push(Change::Begun { partition, epoch: held.leader_epoch });
                     self.partitions.insert(partition, held);
-                    self.changes.push(Change::Begun { partition, epoch });
                 }
             }
             (None, _) => self.give_up(partition),
@@ -118,38 +178,50 @@ impl CoordinatorLog {
         }
     }
 
-    /// Reads some more of what is being loaded, at most `budget` bytes or one batch: `each` is told the partition, offset, key and value.
-    /// Returns what was wrong with a log.
+    /// Reads some more of what is being loaded, at most `budget` bytes or one batch more. Returns what was wrong with logs.
     pub(super) fn read_some(
         &mut self,
         now: Now,
         replicas: &ReplicaManager,
-        budget: usize,
-        mut each: impl FnMut(i32, i64, &[u8], Option<&[u8]>),
-    ) -> Option<String> {
-        let unread = |held: &Held| held.load.as_ref().is_some_and(|load| load.next_offset < load.end_offset);
-        let partition = *self.partitions.iter().find(|(_, held)| unread(held))?.0;
-        let failure = self.read_piece(replicas, partition, budget, &mut each).err();
-        if let Some(held) = self.partitions.get(&partition).filter(|_| failure.is_some()) {
-            self.failed.insert(partition, held.leader_epoch);
-            self.give_up(partition);
+        mut budget: usize,
+        mut each: impl FnMut(Loading<'_>),
+    ) -> Vec<String> {
+        let unread = |held: &Held| held.load.as_ref().is_some_and(|load| !load.is_read());
+        let mut errors = Vec::new();
+        // What begins anew on the way is told before its records come.
+        while budget > 0
+            && !self.changes.iter().any(|change| matches!(change, Change::Begun { .. }))
+            && let Some(partition) =
+                self.partitions.iter().find(|(_, held)| unread(held)).map(|(partition, _)| *partition)
+        {
+            match self.read_piece(replicas, partition, budget, &mut each) {
+                Ok(read_bytes) => budget = budget.saturating_sub(read_bytes),
+                // Half of what is in a log would be worse than nothing: some would start anew.
+                Err(error) => {
+                    errors.push(format!("partition {partition} cannot be loaded, so it has no coordinator: {error}"));
+                    let epoch = self.partitions.get(&partition).and_then(|held| replicas.partition(&held.id));
+                    self.failed.extend(epoch.map(|replica| (partition, replica.leader_epoch())));
+                    self.give_up(partition);
+                }
+            }
+            self.settle(now, replicas, partition);
         }
-        self.settle(now, replicas, partition);
-        failure.map(|error| format!("partition {partition} cannot be loaded, so its ids have no coordinator: {error}"))
+        errors
     }
 
+    /// Reads a piece of a partition's log; how long it was.
     fn read_piece(
         &mut self,
         replicas: &ReplicaManager,
         partition: i32,
         max_bytes: usize,
-        each: &mut impl FnMut(i32, i64, &[u8], Option<&[u8]>),
-    ) -> Result<(), String> {
-        let Some(Held { id, load: Some(load), .. }) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        each: &mut impl FnMut(Loading<'_>),
+    ) -> Result<usize, String> {
+        let Some(Held { id, load: Some(load), .. }) = self.partitions.get_mut(&partition) else { return Ok(0) };
         let log = replicas.log(id).ok_or("its log is gone")?;
         load.next_offset = load.next_offset.max(log.log_start_offset());
-        if load.next_offset >= load.end_offset {
-            return Ok(());
+        if load.is_read() {
+            return Ok(0);
         }
         let read = log.read(load.next_offset, max_bytes, load.end_offset, true).map_err(|error| error.to_string())?;
         if read.records.is_empty() {
@@ -158,46 +230,54 @@ impl CoordinatorLog {
         for batch in records::batches(&read.records) {
             let (header, batch) = batch.map_err(|error| error.to_string())?;
             load.next_offset = header.next_offset();
-            if header.is_control() {
-                continue;
-            }
             for record in records::records(batch, MAX_BATCH_BYTES).map_err(|error| error.to_string())? {
                 let record = record.map_err(|error| error.to_string())?;
-                if let Some(key) = record.key {
-                    each(partition, record.offset, &key, record.value.as_deref());
-                }
+                let Some(key) = record.key else { continue };
+                let (offset, is_committed) = (record.offset, record.offset < load.committed_end);
+                let (header, key, value) = (&header, &key[..], record.value.as_deref());
+                each(Loading { partition, header, offset, key, value, is_committed });
             }
         }
-        Ok(())
+        Ok(read.records.len())
     }
 
     /// Looks how far a partition is committed.
     fn settle(&mut self, now: Now, replicas: &ReplicaManager, partition: i32) {
         let Some(held) = self.partitions.get_mut(&partition) else { return };
         let Some(replica) = replicas.partition(&held.id) else { return self.give_up(partition) };
-        let acknowledged = |end_offset| replica.acknowledged(end_offset, held.leader_epoch);
-        let is_read = held.load.as_ref().is_some_and(|load| load.next_offset >= load.end_offset);
-        if let Some(load) = held.load.take_if(|_| is_read) {
-            match acknowledged(load.end_offset) {
-                None => held.load = Some(load),
+        if let Some(load) = held.load.take_if(|load| load.is_read()) {
+            if !load.is_told {
+                self.times.loaded(now.mono.saturating_sub(load.began));
+                self.changes.push(Change::Read(partition));
+            }
+            match replica.acknowledged(load.end_offset, held.leader_epoch) {
+                None => held.load = Some(Load { is_told: true, ..load }),
                 // It is committed; that the ISR has shrunk since is the next append's concern.
                 Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
-                    self.times.loaded(now.mono.saturating_sub(load.began));
                     self.changes.push(Change::Loaded(partition));
                 }
-                Some(Err(_)) => return self.give_up(partition),
+                Some(Err(_)) => return self.begin_anew(now, replicas, partition),
             }
         }
-        while let Some(&(token, end_offset, at)) = held.written.front() {
-            match acknowledged(end_offset) {
+        while let Some(&Written { token, end_offset, leader_epoch, at }) = held.written.front() {
+            match replica.acknowledged(end_offset, leader_epoch) {
                 None => return,
                 Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
                     held.written.pop_front();
                     self.times.committed(now.mono.saturating_sub(at));
                     self.changes.push(Change::Written { token, result: Ok(end_offset) });
                 }
-                Some(Err(_)) => return self.give_up(partition),
+                Some(Err(_)) => return self.begin_anew(now, replicas, partition),
             }
+        }
+    }
+
+    /// Another leader came between: what the log says is to be read anew, if it is this broker's still.
+    fn begin_anew(&mut self, now: Now, replicas: &ReplicaManager, partition: i32) {
+        let id = self.partitions.get(&partition).map(|held| held.id);
+        self.give_up(partition);
+        if let Some(id) = id {
+            self.follow(now, replicas, id);
         }
     }
 
@@ -221,16 +301,13 @@ impl CoordinatorLog {
         self.times.flushed(replicas.log_dirs().stopwatch().saturating_sub(since));
         self.appends.tried(size_bytes, result.as_ref().map(|appended| appended.records).map_err(|error| error.code));
         match result {
-            Ok(appended) if appended.leader_epoch == held.leader_epoch => {
-                held.written.push_back((token, appended.last_offset + 1, now.mono));
+            Ok(appended) if self.stays || appended.leader_epoch == held.leader_epoch => {
+                let (end_offset, leader_epoch) = (appended.last_offset + 1, appended.leader_epoch);
+                held.written.push_back(Written { token, end_offset, leader_epoch, at: now.mono });
                 self.settle(now, replicas, partition);
             }
-            // Another reign has begun meanwhile: what is known here is to be read anew.
-            Ok(_) => {
-                let id = held.id;
-                self.give_up(partition);
-                self.follow(now, replicas, id);
-            }
+            // Another reign has begun meanwhile.
+            Ok(_) => self.begin_anew(now, replicas, partition),
             Err(error) => self.changes.push(Change::Written { token, result: Err(error.code) }),
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! Source: `kafka.server.BrokerServer`'s wiring of `CoordinatorRuntime`, `CoordinatorPartitionWriter`, `CoordinatorLoaderImpl`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use bytes::BytesMut;
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
-use super::coordinator_metrics::CoordinatorTimes;
+use super::coordinator_log::{Change, CoordinatorLog, Loading};
 use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
 use super::topic_metrics::OwnAppends;
 use super::{latest_offsets, streams_group_heartbeat, write_txn_markers};
@@ -30,8 +30,8 @@ use crate::metrics::table::groups;
 use crate::planted::Bug;
 use crate::protocol::{ErrorCode, Response};
 use crate::records::control::{ControlType, control_type};
-use crate::records::{self, BatchBuilder, BatchHeader, Compression};
-use crate::replica::{Partition, ReplicaManager};
+use crate::records::{self, BatchBuilder, Compression};
+use crate::replica::ReplicaManager;
 use crate::types::{Id, Now, TopicIdPartition, TopicPartition};
 
 /// Where groups and offsets are kept.
@@ -43,9 +43,6 @@ const MAX_CALLERS: usize = 100_000;
 /// Read of a partition in one step while it is loaded; other work comes in between.
 const LOAD_STEP_BYTES: usize = 4 * 1024 * 1024;
 
-/// Largest batch of `__consumer_offsets` that is unpacked.
-const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
-
 /// The coordinator, and what connects it with the broker.
 pub struct GroupBridge {
     /// The coordinator. What it wants done is done by [`carry_out`].
@@ -56,13 +53,9 @@ pub struct GroupBridge {
     verifies_transactions: bool,
     callers: BTreeMap<u64, Caller>,
     last_caller: u64,
-    /// Partitions that it has, by number.
-    partitions: BTreeMap<i32, Held>,
-    /// Partitions that could not be loaded, and in which leader epoch.
-    failed: BTreeMap<i32, i32>,
-    /// What was appended since it was last counted.
-    pub(super) appends: OwnAppends,
-    times: CoordinatorTimes,
+    log: CoordinatorLog,
+    /// What the coordinator is to be told as committed when all that a partition was loaded with is.
+    loads: BTreeMap<i32, AppendToken>,
 }
 
 /// Who asked the coordinator.
@@ -70,36 +63,6 @@ enum Caller {
     Client(Box<RequestContext>),
     /// A transaction's marker, by the number that WriteTxnMarkers gave it.
     Marker(u64),
-}
-
-/// A partition that the coordinator has.
-#[derive(Debug)]
-struct Held {
-    id: TopicIdPartition,
-    load: Option<Load>,
-    /// Written, not known to be committed; in log order.
-    written: VecDeque<Written>,
-}
-
-/// How far a partition is loaded.
-#[derive(Debug)]
-struct Load {
-    next_offset: i64,
-    /// High watermark when the load began: what lies beyond counts when `end_offset` is committed, and not in part before.
-    committed_end: i64,
-    end_offset: i64,
-    leader_epoch: i32,
-    began: Duration,
-}
-
-#[derive(Debug)]
-struct Written {
-    token: AppendToken,
-    /// Committed when the high watermark is here.
-    end_offset: i64,
-    leader_epoch: i32,
-    /// When it was written; what was there before has none.
-    at: Option<Duration>,
 }
 
 impl GroupBridge {
@@ -112,17 +75,14 @@ impl GroupBridge {
             verifies_transactions: config.bool("transaction.partition.verification.enable"),
             callers: BTreeMap::new(),
             last_caller: 0,
-            partitions: BTreeMap::new(),
-            failed: BTreeMap::new(),
-            appends: OwnAppends::default(),
-            times: CoordinatorTimes::default(),
+            log: CoordinatorLog::that_stays(),
+            loads: BTreeMap::new(),
         }
     }
 
     /// When [`on_tick`] has something to do at the latest.
     pub fn next_deadline(&self) -> Option<Duration> {
-        let loading = self.partitions.values().any(|held| held.load.is_some());
-        if loading { Some(Duration::ZERO) } else { self.coordinator.next_deadline() }
+        if self.log.is_reading() { Some(Duration::ZERO) } else { self.coordinator.next_deadline() }
     }
 
     /// Groups that changed since the last call.
@@ -130,10 +90,16 @@ impl GroupBridge {
         self.coordinator.changed_reports()
     }
 
+    /// What was appended since this was last asked.
+    pub(super) fn take_appends(&mut self) -> OwnAppends {
+        self.log.take_appends()
+    }
+
     /// Tells its series.
     pub fn collect(&mut self, out: &mut Collector) {
         let (loading, active) = self.coordinator.partition_counts();
-        self.times.collect(out, &groups::TIMES, (loading, active, self.failed.len()));
+        let (_, _, failed) = self.log.partition_counts();
+        self.log.times.collect(out, &groups::TIMES, (loading, active, failed));
         self.coordinator.collect(out);
     }
 
@@ -151,140 +117,31 @@ impl GroupBridge {
         Some(ReplyTo(self.last_caller))
     }
 
-    /// Makes a partition what its replica is: held while it leads, else not.
-    fn reconcile(&mut self, now: Now, replicas: &ReplicaManager, partition: i32, id: TopicIdPartition) {
-        let leader = replicas.partition(&id).filter(|replica| replica.is_leader() && !replica.is_offline());
-        let held = self.partitions.get(&partition).map(|held| held.id);
-        match (leader, held) {
-            (Some(replica), None) if self.failed.get(&partition) == Some(&replica.leader_epoch()) => {}
-            (Some(replica), held) if held != Some(id) => self.begin_load(now, replicas, replica, partition),
-            (None, Some(_)) => self.give_up(now, partition),
-            _ => {}
-        }
-    }
-
-    fn begin_load(&mut self, now: Now, replicas: &ReplicaManager, replica: &Partition, partition: i32) {
-        let id = replica.id();
-        let Some(log) = replicas.log(&id) else { return self.give_up(now, partition) };
-        self.coordinator.begin_load(now, partition);
-        let load = Load {
-            next_offset: log.log_start_offset(),
-            committed_end: replica.high_watermark(),
-            end_offset: log.log_end_offset(),
-            leader_epoch: replica.leader_epoch(),
-            began: now.mono,
-        };
-        self.partitions.insert(partition, Held { id, load: Some(load), written: VecDeque::new() });
-    }
-
-    fn give_up(&mut self, now: Now, partition: i32) {
-        self.partitions.remove(&partition);
-        self.coordinator.unload_partition(now, partition);
-    }
-
-    fn give_up_all(&mut self, now: Now) {
-        for partition in self.partitions.keys().copied().collect::<Vec<i32>>() {
-            self.give_up(now, partition);
-        }
-    }
-
-    /// Loads some more. Returns what was wrong with the log.
-    fn load_step(&mut self, now: Now, replicas: &ReplicaManager, budget: &mut usize) -> Vec<String> {
-        let mut errors = Vec::new();
-        let loading: Vec<i32> =
-            self.partitions.iter().filter(|(_, held)| held.load.is_some()).map(|(partition, _)| *partition).collect();
-        for partition in loading {
-            while *budget > 0 {
-                match self.load_some(now, replicas, partition, *budget) {
-                    Ok(Some(read_bytes)) => *budget = budget.saturating_sub(read_bytes),
-                    Ok(None) => break,
-                    Err(error) => {
-                        errors.push(format!(
-                            "{OFFSETS_TOPIC}-{partition} cannot be loaded, so its groups have no coordinator: {error}"
-                        ));
-                        self.load_failed(now, replicas, partition);
-                        break;
+    /// Tells the coordinator what became of its partitions and appends.
+    fn follow_log(&mut self, now: Now) {
+        for change in self.log.take_changes() {
+            match change {
+                Change::Begun { partition, .. } => self.coordinator.begin_load(now, partition),
+                Change::Read(partition) => {
+                    let token = self.coordinator.finish_load(now, partition);
+                    match token {
+                        Some(token) if Bug::OffsetCommitEarly.is_planted() => {
+                            self.coordinator.on_append_result(now, token, Ok(()));
+                        }
+                        token => self.loads.extend(token.map(|token| (partition, token))),
                     }
                 }
-            }
-        }
-        errors
-    }
-
-    /// Reads a piece of a partition's log. `None`: nothing is left to be read.
-    fn load_some(
-        &mut self,
-        now: Now,
-        replicas: &ReplicaManager,
-        partition: i32,
-        max_bytes: usize,
-    ) -> Result<Option<usize>, String> {
-        let Some(Held { id, load: Some(load), .. }) = self.partitions.get_mut(&partition) else { return Ok(None) };
-        let log = replicas.log(id).ok_or("its log is gone")?;
-        load.next_offset = load.next_offset.max(log.log_start_offset());
-        if load.next_offset >= load.end_offset {
-            self.finish_load(now, partition);
-            return Ok(None);
-        }
-        let read = log.read(load.next_offset, max_bytes, load.end_offset, true).map_err(|error| error.to_string())?;
-        let read = read.records;
-        if read.is_empty() {
-            return Err(format!("it ends at {} and not at {}", load.next_offset, load.end_offset));
-        }
-        for batch in records::batches(&read) {
-            let (header, batch) = batch.map_err(|error| error.to_string())?;
-            load.next_offset = header.next_offset();
-            for record in records::records(batch, MAX_BATCH_BYTES).map_err(|error| error.to_string())? {
-                let record = record.map_err(|error| error.to_string())?;
-                let committed = record.offset < load.committed_end;
-                let Some(key) = record.key else { continue };
-                load_record(&mut self.coordinator, now, partition, &header, (&key, record.value.as_deref()), committed);
-            }
-        }
-        Ok(Some(read.len()))
-    }
-
-    /// Half of what is in the log would be worse than nothing: consumers would start anew. The next leader may read better.
-    fn load_failed(&mut self, now: Now, replicas: &ReplicaManager, partition: i32) {
-        let Some(held) = self.partitions.get(&partition) else { return };
-        if let Some(replica) = replicas.partition(&held.id) {
-            self.failed.insert(partition, replica.leader_epoch());
-        }
-        self.give_up(now, partition);
-    }
-
-    fn finish_load(&mut self, now: Now, partition: i32) {
-        let Some(held) = self.partitions.get_mut(&partition) else { return };
-        let Some(load) = held.load.take() else { return };
-        self.times.loaded(now.mono.saturating_sub(load.began));
-        if let Some(token) = self.coordinator.finish_load(now, partition) {
-            let (end_offset, leader_epoch) = (load.end_offset, load.leader_epoch);
-            held.written.push_back(Written { token, end_offset, leader_epoch, at: None });
-        }
-    }
-
-    /// Tells the coordinator what is committed by now.
-    fn settle(&mut self, now: Now, replicas: &ReplicaManager, partition: i32) {
-        while let Some(held) = self.partitions.get_mut(&partition) {
-            let Some(first) = held.written.front() else { return };
-            let Some(replica) = replicas.partition(&held.id) else { return self.give_up(now, partition) };
-            let early = Bug::OffsetCommitEarly.is_planted().then_some(Ok(()));
-            match replica.acknowledged(first.end_offset, first.leader_epoch).or(early) {
-                None => return,
-                // It is committed; that the ISR has shrunk since is the next append's concern.
-                Some(Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend)) => {
-                    let token = first.token;
-                    if let Some(at) = first.at {
-                        self.times.committed(now.mono.saturating_sub(at));
+                Change::Loaded(partition) => {
+                    if let Some(token) = self.loads.remove(&partition) {
+                        self.coordinator.on_append_result(now, token, Ok(()));
                     }
-                    held.written.pop_front();
-                    self.coordinator.on_append_result(now, token, Ok(()));
                 }
-                // Another leader came between: what the log says is to be read anew.
-                Some(Err(_)) => {
-                    let id = held.id;
-                    self.give_up(now, partition);
-                    return self.reconcile(now, replicas, partition, id);
+                Change::Gone(partition) => {
+                    self.loads.remove(&partition);
+                    self.coordinator.unload_partition(now, partition);
+                }
+                Change::Written { token, result } => {
+                    self.coordinator.on_append_result(now, AppendToken(token), result.map(|_| ()));
                 }
             }
         }
@@ -295,7 +152,8 @@ impl GroupBridge {
         let topic = image.topic(OFFSETS_TOPIC);
         let id = topic.map(|topic| topic.id);
         if id != self.topic {
-            self.give_up_all(now);
+            self.log.give_up_all();
+            self.follow_log(now);
             self.topic = id;
         }
         if let Some(count) = topic.and_then(|topic| i32::try_from(topic.partitions.len()).ok()) {
@@ -311,17 +169,20 @@ impl GroupBridge {
     }
 
     fn follow_replicas(&mut self, now: Now, replicas: &ReplicaManager, changes: &BTreeSet<TopicIdPartition>) {
-        for id in changes.iter().filter(|id| Some(id.topic_id) == self.topic).copied().collect::<Vec<_>>() {
-            self.reconcile(now, replicas, id.partition, id);
-            self.settle(now, replicas, id.partition);
+        for id in changes.iter().filter(|id| Some(id.topic_id) == self.topic) {
+            self.log.follow(now, replicas, *id);
         }
+        self.follow_log(now);
     }
 
     /// Loads some more, and carries the coordinator's outputs out.
     fn act(&mut self, now: Now, replicas: &mut ReplicaManager) -> Vec<Done> {
-        let mut budget = LOAD_STEP_BYTES;
-        let errors = self.load_step(now, replicas, &mut budget);
-        let mut done: Vec<Done> = errors.into_iter().map(|message| Done::Event(Event::Error { message })).collect();
+        self.follow_log(now);
+        let GroupBridge { log, coordinator, .. } = self;
+        let errors = log.read_some(now, replicas, LOAD_STEP_BYTES, |record| load_record(coordinator, now, &record));
+        self.follow_log(now);
+        let event = |error| Done::Event(Event::Error { message: format!("{OFFSETS_TOPIC}: {error}") });
+        let mut done: Vec<Done> = errors.into_iter().map(event).collect();
         for output in self.coordinator.take_outputs() {
             match output {
                 Output::Reply { to, response } => {
@@ -350,22 +211,12 @@ impl GroupBridge {
         if !self.coordinator.wants(partition, token) {
             return;
         }
-        let Some(held) = self.partitions.get_mut(&partition) else {
-            return self.coordinator.on_append_result(now, token, Err(ErrorCode::NotLeaderOrFollower));
-        };
         let (batch, rules) = what.batch(timestamp_ms, self.compression, self.verifies_transactions);
-        let size_bytes = batch.len();
-        let since = replicas.log_dirs().stopwatch();
-        let result = replicas.append_checked(now, &held.id, batch, -1, rules);
-        self.times.flushed(replicas.log_dirs().stopwatch().saturating_sub(since));
-        self.appends.tried(size_bytes, result.as_ref().map(|appended| appended.records).map_err(|error| error.code));
-        match result {
-            Ok(appended) => {
-                let (end_offset, leader_epoch) = (appended.last_offset + 1, appended.leader_epoch);
-                held.written.push_back(Written { token, end_offset, leader_epoch, at: Some(now.mono) });
-                self.settle(now, replicas, partition);
-            }
-            Err(error) => self.coordinator.on_append_result(now, token, Err(error.code)),
+        self.log.append(now, replicas, partition, token.0, batch, rules);
+        // What builds upon one that was refused is not to be appended.
+        self.follow_log(now);
+        if Bug::OffsetCommitEarly.is_planted() {
+            self.coordinator.on_append_result(now, token, Ok(()));
         }
     }
 }
@@ -416,25 +267,19 @@ impl What {
 
 /// Tells the coordinator of one record in the log. What cannot be read is skipped, as Kafka does: one bad record must not take all groups
 /// of a partition down.
-fn load_record(
-    coordinator: &mut GroupCoordinator,
-    now: Now,
-    partition: i32,
-    header: &BatchHeader,
-    (key, value): (&[u8], Option<&[u8]>),
-    committed: bool,
-) {
+fn load_record(coordinator: &mut GroupCoordinator, now: Now, record: &Loading<'_>) {
+    let Loading { partition, header, key, value, is_committed, .. } = *record;
     let producer_id = header.producer_id;
     if header.is_control() {
         match control_type(key) {
-            Ok(Some(ControlType::Commit)) => coordinator.load_marker(partition, producer_id, true, committed),
-            Ok(Some(ControlType::Abort)) => coordinator.load_marker(partition, producer_id, false, committed),
+            Ok(Some(ControlType::Commit)) => coordinator.load_marker(partition, producer_id, true, is_committed),
+            Ok(Some(ControlType::Abort)) => coordinator.load_marker(partition, producer_id, false, is_committed),
             _ => {}
         }
     } else if header.is_transactional() {
-        let _ = coordinator.load_txn_record(now, partition, producer_id, key, value, committed);
+        let _ = coordinator.load_txn_record(now, partition, producer_id, key, value, is_committed);
     } else {
-        let _ = coordinator.load_record(now, partition, key, value, committed);
+        let _ = coordinator.load_record(now, partition, key, value, is_committed);
     }
 }
 
@@ -469,7 +314,7 @@ pub(super) fn ask(
         Some(to) => {
             let since = (broker.stopwatch)();
             act(&mut broker.groups.coordinator, to, &client_info(context), &broker.image);
-            broker.groups.times.processed((broker.stopwatch)().saturating_sub(since));
+            broker.groups.log.times.processed((broker.stopwatch)().saturating_sub(since));
         }
         None => {
             let reason = "too many requests wait for the group coordinator".to_owned();

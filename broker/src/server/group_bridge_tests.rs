@@ -14,6 +14,7 @@ use crate::protocol::messages::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use crate::protocol::{Api, RequestHeader};
+use crate::records::BatchHeader;
 use crate::types::NodeId;
 
 const OFFSETS_ID: Id = Id([1; 16]);
@@ -215,6 +216,37 @@ fn commit_error(responses: &[Response]) -> ErrorCode {
 }
 
 #[test]
+fn what_is_led_by_another_while_it_is_loaded_is_loaded_anew() {
+    let mut site = Site::new("1", image_of(1, 0, &[1]));
+    for offset in 1..=20 {
+        site.commit(offset);
+    }
+    site.follow(image_of(2, 1, &[1, 2]));
+    // This broker leads; before it has read the log, another did, and this one does again.
+    for images in [&[image_of(1, 2, &[1])][..], &[image_of(2, 3, &[1, 2]), image_of(1, 4, &[1])]] {
+        for image in images {
+            let partitions_changed = BTreeSet::from([site.offsets_partition()]);
+            let delta = ImageDelta { partitions_changed, ..ImageDelta::default() };
+            site.replicas.apply_image(site.now, image, &delta);
+        }
+        let changes = site.replicas.take_changes();
+        site.groups.follow_replicas(site.now, &site.replicas, &changes);
+    }
+    site.image = image_of(1, 4, &[1]);
+    site.drive();
+    assert_eq!(site.groups.next_deadline(), Some(Duration::ZERO), "it is to be read anew");
+    site.drive();
+    assert_eq!((site.committed(), site.events.len()), (Ok(20), 0));
+    // Who leads on in another epoch goes on as it is.
+    let delta = ImageDelta { partitions_changed: [site.offsets_partition()].into(), ..ImageDelta::default() };
+    site.image = image_of(1, 5, &[1]);
+    site.replicas.apply_image(site.now, &site.image, &delta);
+    let changes = site.replicas.take_changes();
+    site.groups.follow_replicas(site.now, &site.replicas, &changes);
+    assert_eq!((site.groups.next_deadline() == Some(Duration::ZERO), site.committed()), (false, Ok(20)));
+}
+
+#[test]
 fn offsets_are_kept_in_the_log_and_found_there_again() {
     let mut site = Site::new("1", image_of(1, 0, &[1]));
     for offset in 1..=20 {
@@ -347,7 +379,7 @@ fn commits_are_timed_by_when_the_followers_have_them() {
     site.commit(1);
     let report = told(&mut site);
     let active = report.get(&groups::NUM_PARTITIONS, &[("state", "active")]).unwrap().value();
-    assert_eq!(active, site.groups.partitions.len() as f64);
+    assert_eq!(active, site.groups.log.partition_counts().1 as f64);
     assert!(active > 0.0);
     assert_eq!(report.get(&groups::PURGATORY_MAX, &[]).unwrap().value(), 0.0, "nobody else has to have it");
     site.follow(image_of(1, 1, &[1, 2]));

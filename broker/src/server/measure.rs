@@ -39,7 +39,7 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<MetricsReport> {
 
 fn count_own_appends(broker: &mut Broker) {
     for (name, appends) in [
-        (OFFSETS_TOPIC, std::mem::take(&mut broker.groups.appends)),
+        (OFFSETS_TOPIC, broker.groups.take_appends()),
         (TRANSACTION_TOPIC, broker.transactions.take_appends()),
         (SHARE_STATE_TOPIC, broker.share_states.take_appends()),
     ] {

@@ -236,12 +236,13 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     let mut busy = follow_log(broker, now);
     let ShareStateBridge { log, coordinator, .. } = &mut broker.share_states;
     // A record that cannot be read is skipped: one bad record must not take all share partitions of a shard down.
-    let failure = log.read_some(now, &broker.replicas, LOAD_STEP_BYTES, |partition, offset, key, value| {
-        let _ = coordinator.load_record(partition, offset, key, value);
+    let errors = log.read_some(now, &broker.replicas, LOAD_STEP_BYTES, |record| {
+        if !record.header.is_control() {
+            let _ = coordinator.load_record(record.partition, record.offset, record.key, record.value);
+        }
     });
-    if let Some(error) = failure {
-        broker.events.push(Event::Error { message: format!("{SHARE_STATE_TOPIC}: {error}") });
-    }
+    let event = |error| Event::Error { message: format!("{SHARE_STATE_TOPIC}: {error}") };
+    broker.events.extend(errors.into_iter().map(event));
     busy |= follow_log(broker, now);
     for output in broker.share_states.coordinator.take_outputs() {
         busy = true;
@@ -281,6 +282,7 @@ fn follow_log(broker: &mut Broker, now: Now) -> bool {
         let coordinator = &mut bridge.coordinator;
         match change {
             Change::Begun { partition, .. } => coordinator.begin_load(partition),
+            Change::Read(_) => {}
             Change::Loaded(partition) => {
                 coordinator.finish_load(now, partition);
                 coordinator.forget_topics(now, &|topic| is_current && !image.topics.contains_key(&topic));

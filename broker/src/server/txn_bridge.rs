@@ -175,12 +175,13 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
     let mut busy = follow_log(broker, now);
     let TxnBridge { log, coordinator, .. } = &mut broker.transactions;
     // A record that cannot be read is skipped, as Kafka does: one bad record must not take all ids of a partition down.
-    let failure = log.read_some(now, &broker.replicas, LOAD_STEP_BYTES, |partition, _, key, value| {
-        let _ = coordinator.load_record(partition, key, value);
+    let errors = log.read_some(now, &broker.replicas, LOAD_STEP_BYTES, |record| {
+        if !record.header.is_control() {
+            let _ = coordinator.load_record(record.partition, record.key, record.value);
+        }
     });
-    if let Some(error) = failure {
-        broker.events.push(Event::Error { message: format!("{TRANSACTION_TOPIC}: {error}") });
-    }
+    let event = |error| Event::Error { message: format!("{TRANSACTION_TOPIC}: {error}") };
+    broker.events.extend(errors.into_iter().map(event));
     busy |= follow_log(broker, now);
     for output in broker.transactions.coordinator.take_outputs() {
         busy = true;
@@ -209,6 +210,7 @@ fn follow_log(broker: &mut Broker, now: Now) -> bool {
         let coordinator = &mut broker.transactions.coordinator;
         match change {
             Change::Begun { partition, epoch } => coordinator.begin_load(partition, epoch),
+            Change::Read(_) => {}
             Change::Loaded(partition) => coordinator.finish_load(now, partition),
             Change::Gone(partition) => {
                 coordinator.unload(partition);
