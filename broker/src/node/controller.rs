@@ -12,12 +12,13 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+pub use super::controller_error::{ControllerError, ControllerStartError};
 use super::controller_metrics::ControllerMetrics;
 use super::controller_requests::{self as requests, Asked};
 use super::controller_voters::VoterAsker;
 use crate::controller::{ControllerState, Decision, QuorumView, describe_quorum};
+use crate::log::LogDir;
 use crate::log::disk::Disk;
-use crate::log::{LogDir, LogError};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{ControllerReport, Event};
@@ -47,36 +48,6 @@ pub struct Outbox {
     pub peer: Vec<(NodeId, PeerMessage)>,
     /// What happened.
     pub events: Vec<Event>,
-}
-
-/// Why a controller cannot go on: its log failed, or holds what it cannot. Its node should stop.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ControllerError {
-    /// The quorum's log or vote.
-    #[error(transparent)]
-    Quorum(#[from] QuorumError),
-    /// A committed record that cannot be applied.
-    #[error("the metadata log cannot be followed at offset {offset}: {why}")]
-    Log {
-        /// Where.
-        offset: i64,
-        /// Why.
-        why: String,
-    },
-}
-
-/// Why a controller could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ControllerStartError {
-    /// There is nowhere to keep the metadata log.
-    #[error("it has no log directory")]
-    NoLogDir,
-    /// The directory is another node's, or cannot be read.
-    #[error(transparent)]
-    LogDir(#[from] LogError),
-    /// The metadata log or the vote.
-    #[error(transparent)]
-    Quorum(#[from] QuorumError),
 }
 
 /// An answer, or events, that wait for their records.

@@ -7,6 +7,7 @@ mod arrival;
 mod broker_node;
 mod connection;
 pub mod controller;
+mod controller_error;
 mod controller_metrics;
 #[cfg(test)]
 mod controller_metrics_tests;

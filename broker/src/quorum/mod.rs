@@ -22,6 +22,7 @@ mod memory;
 mod message;
 mod metadata_log;
 mod metrics;
+mod observe;
 mod replicas;
 mod retention;
 mod roles;

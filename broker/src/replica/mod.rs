@@ -24,6 +24,8 @@ mod partition;
 mod peer;
 mod propose;
 mod read;
+#[cfg(test)]
+mod reads_tests;
 mod relocate;
 mod scrub;
 mod serve;

@@ -9,6 +9,8 @@ mod api;
 mod batch;
 mod coordinator;
 mod decide;
+#[cfg(test)]
+mod model_tests;
 mod record;
 mod request;
 mod state;

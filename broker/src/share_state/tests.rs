@@ -1,8 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
 use super::record;
 use super::state::{Entry, Record};
@@ -14,7 +13,7 @@ use crate::protocol::messages::{
 };
 use crate::types::{Id, Now, TopicIdPartition};
 
-const SHARD: i32 = 0;
+pub(super) const SHARD: i32 = 0;
 const TOPIC: Id = Id([7; 16]);
 
 fn at(ms: u64) -> Now {
@@ -25,23 +24,23 @@ fn id(partition: i32) -> TopicIdPartition {
     TopicIdPartition { topic_id: TOPIC, partition }
 }
 
-fn initialize(partition: i32, state_epoch: i32, start_offset: i64) -> PartRequest {
+pub(super) fn initialize(partition: i32, state_epoch: i32, start_offset: i64) -> PartRequest {
     let part = initialize_share_group_state_request::PartitionData::default().with_partition(partition);
     PartRequest::Initialize(part.with_state_epoch(state_epoch).with_start_offset(start_offset))
 }
 
-fn read(partition: i32, leader_epoch: i32) -> PartRequest {
+pub(super) fn read(partition: i32, leader_epoch: i32) -> PartRequest {
     let part = read_share_group_state_request::PartitionData::default().with_partition(partition);
     PartRequest::Read(part.with_leader_epoch(leader_epoch))
 }
 
 /// First and last offset, state, count.
-type Batch = (i64, i64, i8, i16);
+pub(super) type Batch = (i64, i64, i8, i16);
 
 /// State epoch, leader epoch.
-type Epochs = (i32, i32);
+pub(super) type Epochs = (i32, i32);
 
-fn write(
+pub(super) fn write(
     partition: i32,
     (state_epoch, leader_epoch): Epochs,
     start: i64,
@@ -65,27 +64,27 @@ fn write(
     PartRequest::Write(part)
 }
 
-fn delete(partition: i32) -> PartRequest {
+pub(super) fn delete(partition: i32) -> PartRequest {
     PartRequest::Delete(delete_share_group_state_request::PartitionData::default().with_partition(partition))
 }
 
-fn summary(partition: i32) -> PartRequest {
+pub(super) fn summary(partition: i32) -> PartRequest {
     let part = read_share_group_state_summary_request::PartitionData::default().with_partition(partition);
     PartRequest::Summary(part.with_leader_epoch(0))
 }
 
 /// Keys and values of a batch.
-type Records = Vec<(Bytes, Option<Bytes>)>;
+pub(super) type Records = Vec<(Bytes, Option<Bytes>)>;
 
 /// A coordinator with one shard, whose outputs are carried out by hand.
-struct Bench {
-    coordinator: ShareCoordinator,
-    now: Now,
-    asked: u64,
-    answers: BTreeMap<u64, PartResponse>,
-    appends: Vec<(AppendToken, Records)>,
-    log: Records,
-    pruned_to: usize,
+pub(super) struct Bench {
+    pub(super) coordinator: ShareCoordinator,
+    pub(super) now: Now,
+    pub(super) asked: u64,
+    pub(super) answers: BTreeMap<u64, PartResponse>,
+    pub(super) appends: Vec<(AppendToken, Records)>,
+    pub(super) log: Records,
+    pub(super) pruned_to: usize,
 }
 
 fn config(updates_per_snapshot: i32) -> ShareCoordinatorConfig {
@@ -93,7 +92,7 @@ fn config(updates_per_snapshot: i32) -> ShareCoordinatorConfig {
 }
 
 impl Bench {
-    fn new(updates_per_snapshot: i32) -> Bench {
+    pub(super) fn new(updates_per_snapshot: i32) -> Bench {
         let mut coordinator = ShareCoordinator::new(config(updates_per_snapshot));
         coordinator.begin_load(SHARD);
         coordinator.finish_load(at(0), SHARD);
@@ -101,7 +100,7 @@ impl Bench {
         Bench { coordinator, now: at(0), asked: 0, answers, appends, log, pruned_to: 0 }
     }
 
-    fn collect(&mut self) {
+    pub(super) fn collect(&mut self) {
         for output in self.coordinator.take_outputs() {
             match output {
                 Output::Reply { to, response } => {
@@ -117,7 +116,7 @@ impl Bench {
     }
 
     /// Commits all appends on their way, and those that follow.
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         self.collect();
         while !self.appends.is_empty() {
             for (token, records) in std::mem::take(&mut self.appends) {
@@ -128,7 +127,7 @@ impl Bench {
         }
     }
 
-    fn refuse(&mut self, error: ErrorCode) {
+    pub(super) fn refuse(&mut self, error: ErrorCode) {
         self.collect();
         for (token, _) in std::mem::take(&mut self.appends) {
             self.coordinator.on_append_result(self.now, token, Err(error));
@@ -144,7 +143,7 @@ impl Bench {
         self.asked
     }
 
-    fn ask(&mut self, request: PartRequest) -> u64 {
+    pub(super) fn ask(&mut self, request: PartRequest) -> u64 {
         self.ask_of("g", request, true)
     }
 
@@ -160,7 +159,7 @@ impl Bench {
     }
 
     /// What a leader of this epoch reads: state epoch, start offset, batches.
-    fn read(&mut self, partition: i32, leader_epoch: i32) -> (i32, i64, Vec<Batch>) {
+    pub(super) fn read(&mut self, partition: i32, leader_epoch: i32) -> (i32, i64, Vec<Batch>) {
         let PartResponse::Read(part) = self.answer(read(partition, leader_epoch)) else { panic!() };
         assert_eq!(part.error_code, 0, "{part:?}");
         let batch = |it: &read_share_group_state_response::StateBatch| {
@@ -170,13 +169,13 @@ impl Bench {
     }
 
     /// State epoch, leader epoch, start offset, delivery-complete count.
-    fn summary(&mut self, partition: i32) -> (i32, i32, i64, i32) {
+    pub(super) fn summary(&mut self, partition: i32) -> (i32, i32, i64, i32) {
         let PartResponse::Summary(part) = self.answer(summary(partition)) else { panic!() };
         assert_eq!(part.error_code, 0);
         (part.state_epoch, part.leader_epoch, part.start_offset, part.delivery_complete_count)
     }
 
-    fn tick(&mut self, ms: u64) {
+    pub(super) fn tick(&mut self, ms: u64) {
         self.tick_without(ms, &[]);
     }
 
@@ -197,13 +196,13 @@ impl Bench {
         self.log.iter().map(kind).collect()
     }
 
-    fn entries(&self) -> BTreeMap<SharePartitionKey, Entry> {
+    pub(super) fn entries(&self) -> BTreeMap<SharePartitionKey, Entry> {
         let slots = &self.coordinator.shards[&SHARD].slots;
         slots.iter().filter_map(|(key, slot)| Some((key.clone(), slot.entry.clone()?))).collect()
     }
 
     /// What another broker makes of the log that is left.
-    fn successor(&self) -> Bench {
+    pub(super) fn successor(&self) -> Bench {
         let mut next = Bench::new(self.coordinator.config.updates_per_snapshot);
         next.coordinator.begin_load(SHARD);
         for (offset, (key, value)) in self.log.iter().enumerate().skip(self.pruned_to) {
@@ -550,93 +549,4 @@ fn requests_are_taken_apart_and_put_together() {
 fn share_partitions_are_where_kafka_looks_for_them() {
     let topic_id = Id([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
     assert_eq!(partition_for("grp", TopicIdPartition { topic_id, partition: 7 }, 50), 1);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Initialize(i32, i32, i64),
-    Read(i32, i32),
-    Write(i32, Epochs, i64, Vec<Batch>),
-    Delete(i32),
-    Summary(i32),
-    Commit,
-    Refuse,
-    Tick(u64),
-    Restart,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let (partition, epoch) = (0..3i32, 0..4i32);
-    let batch = (0..30i64, 0..6i64, 0..3i8, 1..4i16);
-    let batch = batch.prop_map(|(first, length, state, count)| (first, first + length, state * 2, count));
-    let batches = proptest::collection::vec(batch, 0..4);
-    let step = prop_oneof![
-        2 => (partition.clone(), epoch.clone(), -1..20i64).prop_map(|(part, epoch, at)| Step::Initialize(part, epoch, at)),
-        2 => (partition.clone(), epoch.clone()).prop_map(|(part, epoch)| Step::Read(part, epoch)),
-        6 => (partition.clone(), (epoch.clone(), epoch), -1..20i64, batches)
-            .prop_map(|(part, epochs, at, batches)| Step::Write(part, epochs, at, batches)),
-        1 => partition.clone().prop_map(Step::Delete),
-        1 => partition.prop_map(Step::Summary),
-        6 => Just(Step::Commit),
-        1 => Just(Step::Refuse),
-        1 => (1..400_000u64).prop_map(Step::Tick),
-        1 => Just(Step::Restart),
-    ];
-    proptest::collection::vec(step, 1..80)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
-
-    /// Whatever is asked, lost and restarted: each is answered once, and what is left of the log makes the same state.
-    #[test]
-    fn a_successor_knows_the_same(steps in steps()) {
-        let mut bench = Bench::new(3);
-        let mut waiting: BTreeSet<u64> = BTreeSet::new();
-        for step in steps {
-            let asked = match step {
-                Step::Initialize(part, epoch, at) => Some(bench.ask(initialize(part, epoch, at))),
-                Step::Read(part, epoch) => Some(bench.ask(read(part, epoch))),
-                Step::Write(part, epochs, at, batches) => Some(bench.ask(write(part, epochs, at, 0, &batches))),
-                Step::Delete(part) => Some(bench.ask(delete(part))),
-                Step::Summary(part) => Some(bench.ask(summary(part))),
-                Step::Commit => {
-                    bench.commit();
-                    None
-                }
-                Step::Refuse => {
-                    bench.refuse(ErrorCode::NotEnoughReplicas);
-                    None
-                }
-                Step::Tick(ms) => {
-                    let ms = bench.now.mono.as_millis() as u64 + ms;
-                    bench.tick(ms);
-                    None
-                }
-                Step::Restart => {
-                    bench.appends.clear();
-                    bench.coordinator.begin_load(SHARD);
-                    for (offset, (key, value)) in bench.log.iter().enumerate().skip(bench.pruned_to) {
-                        bench.coordinator.load_record(SHARD, offset as i64, key, value.as_deref()).unwrap();
-                    }
-                    bench.coordinator.finish_load(bench.now, SHARD);
-                    bench.collect();
-                    None
-                }
-            };
-            waiting.extend(asked);
-        }
-        bench.commit();
-        let ms = bench.now.mono.as_millis() as u64 + 10_000;
-        bench.tick(ms);
-        bench.commit();
-        prop_assert!(waiting.iter().all(|asked| bench.answers.contains_key(asked)));
-        let next = bench.successor();
-        let states = |bench: &Bench| bench.entries().into_values().map(|entry| entry.state).collect::<Vec<_>>();
-        prop_assert_eq!(states(&next), states(&bench));
-        if bench.pruned_to == 0 {
-            prop_assert_eq!(next.entries(), bench.entries());
-        }
-        prop_assert_eq!(next.coordinator.shards[&SHARD].slots.len(), bench.entries().len());
-    }
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod consumer;
 mod consumer_model;
+mod consumer_others;
 mod join;
 mod members;
 mod metrics;
@@ -15,6 +16,7 @@ mod share_model;
 mod share_offsets;
 mod streams;
 mod streams_model;
+mod streams_others;
 mod timeouts;
 mod txn_model;
 mod txn_offsets;
