@@ -220,15 +220,13 @@ fn share_groups(world: &mut World) -> Result<(), Anomaly> {
 
 /// Members of share groups, who accept all by now, have done with everything.
 fn await_consumed(world: &mut World) -> Result<(), Anomaly> {
-    let Some(plan) = world.plan.share.clone() else { return Ok(()) };
+    let Some(plan) = world.plan.share.clone().filter(|_| world.anomalies.is_empty()) else { return Ok(()) };
     let locks = Duration::from_millis(plan.lock_ms) * u32::from(plan.delivery_limit.unsigned_abs());
     let patience = world.patience() + locks;
     let every = Duration::from_millis(500);
     if !world.run_until(patience, every, |world| share::unsettled(&world.history).is_empty())? {
-        let mut open = share::unsettled(&world.history);
-        let count = open.len();
-        open.truncate(5);
-        let what = format!("{count} records after {patience:?}: {}\n{}", open.join("; "), world.describe());
+        let open = share::unsettled(&world.history).join("; ");
+        let what = format!("after {patience:?}: {open}\n{}", world.describe());
         return Err(Anomaly::new(Kind::Unconsumed, what));
     }
     Ok(())

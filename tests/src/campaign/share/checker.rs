@@ -265,7 +265,8 @@ fn spans(share: &ShareHistory) -> BTreeMap<(u32, u32), i64> {
     spans
 }
 
-/// Records that were acknowledged to their producer and that a group is to have, and of which nothing final was said: each in a sentence.
+/// Records that were acknowledged to their producer and that a group is to have, and of which nothing final was said: the first few, each in a
+/// sentence.
 pub(in crate::campaign) fn unsettled(history: &History) -> Vec<String> {
     let share = &history.share;
     let mut last: HashMap<(u32, Value), usize> = HashMap::new();
@@ -304,6 +305,9 @@ pub(in crate::campaign) fn unsettled(history: &History) -> Vec<String> {
                         "group {group} never had done with record {value} at {offset:?} of partition {}; last: {last:?}",
                         send.partition
                     ));
+                }
+                if open.len() >= TOLD_MAX {
+                    return open;
                 }
             }
         }
