@@ -103,11 +103,11 @@ fn check_counts(name: &str, share: &ShareHistory, group: u32, at: &Offset<'_>, s
         if it.count < 1 || it.count > limit {
             found.push(Kind::DeliveryCount, format!("{name} was delivered as number {} of {limit}", it.count));
         }
-        if let Some(reign) = it.exact_reign() {
-            if let Some(before) = counts.insert((reign, it.count), it) {
-                let what = format!("{name} was delivered twice as number {}: {before:?} and {it:?}", it.count);
-                found.push(Kind::DeliveryCount, what);
-            }
+        if let Some(reign) = it.exact_reign()
+            && let Some(before) = counts.insert((reign, it.count), it)
+        {
+            let what = format!("{name} was delivered twice as number {}: {before:?} and {it:?}", it.count);
+            found.push(Kind::DeliveryCount, what);
         }
         for back in said.get(index).into_iter().flatten().filter(|ack| ack.verdict == Verdict::Release) {
             let Some(told) = back.answered.filter(|_| back.fate == Fate::Kept) else { continue };
