@@ -143,7 +143,7 @@ pub fn fits(period_s: i64, range_s: i64) -> bool {
 
 fn good_period(range_s: i64) -> i64 {
     let fitting = || PERIODS.iter().map(|period| period.0).filter(|period_s| fits(*period_s, range_s));
-    fitting().filter(|period_s| range_s / period_s >= GOOD_POINTS).last().or_else(|| fitting().next()).unwrap_or(60)
+    fitting().rfind(|period_s| range_s / period_s >= GOOD_POINTS).or_else(|| fitting().next()).unwrap_or(60)
 }
 
 /// The name of a period.
@@ -170,8 +170,7 @@ pub fn lines(store: &Store, row: &Definition, query: Query, now_ms: i64, style: 
             let points = series.points(Statistic::Maximum, 60, now_s - 120, now_s + 1);
             points.last().map_or(f64::NEG_INFINITY, |point| point.value)
         };
-        let mut ranked: Vec<(f64, (&Arc<Key>, &Arc<Series>))> =
-            series.into_iter().map(|one| (newest(one.1), one)).collect();
+        let mut ranked: Vec<(f64, Named<'_>)> = series.into_iter().map(|one| (newest(one.1), one)).collect();
         ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
         series = ranked.into_iter().take(LINES_MAX).map(|(_, one)| one).collect();
         series.sort_by(|one, other| one.0.cmp(other.0));
@@ -188,8 +187,11 @@ pub fn lines(store: &Store, row: &Definition, query: Query, now_ms: i64, style: 
     Lines { traces: traces.collect(), series: count }
 }
 
+/// A series with its name, as the store has it.
+pub type Named<'s> = (&'s Arc<Key>, &'s Arc<Series>);
+
 /// All series of a row of the catalogue, brokers in the order of their numbers.
-pub fn series_of<'s>(store: &'s Store, row: &Definition) -> Vec<(&'s Arc<Key>, &'s Arc<Series>)> {
+pub fn series_of<'s>(store: &'s Store, row: &Definition) -> Vec<Named<'s>> {
     let own = row.dimensions();
     let is_of_row = |key: &Key| {
         key.dimensions.len() == own.len() && own.iter().all(|dimension| key.dimension(*dimension).is_some())

@@ -44,11 +44,14 @@ pub struct State {
     table: TableState,
     rows: Cached<String, Vec<Entry>>,
     lines: Cached<(u64, Query, String, bool), Lines>,
-    keys: Cached<(u64, String), Vec<(Arc<Key>, Arc<Series>)>>,
+    keys: Cached<(u64, String), Vec<Owned>>,
     series: TableState,
     chosen_series: Option<Arc<Key>>,
     beans: metrics_beans::State,
 }
+
+/// A series with its name.
+type Owned = (Arc<Key>, Arc<Series>);
 
 impl State {
     /// Shows a metric.
