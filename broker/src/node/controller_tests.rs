@@ -18,7 +18,7 @@ use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::types::{Id, NodeId, Now};
 
 pub(super) const VOTERS: [NodeId; 3] = [3000, 3001, 3002];
-pub(super) const CLIENT: NodeId = 1;
+const CLIENT: NodeId = 1;
 
 pub(super) struct Cluster {
     pub(super) now: Now,

@@ -68,7 +68,7 @@ pub(super) fn id(number: u8) -> TopicIdPartition {
     TopicIdPartition { topic_id: topic(number), partition: 0 }
 }
 
-pub(super) fn batch(count: usize) -> bytes::BytesMut {
+fn batch(count: usize) -> bytes::BytesMut {
     let mut batch = BatchBuilder::new(0, Compression::None);
     for index in 0..count {
         batch.push(1_700_000_000_000 + index as i64, None, Some(b"value"), &[]);
