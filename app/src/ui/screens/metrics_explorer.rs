@@ -8,7 +8,6 @@ use super::metrics::{State as Screen, copyable};
 use super::topics::framed;
 use super::{metrics_beans, page, side_by_side};
 use crate::monitor::cloudwatch::catalog::{self, Definition, LEFT_OUT, LeftOut};
-use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::store::{Key, Series};
 use crate::ui::app::Scene;
 use crate::ui::format;
@@ -300,7 +299,7 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &'static Defin
             table.show(ui, &mut state.series, |index, line| {
                 let (key, series) = &keys[index];
                 line.strong(&measured::line_name(key));
-                let newest = series.points(Statistic::Average, 1, series.last_s(), series.last_s() + 1);
+                let newest = series.points(row.statistic, 1, series.last_s(), series.last_s() + 1);
                 line.text(&newest.last().map_or_else(|| "–".to_owned(), |point| unit.write(point.value)));
             })
         })
