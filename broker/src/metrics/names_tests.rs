@@ -109,8 +109,10 @@ fn the_names_that_dashboards_ask_for_are_there() {
     }
 }
 
+type KafkasFamily = (String, Vec<(String, String)>, Option<&'static str>);
+
 /// Family, keys and values, shape; of families that are many, all of them.
-fn kafkas() -> Vec<(String, Vec<(String, String)>, Option<&'static str>)> {
+fn kafkas() -> Vec<KafkasFamily> {
     let labels = |text: &str| -> Vec<(String, String)> {
         let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap();
         if text == "-" { Vec::new() } else { text.split(';').map(pair).collect() }

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use broker::metadata::report::NodeState;
-use broker::metrics::{
-    Bean, HistogramReading, Label, MeterReading, MetricsReport, Reading, Series, Shape, Source, table,
-};
+use broker::metrics::{Bean, Label, MeterReading, MetricsReport, Reading, Series, Shape, Source, table};
 
 use super::detail::Detail;
 use super::{Scope, Shown, text};
@@ -244,8 +242,8 @@ fn the_whole_table_is_well_formed() {
     let reading = |bean: &Bean| match bean.shape {
         Shape::Gauge | Shape::Attribute | Shape::Total => Reading::Value(1.0),
         Shape::Meter => Reading::Meter(MeterReading::default()),
-        Shape::Histogram => Reading::Histogram(Box::new(HistogramReading::default())),
-        Shape::Timer => Reading::Timer(Box::new(HistogramReading::default()), MeterReading::default()),
+        Shape::Histogram => Reading::Histogram(Box::default()),
+        Shape::Timer => Reading::Timer(Box::default(), MeterReading::default()),
     };
     let all = table::all().filter(|bean| bean.source != Source::State).map(|bean| {
         let labels: Vec<_> = bean.keys.iter().map(|key| (*key, "x")).collect();

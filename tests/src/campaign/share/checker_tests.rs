@@ -63,6 +63,9 @@ fn told(history: &History) -> Vec<Kind> {
     kinds
 }
 
+/// What it is called, deliveries, acknowledgements that were kept, what is told of them.
+type Row<'a> = (&'a str, &'a [Delivery], &'a [Ack], &'a [Kind]);
+
 #[test]
 fn what_was_kept_is_final() {
     use Verdict::{Accept, Reject};
@@ -93,7 +96,7 @@ fn a_lock_is_one_members() {
     use Verdict::{Accept, Release, Renew};
     let (first, soon, late) = (given(0, 1, 0, 1), given(1, 2, 500, 1), given(1, 2, 1_000, 1));
     let accept = |at_ms| kept(1, Accept, at_ms);
-    let table: [(&str, &[Delivery], &[Ack], &[Kind]); 8] = [
+    let table: [Row<'_>; 8] = [
         ("ran out", &[first, late], &[accept(1_100)], &[]),
         ("did not", &[first, soon], &[accept(600)], &[Kind::LockedTwice]),
         ("given back", &[first, soon], &[kept(0, Release, 300), accept(600)], &[]),
@@ -121,7 +124,7 @@ fn deliveries_are_counted() {
     use Verdict::{Accept, Release};
     let (first, accept) = (given(0, 1, 0, 1), kept(1, Accept, 3_000));
     let back = kept(0, Release, 10);
-    let table: [(&str, &[Delivery], &[Ack], &[Kind]); 6] = [
+    let table: [Row<'_>; 6] = [
         ("none", &[given(0, 0, 0, 1), given(1, 1, 2_000, 1)], &[accept], &[Kind::DeliveryCount]),
         ("too many", &[first, given(1, 4, 2_000, 1)], &[accept], &[Kind::DeliveryCount]),
         ("twice the same", &[first, given(1, 1, 2_000, 1)], &[accept], &[Kind::DeliveryCount]),
@@ -153,7 +156,7 @@ fn who_has_it_may_say_what_became_of_it() {
 fn everything_is_done_with_in_the_end() {
     use Verdict::{Accept, Gap, Release};
     let first = given(0, 1, 0, 1);
-    let table: [(&str, &[Delivery], &[Ack], &[Kind]); 6] = [
+    let table: [Row<'_>; 6] = [
         ("never delivered", &[], &[], &[Kind::Unconsumed]),
         ("delivered", &[first], &[], &[Kind::Unconsumed]),
         ("given back", &[first], &[kept(0, Release, 10)], &[Kind::Unconsumed]),

@@ -225,7 +225,8 @@ mod tests {
     #[test]
     fn neighbours_are_acknowledged_together() {
         use Verdict::{Accept, Reject, Release};
-        let table: [(&[(i64, Verdict)], &[(i64, i64, &[i8])]); 4] = [
+        type Row<'a> = (&'a [(i64, Verdict)], &'a [(i64, i64, &'a [i8])]);
+        let table: [Row<'_>; 4] = [
             (&[], &[]),
             (&[(3, Accept), (4, Accept)], &[(3, 4, &[1])]),
             (&[(3, Accept), (4, Release), (5, Reject)], &[(3, 5, &[1, 2, 3])]),
