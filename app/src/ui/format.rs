@@ -21,6 +21,21 @@ pub fn compact(value: f64) -> String {
     scaled(value, 1000.0, &["", " k", " M", " G", " T"])
 }
 
+/// `0 %`, `0.15 %`, `7.5 %`, `85 %`: small shares with as many decimals as tell neighbours on an axis apart.
+pub fn percent(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
+    let decimals = match value.abs() {
+        0.0 => 0,
+        share if share < 0.1 => 3,
+        share if share < 1.0 => 2,
+        _ => 1,
+    };
+    let written = format!("{value:.decimals$}");
+    format!("{} %", written.strip_suffix(".0").unwrap_or(&written))
+}
+
 /// At most four characters: `950`, `1.2k`, `52k`, `5.6M`.
 pub fn short(value: i64) -> String {
     let (value, unit) = match value.unsigned_abs() {
@@ -140,6 +155,8 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(-1_000), "−1,000");
+        let shares = [0.0, 0.05, 0.1, 0.15, 7.5, 85.0, f64::NAN].map(percent);
+        assert_eq!(shares, ["0 %", "0.050 %", "0.10 %", "0.15 %", "7.5 %", "85 %", "–"]);
         assert_eq!(compact(0.0), "0");
         assert_eq!(compact(0.5), "0.5");
         assert_eq!(compact(950.0), "950");

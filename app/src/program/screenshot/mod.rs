@@ -20,8 +20,8 @@ use painter::Studio;
 /// A cluster that shows no life after this long beyond what was asked for is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long before the picture a broker is killed.
-const KILL_BEFORE: Duration = Duration::from_secs(5);
+/// How long before the picture a broker is killed: long enough for alarms to ring, which look at two periods of ten seconds.
+const KILL_BEFORE: Duration = Duration::from_secs(32);
 
 /// Takes the pictures.
 ///

@@ -84,7 +84,7 @@ impl Unit {
             Unit::Millis => format::millis(value),
             Unit::Seconds if value == 0.0 => "0 s".to_owned(),
             Unit::Seconds => format::millis(value * 1000.0),
-            Unit::Percent => format!("{} %", format::compact(value)),
+            Unit::Percent => format::percent(value),
         }
     }
 
@@ -123,6 +123,6 @@ mod tests {
     fn units_are_written() {
         let written =
             [Unit::Bytes, Unit::ByteRate, Unit::Seconds, Unit::Percent, Unit::Count].map(|unit| unit.write(1536.0));
-        assert_eq!(written, ["1.5 KiB", "1.5 KiB/s", "25.6 min", "1.5 k %", "1.5 k"]);
+        assert_eq!(written, ["1.5 KiB", "1.5 KiB/s", "25.6 min", "1536 %", "1.5 k"]);
     }
 }
