@@ -142,7 +142,8 @@ fn end_txn(side: &mut Side) -> Outcome {
         return Ok(());
     }
     let producer = Producer::of(side, "ends")?;
-    Sweep::of("EndTxn").at(producer.at).without(&["TransactionalId"]).play(side, |side, _| {
+    // Ended once more while the markers are on their way, it is CONCURRENT_TRANSACTIONS; afterwards it is done already.
+    Sweep::of("EndTxn").at(producer.at).without(&["TransactionalId"]).seeding_last().play(side, |side, _| {
         let producer = Producer::of(side, "ends")?;
         let add = producer.add(3, &one_topic("transacted"));
         side.wait(producer.at, "a partition in the transaction", "AddPartitionsToTxn", 3, &add, |answer| {
