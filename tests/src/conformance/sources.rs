@@ -170,7 +170,7 @@ sources! {
         "ReplicationControlManager.electLeader": ElectionNotNeeded UnknownTopicOrPartition;
     }
     EndTxn {
-        "TransactionCoordinator.endTransaction": InvalidProducerIdMapping ProducerFenced ConcurrentTransactions;
+        "TransactionCoordinator.endTransaction": InvalidProducerIdMapping ProducerFenced;
         "TransactionCoordinator.logInvalidStateTransitionAndReturnError": InvalidTxnState;
         "KafkaApis.handleEndTxnRequest (before version 2)": InvalidProducerEpoch;
     }
