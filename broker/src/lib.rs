@@ -9,6 +9,8 @@ pub mod planted;
 
 pub mod metrics;
 
+pub mod logging;
+
 pub mod records;
 
 pub mod log;

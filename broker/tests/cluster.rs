@@ -39,7 +39,7 @@ fn config(dir: &std::path::Path) -> ClusterConfig {
 fn start(dir: &std::path::Path) -> (Cluster, Receiver<Report>) {
     // Nobody reads most reports: a full channel must hold nobody up.
     let (sender, reports) = crossbeam_channel::bounded(1024);
-    let cluster = Cluster::start(config(dir), sender).unwrap();
+    let cluster = Cluster::start(config(dir), sender, crossbeam_channel::bounded(1).0).unwrap();
     cluster.wait_ready(PATIENCE).unwrap();
     (cluster, reports)
 }
@@ -146,7 +146,7 @@ fn what_cannot_be_built_is_refused_in_a_sentence() {
         let mut config = config(dir.path());
         change(&mut config);
         let (sender, _reports) = crossbeam_channel::bounded(16);
-        Cluster::start(config, sender).err().expect("it is refused").to_string()
+        Cluster::start(config, sender, crossbeam_channel::bounded(1).0).err().expect("it is refused").to_string()
     };
     assert!(refuse(&|config| config.brokers = 0).contains("--brokers"));
     assert!(refuse(&|config| config.controllers = 99).contains("--controllers"));

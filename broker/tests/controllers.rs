@@ -31,7 +31,7 @@ fn start_with(dir: &Path, controllers: u32, overrides: BTreeMap<String, String>)
         profile: Profile::Lab,
         overrides,
     };
-    let cluster = Cluster::start(config, sender).unwrap();
+    let cluster = Cluster::start(config, sender, crossbeam_channel::bounded(1).0).unwrap();
     cluster.wait_ready(PATIENCE).unwrap();
     (cluster, reports)
 }

@@ -80,7 +80,7 @@ fn sockets_and_requests_are_measured_as_a_client_counts_them() {
         overrides: BTreeMap::new(),
     };
     let (sender, reports) = crossbeam_channel::bounded(1 << 16);
-    let cluster = Cluster::start(config, sender).unwrap();
+    let cluster = Cluster::start(config, sender, crossbeam_channel::bounded(1).0).unwrap();
     cluster.wait_ready(PATIENCE).unwrap();
     let address = cluster.bootstrap_servers();
     let began = Instant::now();

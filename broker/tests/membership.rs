@@ -31,7 +31,7 @@ fn start(dir: &Path, brokers: u32) -> (Cluster, Receiver<Report>) {
         profile: Profile::Lab,
         overrides: BTreeMap::new(),
     };
-    let cluster = Cluster::start(config, sender).unwrap();
+    let cluster = Cluster::start(config, sender, crossbeam_channel::bounded(1).0).unwrap();
     cluster.wait_ready(PATIENCE).unwrap();
     (cluster, reports)
 }

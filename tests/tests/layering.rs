@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the broker, bottom first: each may import those before it.
-const BROKER: [&str; 21] = [
+const BROKER: [&str; 22] = [
     "types",
     "planted",
     "metrics",
+    "logging",
     "records",
     "log",
     "protocol",

@@ -102,7 +102,8 @@ impl Session {
         };
         let (reports, reports_in) = bounded(REPORTS_WAITING);
         let monitor = Monitor::start(embedded::facts(&config, ""), reports_in).map_err(no_thread)?;
-        let cluster = Arc::new(Cluster::start(config, reports)?);
+        let (log_lines, _log_lines_in) = bounded(1);
+        let cluster = Arc::new(Cluster::start(config, reports, log_lines)?);
         if let Some(note) = cluster.note() {
             eprintln!("brokerscope: {note}");
         }

@@ -45,7 +45,7 @@ pub fn start(dir: &Path, profile: Profile) -> Cluster {
     };
     let (sender, reports) = crossbeam_channel::bounded(1024);
     std::thread::spawn(move || reports.iter().for_each(drop));
-    let cluster = Cluster::start(config, sender).unwrap();
+    let cluster = Cluster::start(config, sender, crossbeam_channel::bounded(1).0).unwrap();
     cluster.wait_ready(PATIENCE).unwrap();
     cluster
 }

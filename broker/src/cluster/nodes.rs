@@ -14,6 +14,7 @@ use super::remembered::Remembered;
 use super::seat::{House, Seat};
 use super::voice::Voice;
 use crate::fault::{Damage, Direction, DiskFault, LinkEffect, Tail};
+use crate::logging::{LogLine, NodeLog};
 use crate::metadata::report::{NodeState, Report};
 use crate::node::ScrubDesk;
 use crate::replica::ScrubProgress;
@@ -32,18 +33,22 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts all nodes. They are at work when [`Cluster::wait_ready`] says so.
+    /// Starts all nodes, which publish to `reports` and write their logs to `log_lines`; neither is waited for. They are at work when [`Cluster::wait_ready`] says so.
     ///
     /// # Errors
     /// A port is taken, the data directory is of another cluster or cannot be written, a configuration is wrong.
-    pub fn start(config: ClusterConfig, reports: Sender<Report>) -> Result<Cluster, ClusterError> {
+    pub fn start(
+        config: ClusterConfig,
+        reports: Sender<Report>,
+        log_lines: Sender<LogLine>,
+    ) -> Result<Cluster, ClusterError> {
         config.check()?;
         let remembered = Remembered::settle(&config)?;
         let note = remembered.differs_from(&config);
         // Kafka's defaults for replication are capped by as many brokers as there are.
         let controllers = remembered.founding_controllers;
         let config = ClusterConfig { brokers: remembered.brokers.len() as u32, controllers, ..config };
-        let house = House::new(config, remembered.cluster_id.clone(), reports);
+        let house = House::new(config, remembered.cluster_id.clone(), reports, log_lines);
         let membership = Membership::new(remembered);
         let voice = Voice::new(&house.links);
         let ids = house.config.possible_controller_ids().chain(house.config.possible_broker_ids());
@@ -244,6 +249,14 @@ impl Cluster {
     pub fn skew_clock(&self, node_id: NodeId, skew_ms: i64) -> Result<(), ClusterError> {
         self.seat(node_id)?.clock.set_skew_ms(skew_ms);
         Ok(())
+    }
+
+    /// The application logs of its nodes, to read and change their levels. Those of a node that is down are those it had; they end with
+    /// its next start. Never waits for a node.
+    pub fn node_logs(&self) -> BTreeMap<NodeId, NodeLog> {
+        let mut logs = self.house.logs();
+        logs.retain(|id, _| self.membership.has(*id));
+        logs
     }
 
     /// A node's log directories.

@@ -1,5 +1,6 @@
 //! A node's place in the cluster, whether or not a node sits in it just now.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use super::ClusterError;
 use super::config::{ClusterConfig, FIRST_CONTROLLER_ID};
 use super::remembered::Place;
 use crate::fault::{Damage, Drive, Links, Parting, Plug, Tail, corrupt_tails};
+use crate::logging::{LogLine, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
@@ -30,27 +32,50 @@ pub(super) struct House {
     pub(super) cluster_id: String,
     pub(super) links: Arc<Links>,
     pub(super) reports: Sender<Report>,
+    pub(super) log_lines: Sender<LogLine>,
     pub(super) clock: Clock,
     pub(super) readiness: Arc<Readiness>,
     /// The controllers, and whether the metadata log says which of them vote.
     controllers: Mutex<(Vec<NodeId>, bool)>,
+    /// Of each node that was started, that of its last start.
+    logs: Mutex<BTreeMap<NodeId, NodeLog>>,
 }
 
 impl House {
-    pub(super) fn new(config: ClusterConfig, cluster_id: String, reports: Sender<Report>) -> House {
+    pub(super) fn new(
+        config: ClusterConfig,
+        cluster_id: String,
+        reports: Sender<Report>,
+        log_lines: Sender<LogLine>,
+    ) -> House {
         House {
             config,
             cluster_id,
             links: Arc::new(Links::default()),
             reports,
+            log_lines,
             clock: Clock::start(),
             readiness: Arc::new(Readiness::default()),
             controllers: Mutex::default(),
+            logs: Mutex::default(),
         }
     }
 
     pub(super) fn set_controllers(&self, ids: Vec<NodeId>, is_dynamic: bool) {
         *self.controllers.lock().unwrap_or_else(PoisonError::into_inner) = (ids, is_dynamic);
+    }
+
+    /// A log for a node that starts; its levels are Kafka's, whatever they were before.
+    fn log_of(&self, node_id: NodeId, clock: &Clock) -> NodeLog {
+        let clock = clock.clone();
+        let log = NodeLog::new(node_id, self.log_lines.clone(), move || clock.now().wall_ms);
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).insert(node_id, log.clone());
+        log
+    }
+
+    /// The logs of all nodes that were ever started.
+    pub(super) fn logs(&self) -> BTreeMap<NodeId, NodeLog> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// With whom a node starts: the voters of its configuration where the log names none, and whom to ask in any case.
@@ -182,6 +207,7 @@ impl Seat {
         if let Some(rack) = &self.rack {
             config = config.with_rack(Some(rack.clone()));
         }
+        config = config.with_log(house.log_of(self.node_id, &self.clock));
         self.enter(house, NodeState::Starting, cause);
         house.readiness.forget(self.node_id);
         let (plug, inbox) = house.links.plug_in(self.node_id);

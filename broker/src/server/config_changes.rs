@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::broker_loggers;
 use super::context::RequestContext;
 use super::endpoints::text;
 use super::peer::PeerResponse;
@@ -34,7 +35,7 @@ pub(super) struct Resource<'a> {
     pub(super) changes: Vec<Change<'a>>,
 }
 
-type Refusal = (ErrorCode, String);
+pub(super) type Refusal = (ErrorCode, String);
 
 /// A request of a client's that waits for the controller's part of the answer.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ pub struct AlteringConfigs {
     resources: Vec<(i8, KafkaString, Option<Refusal>)>,
 }
 
-fn invalid(message: impl Into<String>) -> Refusal {
+pub(super) fn invalid(message: impl Into<String>) -> Refusal {
     (ErrorCode::InvalidRequest, message.into())
 }
 
@@ -77,6 +78,11 @@ impl AlteringConfigs {
     /// Whether a resource (by its place in the request) goes to the controller.
     pub(super) fn is_left(&self, index: usize) -> bool {
         self.resources.get(index).is_some_and(|(kind, _, refused)| *kind != RESOURCE_BROKER_LOGGER && refused.is_none())
+    }
+
+    /// Whether a resource (by its place in the request) is refused by this broker already.
+    pub(super) fn is_refused(&self, index: usize) -> bool {
+        self.resources.get(index).is_none_or(|(_, _, refused)| refused.is_some())
     }
 
     /// The answer to the client, with the controller's part.
@@ -150,7 +156,7 @@ fn check(image: &Image, config: &NodeConfig, resource: &Resource<'_>, incrementa
         return Err(invalid(format!("Null value not supported for : {}", without.join(", "))));
     }
     match resource.kind {
-        RESOURCE_BROKER_LOGGER if incremental => check_loggers(config, resource),
+        RESOURCE_BROKER_LOGGER if incremental => broker_loggers::check(config, resource),
         RESOURCE_BROKER => check_broker(image, config, resource, incremental),
         RESOURCE_TOPIC | RESOURCE_CLIENT_METRICS | RESOURCE_GROUP => Ok(()),
         kind => Err(invalid(format!("Unknown resource type {kind}"))),
@@ -206,28 +212,6 @@ fn apply(after: &mut BTreeMap<String, String>, change: &Change<'_>) -> Result<()
     };
     after.insert(key.to_owned(), value);
     Ok(())
-}
-
-/// This broker has no loggers whose level could be set. Source: `org.apache.kafka.server.logger.RuntimeLoggerManager`.
-fn check_loggers(config: &NodeConfig, resource: &Resource<'_>) -> Result<(), Refusal> {
-    let name = resource.name.as_str();
-    let not_a_number = |_| invalid(format!("Node id must be an integer, but it is: {name}"));
-    let id: i32 = name.parse().map_err(not_a_number)?;
-    if id != config.node_id {
-        return Err(invalid(format!("Unexpected node id. Expected {}, but received {id}", config.node_id)));
-    }
-    match resource.changes.first().map(|change| (change.key, change.operation.unwrap_or(-1))) {
-        None => Ok(()),
-        Some((logger, number)) => match AlterOp::of(number) {
-            Some(AlterOp::Set | AlterOp::Delete) => {
-                Err((ErrorCode::InvalidConfig, format!("Logger {logger} does not exist!")))
-            }
-            Some(op) => Err(invalid(format!("{} operation is not allowed for the BROKER_LOGGER resource", op.name()))),
-            None => {
-                Err(invalid(format!("Unknown operation type {number} is not allowed for the BROKER_LOGGER resource")))
-            }
-        },
-    }
 }
 
 #[cfg(test)]

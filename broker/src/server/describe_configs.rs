@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Broker;
+use super::broker_loggers;
 use super::context::{Handled, RequestContext};
 use super::endpoints::text;
 use crate::controller::check_topic_name;
@@ -205,13 +206,12 @@ impl<'a> Described<'a> {
         entries.collect()
     }
 
-    /// This broker has no loggers whose level could be set.
     fn broker_loggers(&self, name: &str) -> Outcome {
         if name.is_empty() {
             return Err(invalid("Broker id must not be empty"));
         }
         self.check_broker_id(name, "")?;
-        Ok(Vec::new())
+        Ok(broker_loggers::describe(&self.config.log))
     }
 
     fn check_broker_id(&self, name: &str, or: &str) -> Result<(), Refusal> {

@@ -3,6 +3,7 @@
 //! KIP-339, KIP-412 (loggers), KIP-226 (brokers). Source: `kafka.server.KafkaApis.handleIncrementalAlterConfigsRequest`.
 
 use super::Broker;
+use super::broker_loggers;
 use super::config_changes::{AlteringConfigs, Change, Resource};
 use super::context::{Handled, RequestContext};
 use super::peer::PeerRequest;
@@ -34,6 +35,9 @@ pub fn handle(
         })
         .collect();
     let altering = AlteringConfigs::new(context, &broker.image, &broker.config, &resources, true);
+    if !request.validate_only {
+        broker_loggers::apply(&broker.config, &resources, |index| altering.is_refused(index));
+    }
     let mut index = 0..;
     request.resources.retain(|_| index.next().is_some_and(|index| altering.is_left(index)));
     let is_done = request.resources.is_empty();

@@ -14,6 +14,7 @@ pub mod alter_share_group_offsets;
 pub mod api_versions;
 pub mod auto_create;
 mod broker;
+mod broker_loggers;
 pub mod config_changes;
 pub mod connections;
 pub mod consumer_group_describe;

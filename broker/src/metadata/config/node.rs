@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::def::{ConfigDef, Update, Value};
 use super::table::{broker_defs, broker_index, topic_def};
 use super::{ConfigError, RESOURCE_BROKER};
+use crate::logging::NodeLog;
 use crate::metadata::image::Image;
 use crate::types::NodeId;
 
@@ -56,6 +57,8 @@ pub struct NodeConfig {
     pub voters: Vec<NodeId>,
     /// All controllers: whom to ask for the quorum's leader where the voters are others by now.
     pub controllers: Vec<NodeId>,
+    /// Where its log lines go; nowhere unless it is told.
+    pub log: NodeLog,
     overrides: Arc<BTreeMap<String, String>>,
     /// What its file and Kafka's defaults come to.
     file_values: Arc<Vec<Value>>,
@@ -90,6 +93,7 @@ impl NodeConfig {
             log_dirs: Vec::new(),
             voters: Vec::new(),
             controllers: Vec::new(),
+            log: NodeLog::default(),
             overrides: Arc::new(overrides),
             file_values: Arc::new(values.clone()),
             values: Arc::new(values),
@@ -150,6 +154,13 @@ impl NodeConfig {
     #[must_use]
     pub fn with_voters(mut self, voters: Vec<NodeId>) -> NodeConfig {
         self.voters = voters;
+        self
+    }
+
+    /// Writing its log lines there.
+    #[must_use]
+    pub fn with_log(mut self, log: NodeLog) -> NodeConfig {
+        self.log = log;
         self
     }
 
