@@ -96,6 +96,9 @@ pub struct ClusterArgs {
     /// Which of Amazon MSK's metrics are kept: DEFAULT, PER_BROKER, PER_TOPIC_PER_BROKER or PER_TOPIC_PER_PARTITION.
     #[arg(long, value_name = "LEVEL", default_value_t = Level::PerBroker)]
     pub monitoring_level: Level,
+    /// Deliver brokers' logs to this folder every five minutes, as Amazon MSK delivers them to S3.
+    #[arg(long, value_name = "DIR")]
+    pub deliver_logs: Option<PathBuf>,
     /// Written when the cluster takes writes: {"bootstrap_servers":"…","http":"http://…","pid":…}.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -118,6 +121,7 @@ impl ClusterArgs {
             config: None,
             set: Vec::new(),
             monitoring_level: Level::PerBroker,
+            deliver_logs: None,
             ready_file: None,
         }
     }
@@ -160,7 +164,7 @@ impl ClusterArgs {
 /// A picture.
 #[derive(Clone, Debug, Args)]
 pub struct ScreenshotArgs {
-    /// Screen to show: cluster, topics, topic, groups, metrics or events.
+    /// Screen to show: cluster, topics, topic, groups, metrics, alarms, events or logs.
     #[arg(long, value_name = "NAME", requires = "out", required_unless_present = "all")]
     pub screen: Option<String>,
     /// File to write.

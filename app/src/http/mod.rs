@@ -9,6 +9,7 @@ pub mod client_metrics;
 pub mod cloudwatch;
 pub mod export;
 pub mod guard;
+pub mod logs;
 pub mod metrics;
 pub mod monitoring;
 pub mod problem;

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::scrapes::Scrapes;
-use super::{api, changes, client_metrics, cloudwatch, guard, metrics, monitoring};
+use super::{api, changes, client_metrics, cloudwatch, guard, logs, metrics, monitoring};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
@@ -114,6 +114,9 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/cluster", get(api::cluster))
         .route("/api/client-metrics", get(client_metrics::list))
         .route("/api/events", get(api::events))
+        .route("/api/logs", get(logs::lines))
+        .route("/api/loggers", get(logs::loggers).put(logs::set_level))
+        .route("/api/log-delivery", get(logs::delivery).put(logs::deliver))
         .route("/api/faults", get(api::faults).post(changes::inject).delete(changes::heal_all))
         .route("/api/faults/{id}", delete(changes::heal))
         .route("/api/brokers", post(changes::add_broker))

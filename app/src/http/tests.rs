@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::scrapes::Scrapes;
 use super::{HttpServer, Sources};
 use crate::monitor::command::Command;
+use crate::monitor::logs::levels::{self, KnownLog};
+use crate::monitor::logs::ring::Ring;
+use crate::monitor::logs::{LogsView, Wish};
 use crate::monitor::order::{Answer, Done, Orders, Refusal};
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::{
@@ -18,6 +21,7 @@ use crate::monitor::snapshot::{
 };
 use crate::monitor::view::{EventEntry, Severity, View};
 use broker::cluster::{Finding, ScrubProgress};
+use broker::logging::{Level, LogLine, Logger, NodeLog};
 use broker::metadata::report::{BrokerCounters, ClientMetricsReport, ClientSeries, NodeState, RequestCounters};
 
 struct Server {
@@ -28,6 +32,7 @@ struct Server {
 /// A server whose commands are answered by `obey`.
 fn server(view: View, obey: impl Fn(Command) -> Answer + Send + 'static) -> Server {
     let slot = ViewSlot::default();
+    slot.publish_logs(view.logs.clone());
     slot.publish(view);
     let (orders, taken) = Orders::new();
     std::thread::spawn(move || {
@@ -276,6 +281,105 @@ fn events_after_a_sequence_number() {
     }
     let (status, answer) = server.json("GET", "/api/events?after=x", "");
     assert!(status == 400 && is_one_sentence(&answer), "{answer}");
+}
+
+fn logs() -> LogsView {
+    let (taker, _lines) = crossbeam_channel::bounded(1);
+    let log = NodeLog::new(1, taker, || 0);
+    log.levels().unwrap().set(Logger::Kafka, Some(Level::Debug)).unwrap();
+    let mut ring = Ring::default();
+    for number in 1..=2_500 {
+        let (node_id, level, logger) = match number % 5 {
+            0 => (3000, Level::Warn, Logger::QuorumController),
+            1 => (1, Level::Debug, Logger::RequestLogger),
+            _ => (2, Level::Info, Logger::KafkaApis),
+        };
+        let message = format!("Line {number} a&b").into();
+        ring.push(LogLine { node_id, at_ms: number, level, logger, message, lost_before: 0 });
+    }
+    let known = [(1, KnownLog { log, is_up: true })].into();
+    LogsView { lines: ring.lines(), levels: Arc::new(levels::read(&known)), ..LogsView::default() }
+}
+
+#[test]
+fn lines_of_the_logs_are_found() {
+    let server = server(View { logs: logs(), ..view() }, nobody);
+    for (query, count, first, last) in [
+        ("", 1_000, 1_501, 2_500),
+        ("?limit=2", 2, 2_499, 2_500),
+        ("?after=0&limit=3", 3, 1, 3),
+        ("?after=2498", 2, 2_499, 2_500),
+        ("?after=0&limit=10000", 2_500, 1, 2_500),
+        ("?after=0&node=3000&limit=2", 2, 5, 10),
+        ("?after=0&level=INFO&limit=1", 1, 2, 2),
+        ("?after=0&logger=org.apache.kafka&limit=1", 1, 5, 5),
+        ("?after=0&logger=kafka.request.logger&limit=2", 2, 1, 6),
+        ("?contains=line%2012%20a%26b", 1, 12, 12),
+        ("?contains=/Line%2024..%20/&after=0&level=WARN", 20, 2_400, 2_495),
+        ("?node=&level=&after=", 1_000, 1_501, 2_500),
+    ] {
+        let (status, lines) = server.json("GET", &format!("/api/logs{query}"), "");
+        let numbers: Vec<u64> = lines.as_array().unwrap().iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+        assert_eq!((status, numbers.len()), (200, count), "{query}");
+        assert_eq!((numbers.first(), numbers.last()), (Some(&first), Some(&last)), "{query}");
+        assert!(numbers.is_sorted(), "the oldest first");
+    }
+    let (_, lines) = server.json("GET", "/api/logs?limit=1&node=1", "");
+    let line = json!({ "seq": 2_496, "at_ms": 2_496, "node": 1, "level": "DEBUG", "logger": "kafka.request.logger",
+        "message": "Line 2496 a&b", "lost_before": 0 });
+    assert_eq!(lines, json!([line]));
+    assert_eq!(server.json("GET", "/api/logs?after=2500", "").1, json!([]));
+    for query in
+        ["after=x", "node=one", "level=debug", "logger=no.such", "contains=/(/", "limit=0", "limit=10001", "since=1"]
+    {
+        let (status, answer) = server.json("GET", &format!("/api/logs?{query}"), "");
+        assert!(status == 400 && is_one_sentence(&answer), "{query}: {answer}");
+    }
+}
+
+#[test]
+fn levels_are_told_and_changed_and_logs_delivered() {
+    let server = server(View { logs: logs(), ..view() }, |command| match command {
+        Command::Logs(Wish::SetLevel { logger, .. }) if logger == "no.such" => Err(Refusal::not_found("No.")),
+        other => Ok(Done { id: None, text: format!("{other:?}") }),
+    });
+    let (status, nodes) = server.json("GET", "/api/loggers", "");
+    assert_eq!((status, nodes.as_array().unwrap().len(), &nodes[0]["node"]), (200, 1, &json!(1)));
+    assert_eq!(nodes[0]["loggers"].as_array().unwrap().len(), Logger::ALL.len());
+    let of = |name: &str| nodes[0]["loggers"].as_array().unwrap().iter().find(|one| one["logger"] == name).unwrap();
+    let apis = of("kafka.server.KafkaApis");
+    assert_eq!(
+        (&apis["level"], &apis["is_own"], &apis["file"]),
+        (&json!("DEBUG"), &json!(false), &json!("server.log"))
+    );
+    assert_eq!((&of("kafka")["is_own"], &of("kafka.request.logger")["level"]), (&json!(true), &json!("WARN")));
+    assert_eq!(server.json("GET", "/api/loggers?node=1", "").0, 200);
+    for (method, path, body, expected) in [
+        ("GET", "/api/loggers?node=2", "", 404),
+        ("GET", "/api/loggers?node=x", "", 400),
+        ("PUT", "/api/loggers", r#"{"node":1,"logger":"no.such","level":"INFO"}"#, 404),
+        ("PUT", "/api/loggers", r#"{"node":1,"logger":"kafka","level":"LOUD"}"#, 400),
+        ("PUT", "/api/loggers", r#"{"node":1,"logger":"kafka"}"#, 400),
+        ("PUT", "/api/loggers", r#"{"node":1,"level":null}"#, 400),
+        ("PUT", "/api/loggers", r#"{"broker":1,"logger":"kafka","level":null}"#, 400),
+        ("PUT", "/api/log-delivery", "{}", 400),
+        ("PUT", "/api/log-delivery", r#"{"folder":3}"#, 400),
+    ] {
+        let (status, answer) = server.json(method, path, body);
+        assert!(status == expected && is_one_sentence(&answer), "{method} {path} {body}: {status} {answer}");
+    }
+    let (node, logger, level) = (Some(1), "kafka".to_owned(), Some(Level::Debug));
+    let wish = Wish::SetLevel { node, logger: logger.clone(), level };
+    let (status, answer) = server.json("PUT", "/api/loggers", r#"{"node":1,"logger":"kafka","level":"DEBUG"}"#);
+    assert_eq!((status, &answer["message"]), (200, &json!(format!("{:?}", Command::Logs(wish)))));
+    let wish = Wish::SetLevel { node: None, logger, level: None };
+    let (status, answer) = server.json("PUT", "/api/loggers", r#"{"logger":"kafka","level":null}"#);
+    assert_eq!((status, &answer["message"]), (200, &json!(format!("{:?}", Command::Logs(wish)))));
+    let delivery = json!({ "folder": null, "objects": 0, "lines": 0, "lines_lost": 0, "last_object": null,
+        "last_at_ms": null, "next_at_ms": null, "trouble": null });
+    assert_eq!(server.json("GET", "/api/log-delivery", ""), (200, delivery.clone()));
+    assert_eq!(server.json("PUT", "/api/log-delivery", r#"{"folder":"/tmp/x"}"#), (200, delivery.clone()));
+    assert_eq!(server.json("PUT", "/api/log-delivery", r#"{"folder":null}"#), (200, delivery));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cloudwatch::watch::Change;
+use super::logs::Wish;
 use super::order::Answer;
 
 /// One wish.
@@ -54,6 +55,8 @@ pub enum Command {
     StopWorkload(u64),
     /// Change what is monitored, or alarms.
     Monitoring(Change),
+    /// Change levels of loggers, or where logs are delivered to.
+    Logs(Wish),
 }
 
 /// A broker to be added, as `POST /api/brokers` takes it.

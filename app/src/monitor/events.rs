@@ -7,6 +7,7 @@ use broker::metadata::report::{Event, FenceReason, MembershipStep, NodeEvent, No
 
 use super::cloudwatch::alarm::AlarmState;
 use super::cloudwatch::alarms::Transition;
+use super::logs::run::LogNews;
 use super::names::{count, node, node_inside, nodes};
 use super::view::{EVENTS_KEPT, EventEntry, Severity};
 
@@ -37,6 +38,13 @@ impl EventLog {
         self.last_seq += 1;
         self.keep(alarm_entry(self.last_seq, change));
         true
+    }
+
+    /// Adds what was told of the nodes' logs.
+    pub fn push_logs(&mut self, news: LogNews) {
+        self.last_seq += 1;
+        let LogNews { at_ms, node_id, kind, severity, text, cause, subject } = news;
+        self.keep(EventEntry { seq: self.last_seq, at_ms, node_id, kind, severity, text, cause, subject });
     }
 
     fn keep(&mut self, entry: EventEntry) {

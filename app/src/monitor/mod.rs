@@ -3,7 +3,7 @@
 //! It joins what nodes publish into one immutable [`snapshot::Snapshot`]. Knows nothing of the window, of HTTP or of where reports come from.
 //!
 //! [`join`], [`cloudwatch`] and their helpers are pure; [`run`] is the one thread that feeds them, and publishes a [`view::View`] in a
-//! [`slot::ViewSlot`]. [`host`] reads the machine.
+//! [`slot::ViewSlot`]; another in [`logs`] keeps the nodes' logs. [`host`] reads the machine.
 
 pub mod client_metrics;
 pub mod cloudwatch;
@@ -12,6 +12,7 @@ pub mod events;
 pub mod host;
 pub mod join;
 pub mod lag;
+pub mod logs;
 pub mod names;
 pub mod order;
 pub mod rates;

@@ -14,6 +14,8 @@ use super::command::Notice;
 use super::events::EventLog;
 use super::host::Host;
 use super::join::{Facts, Join};
+use super::logs::LogsView;
+use super::logs::run::LogNews;
 use super::order::{Answer, Reply};
 use super::series::Recorder;
 use super::slot::ViewSlot;
@@ -45,6 +47,8 @@ pub enum Word {
     Faults(Vec<ActiveFault>),
     /// Something that happened outside the nodes.
     Event(NodeEvent),
+    /// Something that happened to the nodes' logs.
+    Logs(LogNews),
     /// A wish about metrics and alarms; whoever waits is answered when the view that has it is out.
     Monitoring(Change, Option<Reply>),
 }
@@ -167,6 +171,10 @@ impl Worker {
             Word::Workloads(workloads) => self.join.set_workloads(workloads),
             Word::Faults(faults) => self.join.set_faults(faults),
             Word::Event(event) => self.note(event),
+            Word::Logs(news) => {
+                self.events.push_logs(news);
+                self.new_events = true;
+            }
             Word::Monitoring(change, reply) => {
                 let (answer, transition) = self.watch.change(self.now().wall_ms, change);
                 self.tell(transition.as_slice());
@@ -217,6 +225,8 @@ impl Worker {
             metrics: self.metrics.clone(),
             cloudwatch: self.watch.view(),
             events: self.events.entries(),
+            // They are published by their own thread.
+            logs: LogsView::default(),
             notices: Vec::new(),
         };
         self.slot.publish(view);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::command::Notice;
+use super::logs::LogsView;
 use super::view::View;
 
 /// Notices that wait for the window; older ones fall out, as there may be no window to read them.
@@ -37,14 +38,23 @@ impl ViewSlot {
         view
     }
 
-    /// Called, from the monitor's thread, whenever there is something new. It must be quick.
+    /// Called, from the threads of the monitor and of the logs, whenever there is something new. It must be quick.
     pub fn on_change(&self, wake: impl Fn() + Send + 'static) {
         *locked(&self.inner.wake) = Some(Box::new(wake));
     }
 
-    /// Puts a new view in place and wakes the reader.
+    /// Puts a new view in place, but for its logs, and wakes the reader.
     pub fn publish(&self, view: View) {
-        *self.inner.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
+        let logs = std::mem::take(&mut known.logs);
+        *known = View { logs, ..view };
+        drop(known);
+        self.wake();
+    }
+
+    /// Puts new logs into the view, whose other parts have a thread of their own, and wakes the reader.
+    pub fn publish_logs(&self, logs: LogsView) {
+        self.inner.view.write().unwrap_or_else(PoisonError::into_inner).logs = logs;
         self.wake();
     }
 
@@ -74,6 +84,15 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn logs_and_the_rest_are_published_apart() {
+        let slot = ViewSlot::default();
+        let logs = LogsView::default();
+        slot.publish_logs(logs.clone());
+        slot.publish(View::default());
+        assert!(slot.latest().logs.is_same(&logs));
+    }
 
     #[test]
     fn notices_are_taken_once_and_bounded() {

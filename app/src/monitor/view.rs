@@ -7,6 +7,7 @@ use broker::metrics::MetricsReport;
 
 use super::cloudwatch::watch::CloudwatchView;
 use super::command::Notice;
+use super::logs::LogsView;
 use super::snapshot::Snapshot;
 
 /// All that the window draws from. Cheap to clone.
@@ -22,6 +23,8 @@ pub struct View {
     pub cloudwatch: CloudwatchView,
     /// The newest events (at most [`EVENTS_KEPT`]), oldest first.
     pub events: Arc<VecDeque<Arc<EventEntry>>>,
+    /// The nodes' logs.
+    pub logs: LogsView,
     /// Answers to commands that arrived since the window last looked (the reader drains its own copy).
     pub notices: Vec<Notice>,
 }

@@ -1,11 +1,13 @@
 //! A running cluster with all that belongs to it, from start to controlled stop.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use broker::cluster::{Cluster, ClusterConfig, Profile};
+use broker::logging::LogLine;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::data_dir::DataDir;
@@ -17,6 +19,8 @@ use crate::http::scrapes::Scrapes;
 use crate::http::{HttpServer, Sources};
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::WorkloadSpec;
+use crate::monitor::logs::delivery;
+use crate::monitor::logs::run::{LINES_WAITING, LogKeeper, Surroundings};
 use crate::monitor::order::Orders;
 use crate::monitor::run::{Monitor, REPORTS_WAITING, Word};
 use crate::monitor::slot::ViewSlot;
@@ -41,6 +45,7 @@ pub struct Session {
     monitor: Monitor,
     orders: Orders,
     desk: Desk,
+    logs: LogKeeper,
     http: HttpServer,
     ready: Arc<AtomicBool>,
     ready_file: Receiver<ReadyFile>,
@@ -100,10 +105,13 @@ impl Session {
             profile: profile(args.profile),
             overrides,
         };
+        let deliver_to = args.deliver_logs.as_deref().map(delivery::usable).transpose();
+        let deliver_to = deliver_to.map_err(|refusal| Failure::usage(format!("--deliver-logs: {refusal}")))?;
         let (reports, reports_in) = bounded(REPORTS_WAITING);
         let monitor = Monitor::start(embedded::facts(&config, ""), reports_in).map_err(no_thread)?;
-        let (log_lines, _log_lines_in) = bounded(1);
+        let (log_lines, log_lines_in) = bounded(LINES_WAITING);
         let cluster = Arc::new(Cluster::start(config, reports, log_lines)?);
+        let logs = keep_logs(&cluster, &monitor, deliver_to, log_lines_in)?;
         if let Some(note) = cluster.note() {
             eprintln!("brokerscope: {note}");
         }
@@ -113,7 +121,7 @@ impl Session {
         let level = Change::Level(args.monitoring_level);
         let _ = monitor.words().send(Word::Monitoring(level, Some(Box::new(drop))));
         let (orders, orders_in) = Orders::new();
-        let desk = Desk::open(tools(&cluster, &monitor), orders_in).map_err(no_thread)?;
+        let desk = Desk::open(tools(&cluster, &monitor, &logs), orders_in).map_err(no_thread)?;
         let ready = Arc::new(AtomicBool::new(false));
         let scrubbed = Arc::downgrade(&cluster);
         let scrubs = Arc::new(move || scrubbed.upgrade().map(|cluster| cluster.scrubs()).unwrap_or_default());
@@ -132,6 +140,7 @@ impl Session {
             monitor,
             orders,
             desk,
+            logs,
             http,
             ready,
             ready_file: written_in,
@@ -235,10 +244,11 @@ impl Session {
         self.desk.close();
         drop(self.http);
         embedded::shut_down(self.cluster, COMMANDS_PATIENCE);
+        self.logs.close();
     }
 }
 
-fn tools(cluster: &Arc<Cluster>, monitor: &Monitor) -> Tools {
+fn tools(cluster: &Arc<Cluster>, monitor: &Monitor, logs: &LogKeeper) -> Tools {
     let asked = Arc::downgrade(cluster);
     // Brokers come and go; whoever connects later takes those that are there then.
     let bootstrap_servers: Arc<dyn Fn() -> String + Send + Sync> =
@@ -260,8 +270,28 @@ fn tools(cluster: &Arc<Cluster>, monitor: &Monitor) -> Tools {
         workloads: Box::new(Workloads::new(bootstrap_servers.clone(), Arc::new(make_topic))),
         bootstrap_servers,
         words: monitor.words(),
+        logs: logs.asked(),
         slot: monitor.slot(),
     }
+}
+
+/// The nodes' logs have a thread of their own.
+fn keep_logs(
+    cluster: &Arc<Cluster>,
+    monitor: &Monitor,
+    deliver_to: Option<PathBuf>,
+    lines: Receiver<LogLine>,
+) -> Result<LogKeeper, Failure> {
+    let asked = Arc::downgrade(cluster);
+    let known_logs = move || asked.upgrade().map(|cluster| embedded::known_logs(&cluster)).unwrap_or_default();
+    let surroundings = Surroundings {
+        dir: cluster.config().data_dir.join("logs"),
+        cluster_id: cluster.cluster_id().to_owned(),
+        known_logs: Box::new(known_logs),
+        words: monitor.words(),
+        slot: monitor.slot(),
+    };
+    LogKeeper::start(surroundings, deliver_to, lines).map_err(no_thread)
 }
 
 fn listen_http(address: SocketAddr) -> Result<TcpListener, Failure> {

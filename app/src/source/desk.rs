@@ -18,6 +18,8 @@ use super::faults::{self, Faults};
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, Notice, WorkloadSpec};
+use crate::monitor::logs::Wish;
+use crate::monitor::logs::run::Asked;
 use crate::monitor::names::{is_controller, node};
 use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
 use crate::monitor::run::Word;
@@ -57,6 +59,8 @@ pub struct Tools {
     pub bootstrap_servers: Arc<dyn Fn() -> String + Send + Sync>,
     /// Where to tell what is in force.
     pub words: Sender<Word>,
+    /// Who keeps the nodes' logs.
+    pub logs: Sender<Asked>,
     /// Where answers for the window go.
     pub slot: ViewSlot,
 }
@@ -199,6 +203,7 @@ impl Worker {
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
             Command::Monitoring(change) => return self.pass_on(change, reply),
+            Command::Logs(wish) => return self.ask_logs(wish, reply),
         };
         self.answer(answer, reply);
     }
@@ -217,6 +222,16 @@ impl Worker {
             && let Word::Monitoring(_, reply) = refused.into_inner()
         {
             self.answer(Err(Refusal::failed("The monitor is busy; try again.")), reply);
+        }
+    }
+
+    /// So does the keeper of the logs; of its own accord it answers nobody, but the window.
+    fn ask_logs(&self, wish: Wish, reply: Option<Reply>) {
+        let slot = self.tools.slot.clone();
+        let reply = reply.unwrap_or_else(|| Box::new(move |answer| slot.notify(Notice::of(answer))));
+        if let Err(refused) = self.tools.logs.send_timeout((wish, reply), Duration::from_secs(1)) {
+            let (_, reply) = refused.into_inner();
+            reply(Err(Refusal::failed("The logs are busy; try again.")));
         }
     }
 

@@ -11,7 +11,9 @@ use super::brokers_tests::FakeBrokers;
 use super::desk::{Desk, Tools, WorkloadRunner};
 use super::fake_nodes::{Done, FakeNodes};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
-use crate::monitor::order::{Answer, Orders, RefusalKind};
+use crate::monitor::logs::Wish;
+use crate::monitor::logs::run::Asked;
+use crate::monitor::order::{Answer, Orders, Refusal, RefusalKind};
 use crate::monitor::run::Word;
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::{ActiveFault, WorkloadStatus};
@@ -40,6 +42,7 @@ struct Setup {
     nodes: Arc<FakeNodes>,
     done: Receiver<Done>,
     words: Receiver<Word>,
+    asked: Receiver<Asked>,
     slot: ViewSlot,
     orders: Orders,
     desk: Desk,
@@ -51,16 +54,18 @@ fn open() -> Setup {
     let (words_out, words) = crossbeam_channel::unbounded();
     let slot = ViewSlot::default();
     let (orders, taken) = Orders::new();
+    let (logs, asked) = crossbeam_channel::bounded(8);
     let tools = Tools {
         nodes: nodes.clone(),
         brokers: Arc::new(FakeBrokers::default()),
         workloads: Box::new(FakeWorkloads),
         bootstrap_servers: Arc::new(|| "127.0.0.1:1".into()),
         words: words_out,
+        logs,
         slot: slot.clone(),
     };
     let desk = Desk::open(tools, taken).unwrap();
-    Setup { nodes, done, words, slot, orders, desk }
+    Setup { nodes, done, words, asked, slot, orders, desk }
 }
 
 impl Setup {
@@ -238,4 +243,19 @@ fn brokers_are_asked_for_scrubs() {
     assert_eq!([ask(Some(9)), ask(Some(3000))], [Err(RefusalKind::NotFound), Err(RefusalKind::NotFound)]);
     setup.inject(FaultKind::Kill, 2, None).unwrap();
     assert_eq!((ask(Some(2)), ask(None)), (Err(RefusalKind::Conflict), Ok(None)));
+}
+
+#[test]
+fn the_keeper_of_the_logs_answers_for_itself() {
+    let setup = open();
+    let wish = Wish::SetLevel { node: Some(1), logger: "kafka".into(), level: None };
+    assert!(setup.orders.send(Command::Logs(wish.clone())));
+    let (asked, reply) = setup.asked.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(asked, wish);
+    reply(Err(Refusal::conflict("No.")));
+    assert_eq!(setup.slot.take().notices[0].text, "No.", "who does not wait is told in the window");
+    drop(setup.asked);
+    let (answer, answered) = crossbeam_channel::bounded(1);
+    setup.orders.ask(Command::Logs(wish), move |outcome| answer.send(outcome).unwrap());
+    assert_eq!(answered.recv_timeout(PATIENCE).unwrap().unwrap_err().kind, RefusalKind::Failed);
 }

@@ -15,6 +15,7 @@ use super::brokers::BrokerControl;
 use super::control::NodeControl;
 use crate::monitor::command::NewBroker;
 use crate::monitor::join::Facts;
+use crate::monitor::logs::levels::{KnownLog, KnownLogs};
 use crate::monitor::order::Refusal;
 
 /// What the monitor should know before the nodes tell anything.
@@ -183,6 +184,12 @@ impl BrokerControl for Embedded {
     fn end(&self) {
         self.cluster.end_changes();
     }
+}
+
+/// The application logs of its nodes, and which of them run. Never waits for a node.
+pub fn known_logs(cluster: &Cluster) -> KnownLogs {
+    let is_up = |id| !matches!(cluster.node_state(id), Ok(NodeState::Stopped | NodeState::Killed) | Err(_));
+    cluster.node_logs().into_iter().map(|(id, log)| (id, KnownLog { log, is_up: is_up(id) })).collect()
 }
 
 /// Ends a cluster whose users have let go of it; waits for them for a while, as a controlled stop of one node may be under way.
