@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::voter_set::{KRAFT_VERSION_MAX, ReplicaKey};
+use crate::logging::NodeLog;
 use crate::records::control::{VoterDescription, VoterEndpoint};
 use crate::types::{Id, NodeId};
 
@@ -28,7 +29,7 @@ pub(crate) enum VoterBug {
 }
 
 /// Who votes, and how patient everybody is. Fields carry the names of Kafka's `controller.quorum.*` configurations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct QuorumConfig {
     /// This node.
     pub id: NodeId,
@@ -68,6 +69,8 @@ pub struct QuorumConfig {
     pub segment_ms: i64,
     /// `metadata.max.retention.bytes`: of log and snapshots together; what the newest snapshot stands for goes first. -1: no limit.
     pub max_retention_bytes: i64,
+    /// Where it writes what happens; nowhere unless it is told.
+    pub log: NodeLog,
     /// A known bug, to see that the simulation catches it.
     #[cfg(test)]
     pub(crate) planted: Option<VoterBug>,
@@ -100,6 +103,7 @@ impl QuorumConfig {
             segment_ms: 604_800_000,
             max_retention_bytes: 100 << 20,
             max_retention_ms: 604_800_000,
+            log: NodeLog::default(),
         }
     }
 

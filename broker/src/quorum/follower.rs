@@ -8,10 +8,12 @@ use bytes::Bytes;
 
 use super::batch;
 use super::config::VoterBug;
+use super::log_lines::or_none;
 use super::machine::{Output, Quorum, QuorumError};
 use super::message::{FetchOutcome, FetchRequest, FetchResponse, FetchSnapshotRequest, Message};
 use super::metadata_log::MetadataLogError;
 use super::roles::{InFlight, State};
+use crate::logging::Level;
 use crate::planted::Bug;
 use crate::types::{NodeId, Now};
 
@@ -193,17 +195,26 @@ impl Quorum {
         let (end_offset, last_epoch) = (self.log.end_offset(), self.log.last_epoch());
         if batch::continues(records, end_offset, last_epoch, self.election.epoch).is_err() {
             // Damaged on its way, or nonsense: it is asked for again.
+            self.tell(Level::Info, || {
+                format!(
+                    "{} bytes of records that do not continue the log at offset {end_offset} were not appended",
+                    records.len()
+                )
+            });
             self.fetch_failed(now);
             return Ok(());
         }
         if !records.is_empty() {
             self.log.append_follower(now, records)?;
             self.metrics.fetched(self.log.end_offset() - end_offset);
+            let before = self.control.last_entry().map(|(offset, _)| offset);
             self.control.take_in(records).map_err(MetadataLogError::from)?;
+            self.tell_voters(before);
         }
         let high_watermark = high_watermark.min(self.log.end_offset());
         if high_watermark > self.high_watermark {
             self.high_watermark = high_watermark;
+            self.tell(Level::Debug, || format!("High watermark of the follower is {high_watermark}"));
             self.outputs.push(Output::HighWatermark(high_watermark));
         }
         Ok(())
@@ -219,10 +230,15 @@ impl Quorum {
             return Err(QuorumError::CommittedRecordsDiverge { offset, high_watermark });
         }
         if offset < self.log.end_offset() {
+            let end_offset = self.log.end_offset();
             self.log.truncate_to(offset)?;
             if !self.config.has(VoterBug::KeepTruncatedVoters) {
                 self.control.truncate_to(self.log.end_offset());
             }
+            self.tell(Level::Info, || {
+                let leader = or_none(self.leader());
+                format!("Truncated from offset {end_offset} to {} to follow leader {leader}, whose log ends epoch {epoch} there", self.log.end_offset())
+            });
             self.outputs.push(Output::Truncated(self.log.end_offset()));
         }
         Ok(())

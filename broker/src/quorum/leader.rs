@@ -10,6 +10,7 @@ use super::message::{FetchOutcome, FetchRequest, FetchResponse, Message};
 use super::replicas::ReplicaState;
 use super::roles::{Leader, State, WaitingFetch};
 use super::voter_set::ReplicaKey;
+use crate::logging::Level;
 use crate::types::{NodeId, Now};
 
 impl Quorum {
@@ -41,6 +42,10 @@ impl Quorum {
         let State::Leader(leader) = &mut self.state else { return Ok(()) };
         let end = self.log.end_offset_for_epoch(request.last_fetched_epoch);
         if end.epoch != request.last_fetched_epoch || end.end_offset < request.fetch_offset {
+            self.tell(Level::Info, || {
+                let (offset, epoch) = (request.fetch_offset, request.last_fetched_epoch);
+                format!("Log of {from} diverges: it fetches from offset {offset} after epoch {epoch}, here {end:?}")
+            });
             let outcome = FetchOutcome::Diverging { epoch: end.epoch, end_offset: end.end_offset };
             self.answer_fetch(from, request.correlation, outcome);
             return Ok(());
@@ -106,6 +111,7 @@ impl Quorum {
         // Where voters changed, fewer may have it than before; what was committed stays so.
         if on_majority > leader.epoch_start_offset && on_majority > self.high_watermark {
             self.high_watermark = on_majority;
+            self.tell(Level::Debug, || format!("High watermark of the leader is {on_majority}"));
             self.outputs.push(Output::HighWatermark(on_majority));
             self.voter_change_committed();
         }

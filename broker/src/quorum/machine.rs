@@ -24,6 +24,7 @@ use super::snapshot::SnapshotId;
 use super::voter_changes::VoterChangeError;
 use super::voter_set::{ReplicaKey, VoterSet};
 use crate::log::disk::Disk;
+use crate::logging::Level;
 use crate::types::{Id, NodeId, Now};
 
 /// What the member wants done, or tells. In order.
@@ -208,6 +209,7 @@ impl Quorum {
             election,
         };
         quorum.state = quorum.first_state(now);
+        quorum.tell_start();
         quorum.tell_leader();
         Ok(quorum)
     }
@@ -287,6 +289,7 @@ impl Quorum {
             State::Prospective(_) | State::Candidate(_) => self.tick_election(now),
             State::Leader(_) => self.tick_leader(now),
             State::Follower(ref follower) if self.may_stand() && now.mono >= follower.stand_at => {
+                self.tell(Level::Info, || format!("Leader {} has not answered a fetch for too long", follower.leader));
                 self.become_prospective(now)
             }
             State::Follower(_) => Ok(()),
@@ -436,6 +439,7 @@ impl Quorum {
         self.fetching.next_at = now.mono;
         self.wish_at = now.mono;
         self.stop_download();
+        self.tell_transition(&before, reason);
         if let State::Leader(leader) = before {
             self.drop_voter_change(leader.change);
             self.outputs.push(Output::LostLeadership { epoch: led_epoch, reason });
@@ -556,6 +560,7 @@ impl Quorum {
         let State::Leader(leader) = &self.state else { return };
         let successors = leader.members.successors();
         let epoch = self.election.epoch;
+        self.tell(Level::Info, || format!("Resigns as leader of epoch {epoch}: {reason}; may succeed: {successors:?}"));
         let until = now.mono + self.random_election_timeout();
         self.take_role(now, State::Resigned { until }, reason, epoch);
         let others: Vec<NodeId> = self.control.voters().ids().filter(|voter| *voter != self.config.id).collect();

@@ -17,6 +17,7 @@ mod election_state;
 mod follower;
 mod join;
 mod leader;
+mod log_lines;
 mod machine;
 mod memory;
 mod message;

@@ -10,6 +10,7 @@ use super::machine::{Quorum, QuorumError};
 use super::metadata_log::{MetadataLogError, contains};
 use super::snapshot::{self, Snapshot, SnapshotId, SnapshotInfo, SnapshotWriter};
 use super::voter_set::VoterSet;
+use crate::logging::Level;
 use crate::types::Now;
 
 /// Kafka looks for what can go once a minute.
@@ -46,6 +47,9 @@ impl Quorum {
         let newest = self.latest_snapshot().map_or(0, |newest| newest.end_offset);
         let is_new = id.end_offset > newest && id.end_offset > self.log.start_offset();
         if self.failure().is_some() || !is_new || id.end_offset > self.high_watermark || !contains(&*self.log, id) {
+            self.tell_of_log(Level::Debug, || {
+                format!("No snapshot {} is made: it is not new, or not committed", id.file_name())
+            });
             return Ok(None);
         }
         let mut writer = SnapshotWriter::new(id, now.wall_ms);
@@ -80,8 +84,10 @@ impl Quorum {
         if self.log.synced_offset() < writer.id().end_offset {
             self.log.sync(now)?;
         }
+        let (id, size_bytes) = (writer.id(), writer.position);
         let is_whole = self.log.complete_snapshot(writer.part)?;
         if is_whole {
+            self.tell_of_log(Level::Info, || format!("Snapshot {} of {size_bytes} bytes is whole", id.file_name()));
             self.clean(now)?;
         }
         Ok(is_whole)
@@ -110,6 +116,18 @@ impl Quorum {
             if !is_old && !self.is_too_large() {
                 return Ok(());
             }
+            self.tell_of_log(Level::Info, || {
+                let why = if is_old {
+                    "its last record is older than metadata.max.retention.ms"
+                } else {
+                    "of metadata.max.retention.bytes"
+                };
+                format!(
+                    "Snapshot {}, and the log before offset {}, are deleted: {why}",
+                    oldest.id.file_name(),
+                    next.id.end_offset
+                )
+            });
             self.log.delete_before_snapshot(now, next.id, self.high_watermark)?;
             self.control.forget_before(self.log.start_offset());
         }

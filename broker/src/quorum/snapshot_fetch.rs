@@ -2,11 +2,13 @@
 //!
 //! Source: `KafkaRaftClient.handleFetchSnapshotRequest`, `handleFetchSnapshotResponse`, `ReplicatedLog.validateOffsetAndEpoch`; KIP-630.
 
+use super::log_lines::or_none;
 use super::machine::{Output, Quorum, QuorumError};
 use super::message::{FetchRequest, FetchSnapshotOutcome, FetchSnapshotRequest, FetchSnapshotResponse, Message};
 use super::roles::{Download, State};
 use super::snapshot::{SnapshotChunk, SnapshotId, SnapshotPart};
 use super::voter_set::ReplicaKey;
+use crate::logging::Level;
 use crate::types::{NodeId, Now};
 
 impl Quorum {
@@ -55,8 +57,14 @@ impl Quorum {
             return Err(QuorumError::CommittedRecordsDiverge { offset: id.end_offset, high_watermark });
         }
         if self.log.snapshots().iter().any(|snapshot| snapshot.id == id) {
+            self.tell(Level::Info, || {
+                format!("Snapshot {} of leader {} is here already", id.file_name(), or_none(self.leader()))
+            });
             return self.install(id);
         }
+        self.tell(Level::Info, || {
+            format!("Fetches snapshot {} from leader {}", id.file_name(), or_none(self.leader()))
+        });
         self.stop_download();
         self.fetching.download = Some(Download { id, position: 0 });
         self.fetching.next_at = now.mono;
@@ -90,6 +98,9 @@ impl Quorum {
             }
             FetchSnapshotOutcome::NotFound => {
                 // It has a newer one by now; the next fetch tells which.
+                self.tell(Level::Info, || {
+                    format!("Leader {from} does not have the snapshot that is being fetched any more")
+                });
                 self.stop_download();
                 self.heard_from_leader(now, from)
             }
@@ -125,7 +136,16 @@ impl Quorum {
     /// Puts the snapshot in place of the log. A stop in between does no harm: a start finds a log that does not hold it, and does the same.
     fn install(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
         self.log.restart_at_snapshot(id)?;
+        let before = self.control.last_entry().map(|(offset, _)| offset);
         self.control.reload(&*self.log)?;
+        self.tell(Level::Info, || {
+            format!(
+                "The log was truncated to nothing: it goes on at offset {}, after snapshot {}",
+                self.log.end_offset(),
+                id.file_name()
+            )
+        });
+        self.tell_voters(before);
         self.outputs.push(Output::SnapshotInstalled(id));
         if id.end_offset > self.high_watermark {
             self.high_watermark = id.end_offset;

@@ -14,6 +14,7 @@ use super::message::Message;
 use super::metadata_log::MetadataLogError;
 use super::roles::State;
 use super::voter_set::{KRAFT_VERSION_MAX, ReplicaKey, VoterSet, list};
+use crate::logging::Level;
 use crate::records::control::{ControlType, VoterDescription, VoterEndpoint, encode_kraft_version, encode_voters};
 use crate::types::{NodeId, Now};
 
@@ -138,6 +139,7 @@ impl Quorum {
         endpoints: Vec<VoterEndpoint>,
         ack_when_committed: bool,
     ) {
+        self.tell(Level::Info, || format!("Is asked to add voter {voter}"));
         // As `LeaderState.isOperationPending` does: who waits for the one before is told before it is forgotten.
         self.expire_voter_change(now);
         let checked = self.check_change(now, "adding").and_then(|voters| match voters.get(voter.id) {
@@ -160,6 +162,7 @@ impl Quorum {
     /// Takes a voter out; the outcome comes as with [`Quorum::add_voter`], once that is committed. A leader that takes itself out leads until
     /// then, without a vote, and then resigns.
     pub fn remove_voter(&mut self, now: Now, token: Option<u64>, voter: ReplicaKey) {
+        self.tell(Level::Info, || format!("Is asked to remove voter {voter}"));
         self.expire_voter_change(now);
         let checked = self.check_change(now, "removing").and_then(|voters| {
             voters.without(voter).ok_or_else(|| VoterChangeError::NotFound { voter, voters: list(voters.keys()) })
@@ -241,6 +244,10 @@ impl Quorum {
     }
 
     fn tell_change(&mut self, token: Option<u64>, outcome: Result<(), VoterChangeError>) {
+        self.tell(Level::Info, || match &outcome {
+            Ok(()) => "The change of voters is done".to_owned(),
+            Err(error) => format!("Voters were not changed: {error:?}"),
+        });
         if let Some(token) = token {
             self.outputs.push(Output::VoterChange { token, outcome });
         }
@@ -258,7 +265,9 @@ impl Quorum {
         let first = self.log.append_leader(now, batch, epoch)?;
         self.metrics.appended(now, self.log.end_offset(), content.len() as i64);
         // The log has given it its offset; the copy was made with the same.
+        let before = self.control.last_entry().map(|(offset, _)| offset);
         self.control.take_in(&taken_in).map_err(MetadataLogError::from)?;
+        self.tell_voters(before);
         let key = self.config.key();
         if let State::Leader(leader) = &mut self.state {
             leader.members.update(now, self.control.voters(), key);

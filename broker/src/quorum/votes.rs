@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::machine::{Quorum, QuorumError};
 use super::message::{Message, VoteRequest, VoteResponse};
-use super::roles::State;
+use super::roles::{Election, State};
 use super::voter_set::ReplicaKey;
+use crate::logging::Level;
 use crate::types::{Id, NodeId, Now};
 
 impl Quorum {
@@ -30,6 +31,8 @@ impl Quorum {
             } else {
                 self.grants_vote(candidate, up_to_date)
             };
+        let refusal = (!granted).then(|| self.refusal(request, candidate, up_to_date));
+        self.tell_vote(from, request, refusal);
         if granted && !request.pre_vote {
             self.vote_for(now, candidate)?;
         }
@@ -45,6 +48,23 @@ impl Quorum {
         };
         self.send(from, Message::VoteResponse(response));
         Ok(())
+    }
+
+    /// Why a vote was not given.
+    fn refusal(&self, request: &VoteRequest, candidate: ReplicaKey, up_to_date: bool) -> &'static str {
+        if request.epoch < self.election.epoch {
+            "the epoch is over"
+        } else if !self.is_meant(request.voter_directory_id) {
+            "the voter that was asked has another directory"
+        } else if !up_to_date {
+            "its log is not up to date with this one"
+        } else if request.pre_vote || self.is_leader() {
+            "there is a leader"
+        } else if self.election.voted.is_some_and(|voted| voted != candidate) {
+            "another candidate has the vote of this epoch"
+        } else {
+            "there is a leader, or was one, in this epoch"
+        }
     }
 
     /// Whether one who means the voter with this directory means this replica.
@@ -141,6 +161,7 @@ impl Quorum {
         if election.is_won() {
             self.become_candidate(now)
         } else if election.is_lost() {
+            self.tell_lost(election, "become a candidate");
             self.return_to_leader(now)
         } else {
             Ok(())
@@ -155,12 +176,23 @@ impl Quorum {
             return self.become_leader(now, granting);
         }
         if election.is_lost() && election.ends_at > now.mono + longest {
+            self.tell_lost(election, "lead");
             let backoff = self.random_between(Duration::ZERO, longest);
             if let State::Candidate(election) = &mut self.state {
                 election.ends_at = now.mono + backoff;
             }
         }
         Ok(())
+    }
+
+    fn tell_lost(&self, election: &Election, aim: &str) {
+        self.tell(Level::Info, || {
+            let (granted, rejected) = (&election.granted, &election.rejected);
+            let epoch = self.election.epoch;
+            format!(
+                "Too few votes are left to {aim} in epoch {epoch}: granted by {granted:?}, rejected by {rejected:?}"
+            )
+        });
     }
 
     /// A pre-vote that came to nothing: back to the leader of this epoch, if there is one, else wait for the round's end.
@@ -175,6 +207,13 @@ impl Quorum {
         let (State::Prospective(election) | State::Candidate(election)) = &self.state else { return Ok(()) };
         if now.mono >= election.ends_at {
             let is_prospective = matches!(self.state, State::Prospective(_));
+            self.tell(Level::Info, || {
+                let (epoch, granted) = (self.election.epoch, &election.granted);
+                format!(
+                    "The election of epoch {epoch} took too long: granted by {granted:?}, rejected by {:?}",
+                    election.rejected
+                )
+            });
             return match self.election.leader {
                 Some(leader) if is_prospective && leader != self.config.id => {
                     self.become_follower(now, self.election.epoch, leader)
@@ -270,6 +309,7 @@ impl Quorum {
             Some(position) if position < 16 => self.config.election_timeout / 2 * position,
             _ => self.random_election_timeout(),
         };
+        self.tell(Level::Debug, || format!("Leader {from} ends epoch {epoch}: stands in {} ms", delay.as_millis()));
         match &mut self.state {
             State::Unattached { stand_at } => *stand_at = now.mono + delay,
             State::Follower(follower) if follower.leader == from => {

@@ -57,6 +57,7 @@ pub fn quorum_config(config: &NodeConfig, directory_id: Id) -> QuorumConfig {
         segment_ms: config.i64("metadata.log.segment.ms"),
         max_retention_bytes: config.i64("metadata.max.retention.bytes"),
         max_retention_ms: config.i64("metadata.max.retention.ms"),
+        log: config.log.clone(),
         ..QuorumConfig::kafka(config.node_id, config.voters.clone())
     }
 }
