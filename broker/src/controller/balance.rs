@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::leadership::tell;
 use super::partition_change::{Election, PartitionChange};
 use super::state::{Changes, ControllerState, Decision};
+use crate::logging::{Level, Logger};
 use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::types::{NodeId, Now};
 
@@ -99,6 +100,10 @@ impl ControllerState {
                 let change =
                     PartitionChange { election, ..self.change_of(topic, index, partition, &config, &acceptable) };
                 if let Some(changed) = change.build() {
+                    let level = if election == Election::Unclean { Level::Info } else { Level::Debug };
+                    self.tell(Logger::ReplicationControl, level, || {
+                        format!("{election:?} election of {}-{index}, led by {}: {cause}", topic.name, partition.leader)
+                    });
                     tell(topic, index, partition, &changed, cause, &mut changes.events);
                     changes.push(changed.record);
                 }

@@ -7,6 +7,7 @@ use super::create_topics::{ApiError, error, text, too_large};
 use super::leadership::tell;
 use super::partition_change::{Election, PartitionChange};
 use super::state::{Changes, ControllerState, Decision};
+use crate::logging::{Level, Logger};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use crate::protocol::messages::{ElectLeadersRequestData, ElectLeadersResponseData, KafkaString};
@@ -85,6 +86,9 @@ impl ControllerState {
         let change =
             PartitionChange { election, ..self.change_of(topic, index as usize, partition, &config, &acceptable) };
         let changed = change.build().ok_or_else(|| plain(unavailable))?;
+        self.tell(Logger::ReplicationControl, Level::Info, || {
+            format!("{election:?} election of {name}-{index}, led by {}: {cause}", partition.leader)
+        });
         tell(topic, index as usize, partition, &changed, cause, &mut changes.events);
         changes.push(changed.record);
         Ok(())

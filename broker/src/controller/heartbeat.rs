@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::leadership::{Standing, thousands};
 use super::state::{Changes, ControllerState, Decision};
+use crate::logging::{Level, Logger};
 use crate::metadata::record::{BrokerRegistrationChangeRecord, UnregisterBrokerRecord};
 use crate::metadata::report::{Event, FenceReason};
 use crate::protocol::ErrorCode;
@@ -43,6 +44,7 @@ impl ControllerState {
         let current = self.current(id);
         let next = self.next(current, request, is_caught_up);
         let mut changes = Changes::default();
+        self.tell_control(request, (current, next), registered_at);
         if next != current {
             match next {
                 Control::Fenced | Control::ShutdownNow => {
@@ -69,6 +71,37 @@ impl ControllerState {
             should_shut_down: next == Control::ShutdownNow,
             ..Default::default()
         })
+    }
+
+    /// What a broker asked for, and what it was given.
+    fn tell_control(&self, request: &BrokerHeartbeatRequestData, (from, to): (Control, Control), registered_at: i64) {
+        let id = request.broker_id;
+        let (asked_for, unfenced) = (request.want_shut_down || !request.want_fence, to == Control::Unfenced);
+        if from != to {
+            let moved_at = self.liveness.shutdown_offset(id);
+            self.tell(Logger::BrokerHeartbeats, Level::Info, || match to {
+                Control::Unfenced => format!(
+                    "Broker {id} may be unfenced: it has read up to {}, past its registration at offset {registered_at}",
+                    request.current_metadata_offset
+                ),
+                Control::Fenced => format!("Broker {id} asked to be fenced, and is"),
+                Control::ShuttingDown => format!("Broker {id} asked for a controlled shutdown: its leaderships move away"),
+                Control::ShutdownNow => match moved_at {
+                    Some(offset) => format!(
+                        "Broker {id} may shut down: all others have read that its leaderships moved, at offset {offset}"
+                    ),
+                    None => format!("Broker {id} ({from:?}) asked to shut down, and may at once"),
+                },
+            });
+        } else if asked_for && !unfenced {
+            self.tell(Logger::BrokerHeartbeats, Level::Debug, || match to {
+                Control::ShuttingDown => format!("Broker {id} may not shut down yet: its leaderships have to move first"),
+                _ => format!(
+                    "Broker {id} may not be unfenced yet: it has read up to {}, and registered at offset {registered_at}",
+                    request.current_metadata_offset
+                ),
+            });
+        }
     }
 
     fn current(&self, id: NodeId) -> Control {
@@ -172,6 +205,10 @@ impl ControllerState {
         if gone.is_empty() {
             return;
         }
+        self.tell(Logger::ReplicationControl, Level::Warn, || {
+            let texts = |ids: &[Id]| ids.iter().map(Id::to_string).collect::<Vec<_>>().join(", ");
+            format!("Log directories [{}] of broker {id} are offline, [{}] are left", texts(&gone), texts(&left))
+        });
         for directory in gone {
             let cause = format!("a log directory of broker {id} failed");
             self.update_partitions(Standing::LosesDirectory(id, directory), &cause, changes);
@@ -187,6 +224,7 @@ impl ControllerState {
         let missed_ms = self.liveness.silent_for(id, now.mono).as_millis();
         let reason = FenceReason::SessionExpired { missed_ms: u64::try_from(missed_ms).unwrap_or(u64::MAX) };
         let cause = format!("broker {id} fenced: no heartbeat for {} ms", thousands(missed_ms));
+        self.tell(Logger::BrokerHeartbeats, Level::Info, || format!("Session ended: {cause}"));
         let mut changes = Changes::default();
         self.fence(id, reason, &cause, &mut changes);
         Some(changes.with(()))

@@ -5,6 +5,7 @@
 use super::partition_change::{Changed, Election, PartitionChange};
 use super::reassign::tell_move;
 use super::state::{Changes, ControllerState};
+use crate::logging::{Level, Logger};
 use crate::metadata::config::TopicConfig;
 use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::metadata::report::Event;
@@ -47,6 +48,7 @@ impl Standing {
 impl ControllerState {
     /// Adds what becomes of all partitions that `standing` concerns.
     pub(super) fn update_partitions(&self, standing: Standing, cause: &str, changes: &mut Changes) {
+        let before = changes.records.len();
         for topic in self.image.topics.values() {
             let mut config = None;
             for (index, partition) in topic.partitions.iter().enumerate() {
@@ -55,6 +57,10 @@ impl ControllerState {
                     self.update_partition(standing, topic, index, config, cause, changes);
                 }
             }
+        }
+        let changed = changes.records.len() - before;
+        if changed > 0 {
+            self.tell(Logger::ReplicationControl, Level::Info, || format!("{cause}: {changed} partition(s) change"));
         }
     }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use super::features::supported_features;
 use super::leadership::Standing;
 use super::state::{Changes, ControllerState, Decision};
+use crate::logging::{Level, Logger};
 use crate::metadata::image::Endpoint;
 use crate::metadata::record::{FeatureRange, RegisterBrokerRecord, RegisterControllerRecord};
 use crate::metadata::report::{Event, FenceReason};
@@ -32,6 +33,9 @@ impl ControllerState {
                 changes.with(BrokerRegistrationResponseData { broker_epoch, ..Default::default() })
             }
             Err(error) => {
+                self.tell(Logger::ClusterControl, Level::Info, || {
+                    format!("Registration of broker {} is refused: {error}", request.broker_id)
+                });
                 Decision::only(BrokerRegistrationResponseData { error_code: error.code(), ..Default::default() })
             }
         }

@@ -8,8 +8,10 @@ use rand::rngs::StdRng;
 
 use super::features::ELR_FEATURE;
 use super::liveness::Liveness;
+use super::log_lines;
 use super::metering::Metering;
 use super::placement::UsableBroker;
+use crate::logging::{Level, Logger};
 use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, TopicConfig};
 use crate::metadata::image::{BrokerImage, Image, PartitionImage};
 use crate::metadata::record::{ConfigRecord, DIRECTORY_UNASSIGNED};
@@ -128,6 +130,7 @@ impl ControllerState {
             }
             _ => false,
         };
+        log_lines::record(&self.config.log, self.config.node_id, &self.image, record);
         self.image.apply(offset, epoch, record, delta)?;
         match record {
             MetadataRecord::RegisterBroker(r) => {
@@ -155,6 +158,12 @@ impl ControllerState {
         if record.name == UNCLEAN_LEADER_ELECTION {
             self.next_unclean_check = now.mono;
         }
+    }
+
+    /// Writes a line of the controller's log.
+    pub(super) fn tell(&self, logger: Logger, level: Level, message: impl FnOnce() -> String) {
+        let id = self.config.node_id;
+        self.config.log.write(logger, level, || format!("{}{}", log_lines::prefix(id), message()));
     }
 
     /// Registered, unfenced, and not on its way out: may lead and be in an ISR.

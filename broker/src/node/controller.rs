@@ -16,7 +16,7 @@ pub use super::controller_error::{ControllerError, ControllerStartError};
 use super::controller_metrics::ControllerMetrics;
 use super::controller_requests::{self as requests, Asked};
 use super::controller_voters::VoterAsker;
-use crate::controller::{ControllerState, Decision, QuorumView, describe_quorum};
+use crate::controller::{ControllerState, Decision, QuorumView, describe_quorum, log_record};
 use crate::log::LogDir;
 use crate::log::disk::Disk;
 use crate::metadata::config::NodeConfig;
@@ -291,12 +291,14 @@ impl Controller {
             Output::LostLeadership { reason, .. } => self.step_down(reason),
             Output::Failed(error) => self.fail(error.into()),
             Output::VoterChange { token, outcome } => self.voter_change_done(token, outcome),
-            Output::LeaderChanged { leader: Some(_), .. } => self.metrics.saw_active_controller(),
+            Output::LeaderChanged { leader, epoch } => {
+                if leader.is_some() {
+                    self.metrics.saw_active_controller();
+                }
+                self.tell_leader(leader, epoch);
+            }
             // What these tell is read from the quorum itself.
-            Output::LeaderChanged { leader: None, .. }
-            | Output::HighWatermark(_)
-            | Output::Truncated(_)
-            | Output::SnapshotInstalled(_) => {}
+            Output::HighWatermark(_) | Output::Truncated(_) | Output::SnapshotInstalled(_) => {}
         }
     }
 
@@ -344,11 +346,16 @@ impl Controller {
             let broken = |offset: i64, why: String| ControllerError::Log { offset, why };
             let max_batch_bytes = self.quorum.config().max_batch_bytes;
             let committed = take_apart(&bytes, max_batch_bytes).map_err(|why| broken(at, why.to_string()))?;
+            // What the active controller appended it has told then.
+            let is_active = self.active().is_some();
             let image = Arc::make_mut(&mut self.committed);
             let mut delta = ImageDelta::default();
             for data in committed.records.into_iter().filter(|data| data.offset >= at) {
                 let record = MetadataRecord::decode(&data.value).map_err(|why| broken(data.offset, why.to_string()))?;
                 self.metrics.before(image, data.offset, committed.last_timestamp_ms, &record);
+                if !is_active {
+                    log_record(&self.config.log, self.config.node_id, image, &record);
+                }
                 image
                     .apply(data.offset, data.epoch, &record, &mut delta)
                     .map_err(|why| broken(data.offset, why.to_string()))?;
@@ -396,6 +403,7 @@ impl Controller {
         leadership.state = Some(state);
         let epoch = leadership.epoch;
         let early = std::mem::take(&mut leadership.early);
+        self.tell_takeover(epoch);
         self.outbox.events.push(Event::ControllerElected { epoch });
         self.commit(now, bootstrap);
         if let Some(state) = self.active() {
@@ -460,6 +468,7 @@ impl Controller {
     fn step_down(&mut self, reason: &'static str) {
         let Some(leadership) = self.leadership.take() else { return };
         if leadership.state.is_some() {
+            self.tell_resignation(leadership.epoch, reason, leadership.pending.len() + leadership.early.len());
             self.outbox.events.push(Event::ControllerResigned { epoch: leadership.epoch, reason });
         }
         let unanswered = leadership.pending.into_iter().filter_map(|pending| pending.answer);
@@ -515,8 +524,14 @@ impl Controller {
             return self.update_features(now, (from, correlation), asked);
         }
         match requests::decide(state, now, &request, self.quorum.log_end_offset()) {
-            Asked::Decided(decision) => self.answer(now, (from, correlation), &request, decision),
-            Asked::NotForControllers => self.refuse(from, correlation),
+            Asked::Decided(decision) => {
+                self.tell_answer(from, &request, &decision.response);
+                self.answer(now, (from, correlation), &request, decision);
+            }
+            Asked::NotForControllers => {
+                self.tell_unexpected(from, &request, "controllers do not answer it");
+                self.refuse(from, correlation);
+            }
         }
     }
 
@@ -542,7 +557,11 @@ impl Controller {
                         None => self.refuse(to, correlation),
                     };
                 }
-                Err(_) => return self.refuse(to, correlation),
+                Err(AppendError::NotLeader { .. }) => return self.refuse(to, correlation),
+                Err(why) => {
+                    self.tell_unexpected(to, request, &why.to_string());
+                    return self.refuse(to, correlation);
+                }
             }
         };
         let answer = Some((to, correlation, decision.response));

@@ -9,6 +9,7 @@ use super::outlet::Outlet;
 use super::process_io::disk_bytes;
 use super::stopwatch;
 use super::{Exit, NodeSetup};
+use crate::logging::Logger;
 use crate::metadata::report::Report;
 use crate::types::Now;
 
@@ -25,6 +26,9 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
     let NodeSetup { config, disk, network, mut inbox, reports, clock, seed, .. } = setup;
     let node_id = config.node_id;
     let outlet = Outlet::new(node_id, reports);
+    let log = config.log.clone();
+    let tell = |what: &str| log.info(Logger::ControllerServer, || format!("[ControllerServer id={node_id}] {what}"));
+    tell("Starts");
     let mut controller = match Controller::new(config, disk, seed, clock.now()) {
         Ok(controller) => controller,
         Err(error) => return Exit::Failed(format!("controller {node_id} could not start: {error}")),
@@ -39,6 +43,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         outlet.events(now, outbox.events);
     };
     flush(&mut controller, clock.now());
+    tell("Started");
     let mut report_timer = tokio::time::interval(REPORT_INTERVAL);
     report_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stop_by = None;
@@ -48,6 +53,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
             () = control.changed() => match control.obey() {
                 Wish::Kill => return Exit::Killed,
                 Wish::Stop if stop_by.is_none() => {
+                    tell("Shuts down");
                     stop_by = Some(clock.now().mono + HANDOVER);
                     controller.begin_shutdown(clock.now());
                 }
@@ -79,7 +85,10 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
         }
         if stop_by.is_some_and(|by| controller.has_handed_over() || by <= now.mono) {
             return match controller.shutdown(now) {
-                Ok(()) => Exit::Stopped,
+                Ok(()) => {
+                    tell("Shut down");
+                    Exit::Stopped
+                }
                 Err(error) => Exit::Failed(format!("controller {node_id} could not stop cleanly: {error}")),
             };
         }

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender};
+
 use super::controller::{Controller, quorum_config};
 use crate::controller::supported_features;
 use crate::log::SimDisk;
+use crate::logging::{LogLine, NodeLog};
 use crate::metadata::config::{NodeConfig, profile_overrides};
 use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
@@ -30,7 +33,10 @@ pub(super) struct Cluster {
     pub(super) heard: BTreeMap<NodeId, Vec<Message>>,
     pub(super) cut_off: BTreeSet<NodeId>,
     answers: BTreeMap<u64, PeerResponse>,
-    events: Vec<(NodeId, Event)>,
+    pub(super) events: Vec<(NodeId, Event)>,
+    /// What the nodes write to their logs.
+    pub(super) lines: Receiver<LogLine>,
+    writer: Sender<LogLine>,
     correlation: u64,
     overrides: BTreeMap<String, String>,
 }
@@ -58,7 +64,10 @@ impl Cluster {
     }
 
     fn with(overrides: &[(&str, &str)]) -> Cluster {
+        let (writer, lines) = crossbeam_channel::bounded(100_000);
         let mut cluster = Cluster {
+            lines,
+            writer,
             now: Now { mono: Duration::from_secs(10), wall_ms: 1_700_000_000_000 },
             nodes: BTreeMap::new(),
             disks: BTreeMap::new(),
@@ -80,6 +89,7 @@ impl Cluster {
     pub(super) fn start(&mut self, id: NodeId) {
         let config = NodeConfig::new(id, "test-cluster", self.overrides.clone()).unwrap().with_voters(VOTERS.to_vec());
         let config = config.with_controllers((3000..=3004).collect());
+        let config = config.with_log(NodeLog::new(id, self.writer.clone(), || 0));
         let (log, store) = self.disks.entry(id).or_default().clone();
         let quorum = Quorum::new(
             quorum_config(&config, Id([id as u8; 16])),
@@ -93,7 +103,7 @@ impl Cluster {
         self.collect(id);
     }
 
-    fn collect(&mut self, id: NodeId) {
+    pub(super) fn collect(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let outbox = node.take_outbox();
         for (_, message) in &outbox.peer {

@@ -91,6 +91,7 @@ impl Controller {
         }
         let asked = PeerRequest::UpdateFeatures(Box::new(request.clone()));
         let decision = decision.map(|data| PeerResponse::UpdateFeatures(Box::new(data)));
+        self.tell_answer(asker.0, &asked, &decision.response);
         self.answer(now, asker, &asked, decision);
     }
 }

@@ -116,6 +116,17 @@ fn a_controller_joins_and_another_leaves() {
     assert!(observers.contains(&old) && !voters.iter().any(|(id, _)| *id == old));
     assert_eq!(cluster.nodes[&old].quorum().leader(), Some(new));
     cluster.assert_agreement();
+    let told: Vec<String> = cluster.lines.try_iter().map(|line| line.message.into_string()).collect();
+    for fact in [
+        "Is asked to add voter",
+        "Voters were not changed: Unsupported",
+        "Voters were not changed: Duplicate",
+        "The change of voters is done",
+        "The latest voters are [",
+        "it was removed from the voters",
+    ] {
+        assert!(told.iter().any(|line| line.contains(fact)), "{fact}: {told:#?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,9 @@ mod broker_node;
 mod connection;
 pub mod controller;
 mod controller_error;
+mod controller_log;
+#[cfg(test)]
+mod controller_log_tests;
 mod controller_metrics;
 #[cfg(test)]
 mod controller_metrics_tests;
