@@ -17,6 +17,7 @@ use super::share::ShareGroup;
 use super::streams::StreamsGroup;
 use super::timer::TimerKey;
 use super::work::encode;
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use crate::protocol::messages::{
@@ -107,6 +108,7 @@ impl GroupCoordinator {
             None => Err(ErrorCode::GroupIdNotFound),
             Some(Group::Classic(group)) if group.is_in(GroupState::Dead) => Err(ErrorCode::GroupIdNotFound),
             Some(group) if group.is_empty() => {
+                shared.note(partition, Level::Info, id, || "Is deleted, as somebody asked".to_owned());
                 shard.delete(shared, partition, now, id, Vec::new());
                 Ok(partition)
             }

@@ -1,10 +1,16 @@
 //! Settings of the coordinator, with Kafka's defaults.
 
 use super::consumer::assign::Assignor;
+use crate::logging::NodeLog;
+use crate::types::NodeId;
 
 /// `group.*` and `offsets.*` settings, and our own bounds.
 #[derive(Clone, Debug)]
 pub struct GroupConfig {
+    /// The broker.
+    pub node_id: NodeId,
+    /// Where it writes what happens; nowhere unless it is told.
+    pub log: NodeLog,
     /// `group.min.session.timeout.ms`
     pub min_session_timeout_ms: i32,
     /// `group.max.session.timeout.ms`
@@ -38,6 +44,8 @@ pub struct GroupConfig {
 impl Default for GroupConfig {
     fn default() -> GroupConfig {
         GroupConfig {
+            node_id: 0,
+            log: NodeLog::default(),
             min_session_timeout_ms: 6_000,
             max_session_timeout_ms: 1_800_000,
             initial_rebalance_delay_ms: 3_000,

@@ -15,6 +15,7 @@ use super::kind::Group;
 use super::pending::Change;
 use super::record::OffsetAndMetadata;
 use super::timer::TimerKey;
+use crate::logging::{Level, Logger};
 use crate::types::{Id, Now};
 
 /// What the age of an offset is counted from.
@@ -36,10 +37,23 @@ impl GroupCoordinator {
             let (expired, all) = shard.expired(group, now.wall_ms, retention_ms);
             if !expired.is_empty() {
                 self.shared.metrics.expiring(expired.len());
+                self.shared.note_as(Logger::OffsetMetadata, partition, Level::Info, || {
+                    let of = expired.iter().filter_map(|(_, change)| match change {
+                        Change::Offset { topic, partition, .. } => Some(format!("{topic}-{partition}")),
+                        _ => None,
+                    });
+                    format!(
+                        "[GroupId {id}] Offsets have expired (all of them: {all}): {}",
+                        of.collect::<Vec<_>>().join(", ")
+                    )
+                });
             }
             let awaited = group.classic().is_some_and(|group| !group.pending_joins.is_empty());
             let group_goes = all && group.is_empty() && group.may_expire() && !awaited;
             if group_goes {
+                self.shared.note(partition, Level::Info, &id, || {
+                    "Is empty, and nothing is left of it: it is deleted".to_owned()
+                });
                 shard.delete(&mut self.shared, partition, now, &id, expired);
             } else {
                 Step { shared: &mut self.shared, log: &mut shard.log, partition, now }.append_in_pieces(expired, None);

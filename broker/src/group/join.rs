@@ -17,6 +17,7 @@ use super::record;
 use super::streams::StreamsGroup;
 use super::timer::TimerKey;
 use super::work::{Work, encode};
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{JoinGroupRequestData, JoinGroupResponseData};
 use crate::types::{Id, Now};
@@ -198,6 +199,7 @@ impl Step<'_> {
             step.shared.reply(to, GroupResponse::Join(join_error(member_id, error)));
         };
         if !self.accepts(group, &join) {
+            self.note(Level::Info, &group.id, || format!("There is no room for member '{}'", join.member_id));
             // Kafka forgets the member here too; whoever waits under this id must hear it.
             self.drop_member(group, join.member_id);
             return refuse(self, "", ErrorCode::GroupMaxSizeReached);
@@ -254,6 +256,12 @@ impl Step<'_> {
             // KIP-394: the id is given out first, so that a client that never hears of it leaves no member behind.
             self.schedule(session(&group.id, &id), join.session_timeout_ms);
             group.pending_joins.insert(id.clone());
+            self.note(Level::Info, &group.id, || {
+                format!(
+                    "A member without an id gets {id} in state {}, and is asked to join with it",
+                    group.state().name()
+                )
+            });
             self.shared.reply(join.to, GroupResponse::Join(join_error(&id, ErrorCode::MemberIdRequired)));
         } else {
             self.add_member(group, id, join);
@@ -275,6 +283,10 @@ impl Step<'_> {
 
     fn add_member(&mut self, group: &mut ClassicGroup, id: Arc<str>, join: Join<'_>) {
         let reason = format!("member {id} joins; client reason: {}", short(join.reason));
+        self.note(Level::Info, &group.id, || {
+            let of = join.instance_id.map_or(String::new(), |id| format!(" with instance id {id}"));
+            format!("Member {id}{of} joins in state {}; client reason: {}", group.state().name(), short(join.reason))
+        });
         let mut member = Member::new(
             id.clone(),
             MemberDetails {
@@ -328,6 +340,10 @@ impl Step<'_> {
     fn replace_static_member(&mut self, group: &mut ClassicGroup, old_id: Arc<str>, id: Arc<str>, join: Join<'_>) {
         let old_leader = group.leader.clone();
         let Some(mut old) = group.replace_static_member(&old_id, id.clone()) else { return };
+        self.note(Level::Info, &group.id, || {
+            let (of, state) = (join.instance_id.unwrap_or_default(), group.state().name());
+            format!("Static member {of} joins without its id in state {state}: member {id} takes the place of {old_id}")
+        });
         self.answer_parked(&mut old, &old_id, ErrorCode::FencedInstanceId);
         self.shared.timers.cancel(&session(&group.id, &old_id));
         self.restart_session(group, &id);

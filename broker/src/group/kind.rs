@@ -126,6 +126,16 @@ impl Group {
         }
     }
 
+    /// How many members it has.
+    pub(super) fn member_count(&self) -> usize {
+        match self {
+            Group::Classic(group) => group.member_count(),
+            Group::Consumer(group) => group.member_count(),
+            Group::Share(group) => group.member_count(),
+            Group::Streams(group) => group.member_count(),
+        }
+    }
+
     /// Whether it has no members.
     pub(super) fn is_empty(&self) -> bool {
         match self {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use super::api::{ClientInfo, GroupResponse, ReplyTo};
 use super::classic::{ClassicGroup, GroupState};
 use super::coordinator::{GroupCoordinator, Step};
+use super::join::short;
 use super::kind::Group;
 use super::pending::Deferred;
 use super::rebalance::session;
 use super::work::Work;
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{LeaveGroupRequestData, LeaveGroupResponseData, MemberIdentity, MemberResponse};
 use crate::types::Now;
@@ -92,6 +94,11 @@ impl Step<'_> {
             group.validate_member(member_id, instance_id)?;
             self.drop_member(group, member_id);
         }
+        self.note(Level::Info, &group.id, || {
+            let of = instance_id.map_or(String::new(), |id| format!(" with instance id {id}"));
+            let reason = member.reason.as_ref().map_or("not provided", |reason| reason.as_str());
+            format!("Member '{member_id}'{of} left; client reason: {}", short(reason))
+        });
         Ok(())
     }
 

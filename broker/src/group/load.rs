@@ -86,6 +86,7 @@ impl GroupCoordinator {
         let mut replayed = Vec::new();
         for (id, group) in &mut shard.groups {
             step.touch(id);
+            step.shared.note_loaded(partition, id, group);
             let Group::Classic(group) = group else {
                 // What the persister was asked for then is given its time anew.
                 if let Group::Share(group) = group {
@@ -156,6 +157,7 @@ impl GroupCoordinator {
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
         for (id, group) in &mut shard.groups {
             step.touch(id);
+            step.shared.note_unloaded(partition, id);
             step.shared.group_count = step.shared.group_count.saturating_sub(1);
             match group {
                 Group::Classic(group) => step.unload(group),

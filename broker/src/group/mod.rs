@@ -20,6 +20,7 @@ mod join;
 mod kind;
 mod leave;
 mod load;
+mod log_lines;
 mod metrics;
 mod offset_commit;
 mod offset_delete;

@@ -9,6 +9,7 @@ use super::classic::{ClassicGroup, GroupState, Member};
 use super::coordinator::Step;
 use super::record;
 use super::timer::TimerKey;
+use crate::logging::Level;
 use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{JoinGroupResponseData, JoinGroupResponseMember, SyncGroupResponseData};
@@ -111,6 +112,7 @@ impl Step<'_> {
             .map(|member| member.id.clone())
             .collect();
         for id in gone {
+            self.note(Level::Info, &group.id, || format!("Member {id} was removed: it did not join again in time"));
             self.drop_member(group, &id);
         }
     }
@@ -122,6 +124,7 @@ impl Step<'_> {
             return;
         }
         for id in std::mem::take(&mut group.pending_syncs) {
+            self.note(Level::Info, &group.id, || format!("Member {id} was removed: it did not sync in time"));
             self.drop_member(group, &id);
         }
         self.prepare_rebalance(group, "members did not sync in time");
@@ -130,6 +133,9 @@ impl Step<'_> {
     /// A session is over.
     pub(super) fn expire_session(&mut self, group: &mut ClassicGroup, member_id: &str) {
         if group.is_pending(member_id) {
+            self.note(Level::Info, &group.id, || {
+                format!("Pending member {member_id} was removed: its session expired")
+            });
             group.remove(member_id);
             if group.is_in(GroupState::PreparingRebalance) && group.has_all_members_joined() {
                 self.complete_join(group);
@@ -138,6 +144,7 @@ impl Step<'_> {
         }
         // A parked request counts as a heartbeat; the session starts anew when it is answered.
         if group.member(member_id).is_some_and(|member| !member.has_satisfied_heartbeat()) {
+            self.note(Level::Info, &group.id, || format!("Member {member_id} has failed: its session expired"));
             self.drop_member(group, member_id);
             self.after_removal(group, &format!("the session of member {member_id} expired"));
         }
@@ -216,6 +223,7 @@ impl Step<'_> {
 
     /// Tells the window.
     pub(super) fn tell(&mut self, group: &ClassicGroup, reason: &str) {
+        self.note_state(group, reason);
         self.shared.outputs.push(super::api::Output::Event(Event::GroupRebalance {
             group_id: group.id.to_string(),
             generation: group.generation,

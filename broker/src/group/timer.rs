@@ -52,6 +52,17 @@ pub(super) enum TimerKey {
 }
 
 impl TimerKey {
+    /// Why a member that missed it is thrown out.
+    pub(super) fn fenced_because(&self) -> &'static str {
+        match self {
+            TimerKey::Session { .. } => "its session expired",
+            TimerKey::Revoke { .. } => "it did not give up in time what it had to",
+            TimerKey::Rejoin { .. } => "it did not join again in time",
+            TimerKey::Resync { .. } => "it did not sync in time",
+            _ => "its time was over",
+        }
+    }
+
     /// Whose deadline it is, if it is one of a member.
     pub(super) fn member(&self) -> Option<(&Arc<str>, &Arc<str>)> {
         match self {

@@ -115,6 +115,7 @@ impl Work<'_> {
         if change.refreshed {
             *group.refresh_mut() = Refresh { at, epoch: after.epoch };
         }
+        self.note_epochs(id, before, after);
         if (after.epoch, after.state) != (before.epoch, before.state) {
             self.tell(id, after);
         }

@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::coordinator_lines::LogLines;
 use super::coordinator_metrics::CoordinatorTimes;
 use super::topic_metrics::OwnAppends;
 use crate::log::AppendRules;
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::records::{self, BatchHeader};
 use crate::replica::{Partition, ReplicaManager};
@@ -68,6 +70,8 @@ impl Held {
             end_offset: log.log_end_offset(),
             began: now.mono,
             is_told: false,
+            records: 0,
+            bytes: 0,
         };
         let (id, leader_epoch) = (replica.id(), replica.leader_epoch());
         Some(Held { id, leader_epoch, load: Some(load), written: VecDeque::new() })
@@ -83,6 +87,8 @@ struct Load {
     began: Duration,
     /// That all of it is read.
     is_told: bool,
+    records: u64,
+    bytes: usize,
 }
 
 impl Load {
@@ -104,6 +110,7 @@ struct Written {
 pub(super) struct CoordinatorLog {
     /// A partition that is led on in another epoch stays as it is, and is not read anew.
     stays: bool,
+    lines: LogLines,
     partitions: BTreeMap<i32, Held>,
     /// Partitions that could not be read, and in which leader epoch: the next leader may read better.
     failed: BTreeMap<i32, i32>,
@@ -116,6 +123,11 @@ impl CoordinatorLog {
     /// One whose coordinator goes on where its broker goes on leading, if in another epoch; the default begins anew.
     pub(super) fn that_stays() -> CoordinatorLog {
         CoordinatorLog { stays: true, ..CoordinatorLog::default() }
+    }
+
+    /// The same, which writes what becomes of its partitions.
+    pub(super) fn writing(self, lines: LogLines) -> CoordinatorLog {
+        CoordinatorLog { lines, ..self }
     }
 
     /// What was appended since this was last asked.
@@ -141,7 +153,8 @@ impl CoordinatorLog {
 
     /// The topic is another one, or gone.
     pub(super) fn give_up_all(&mut self) {
-        for partition in std::mem::take(&mut self.partitions).into_keys() {
+        for (partition, held) in std::mem::take(&mut self.partitions) {
+            self.tell_gone(partition, &held);
             self.changes.push(Change::Gone(partition));
         }
         self.failed.clear();
@@ -163,6 +176,10 @@ impl CoordinatorLog {
             (Some(replica), _) => {
                 self.give_up(partition);
                 if let Some(held) = Held::unread(now, replicas, replica) {
+                    self.lines.tell(Level::Info, partition, || {
+                        let (from, to) = held.load.as_ref().map_or((0, 0), |load| (load.next_offset, load.end_offset));
+                        format!("loads in epoch {}, from offset {from} to {to}", held.leader_epoch)
+                    });
                     self.changes.push(Change::Begun { partition, epoch: held.leader_epoch });
                     self.partitions.insert(partition, held);
                 }
@@ -173,9 +190,17 @@ impl CoordinatorLog {
     }
 
     fn give_up(&mut self, partition: i32) {
-        if self.partitions.remove(&partition).is_some() {
+        if let Some(held) = self.partitions.remove(&partition) {
+            self.tell_gone(partition, &held);
             self.changes.push(Change::Gone(partition));
         }
+    }
+
+    fn tell_gone(&self, partition: i32, held: &Held) {
+        self.lines.tell(Level::Info, partition, || match &held.load {
+            Some(_) => format!("the load in epoch {} was given up", held.leader_epoch),
+            None => format!("unloaded, after epoch {}", held.leader_epoch),
+        });
     }
 
     /// Reads some more of what is being loaded, at most `budget` bytes or one batch more. Returns what was wrong with logs.
@@ -198,6 +223,7 @@ impl CoordinatorLog {
                 Ok(read_bytes) => budget = budget.saturating_sub(read_bytes),
                 // Half of what is in a log would be worse than nothing: some would start anew.
                 Err(error) => {
+                    self.lines.tell(Level::Error, partition, || format!("cannot be loaded: {error}"));
                     errors.push(format!("partition {partition} cannot be loaded, so it has no coordinator: {error}"));
                     let epoch = self.partitions.get(&partition).and_then(|held| replicas.partition(&held.id));
                     self.failed.extend(epoch.map(|replica| (partition, replica.leader_epoch())));
@@ -234,10 +260,12 @@ impl CoordinatorLog {
                 let record = record.map_err(|error| error.to_string())?;
                 let Some(key) = record.key else { continue };
                 let (offset, is_committed) = (record.offset, record.offset < load.committed_end);
+                load.records += 1;
                 let (header, key, value) = (&header, &key[..], record.value.as_deref());
                 each(Loading { partition, header, offset, key, value, is_committed });
             }
         }
+        load.bytes += read.records.len();
         Ok(read.records.len())
     }
 
@@ -248,6 +276,11 @@ impl CoordinatorLog {
         if let Some(load) = held.load.take_if(|load| load.is_read()) {
             if !load.is_told {
                 self.times.loaded(now.mono.saturating_sub(load.began));
+                self.lines.tell(Level::Info, partition, || {
+                    let (records, bytes, took) = (load.records, load.bytes, now.mono.saturating_sub(load.began));
+                    let epoch = held.leader_epoch;
+                    format!("loaded in epoch {epoch} in {} ms: {records} records, {bytes} bytes", took.as_millis())
+                });
                 self.changes.push(Change::Read(partition));
             }
             match replica.acknowledged(load.end_offset, held.leader_epoch) {
@@ -308,7 +341,11 @@ impl CoordinatorLog {
             }
             // Another reign has begun meanwhile.
             Ok(_) => self.begin_anew(now, replicas, partition),
-            Err(error) => self.changes.push(Change::Written { token, result: Err(error.code) }),
+            Err(error) => {
+                let why = error.code;
+                self.lines.tell(Level::Warn, partition, || format!("{size_bytes} bytes could not be written: {why:?}"));
+                self.changes.push(Change::Written { token, result: Err(why) });
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::endpoints::text;
+use crate::logging::Logger;
 use crate::metadata::config::{ClientMetricsConfig, RESOURCE_CLIENT_METRICS};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::report::Event;
@@ -52,6 +53,10 @@ pub(super) fn on_image(broker: &mut Broker, delta: &ImageDelta) {
                 None
             }
         };
+        broker.config.log.info(Logger::ClientMetrics, || {
+            let (id, what) = (broker.config.node_id, if subscription.is_some() { "has effect" } else { "is gone" });
+            format!("[ClientMetricsManager id={id}] Subscription {} {what}", resource.1)
+        });
         broker.telemetry.set_subscription(&resource.1, subscription);
     }
 }

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
+use super::coordinator_lines::LogLines;
 use super::coordinator_log::{Change, CoordinatorLog, Loading};
 use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
 use super::topic_metrics::OwnAppends;
@@ -21,6 +22,7 @@ use crate::group::{
     TxnProducer,
 };
 use crate::log::{AppendOrigin, AppendRules, TransactionCheck};
+use crate::logging::Logger;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
@@ -68,6 +70,8 @@ enum Caller {
 impl GroupBridge {
     /// A coordinator of nothing yet.
     pub fn new(config: &NodeConfig, seed: u64) -> GroupBridge {
+        let id = config.node_id;
+        config.log.info(Logger::GroupCoordinator, || format!("[GroupCoordinator id={id}] Started"));
         GroupBridge {
             coordinator: GroupCoordinator::new(group_config(config), seed),
             topic: None,
@@ -75,7 +79,7 @@ impl GroupBridge {
             verifies_transactions: config.bool("transaction.partition.verification.enable"),
             callers: BTreeMap::new(),
             last_caller: 0,
-            log: CoordinatorLog::that_stays(),
+            log: CoordinatorLog::that_stays().writing(LogLines::of_groups(config)),
             loads: BTreeMap::new(),
         }
     }
@@ -451,6 +455,8 @@ fn response_of(response: GroupResponse) -> Option<Response> {
 
 fn group_config(config: &NodeConfig) -> GroupConfig {
     GroupConfig {
+        node_id: config.node_id,
+        log: config.log.clone(),
         min_session_timeout_ms: config.i32("group.min.session.timeout.ms"),
         max_session_timeout_ms: config.i32("group.max.session.timeout.ms"),
         initial_rebalance_delay_ms: config.i32("group.initial.rebalance.delay.ms"),

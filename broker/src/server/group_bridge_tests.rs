@@ -412,3 +412,31 @@ fn a_marker_waits_for_the_followers() {
     site.follow(image_of(2, 4, &[1, 2]));
     assert_eq!(site.markers, [(77, ErrorCode::NotLeaderOrFollower)]);
 }
+
+#[test]
+fn partitions_that_are_loaded_and_given_up_are_told() {
+    use crate::logging::{Level, LogLine, NodeLog};
+    let mut site = Site::new("1", image_of(1, 3, &[1]));
+    site.follow(image_of(1, 3, &[1]));
+    site.commit(7);
+    let (writer, lines) = crossbeam_channel::bounded(100);
+    let config = config("1").with_log(NodeLog::new(1, writer, || 0));
+    site.groups = GroupBridge::new(&config, 7);
+    site.groups.follow_image(site.now, &site.image, &ImageDelta::default());
+    let partition = site.offsets_partition();
+    site.groups.follow_replicas(site.now, &site.replicas, &BTreeSet::from([partition]));
+    site.drive();
+    site.follow(image_of(2, 4, &[1, 2]));
+    let told: Vec<LogLine> = lines.try_iter().collect();
+    let wrote = |logger: Logger, fact: &str| {
+        let fits = |line: &&LogLine| (line.logger, line.level) == (logger, Level::Info) && line.message.contains(fact);
+        assert!(told.iter().any(|line| fits(&line)), "{fact}: {told:#?}");
+    };
+    let name = format!("[GroupCoordinator id=1] {OFFSETS_TOPIC}-{}: ", partition.partition);
+    wrote(Logger::GroupCoordinator, "[GroupCoordinator id=1] Started");
+    wrote(Logger::CoordinatorRuntime, &format!("{name}loads in epoch 3, from offset 0 to "));
+    wrote(Logger::CoordinatorRuntime, &format!("{name}loaded in epoch 3 in 0 ms: "));
+    wrote(Logger::CoordinatorRuntime, &format!("{name}unloaded, after epoch 3"));
+    let loaded = told.iter().find(|line| line.message.contains("loaded in epoch")).unwrap();
+    assert!(!loaded.message.contains(" 0 records") && !loaded.message.contains(" 0 bytes"), "{}", loaded.message);
+}

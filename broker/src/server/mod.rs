@@ -20,6 +20,7 @@ pub mod connections;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod context;
+mod coordinator_lines;
 mod coordinator_log;
 mod coordinator_metrics;
 pub mod create_partitions;

@@ -5,6 +5,7 @@
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
+use crate::logging::{Level, Logger};
 use crate::protocol::messages::{PushTelemetryRequestData, PushTelemetryResponseData};
 use crate::protocol::{ErrorCode, Response};
 use crate::records::Compression;
@@ -40,6 +41,12 @@ fn take(
         false => broker.client_metrics.push(now, id, &attributes, interval_ms, payload),
     };
     let error = if taken.is_ok() { ErrorCode::None } else { ErrorCode::InvalidRecord };
+    let level = if taken.is_ok() { Level::Debug } else { Level::Error };
+    broker.config.log.write(Logger::ClientMetrics, level, || {
+        let (node, size, how) =
+            (broker.config.node_id, push.size_bytes, if taken.is_ok() { "pushed" } else { "pushed unreadable" });
+        format!("[ClientMetricsManager id={node}] Client {id} {how} metrics of {size} bytes")
+    });
     broker.telemetry.done(id, error);
     taken.map_err(|_| error)
 }

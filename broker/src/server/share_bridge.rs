@@ -14,6 +14,7 @@ use super::share_calls::{self, Calls};
 use super::share_metrics::{self, ShareMetrics};
 use super::share_persister::{self, StateAsker, StateRequest, StateResponse};
 use super::{purgatory, share_fetch, share_limits};
+use crate::logging::{Level, Logger};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
@@ -245,6 +246,29 @@ pub(super) fn lead(broker: &mut Broker, now: Now, key: &ShareKey) -> Result<(), 
     Ok(())
 }
 
+/// A line about a share partition.
+fn tell(broker: &Broker, level: Level, key: &ShareKey, message: impl FnOnce() -> String) {
+    broker.config.log.write(Logger::SharePartition, level, || {
+        let topic = broker.image.topics.get(&key.id.topic_id);
+        let topic = topic.map_or_else(|| key.id.topic_id.to_string(), |topic| topic.name.to_string());
+        let id = broker.config.node_id;
+        format!("[SharePartition {}-{topic}-{} broker={id}] {}", key.group, key.id.partition, message())
+    });
+}
+
+/// A line about a member's session.
+pub(super) fn tell_session(broker: &Broker, level: Level, session: &SessionKey, message: impl FnOnce() -> String) {
+    broker.config.log.write(Logger::SharePartitionManager, level, || {
+        let id = broker.config.node_id;
+        format!(
+            "[SharePartitionManager id={id}] Session of member {} of group {}: {}",
+            session.member,
+            session.group,
+            message()
+        )
+    });
+}
+
 fn read(broker: &mut Broker, now: Now, key: &ShareKey) {
     let Some(led) = broker.shares.partitions.get(key) else { return };
     let part = read_share_group_state_request::PartitionData::default()
@@ -287,7 +311,10 @@ pub fn on_share_state(broker: &mut Broker, now: Now, number: u64, response: Stat
                 result.ok_or(ErrorCode::UnknownServerError).and_then(|result| load(broker, now, &asked.key, result));
             match loaded {
                 Ok(()) => drop(broker.shares.woken.insert(asked.key.id)),
-                Err(error) => give_up(broker, now, &asked.key, error),
+                Err(error) => {
+                    tell(broker, Level::Error, &asked.key, || format!("could not be initialized: {error:?}"));
+                    give_up(broker, now, &asked.key, error);
+                }
             }
         }
         StateResponse::Write(response) => {
@@ -341,6 +368,10 @@ fn load(
         broker.events.push(Event::Error { message });
         ErrorCode::UnknownServerError
     })?;
+    tell(broker, Level::Debug, key, || {
+        let (epoch, batches) = (kept.state_epoch, kept.batches.len());
+        format!("initialized: state epoch {epoch}, start offset {start_offset}, {batches} batches in flight")
+    });
     if let Some(led) = broker.shares.partitions.get_mut(key) {
         led.partition = Some(partition);
         broker.shares.metrics.loaded(now.mono.saturating_sub(led.since));
@@ -375,6 +406,12 @@ fn written(broker: &mut Broker, now: Now, asked: Asked, code: i16, message: Opti
         broker.shares.woken.insert(key.id);
     }
     let error = told(code);
+    if code != 0 {
+        tell(broker, Level::Error, &key, || {
+            let why = message.as_deref().unwrap_or("no reason is given");
+            format!("its state could not be written: {:?}, {why}", ErrorCode::from(code))
+        });
+    }
     for call in asked.write.unwrap_or_default() {
         let result = if code == 0 { Ok(()) } else { Err((error, message.clone())) };
         share_calls::acknowledged(broker, now, call, key.id, result);
@@ -395,6 +432,7 @@ fn written(broker: &mut Broker, now: Now, asked: Asked, code: i16, message: Opti
 /// The share partition is not led here any more, or could not be read: who waits for it is told, the next who asks has it read anew.
 fn give_up(broker: &mut Broker, now: Now, key: &ShareKey, error: ErrorCode) {
     let Some(led) = broker.shares.remove(key) else { return };
+    tell(broker, Level::Debug, key, || format!("is given up, after leader epoch {}: {error:?}", led.leader_epoch));
     for (_, call) in led.waiting {
         share_calls::acknowledged(broker, now, call, key.id, Err((error, None)));
     }
@@ -439,6 +477,7 @@ pub(super) fn acknowledge(
 /// A session ends: what its member has can be given to others.
 pub(super) fn end_session(broker: &mut Broker, session: &SessionKey) {
     if let Some(partitions) = broker.shares.sessions.end(session) {
+        tell_session(broker, Level::Debug, session, || "it ended".to_owned());
         release(broker, session, partitions);
     }
 }
@@ -477,6 +516,7 @@ fn leave_if_empty(broker: &mut Broker, group: &Arc<str>) {
 pub fn on_disconnect(broker: &mut Broker, conn: ConnId) {
     broker.shares.calls.forget_connection(conn);
     for (session, partitions) in broker.shares.sessions.on_disconnect(conn) {
+        tell_session(broker, Level::Debug, &session, || "it ended with its connection".to_owned());
         release(broker, &session, partitions);
     }
 }
@@ -517,6 +557,9 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
         let shares = &mut broker.shares;
         if shares.partition_mut(&key).is_some_and(|partition| partition.expire_locks(now.mono, &limits)) {
             shares.woken.insert(key.id);
+            shares.touched(&key);
+            tell(broker, Level::Debug, &key, || "acquisition locks ran out".to_owned());
+            continue;
         }
         shares.touched(&key);
     }

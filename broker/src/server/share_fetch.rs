@@ -19,6 +19,7 @@ use super::share_bridge::{self, AckResult, ShareKey};
 use super::share_calls::{self, Call, Work};
 use super::topic_metrics::TopicMetrics;
 use super::{share_limits, throttle};
+use crate::logging::Level;
 use crate::metadata::image::TopicImage;
 use crate::protocol::messages::{
     KafkaString, ShareFetchRequestData, ShareFetchResponseData, share_fetch_request, share_fetch_response as wire,
@@ -26,7 +27,7 @@ use crate::protocol::messages::{
 use crate::protocol::{ErrorCode, Response};
 use crate::replica::{Isolation, ReadRequest, ReadResult};
 use crate::share::log_batches::slice;
-use crate::share::session::{Plan, Told, rotate};
+use crate::share::session::{INITIAL_EPOCH, Plan, Told, rotate};
 use crate::share::{Acknowledgement, Acquire, AcquireMode, AcquiredRange, SessionKey, log_batches};
 use crate::types::{Id, Now, TopicIdPartition};
 
@@ -126,6 +127,20 @@ fn fetch(
     let epoch = request.share_session_epoch;
     let changes = (added.as_slice(), forgotten.as_slice());
     let plan = broker.shares.sessions.fetch(&session, epoch, context.conn, changes, has_acknowledgements);
+    match &plan {
+        Ok(_) if epoch == INITIAL_EPOCH => {
+            share_bridge::tell_session(broker, Level::Debug, &session, || {
+                format!("begins with {} partitions", added.len())
+            });
+        }
+        Ok(_) => {}
+        Err(error) => {
+            // One that is behind finds out, and begins anew.
+            let is_behind = *error == ErrorCode::InvalidShareSessionEpoch;
+            let level = if is_behind { Level::Debug } else { Level::Error };
+            share_bridge::tell_session(broker, level, &session, || format!("epoch {epoch} is refused: {error:?}"));
+        }
+    }
     let plan = match plan {
         Err(ErrorCode::ShareSessionLimitReached) => {
             let work = Work::Refused(ErrorCode::ShareSessionLimitReached);

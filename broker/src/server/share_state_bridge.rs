@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::broker::Broker;
+use super::coordinator_lines::LogLines;
 use super::coordinator_log::{Change, CoordinatorLog};
 use super::group_bridge;
 use super::peer::{PeerMessage, PeerResponse};
 use super::topic_metrics::OwnAppends;
 use crate::log::{AppendOrigin, AppendRules};
+use crate::logging::Logger;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
@@ -76,11 +78,13 @@ impl ShareStateBridge {
 
     /// A coordinator of nothing yet.
     pub fn new(config: &NodeConfig) -> ShareStateBridge {
+        let id = config.node_id;
+        config.log.info(Logger::ShareCoordinator, || format!("[ShareCoordinator id={id}] Started"));
         ShareStateBridge {
             coordinator: ShareCoordinator::new(coordinator_config(config)),
             topic: None,
             compression: group_bridge::compression(config.i64("share.coordinator.state.topic.compression.codec")),
-            log: CoordinatorLog::default(),
+            log: CoordinatorLog::default().writing(LogLines::of_shares(config)),
             gathering: BTreeMap::new(),
             last_request: 0,
             callers: BTreeMap::new(),

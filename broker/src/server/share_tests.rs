@@ -11,6 +11,7 @@ use super::data_tests::{ALONE, Outcome, Site, TOPIC, batch, image, partition};
 use super::share_bridge::{self, ShareKey};
 use super::share_persister::{StateRequest, StateResponse};
 use super::share_state_bridge::has_share_groups;
+use crate::logging::{Level, Logger, NodeLog};
 use crate::metadata::config::RESOURCE_GROUP;
 use crate::metadata::image::Image;
 use crate::metrics::table::shares as bean;
@@ -440,4 +441,46 @@ fn without_the_feature_there_are_no_share_groups() {
     stage.site.broker.image.features.clear();
     let refused = fetched(stage.fetch(1, "a", 0, &[]));
     assert_eq!(ErrorCode::from(refused.error_code), ErrorCode::UnsupportedVersion);
+}
+
+#[test]
+fn sessions_and_states_that_fail_stand_in_the_log() {
+    let mut stage = Stage::new();
+    let (writer, lines) = crossbeam_channel::bounded(1_000);
+    let log = NodeLog::new(1, writer, || 0);
+    stage.site.broker.config.log = log.clone();
+    let levels = log.levels().unwrap();
+    stage.append(3);
+    stage.fetch(1, "a", 3, &[]);
+    stage.fetch(1, "a", 0, &[]);
+    assert!(stage.keep(ErrorCode::GroupIdNotFound).len() == 1);
+    let topic = stage.site.broker.image.topics[&TOPIC].name.clone();
+    let of = format!("[SharePartition {GROUP}-{topic}-0 broker=1] ");
+    let told: Vec<(Logger, Level, String)> =
+        lines.try_iter().map(|line| (line.logger, line.level, line.message.into_string())).collect();
+    let session = format!("[SharePartitionManager id=1] Session of member a of group {GROUP}: ");
+    assert_eq!(
+        told,
+        [
+            (Logger::SharePartitionManager, Level::Error, format!("{session}epoch 3 is refused: ShareSessionNotFound")),
+            (Logger::SharePartition, Level::Error, format!("{of}could not be initialized: GroupIdNotFound")),
+        ]
+    );
+    levels.set(Logger::SharePartition, Some(Level::Debug)).unwrap();
+    levels.set(Logger::SharePartitionManager, Some(Level::Debug)).unwrap();
+    stage.fetch(1, "a", 0, &[]);
+    stage.keep(ErrorCode::None);
+    stage.acknowledge(1, "a", 1, (0, 2, 1));
+    stage.keep(ErrorCode::FencedStateEpoch);
+    stage.site.broker.on_disconnect(stage.site.now, 1);
+    let told: Vec<String> = lines.try_iter().map(|line| line.message.into_string()).collect();
+    for fact in [
+        format!("{session}begins with 1 partitions"),
+        format!("{of}initialized: state epoch 0, start offset 0, 0 batches in flight"),
+        format!("{of}its state could not be written: FencedStateEpoch"),
+        format!("{of}is given up, after leader epoch "),
+        format!("{session}it ended with its connection"),
+    ] {
+        assert!(told.iter().any(|line| line.starts_with(&fact)), "{fact}: {told:#?}");
+    }
 }

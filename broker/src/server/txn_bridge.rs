@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
+use super::coordinator_lines::LogLines;
 use super::coordinator_log::{Change, CoordinatorLog};
 use super::topic_metrics::OwnAppends;
 use super::txn_markers::{self, MarkerSender};
 use super::{add_partitions_to_txn, end_txn, init_producer_id};
 use crate::log::{AppendOrigin, AppendRules};
+use crate::logging::Logger;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::Event;
 use crate::metrics::Collector;
@@ -67,11 +69,13 @@ impl TxnBridge {
 
     /// A coordinator of nothing yet.
     pub fn new(config: &NodeConfig) -> TxnBridge {
+        let id = config.node_id;
+        config.log.info(Logger::TransactionCoordinator, || format!("[TransactionCoordinator id={id}] Started"));
         TxnBridge {
             coordinator: TransactionCoordinator::new(transaction_config(config)),
             markers: MarkerSender::default(),
             topic: None,
-            log: CoordinatorLog::default(),
+            log: CoordinatorLog::default().writing(LogLines::of_transactions(config)),
             callers: BTreeMap::new(),
             last_caller: 0,
         }
@@ -258,6 +262,8 @@ pub(super) fn fenced_for(error: ErrorCode, version: i16, since: i16) -> ErrorCod
 
 fn transaction_config(config: &NodeConfig) -> TransactionConfig {
     TransactionConfig {
+        node_id: config.node_id,
+        log: config.log.clone(),
         max_timeout_ms: config.i32("transaction.max.timeout.ms"),
         expiration_ms: config.i64("transactional.id.expiration.ms"),
         abort_interval_ms: config.i64("transaction.abort.timed.out.transaction.cleanup.interval.ms"),

@@ -12,6 +12,7 @@ use super::endpoints::{self, text};
 use super::forward;
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
+use crate::logging::Logger;
 use crate::metadata::image::Image;
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
@@ -138,6 +139,10 @@ pub(super) fn send(broker: &mut Broker, now: Now) -> bool {
     }
     let busy = !outgoing.is_empty() || !gone.is_empty();
     for (marker, partition) in gone {
+        tell(broker, || {
+            let id = &marker.transactional_id;
+            format!("TransactionalId {id}: partition {partition} is gone, and needs no marker")
+        });
         written(broker, now, &marker, &partition);
     }
     for ((to, broker_epoch), parts) in outgoing {
@@ -196,6 +201,13 @@ fn request(broker: &mut Broker, now: Now, to: NodeId, broker_epoch: i64, parts: 
 pub(super) fn on_answer(broker: &mut Broker, now: Now, number: u64, answer: Option<WriteTxnMarkersResponseData>) {
     let Some(sent) = broker.transactions.markers.in_flight.remove(&number) else { return };
     let Some(answer) = answer else {
+        tell(broker, || {
+            format!(
+                "Broker {} did not answer: the markers of {} transactions are sent again",
+                sent.to,
+                sent.parts.len()
+            )
+        });
         for (marker, partitions) in sent.parts {
             broker.transactions.markers.requeue(&marker, partitions, now.mono + RETRY);
         }
@@ -219,17 +231,39 @@ pub(super) fn on_answer(broker: &mut Broker, now: Now, number: u64, answer: Opti
     }
 }
 
+fn tell(broker: &Broker, message: impl FnOnce() -> String) {
+    let id = broker.config.node_id;
+    broker
+        .config
+        .log
+        .info(Logger::TransactionMarkers, || format!("[Transaction Marker Channel Manager {id}]: {}", message()));
+}
+
 fn settle(broker: &mut Broker, now: Now, marker: &Marker, partition: TopicPartition, code: ErrorCode) {
     match code {
         ErrorCode::None | ErrorCode::UnsupportedForMessageFormat | ErrorCode::UnsupportedVersion => {
             written(broker, now, marker, &partition);
         }
         ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced => {
+            tell(broker, || {
+                let id = &marker.transactional_id;
+                format!(
+                    "TransactionalId {id}: its marker for {partition} was refused for good: {code:?}; no more are sent"
+                )
+            });
             broker.transactions.coordinator.on_marker_fenced(marker);
             broker.transactions.markers.jobs.remove(&(marker.shard, marker.transactional_id.clone()));
         }
         // Kafka gives up on codes that it does not expect, and leaves the transaction open for good; the marker is due all the same.
-        _ => broker.transactions.markers.requeue(marker, vec![partition], now.mono + RETRY),
+        _ => {
+            tell(broker, || {
+                let (id, epoch) = (&marker.transactional_id, marker.coordinator_epoch);
+                format!(
+                    "TransactionalId {id}: its marker for {partition} is sent again after {code:?}, in coordinator epoch {epoch}"
+                )
+            });
+            broker.transactions.markers.requeue(marker, vec![partition], now.mono + RETRY);
+        }
     }
 }
 

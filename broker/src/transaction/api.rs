@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::logging::NodeLog;
 use crate::protocol::ErrorCode;
-use crate::types::TopicPartition;
+use crate::types::{NodeId, TopicPartition};
 
 /// Who waits for an answer; the caller's own number. Each is answered exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +20,10 @@ pub struct AppendToken(pub u64);
 /// Settings; names and units are those of Kafka's configuration.
 #[derive(Clone, Debug)]
 pub struct TransactionConfig {
+    /// The broker.
+    pub node_id: NodeId,
+    /// Where it writes what happens; nowhere unless it is told.
+    pub log: NodeLog,
     /// `transaction.max.timeout.ms`
     pub max_timeout_ms: i32,
     /// `transactional.id.expiration.ms`
@@ -36,6 +41,8 @@ pub struct TransactionConfig {
 impl Default for TransactionConfig {
     fn default() -> TransactionConfig {
         TransactionConfig {
+            node_id: 0,
+            log: NodeLog::default(),
             max_timeout_ms: 900_000,
             expiration_ms: 604_800_000,
             abort_interval_ms: 10_000,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::api::{Answer, AppendToken, Output, ReplyTo, TransactionConfig};
 use super::metadata::{Transaction, TransactionMetadata};
 use super::record::{self, RecordError};
+use crate::logging::{Level, Logger};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::types::{Now, coordinator_partition};
@@ -98,6 +99,26 @@ impl TransactionCoordinator {
             next_abort_at: Duration::ZERO,
             next_expiry_at: Duration::ZERO,
         }
+    }
+
+    pub(super) fn tell(&self, level: Level, message: impl FnOnce() -> String) {
+        let id = self.config.node_id;
+        let line = || format!("[TransactionCoordinator id={id}] {}", message());
+        self.config.log.write(Logger::TransactionCoordinator, level, line);
+    }
+
+    /// What was to be written of a transactional id, and was not.
+    fn tell_unwritten(&self, shard: i32, id: &str, next: &Transaction, error: ErrorCode) {
+        let node = self.config.node_id;
+        self.config.log.info(Logger::TransactionState, || {
+            format!(
+                "[Transaction State Manager {node}]: TransactionalId {id} stays as it was: its step to {} (producer id {}, epoch {}) \
+                 could not be written to partition {shard}: {error:?}",
+                next.state.name(),
+                next.producer_id,
+                next.producer_epoch
+            )
+        });
     }
 
     /// The finalized level of `transaction.version`.
@@ -238,6 +259,9 @@ impl TransactionCoordinator {
         mut then: Then,
         result: Result<(), ErrorCode>,
     ) {
+        if let Err(error) = result {
+            self.tell_unwritten(shard, id, &next, error);
+        }
         let Some(entry) = self.shards.get_mut(&shard).and_then(|shard| shard.ids.get_mut(id)) else { return };
         if let Err(error) = result {
             match then {
@@ -255,13 +279,30 @@ impl TransactionCoordinator {
             return;
         }
         let given = (next.producer_id, next.producer_epoch);
+        let (state, is_timed_out) = (next.state, matches!(then, Then::End { of: Some(EndFor::Nobody), .. }));
         if !entry.txn.complete(next) {
             self.outputs.extend(then.take_answer(Err(ErrorCode::UnknownServerError), (-1, -1)));
             return;
         }
         match then {
+            Then::Init(_) => self.tell(Level::Info, || {
+                format!("TransactionalId {id} got producer id {} and epoch {} (partition {shard})", given.0, given.1)
+            }),
+            Then::End { .. } if is_timed_out => self.tell(Level::Info, || {
+                format!("TransactionalId {id}: its transaction is rolled back, as its time was over")
+            }),
+            _ => self.tell(Level::Debug, || {
+                let (producer_id, epoch) = given;
+                format!("TransactionalId {id} is {} with producer id {producer_id}, epoch {epoch}", state.name())
+            }),
+        }
+        match then {
             Then::End { .. } => self.ended(now, shard, id, then),
-            Then::Completed => entry.completing = None,
+            Then::Completed => {
+                if let Ok((_, Some(entry))) = self.entry_for(id) {
+                    entry.completing = None;
+                }
+            }
             mut then => self.outputs.extend(then.take_answer(Ok(()), given)),
         }
     }
@@ -269,6 +310,7 @@ impl TransactionCoordinator {
     /// This broker leads a shard from now on, in this leader epoch: its ids are told COORDINATOR_LOAD_IN_PROGRESS.
     pub fn begin_load(&mut self, partition: i32, epoch: i32) {
         self.unload(partition);
+        self.tell(Level::Info, || format!("Coordinates partition {partition} from epoch {epoch} on"));
         self.shards.insert(partition, Shard { epoch, loading: true, ids: BTreeMap::new() });
     }
 
@@ -297,13 +339,21 @@ impl TransactionCoordinator {
         let ending: Vec<Arc<str>> =
             shard.ids.iter().filter(|(_, entry)| is_ending(entry)).map(|(id, _)| id.clone()).collect();
         for id in ending {
+            self.tell(Level::Info, || {
+                format!("TransactionalId {id}: its markers are sent anew, as its end is decided")
+            });
             self.begin_completion(now, partition, &id);
         }
     }
 
     /// This broker no longer leads a shard: all who wait are sent away with NOT_COORDINATOR.
     pub fn unload(&mut self, partition: i32) {
-        self.shards.remove(&partition);
+        if let Some(shard) = self.shards.remove(&partition) {
+            let (epoch, ids) = (shard.epoch, shard.ids.len());
+            self.tell(Level::Info, || {
+                format!("Coordinates partition {partition} no more, after epoch {epoch}, with {ids} ids")
+            });
+        }
         self.retries.retain(|(shard, _)| *shard != partition);
         let gone: Vec<AppendToken> =
             self.appends.iter().filter(|(_, append)| append.shard == partition).map(|(token, _)| *token).collect();

@@ -13,6 +13,7 @@ use super::metadata::{EPOCH_BUMP_SINCE, Transaction, TransactionMetadata, is_epo
 use super::state::TransactionState::{
     CompleteAbort, CompleteCommit, Dead, Empty, Ongoing, PrepareAbort, PrepareCommit, PrepareEpochFence,
 };
+use crate::logging::Level;
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::records::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
@@ -64,6 +65,9 @@ impl TransactionCoordinator {
         };
         match prepared {
             Err(error) => {
+                self.tell(Level::Debug, || {
+                    format!("TransactionalId {}: EndTxn is answered {error:?}", request.transactional_id)
+                });
                 let answer = then(false).take_answer(Err(error), (-1, -1));
                 answer.into_iter().for_each(|answer| self.output(answer));
             }

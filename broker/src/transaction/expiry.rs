@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::coordinator::{EndFor, Entry, TransactionCoordinator};
 use super::end::EndTxn;
 use super::state::TransactionState;
+use crate::logging::Level;
 use crate::planted::Bug;
 use crate::types::Now;
 
@@ -39,7 +40,15 @@ impl TransactionCoordinator {
         }
         for id in late {
             let Ok((_, Some(entry))) = self.entry_for(&id) else { continue };
+            let timeout_ms = entry.txn.current.timeout_ms;
             let Ok(fenced) = entry.txn.prepare_fence() else { continue };
+            self.tell(Level::Info, || {
+                let (producer_id, epoch) = (fenced.producer_id, fenced.producer_epoch);
+                format!(
+                    "TransactionalId {id}: its transaction is open for more than {timeout_ms} ms; producer {producer_id} is \
+                     fenced with epoch {epoch}, and it is aborted"
+                )
+            });
             let abort = EndTxn {
                 transactional_id: &id,
                 producer_id: fenced.producer_id,
@@ -72,6 +81,9 @@ impl TransactionCoordinator {
             unused.extend(ids.chunks(TOMBSTONES).map(|ids| (*partition, ids.to_vec())));
         }
         for (partition, ids) in unused {
+            self.tell(Level::Debug, || {
+                format!("{} transactional ids of partition {partition} have expired", ids.len())
+            });
             self.write_tombstones(now, partition, ids);
         }
     }

@@ -9,6 +9,7 @@ use super::coordinator::{EndFor, Entry, Then, TransactionCoordinator};
 use super::end::EndTxn;
 use super::metadata::{Transaction, TransactionMetadata, is_epoch_exhausted};
 use super::state::TransactionState;
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::records::NO_PRODUCER_EPOCH;
 use crate::types::Now;
@@ -38,7 +39,12 @@ impl TransactionCoordinator {
         new_id: &mut dyn FnMut() -> Option<i64>,
     ) {
         match self.prepare_init(now, request, new_id) {
-            Err(error) => self.reply(to, Answer::Init(Err(error))),
+            Err(error) => {
+                self.tell(Level::Info, || {
+                    format!("TransactionalId {}: InitProducerId is answered {error:?}", request.transactional_id)
+                });
+                self.reply(to, Answer::Init(Err(error)));
+            }
             Ok((_, id, next)) if next.state == TransactionState::PrepareEpochFence => {
                 let abort = EndTxn {
                     transactional_id: &id,

@@ -581,3 +581,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_becomes_of_an_id_stands_in_the_log() {
+    use crate::logging::{Level, LogLine, Logger, NodeLog};
+    let (writer, lines) = crossbeam_channel::bounded(1_000);
+    let mut bench = Bench::new(2);
+    bench.coordinator.config.log = NodeLog::new(1, writer, || 0);
+    bench.coordinator.config.node_id = 1;
+    let wrote = |facts: &[(Logger, Level, &str)]| {
+        let all: Vec<LogLine> = lines.try_iter().collect();
+        for (logger, level, fact) in facts {
+            let fits = |line: &LogLine| (line.logger, line.level) == (*logger, *level) && line.message.contains(fact);
+            assert!(all.iter().any(fits), "{fact}: {all:#?}");
+        }
+        assert_eq!(all.len(), facts.len(), "{all:#?}");
+    };
+    let (of, state) = (Logger::TransactionCoordinator, Logger::TransactionState);
+    bench.init();
+    let got = "[TransactionCoordinator id=1] TransactionalId id got producer id 101 and epoch 0 (partition 0)";
+    wrote(&[(of, Level::Info, got)]);
+    // The steps of each transaction are a debug matter.
+    assert_eq!(bench.added((101, 0), &[0], 2), ErrorCode::None);
+    assert_eq!(bench.ended((101, 0), true, 2), Ok((101, 1)));
+    bench.write_markers();
+    wrote(&[]);
+    assert_eq!(bench.added((101, 1), &[0], 2), ErrorCode::None);
+    bench.tick(200_000);
+    bench.write_markers();
+    let open = "is open for more than 60000 ms; producer 101 is fenced with epoch ";
+    wrote(&[(of, Level::Info, open), (of, Level::Info, "its transaction is rolled back, as its time was over")]);
+    bench.init_as(Some((101, 1)));
+    bench.refuse(ErrorCode::NotEnoughReplicas);
+    let told: Vec<LogLine> = lines.try_iter().collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let is_fenced = told[0].message.contains("InitProducerId is answered ProducerFenced");
+    assert!(is_fenced || told[0].logger == state, "{told:#?}");
+    bench.coordinator.config.log.levels().unwrap().set(of, Some(Level::Debug)).unwrap();
+    bench.coordinator.unload(SHARD);
+    wrote(&[(of, Level::Info, "Coordinates partition 0 no more, after epoch 5, with 1 ids")]);
+}

@@ -102,6 +102,9 @@ impl Work<'_> {
         let outcome = self.advance(asking)?;
         records.extend(outcome.records);
         member = outcome.member;
+        let is_new = group.member(&member.id).is_none();
+        let old = instance_id.and_then(|id| group.static_member(id)).filter(|old| old.id != member.id);
+        self.note_joining(&id, &member, is_new, old.map(|old| &*old.id), "classic");
         generation = respond(&member);
         let change = Change::<ConsumerGroup> { refreshed: outcome.refreshed, ..Change::of(records) };
         self.commit(&id, change, Some(Deferred::Join { to, response: generation }))?;

@@ -23,6 +23,7 @@ use crate::group::pending::Deferred;
 use crate::group::record;
 use crate::group::topics::Topics;
 use crate::group::work::{Work, encode};
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 
 impl Work<'_> {
@@ -37,6 +38,7 @@ impl Work<'_> {
         };
         let refuse = |why: &str| {
             let message = format!("Cannot upgrade classic group {id} to consumer group because {why}.");
+            self.note(Level::Info, id, || format!("Stays a classic group: {why}"));
             Err(Refusal::new(ErrorCode::GroupIdNotFound, message))
         };
         let config = &self.shared.config.consumer;
@@ -74,6 +76,7 @@ impl Work<'_> {
         for member in group.members() {
             self.restart_session(id, member);
         }
+        self.note(Level::Info, id, || "Is a consumer group from now on, after having been a classic one".to_owned());
         Ok((Some(group), first, records))
     }
 
@@ -149,6 +152,10 @@ impl Work<'_> {
         written.append(&mut encode::<ConsumerGroup>(id, &tombstones)?);
         let record = record::encode_group(id, Some(&classic.to_record(None)));
         written.push(record.map_err(|_| Refusal::from(ErrorCode::UnknownServerError))?);
+        self.note(Level::Info, id, || {
+            let why = reason.unwrap_or("a classic member took the place of the last other one");
+            format!("Is a classic group from now on, after having been a consumer group: {why}")
+        });
         for member in ids {
             self.cancel_timers(id, &member);
         }

@@ -15,6 +15,7 @@ use crate::group::coordinator::GroupCoordinator;
 use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData};
 use crate::types::Now;
@@ -43,7 +44,13 @@ impl Work<'_> {
             .with_member_id(Some(text(&member.id)))
             .with_member_epoch(request.member_epoch);
         let deferred = Some(Deferred::ConsumerHeartbeat { to, response });
-        if request.member_epoch != LEAVE_STATIC || request.instance_id.is_none() {
+        let is_for_a_while = request.member_epoch == LEAVE_STATIC && request.instance_id.is_some();
+        self.note(Level::Info, &id, || {
+            let of = member.instance_id().map_or(String::new(), |id| format!(" with instance id {id}"));
+            let how = if is_for_a_while { "left for a while" } else { "left" };
+            format!("Member {}{of} {how}", member.id)
+        });
+        if !is_for_a_while {
             return self.fence(&id, &[member], deferred);
         }
         // Its partitions stay its own; who comes back under its instance id gets them as if given in epoch 0.
@@ -127,7 +134,18 @@ impl GroupCoordinator {
             let must_go = |member: &Arc<Member>| {
                 !matches!(key, TimerKey::Revoke { .. }) || member.current.state == MemberState::UnrevokedPartitions
             };
-            if let Some(member) = found.filter(must_go)
+            let found = found.filter(must_go);
+            if let Some(member) = &found {
+                work.note(Level::Info, &id, || {
+                    format!(
+                        "Member {} is fenced in epoch {}: {}",
+                        member.id,
+                        member.current.epoch,
+                        key.fenced_because()
+                    )
+                });
+            }
+            if let Some(member) = found
                 && work.fence(&id, std::slice::from_ref(&member), None).is_err()
             {
                 // It could not even be written down; it is tried again.

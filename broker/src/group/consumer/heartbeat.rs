@@ -191,8 +191,15 @@ impl Work<'_> {
             .with_member_epoch(member.current.epoch)
             .with_heartbeat_interval_ms(self.shared.heartbeat_interval_ms(&id))
             .with_assignment(tells.then(|| Box::new(wire_assignment(&member.current.assigned))));
+        let is_new = group.member(&member.id).is_none();
+        let replaced = instance_id.and_then(|id| group.static_member(id)).filter(|old| old.id != member.id);
+        let replaced = replaced.map(|old| old.id.clone());
         drop(group);
         let current_changed = before.current != member.current;
+        self.note_joining(&id, &member, is_new, replaced.as_deref(), "consumer");
+        if current_changed {
+            self.note_current(&id, &member);
+        }
         let change = Change { base, first, records, refreshed: outcome.refreshed };
         self.commit(&id, change, Some(Deferred::ConsumerHeartbeat { to, response }))?;
         if current_changed {

@@ -22,7 +22,7 @@ mod target;
 mod work;
 
 pub use group::ConsumerGroup;
-pub use member::{Assignment, LEAVE, MemberState};
+pub use member::{Assignment, LEAVE, MemberState, Owned};
 pub use records::{ConsumerRecord, decode};
 pub use regexes::{Resolving, compile_pattern};
 pub use target::ids_of;

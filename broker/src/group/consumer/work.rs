@@ -7,9 +7,11 @@ use super::member::{Member, MemberState};
 use crate::group::api::{OffsetsRecord, Refusal};
 use crate::group::classic::ClassicGroup;
 use crate::group::kind::Group;
+use crate::group::log_lines::owned;
 use crate::group::record;
 use crate::group::timer::TimerKey;
 use crate::group::work::Work;
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 
 impl Work<'_> {
@@ -26,6 +28,40 @@ impl Work<'_> {
             Some(Group::Consumer(group)) => Ok(group),
             Some(_) => Err(Refusal::new(error, format!("Group {id} is not a consumer group."))),
         }
+    }
+
+    /// A member comes, or comes back in another one's place.
+    pub fn note_joining(&self, group: &str, member: &Member, is_new: bool, replaced: Option<&str>, protocol: &str) {
+        if !is_new {
+            return;
+        }
+        self.note(Level::Info, group, || {
+            let id = &member.id;
+            match (member.instance_id(), replaced) {
+                (None, _) => format!("Member {id} joins by the {protocol} protocol"),
+                (Some(of), None) => format!("Static member {id} with instance id {of} joins by the {protocol} protocol"),
+                (Some(of), Some(old)) => {
+                    format!("Static member with instance id {of} joins again by the {protocol} protocol: {id} replaces {old}")
+                }
+            }
+        });
+    }
+
+    /// What a member has, and is to have.
+    pub fn note_current(&self, group: &str, member: &Member) {
+        self.note(Level::Info, group, || {
+            let current = &member.current;
+            format!(
+                "Member {} has a new assignment state: epoch={}, previousEpoch={}, state={:?}, assignedPartitions={}, \
+                 revokedPartitions={}",
+                member.id,
+                current.epoch,
+                current.previous_epoch,
+                current.state,
+                owned(&current.assigned),
+                owned(&current.revoking)
+            )
+        });
     }
 
     /// A member has been heard of.

@@ -20,6 +20,7 @@ use crate::group::kind::{Group, Recorded};
 use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::share_group_heartbeat_response::{Assignment as WireAssignment, TopicPartitions};
 use crate::protocol::messages::{ShareGroupHeartbeatRequestData, ShareGroupHeartbeatResponseData};
@@ -86,6 +87,9 @@ impl GroupCoordinator {
         let Some(group) = work.find::<ShareGroup>(id) else { return };
         let Some(found) = group.member(member).cloned() else { return };
         let records = group.without(&found, &work.shared.topics);
+        work.note(Level::Info, id, || {
+            format!("Member {member} is fenced in epoch {}: its session expired", found.current.epoch)
+        });
         if work.commit(id, Change::<ShareGroup>::of(records), None).is_err() {
             // It could not even be written down; it is tried again.
             work.restart_share_session(id, member);
@@ -149,7 +153,11 @@ impl Work<'_> {
             .with_member_epoch(member.current.epoch)
             .with_heartbeat_interval_ms(self.shared.share_heartbeat_interval_ms(&id))
             .with_assignment(tells.then(|| Box::new(wire_assignment(&member.current.assigned))));
+        let is_new = group.member(&member.id).is_none();
         drop(group);
+        if is_new {
+            self.note(Level::Info, &id, || format!("Member {} joins by the share protocol", member.id));
+        }
         let change = Change { base, first: Vec::new(), records: outcome.records, refreshed: outcome.refreshed };
         self.commit_share(&id, change, Some(Deferred::ShareHeartbeat { to, response }))?;
         self.restart_share_session(&id, &member.id);
@@ -293,6 +301,7 @@ impl Work<'_> {
             .with_member_id(Some(text(&member.id)))
             .with_member_epoch(request.member_epoch);
         let records = group.without(&member, &self.shared.topics);
+        self.note(Level::Info, &id, || format!("Member {} left", member.id));
         self.commit(&id, Change::<ShareGroup>::of(records), Some(Deferred::ShareHeartbeat { to, response }))?;
         self.shared.timers.cancel(&TimerKey::Session { group: id, member: member.id.clone() });
         Ok(())

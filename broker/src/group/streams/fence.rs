@@ -15,6 +15,7 @@ use crate::group::kind::Recorded;
 use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
+use crate::logging::Level;
 use crate::protocol::messages::{StreamsGroupHeartbeatRequestData, StreamsGroupHeartbeatResponseData};
 use crate::types::Now;
 
@@ -32,6 +33,7 @@ impl Work<'_> {
             .with_member_id(text(&member.id))
             .with_member_epoch(request.member_epoch)
             .with_status(Some(Vec::new()));
+        self.note(Level::Info, &id, || format!("Member {} left", member.id));
         let beat = Box::new(StreamsBeat { response, missing: Vec::new() });
         self.fence_from_streams(&id, &member, Some(Deferred::StreamsHeartbeat { to, beat }))
     }
@@ -83,7 +85,13 @@ impl GroupCoordinator {
         let must_go = |member: &&Arc<Member>| {
             !matches!(key, TimerKey::Revoke { .. }) || member.current.state == MemberState::UnrevokedTasks
         };
-        if let Some(member) = group.member(member).filter(must_go).cloned()
+        let found = group.member(member).filter(must_go).cloned();
+        if let Some(member) = &found {
+            work.note(Level::Info, &id, || {
+                format!("Member {} is fenced in epoch {}: {}", member.id, member.current.epoch, key.fenced_because())
+            });
+        }
+        if let Some(member) = found
             && work.fence_from_streams(&id, &member, None).is_err()
         {
             // It could not even be written down; it is tried again.

@@ -25,6 +25,7 @@ use crate::group::kind::{Group, Recorded};
 use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
+use crate::logging::Level;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::streams_group_heartbeat_request::TaskIds;
 use crate::protocol::messages::streams_group_heartbeat_response::Status;
@@ -222,7 +223,11 @@ impl Work<'_> {
             statuses.push(status(SHUTDOWN_APPLICATION, &detail));
         }
         response.status = Some(statuses);
+        let joined = group.member(&after.id).is_none();
         drop(group);
+        if joined {
+            self.note(Level::Info, &id, || format!("Member {} joins by the streams protocol", after.id));
+        }
         // What is not in the log a new group knows from the next heartbeat on only, as with Kafka.
         if !is_new && let Some(group) = self.shard.groups.get_mut(&id).and_then(StreamsGroup::of_mut) {
             response.endpoint_information_epoch = soft.endpoint_epoch;
@@ -231,6 +236,13 @@ impl Work<'_> {
         let missing = looked.configured.missing.values().map(|topic| topic.creatable()).collect();
         let beat = Box::new(StreamsBeat { response, missing });
         let current_changed = before.current != after.current;
+        if current_changed {
+            self.note(Level::Info, &id, || {
+                let current = &after.current;
+                let (epoch, previous) = (current.epoch, current.previous_epoch);
+                format!("Member {} is in epoch {epoch}, after {previous}, {:?}", after.id, current.state)
+            });
+        }
         let refreshed = looked.refreshed && !is_new;
         let change = Change { base, first, records, refreshed };
         self.commit::<StreamsGroup>(&id, change, Some(Deferred::StreamsHeartbeat { to, beat }))?;

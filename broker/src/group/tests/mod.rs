@@ -5,6 +5,7 @@ mod consumer;
 mod consumer_model;
 mod consumer_others;
 mod join;
+mod log_lines;
 mod members;
 mod metrics;
 mod migration;
