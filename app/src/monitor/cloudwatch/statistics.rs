@@ -143,10 +143,10 @@ fn hundredths(text: &str) -> Result<Hundredths, NotAStatistic> {
     if !digits(whole) || !digits(part) || part.len() > 2 {
         return Err(NotAStatistic);
     }
-    let number = |text: &str| text.parse::<u16>().map_err(|_| NotAStatistic);
+    let number = |text: &str| text.parse::<u32>().map_err(|_| NotAStatistic);
     let part = if part.len() == 1 { number(part)? * 10 } else { number(part)? };
     let sum = number(whole)? * 100 + part;
-    if sum > 10_000 { Err(NotAStatistic) } else { Ok(Hundredths(sum)) }
+    u16::try_from(sum).ok().filter(|sum| *sum <= 10_000).map(Hundredths).ok_or(NotAStatistic)
 }
 
 impl FromStr for Statistic {
@@ -218,7 +218,7 @@ mod tests {
         }
         for text in [
             "", "average", "p", "p101", "p99.999", "p-1", "p1e1", "p+1", "tm", "PR", "PR(:)", "PR(a:)", "p100.01",
-            "p9999",
+            "p9999", "p656", "p999.99",
         ] {
             assert_eq!(text.parse::<Statistic>(), Err(NotAStatistic), "{text}");
         }
