@@ -366,3 +366,48 @@ fn what_brokers_measured_becomes_data() {
     let later = look(2, 4, 5);
     assert_eq!((of(&later, "ProduceLocalTimeMsMean"), of(&later, "TrafficBytes")), (Some(4.0), None));
 }
+
+#[test]
+fn quotas_tell_who_had_to_wait() {
+    use broker::metrics::table::quotas as beans;
+    let of = |bean, client: Option<&'static str>, value: f64| Series {
+        bean,
+        labels: client
+            .map(|client| [("user", Label::Fixed("")), ("client-id", Label::Fixed(client))])
+            .into_iter()
+            .flatten()
+            .collect(),
+        reading: Reading::Value(value),
+    };
+    let look = |series: Vec<Series>| {
+        let report = MetricsReport { node_id: 1, series, ..MetricsReport::default() };
+        let measured = [(1, Arc::new(report))].into();
+        let snapshot = snapshot(vec![broker(1, counters(0, 0))]);
+        let readings = Measure::default().look(at(1), &snapshot, &measured, HostReading::default());
+        let name: Arc<str> = "c".into();
+        let data: BTreeMap<String, f64> = catalog::data(&name, Level::PerBroker, &readings)
+            .map(|datum| (datum.key.metric.to_string(), datum.value))
+            .collect();
+        let names = [
+            "ProduceThrottleByteRate",
+            "ProduceThrottleQueueSize",
+            "FetchThrottleByteRate",
+            "RequestTime",
+            "RequestThrottleTime",
+            "RequestThrottleQueueSize",
+        ];
+        names.map(|name| data.get(name).copied())
+    };
+    let queues = || vec![of(&beans::PRODUCE_QUEUE_SIZE, None, 2.0), of(&beans::REQUEST_QUEUE_SIZE, None, 0.0)];
+    assert_eq!(look(queues()), [None, Some(2.0), None, None, None, Some(0.0)], "nobody has a quota");
+    let mut series = queues();
+    for (client, bytes, wait_ms) in [("a", 1_000.0, 30.0), ("b", 500.0, 0.0), ("c", 70.0, 5.0)] {
+        series.push(of(&beans::PRODUCE_BYTE_RATE, Some(client), bytes));
+        series.push(of(&beans::PRODUCE_THROTTLE_TIME, Some(client), wait_ms));
+    }
+    for (client, percent, wait_ms) in [("a", 2.0, 100.0), ("b", 0.5, 50.0), ("c", 0.0, f64::NAN)] {
+        series.push(of(&beans::REQUEST_TIME, Some(client), percent));
+        series.push(of(&beans::REQUEST_THROTTLE_TIME, Some(client), wait_ms));
+    }
+    assert_eq!(look(series), [Some(1_070.0), Some(2.0), None, Some(25.0), Some(75.0), Some(0.0)]);
+}

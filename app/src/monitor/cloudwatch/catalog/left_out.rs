@@ -80,17 +80,8 @@ pub static LEFT_OUT: &[LeftOut] = &[
     },
     LeftOut {
         kind: "Standard",
-        names: &[
-            "FetchThrottleByteRate",
-            "FetchThrottleQueueSize",
-            "ProduceThrottleByteRate",
-            "ProduceThrottleQueueSize",
-            "RequestThrottleQueueSize",
-            "RequestThrottleTime",
-            "RequestExemptFromThrottleTime",
-            "RequestTime",
-        ],
-        reason: "Of quotas, brokers tell how long each request was held back (ThrottleTimeMs), and no more.",
+        names: &["RequestExemptFromThrottleTime"],
+        reason: "Other brokers' requests, which no quota of time counts, come in memory and are not timed apart.",
     },
     LeftOut {
         kind: "Standard",

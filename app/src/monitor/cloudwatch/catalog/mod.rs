@@ -7,6 +7,7 @@
 mod brokers;
 mod cluster;
 mod left_out;
+mod quotas;
 mod request;
 
 use std::fmt;
@@ -217,6 +218,7 @@ pub fn all() -> impl Iterator<Item = &'static Definition> + Clone {
         .chain(brokers::ALL)
         .chain(request::ALL)
         .chain(request::SERVERS)
+        .chain(quotas::ALL)
         .chain(cluster::GROUPS)
         .chain(brokers::TOPICS)
         .chain(cluster::PARTITIONS)
