@@ -94,8 +94,9 @@ pub struct ClusterArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Which of Amazon MSK's metrics are kept: DEFAULT, PER_BROKER, PER_TOPIC_PER_BROKER or PER_TOPIC_PER_PARTITION.
-    #[arg(long, value_name = "LEVEL", default_value_t = Level::PerBroker)]
-    pub monitoring_level: Level,
+    /// [default: as it was last in this data directory, else PER_BROKER]
+    #[arg(long, value_name = "LEVEL")]
+    pub monitoring_level: Option<Level>,
     /// Deliver brokers' logs to this folder every five minutes, as Amazon MSK delivers them to S3.
     #[arg(long, value_name = "DIR")]
     pub deliver_logs: Option<PathBuf>,
@@ -120,7 +121,7 @@ impl ClusterArgs {
             profile: ProfileArg::Lab,
             config: None,
             set: Vec::new(),
-            monitoring_level: Level::PerBroker,
+            monitoring_level: None,
             deliver_logs: None,
             ready_file: None,
         }
@@ -164,7 +165,8 @@ impl ClusterArgs {
 /// A picture.
 #[derive(Clone, Debug, Args)]
 pub struct ScreenshotArgs {
-    /// Screen to show: cluster, topics, topic, groups, metrics, alarms, events or logs.
+    /// Screen to show: cluster, topics, topic, groups, metrics (also metrics-13, metrics-all, metrics-explorer, metrics-mbeans), alarms, events or
+    /// logs.
     #[arg(long, value_name = "NAME", requires = "out", required_unless_present = "all")]
     pub screen: Option<String>,
     /// File to write.
@@ -257,8 +259,9 @@ mod tests {
     #[test]
     fn options_stand_before_or_after_serve_only() {
         assert_eq!(parse("brokerscope --brokers 5 --ephemeral").unwrap().cluster.brokers, 5);
-        assert_eq!(serve("").monitoring_level, Level::PerBroker);
-        assert_eq!(serve("--monitoring-level PER_TOPIC_PER_PARTITION").monitoring_level, Level::PerTopicPerPartition);
+        assert_eq!(serve("").monitoring_level, None);
+        let level = serve("--monitoring-level PER_TOPIC_PER_PARTITION").monitoring_level;
+        assert_eq!(level, Some(Level::PerTopicPerPartition));
         assert_eq!(serve("--brokers 5 --kafka-port 0 --http-port 0 --ephemeral").brokers, 5);
         for line in [
             "brokerscope --brokers 5 serve",

@@ -202,6 +202,7 @@ fn view() -> View {
         groups: vec![Arc::new(group)],
         totals: Totals { topics: 1, partitions: 1, under_replicated_partitions: 1, ..Totals::default() },
         workloads: Vec::new(),
+        past_faults: Arc::default(),
         faults: vec![fault],
         client_metrics: vec![Arc::new(client_metrics())],
     };

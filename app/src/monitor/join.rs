@@ -1,6 +1,6 @@
 //! Joins what nodes publish into snapshots. Pure: reports and the time in, a [`Snapshot`] out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use super::client_metrics;
 use super::names::is_controller;
 use super::rates::{self, Meter, Reading};
 use super::snapshot::{
-    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum,
-    Snapshot, Totals, Voter, WorkloadStatus,
+    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, PAST_FAULTS_MAX,
+    Partition, PastFault, Quorum, Snapshot, Totals, Voter, WorkloadStatus,
 };
 use super::topics::{Sums, Topics};
 use super::view::Measured;
@@ -52,6 +52,7 @@ pub struct Join {
     membership: Option<MembershipReport>,
     workloads: Vec<WorkloadStatus>,
     faults: Vec<ActiveFault>,
+    past_faults: Arc<VecDeque<PastFault>>,
     sequence: u64,
     dirty: bool,
 }
@@ -100,10 +101,19 @@ impl Join {
         self.workloads = workloads;
     }
 
-    /// Which faults are in force.
-    pub fn set_faults(&mut self, faults: Vec<ActiveFault>) {
+    /// Which faults are in force now; those that were and are not any more are over.
+    pub fn set_faults(&mut self, faults: Vec<ActiveFault>, now_ms: i64) {
         self.dirty |= self.faults != faults;
-        self.faults = faults;
+        let before = std::mem::replace(&mut self.faults, faults);
+        let is_over = |fault: &ActiveFault| self.faults.iter().all(|other| other.id != fault.id);
+        for fault in before.into_iter().filter(is_over) {
+            let ended_ms = fault.until_ms.map_or(now_ms, |until_ms| until_ms.min(now_ms));
+            let past = Arc::make_mut(&mut self.past_faults);
+            if past.len() == PAST_FAULTS_MAX {
+                past.pop_front();
+            }
+            past.push_back(PastFault { fault, ended_ms });
+        }
     }
 
     /// The cluster did something with a node.
@@ -261,6 +271,7 @@ impl Join {
             totals,
             workloads: self.workloads.clone(),
             faults: self.faults.clone(),
+            past_faults: self.past_faults.clone(),
             client_metrics: self.client_metrics(),
         }
     }

@@ -11,7 +11,7 @@ use broker::metadata::report::{
 use broker::types::{Id, Now, TopicPartition};
 
 use super::join::{Facts, Join};
-use super::snapshot::{Partition, Snapshot};
+use super::snapshot::{ActiveFault, PAST_FAULTS_MAX, Partition, PastFault, Snapshot};
 
 fn at(ms: i64) -> Now {
     Now { mono: Duration::from_millis(ms as u64), wall_ms: 1_000_000 + ms }
@@ -399,4 +399,28 @@ fn brokers_come_and_go() {
     assert_eq!(snapshot.brokers.iter().map(|broker| broker.id).collect::<Vec<_>>(), [2, 3, 4]);
     assert!(only_partition(&snapshot).log_end_offsets.is_empty(), "its replicas went with it");
     assert!(serde_json::to_value(&snapshot).unwrap().get("membership").is_none());
+}
+
+#[test]
+fn faults_that_are_over_are_remembered_within_a_bound() {
+    let fault = |id: u64, until_ms| ActiveFault {
+        id,
+        kind: "cut".into(),
+        node_id: 1,
+        node_ids: vec![1, 2],
+        what: "broker 1 is cut off from broker 2".into(),
+        since_ms: 100,
+        until_ms,
+    };
+    let mut join = Join::new(facts());
+    join.set_faults(vec![fault(1, None), fault(2, Some(900))], 100);
+    assert!(join.snapshot(at(0)).past_faults.is_empty());
+    join.set_faults(vec![fault(1, None)], 1_000);
+    join.set_faults(Vec::new(), 2_000);
+    let past = |id, until_ms, ended_ms| PastFault { fault: fault(id, until_ms), ended_ms };
+    assert_eq!(*join.snapshot(at(1)).past_faults, [past(2, Some(900), 900), past(1, None, 2_000)]);
+    for id in 3..3 + 2 * PAST_FAULTS_MAX as u64 {
+        join.set_faults(vec![fault(id, None)], 3_000);
+    }
+    assert_eq!(join.snapshot(at(2)).past_faults.len(), PAST_FAULTS_MAX);
 }

@@ -8,8 +8,11 @@ use broker::metadata::report::{NodeEvent, Report};
 use broker::types::Now;
 use crossbeam_channel::{Receiver, Sender, select, tick};
 
+use super::cloudwatch::advice::AlarmSet;
 use super::cloudwatch::alarms::Transition;
-use super::cloudwatch::watch::{Change, Watch};
+use super::cloudwatch::catalog::Level;
+use super::cloudwatch::memory::Remembered;
+use super::cloudwatch::watch::{Change, CloudwatchView, Watch};
 use super::command::Notice;
 use super::events::EventLog;
 use super::host::Host;
@@ -51,6 +54,16 @@ pub enum Word {
     Logs(LogNews),
     /// A wish about metrics and alarms; whoever waits is answered when the view that has it is out.
     Monitoring(Change, Option<Reply>),
+    /// What is remembered of the last run's metrics and alarms.
+    Recall(Box<Remembered>),
+    /// From now on, whoever listens there keeps what changes of these.
+    KeepBy(Sender<CloudwatchView>),
+}
+
+/// Who keeps what is to be remembered, and what was handed over last.
+struct Keeping {
+    to: Sender<CloudwatchView>,
+    mark: (Level, AlarmSet, u64),
 }
 
 /// The running monitor.
@@ -86,6 +99,7 @@ struct Worker {
     metrics: Arc<Measured>,
     host: Host,
     watch: Watch,
+    keeping: Option<Keeping>,
     events: EventLog,
     new_events: bool,
     /// Who is to be told that a change is in the view.
@@ -105,6 +119,7 @@ impl Worker {
             metrics: Arc::default(),
             host: Host::default(),
             watch: Watch::default(),
+            keeping: None,
             events: EventLog::default(),
             new_events: false,
             replies: Vec::new(),
@@ -136,7 +151,7 @@ impl Worker {
                 },
                 recv(words) -> word => match word {
                     Ok(word) => self.hear(word),
-                    Err(_) => return,
+                    Err(_) => return self.keep_last(),
                 },
                 recv(seconds) -> _ => second_over = true,
                 default(wait) => {}
@@ -169,7 +184,7 @@ impl Worker {
         match word {
             Word::Facts(facts) => self.join.set_facts(facts),
             Word::Workloads(workloads) => self.join.set_workloads(workloads),
-            Word::Faults(faults) => self.join.set_faults(faults),
+            Word::Faults(faults) => self.join.set_faults(faults, self.now().wall_ms),
             Word::Event(event) => self.note(event),
             Word::Logs(news) => {
                 self.events.push_logs(news);
@@ -183,6 +198,30 @@ impl Worker {
                 let reply = reply.unwrap_or_else(|| Box::new(move |answer| slot.notify(Notice::of(answer))));
                 self.replies.push((reply, answer));
             }
+            Word::Recall(remembered) => self.watch.recall(*remembered),
+            Word::KeepBy(to) => self.keeping = Some(Keeping { to, mark: self.watch.view().mark() }),
+        }
+    }
+
+    /// Hands over what changed; while the last is being written, it waits for the next second.
+    fn keep(&mut self) {
+        let view = self.watch.view();
+        if let Some(keeping) = &mut self.keeping
+            && keeping.mark != view.mark()
+        {
+            let mark = view.mark();
+            if keeping.to.try_send(view).is_ok() {
+                keeping.mark = mark;
+            }
+        }
+    }
+
+    /// The last that is handed over is waited for.
+    fn keep_last(self) {
+        let view = self.watch.view();
+        if let Some(Keeping { to, .. }) = self.keeping.filter(|keeping| keeping.mark != view.mark()) {
+            // Whoever kept it may have failed: then it is lost.
+            let _ = to.send(view);
         }
     }
 
@@ -217,6 +256,7 @@ impl Worker {
             let host = self.host.read(self.join.data_dir());
             let changes = self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);
             self.tell(&changes);
+            self.keep();
         }
         self.new_events = false;
         let view = View {

@@ -2,7 +2,7 @@
 //!
 //! Serialised, it is `GET /api/cluster` (design.md, section 10). Fields marked `skip` are for the window only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use broker::metadata::report::{BrokerCounters, ClientMetricsReport, Moving, NodeState};
@@ -39,6 +39,9 @@ pub struct Snapshot {
     /// Faults that are active.
     #[serde(skip)]
     pub faults: Vec<ActiveFault>,
+    /// Faults that are over, in the order of their ends; at most [`PAST_FAULTS_MAX`].
+    #[serde(skip)]
+    pub past_faults: Arc<VecDeque<PastFault>>,
     /// What clients pushed of their own metrics, by client instance; `GET /api/client-metrics`.
     #[serde(skip)]
     pub client_metrics: Vec<Arc<ClientMetricsReport>>,
@@ -385,6 +388,18 @@ pub struct WorkloadStatus {
     pub read: u64,
     /// Why it failed, in one sentence.
     pub error: Option<String>,
+}
+
+/// How many faults that are over are remembered.
+pub const PAST_FAULTS_MAX: usize = 200;
+
+/// A fault that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastFault {
+    /// As it was.
+    pub fault: ActiveFault,
+    /// When it ended.
+    pub ended_ms: i64,
 }
 
 /// A fault that is in force, as `GET /api/faults` gives it.

@@ -71,6 +71,28 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// As it is told to programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+impl std::str::FromStr for Severity {
+    type Err = super::cloudwatch::alarm::NotOneOf;
+
+    fn from_str(text: &str) -> Result<Severity, Self::Err> {
+        let all = [Severity::Info, Severity::Warning, Severity::Critical];
+        all.into_iter()
+            .find(|severity| severity.name() == text)
+            .ok_or(super::cloudwatch::alarm::NotOneOf("info, warning, critical"))
+    }
+}
+
 /// Named series; all share one time axis.
 #[derive(Clone, Debug, Default)]
 pub struct SeriesStore {

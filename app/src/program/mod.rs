@@ -3,6 +3,7 @@
 mod data_dir;
 mod display;
 mod failure;
+mod monitoring_file;
 mod ready_file;
 mod screenshot;
 mod session;

@@ -1,24 +1,27 @@
 //! A running cluster with all that belongs to it, from start to controlled stop.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use broker::cluster::{Cluster, ClusterConfig, Profile};
 use broker::logging::LogLine;
+use broker::metadata::report::{Event, NodeEvent};
+use broker::types::NO_NODE;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::data_dir::DataDir;
 use super::failure::Failure;
+use super::monitoring_file::{self, Keeper};
 use super::ready_file::ReadyFile;
 use super::signals;
 use crate::cli::{ClusterArgs, ProfileArg};
 use crate::http::scrapes::Scrapes;
 use crate::http::{HttpServer, Sources};
 use crate::monitor::cloudwatch::watch::Change;
-use crate::monitor::command::WorkloadSpec;
+use crate::monitor::command::{Notice, WorkloadSpec};
 use crate::monitor::logs::delivery;
 use crate::monitor::logs::run::{LINES_WAITING, LogKeeper, Surroundings};
 use crate::monitor::order::Orders;
@@ -50,6 +53,8 @@ pub struct Session {
     ready: Arc<AtomicBool>,
     ready_file: Receiver<ReadyFile>,
     endings: (Sender<Ending>, Receiver<Ending>),
+    /// `None`: what is temporary remembers nothing.
+    keeper: Option<Keeper>,
     /// Given back last.
     _data_dir: DataDir,
 }
@@ -118,8 +123,10 @@ impl Session {
         let facts = embedded::facts(cluster.config(), cluster.cluster_id());
         // The monitor takes words as long as it lives, and it lives in this session.
         let _ = monitor.words().send(Word::Facts(facts));
-        let level = Change::Level(args.monitoring_level);
-        let _ = monitor.words().send(Word::Monitoring(level, Some(Box::new(drop))));
+        let keeper = if args.ephemeral { None } else { Some(remember(&monitor, data_dir.path())?) };
+        if let Some(level) = args.monitoring_level {
+            let _ = monitor.words().send(Word::Monitoring(Change::Level(level), Some(Box::new(drop))));
+        }
         let (orders, orders_in) = Orders::new();
         let desk = Desk::open(tools(&cluster, &monitor, &logs), orders_in).map_err(no_thread)?;
         let ready = Arc::new(AtomicBool::new(false));
@@ -145,6 +152,7 @@ impl Session {
             ready,
             ready_file: written_in,
             endings: bounded(4),
+            keeper,
             _data_dir: data_dir,
         };
         session.tell_when_ready(ready_file, written)?;
@@ -245,7 +253,33 @@ impl Session {
         drop(self.http);
         embedded::shut_down(self.cluster, COMMANDS_PATIENCE);
         self.logs.close();
+        drop(self.monitor);
+        if let Some(keeper) = self.keeper {
+            keeper.end();
+        }
     }
+}
+
+/// Recalls what the last run's monitoring was, and has what changes of it kept.
+fn remember(monitor: &Monitor, dir: &Path) -> Result<Keeper, Failure> {
+    let (remembered, sentence) = monitoring_file::read(dir);
+    let slot = monitor.slot();
+    let complain = move |sentence: String| {
+        eprintln!("brokerscope: {sentence}");
+        slot.notify(Notice { ok: false, text: sentence });
+    };
+    let (keeper, views) = Keeper::start(dir, complain).map_err(no_thread)?;
+    let words = monitor.words();
+    let event = sentence.map(|message| {
+        let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        Word::Event(NodeEvent { node_id: NO_NODE, at_ms, event: Event::Error { message } })
+    });
+    let recall = remembered.map(|remembered| Word::Recall(Box::new(remembered)));
+    for word in event.into_iter().chain(recall).chain([Word::KeepBy(views)]) {
+        // The monitor takes words as long as it lives, and it lives in this session.
+        let _ = words.send(word);
+    }
+    Ok(keeper)
 }
 
 fn tools(cluster: &Arc<Cluster>, monitor: &Monitor, logs: &LogKeeper) -> Tools {

@@ -1,16 +1,13 @@
 //! When something was broken: the bands behind all charts.
 //!
-//! A snapshot tells the faults that are in force, and events tell when nodes were down. Faults that are over are remembered here.
+//! A snapshot tells the faults that are in force and those that are over, and events tell when nodes were down otherwise.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::widgets::chart::Band;
-use crate::monitor::snapshot::{ActiveFault, Snapshot};
+use crate::monitor::snapshot::{ActiveFault, PastFault, Snapshot};
 use crate::monitor::view::{EventEntry, Severity};
-
-/// How many faults that are over are remembered.
-const REMEMBERED: usize = 200;
 
 /// An outage that begins so close to a fault on its node is that fault.
 const SAME_MS: i64 = 2_000;
@@ -18,8 +15,6 @@ const SAME_MS: i64 = 2_000;
 /// All times in which something was broken, as far as is known.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    active: BTreeMap<u64, ActiveFault>,
-    over: VecDeque<(ActiveFault, i64)>,
     bands: Arc<Vec<Band>>,
 }
 
@@ -31,20 +26,9 @@ impl Faults {
 
     /// Takes in what is known now.
     pub fn update<'e>(&mut self, snapshot: &Snapshot, events: impl Iterator<Item = &'e EventEntry>) {
-        let now: BTreeMap<u64, ActiveFault> = snapshot.faults.iter().map(|fault| (fault.id, fault.clone())).collect();
-        for (id, fault) in std::mem::take(&mut self.active) {
-            if !now.contains_key(&id) {
-                let until_ms = fault.until_ms.map_or(snapshot.at_ms, |until_ms| until_ms.min(snapshot.at_ms));
-                self.over.push_back((fault, until_ms));
-            }
-        }
-        while self.over.len() > REMEMBERED {
-            self.over.pop_front();
-        }
-        self.active = now;
-        let over = self.over.iter().map(|(fault, until_ms)| (fault, Some(*until_ms)));
+        let over = snapshot.past_faults.iter().map(|PastFault { fault, ended_ms }| (fault, Some(*ended_ms)));
         let known: Vec<(&ActiveFault, Option<i64>)> =
-            over.chain(self.active.values().map(|fault| (fault, None))).collect();
+            over.chain(snapshot.faults.iter().map(|fault| (fault, None))).collect();
         let is_known = |node_id: i32, band: &Band| {
             known.iter().any(|(fault, until_ms)| {
                 fault.node_ids.contains(&node_id)
@@ -93,18 +77,26 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_is_over_is_remembered_with_its_end() {
+    fn faults_are_bands_from_their_start_to_their_end_whoever_looked_meanwhile() {
         let view = fixture::incident();
         let mut snapshot = Snapshot::clone(&view.snapshot);
+        let cut = ActiveFault {
+            id: 7,
+            kind: "cut".into(),
+            node_id: 1,
+            node_ids: vec![1, 3],
+            what: "broker 1 is cut off from broker 3".into(),
+            since_ms: snapshot.at_ms - 500_000,
+            until_ms: None,
+        };
+        let ended_ms = snapshot.at_ms - 400_000;
+        let name = cut.what.clone();
+        snapshot.past_faults = Arc::new([PastFault { fault: cut, ended_ms }].into());
         let mut faults = Faults::default();
         faults.update(&snapshot, std::iter::empty());
-        assert_eq!(texts(&faults), [("broker 2 is killed".to_owned(), None)]);
-        assert!(faults.bands()[0].contains(snapshot.at_ms));
-        snapshot.faults.clear();
-        snapshot.at_ms += 500;
-        faults.update(&snapshot, std::iter::empty());
-        assert_eq!(texts(&faults), [("broker 2 is killed".to_owned(), Some(snapshot.at_ms))]);
-        assert!(!faults.bands()[0].contains(snapshot.at_ms + 1));
+        assert_eq!(texts(&faults), [(name, Some(ended_ms)), ("broker 2 is killed".to_owned(), None)]);
+        assert!(faults.bands()[0].contains(ended_ms) && !faults.bands()[0].contains(ended_ms + 1));
+        assert!(faults.bands()[1].contains(snapshot.at_ms));
     }
 
     #[test]
@@ -141,16 +133,5 @@ mod tests {
         }];
         faults.update(&snapshot, events.iter());
         assert_eq!(texts(&faults), [both[0].clone(), ("broker 2 is paused".to_owned(), None)]);
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut snapshot = Snapshot::clone(&fixture::incident().snapshot);
-        let mut faults = Faults::default();
-        for id in 0..2 * REMEMBERED as u64 {
-            snapshot.faults[0].id = id;
-            faults.update(&snapshot, std::iter::empty());
-        }
-        assert_eq!(faults.bands().len(), REMEMBERED + 1);
     }
 }

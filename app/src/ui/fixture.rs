@@ -186,6 +186,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
             read: 881_940,
             error: None,
         }],
+        past_faults: Arc::default(),
         faults: if broken {
             vec![ActiveFault {
                 id: 7,

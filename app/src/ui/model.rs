@@ -192,7 +192,9 @@ impl Model {
         if same_snapshot && same_rest && self.generation > 0 {
             return false;
         }
-        let same_faults = same_events && view.snapshot.faults == self.view.snapshot.faults;
+        let same_faults = same_events
+            && view.snapshot.faults == self.view.snapshot.faults
+            && Arc::ptr_eq(&view.snapshot.past_faults, &self.view.snapshot.past_faults);
         self.view = view;
         self.measured += u64::from(!same_store);
         if !same_alarms {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::advice::{self, AlarmSet};
-use super::alarm::{Alarm, AlarmState, Verdict};
+use super::alarm::{Alarm, AlarmState, MissingData, Verdict};
 use super::store::Store;
 use super::time::iso;
 use crate::monitor::order::Refusal;
@@ -22,6 +22,20 @@ const REASON_MAX: usize = 1_023;
 
 /// How often new series are looked for that an alarm of ours should watch, s.
 const RENEW_EVERY_S: i64 = 5;
+
+/// After a start, nodes need so long to tell their first values, s.
+const START_S: i64 = 30;
+
+/// Whether a state that is remembered from the last run still holds while nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grace {
+    /// It does not.
+    Over,
+    /// It does; since when is not known yet.
+    NotBegun,
+    /// It does until then, s.
+    Until(i64),
+}
 
 /// An alarm and how it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +54,37 @@ pub struct AlarmStatus {
     pub configured_ms: i64,
     /// End of the newest period that it has looked at, s.
     evaluated_s: i64,
+    grace: Grace,
+}
+
+impl AlarmStatus {
+    /// As it was in the last run: its state holds until values speak against it, or should have been there.
+    pub(super) fn remembered(
+        alarm: Alarm,
+        state: AlarmState,
+        reason: String,
+        (updated_ms, changed_ms, configured_ms): (i64, i64, i64),
+    ) -> AlarmStatus {
+        let (evaluated_s, grace) = (0, Grace::NotBegun);
+        AlarmStatus { alarm, state, reason, updated_ms, changed_ms, configured_ms, evaluated_s, grace }
+    }
+
+    /// Looks at the periods that are over.
+    fn evaluate(&mut self, store: &Store, now_s: i64) -> Option<Verdict> {
+        let alarm = &self.alarm;
+        self.evaluated_s = alarm.end_s(now_s);
+        self.grace = match self.grace {
+            Grace::NotBegun => Grace::Until(now_s + START_S + i64::from(alarm.evaluation_periods) * alarm.period_s),
+            Grace::Until(until_s) if now_s >= until_s => Grace::Over,
+            grace => grace,
+        };
+        let series = store.get(&alarm.key).map(|series| &**series);
+        if self.grace == Grace::Over {
+            alarm.evaluate(series, now_s)
+        } else {
+            Alarm { missing: MissingData::Ignore, ..alarm.clone() }.evaluate(series, now_s)
+        }
+    }
 }
 
 /// What a line of history is about.
@@ -117,6 +162,29 @@ impl Default for Alarms {
 }
 
 impl Alarms {
+    /// As they were in the last run; ours come back by themselves.
+    pub(super) fn remembered(
+        set: AlarmSet,
+        by_hand: Vec<AlarmStatus>,
+        history: Vec<HistoryItem>,
+        deleted: BTreeSet<String>,
+    ) -> Alarms {
+        let alarms = by_hand.into_iter().map(|status| (status.alarm.name.clone(), Arc::new(status))).collect();
+        let last_seq = history.last().map_or(0, |item| item.seq);
+        let history = history.into_iter().map(Arc::new).collect();
+        Alarms { set, alarms, history, deleted, last_seq, renewed_s: 0 }
+    }
+
+    /// Of ours, those that somebody deleted.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = &String> {
+        self.deleted.iter()
+    }
+
+    /// The number of the newest line of history that there ever was.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
     /// How many are in a state.
     pub fn count(&self, state: AlarmState) -> usize {
         self.alarms.values().filter(|status| status.state == state).count()
@@ -131,12 +199,8 @@ impl Alarms {
         let due = |status: &&mut Arc<AlarmStatus>| status.alarm.end_s(now_s) != status.evaluated_s;
         let mut changes = Vec::new();
         for status in self.alarms.values_mut().filter(due) {
-            let alarm = &status.alarm;
-            let (end_s, verdict) =
-                (alarm.end_s(now_s), alarm.evaluate(store.get(&alarm.key).map(|series| &**series), now_s));
             let status = Arc::make_mut(status);
-            status.evaluated_s = end_s;
-            if let Some(verdict) = verdict
+            if let Some(verdict) = status.evaluate(store, now_s)
                 && verdict.state != status.state
             {
                 changes.push((status.alarm.name.clone(), verdict));
@@ -269,12 +333,13 @@ fn fresh(alarm: Alarm, now_ms: i64) -> AlarmStatus {
         changed_ms: now_ms,
         configured_ms: now_ms,
         evaluated_s: 0,
+        grace: Grace::Over,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::alarm::{Actions, Comparison, MissingData};
+    use super::super::alarm::{Actions, Comparison};
     use super::super::statistics::Statistic;
     use super::super::store::{Datum, Dimension, Key};
     use super::*;

@@ -10,6 +10,7 @@ pub mod alarm;
 pub mod alarms;
 pub mod catalog;
 pub mod measure;
+pub mod memory;
 mod model;
 pub mod sketch;
 pub mod statistics;

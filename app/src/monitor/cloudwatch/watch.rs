@@ -9,6 +9,7 @@ use super::alarm::{Alarm, AlarmState, Verdict};
 use super::alarms::{Alarms, Transition};
 use super::catalog::{self, Level};
 use super::measure::Measure;
+use super::memory::Remembered;
 use super::store::Store;
 use crate::monitor::host::HostReading;
 use crate::monitor::order::{Answer, Done};
@@ -59,6 +60,13 @@ impl Default for CloudwatchView {
     }
 }
 
+impl CloudwatchView {
+    /// Another where something is to be remembered that was not before.
+    pub fn mark(&self) -> (Level, AlarmSet, u64) {
+        (self.level, self.alarms.set, self.alarms.last_seq())
+    }
+}
+
 /// The store, the alarms, and what feeds them.
 #[derive(Debug)]
 pub struct Watch {
@@ -74,6 +82,12 @@ impl Default for Watch {
 }
 
 impl Watch {
+    /// Goes on with what is remembered of the last run.
+    pub fn recall(&mut self, remembered: Remembered) {
+        self.view.level = remembered.level.unwrap_or(self.view.level);
+        self.view.alarms = Arc::new(remembered.alarms);
+    }
+
     /// Takes in a second. Alarms look at periods that are over, so that they come first.
     pub fn tick(&mut self, now: Now, snapshot: &Snapshot, measured: &Measured, host: HostReading) -> Vec<Transition> {
         let changes = Arc::make_mut(&mut self.view.alarms).tick(now.wall_ms, &self.cluster_name, &self.view.store);

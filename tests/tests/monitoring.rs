@@ -1,0 +1,97 @@
+//! What is watched survives the end of the program, however it ends.
+
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::serve::Serve;
+use tests::wait::wait_for;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn start(dir: &Path, more: &[&str]) -> Serve {
+    let mut arguments =
+        vec!["--brokers", "1", "--controllers", "1", "--zones", "1", "--data-dir", dir.to_str().unwrap()];
+    arguments.extend_from_slice(more);
+    Serve::start_with(&arguments)
+}
+
+/// One of CloudWatch's operations.
+fn cloudwatch(serve: &Serve, operation: &str, params: &Value) -> Value {
+    let signature = "AWS4-HMAC-SHA256 Credential=x/20261127/local/monitoring/aws4_request";
+    let mut response = ureq::post(format!("{}/", serve.http))
+        .header("authorization", signature)
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", format!("GraniteServiceVersion20100801.{operation}"))
+        .send(params.to_string())
+        .unwrap();
+    serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap_or(Value::Null)
+}
+
+fn alarm(serve: &Serve) -> Value {
+    cloudwatch(serve, "DescribeAlarms", &json!({ "AlarmNames": ["mine"] }))["MetricAlarms"][0].clone()
+}
+
+fn monitoring(serve: &Serve) -> (Value, Value) {
+    let watched = serve.get("/api/monitoring");
+    (watched["level"].clone(), watched["alarm_set"].clone())
+}
+
+/// Puts an alarm that rings, and waits until that is on the disk.
+fn change_all(serve: &Serve, dir: &Path) {
+    let wish = json!({ "level": "PER_TOPIC_PER_BROKER", "alarm_set": "seeds" });
+    assert_eq!(serve.request("PUT", "/api/monitoring", Some(&wish)).unwrap().0, 200);
+    let wish = json!({
+        "AlarmName": "mine", "Namespace": "AWS/Kafka", "MetricName": "GlobalTopicCount", "Statistic": "Maximum", "Period": 1,
+        "Dimensions": [{ "Name": "Cluster Name", "Value": "brokerscope" }], "EvaluationPeriods": 1, "Threshold": -1,
+        "ComparisonOperator": "GreaterThanThreshold", "Tags": [{ "Key": "severity", "Value": "critical" }],
+    });
+    cloudwatch(serve, "PutMetricAlarm", &wish);
+    wait_for("the alarm to ring, and to be kept", PATIENCE, || {
+        let kept = std::fs::read_to_string(dir.join("monitoring.json")).unwrap_or_default();
+        let is_kept = kept.contains("\"mine\"") && kept.contains("\"state\": \"ALARM\"");
+        if is_kept && alarm(serve)["StateValue"] == "ALARM" { Ok(()) } else { Err(kept) }
+    });
+}
+
+#[test]
+fn alarms_and_level_survive_a_stop_and_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let serve = start(dir.path(), &[]);
+    assert_eq!(monitoring(&serve), (json!("PER_BROKER"), json!("golden")));
+    change_all(&serve, dir.path());
+    let before = alarm(&serve);
+    assert!(serve.terminate().success());
+
+    let serve = start(dir.path(), &[]);
+    assert_eq!(monitoring(&serve), (json!("PER_TOPIC_PER_BROKER"), json!("seeds")));
+    let after = alarm(&serve);
+    for field in ["StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp", "Threshold", "Dimensions"] {
+        assert_eq!(after[field], before[field], "{field}: it has been ringing all the time");
+    }
+    let history =
+        cloudwatch(&serve, "DescribeAlarmHistory", &json!({ "AlarmName": "mine", "ScanBy": "TimestampAscending" }));
+    assert_eq!(history["AlarmHistoryItems"][0]["HistorySummary"], "Alarm \"mine\" created");
+    // Killed where it stands.
+    drop(serve);
+
+    let serve = start(dir.path(), &["--monitoring-level", "DEFAULT"]);
+    assert_eq!(monitoring(&serve), (json!("DEFAULT"), json!("seeds")), "what is said now wins");
+    assert_eq!(alarm(&serve)["StateTransitionedTimestamp"], before["StateTransitionedTimestamp"]);
+    assert!(serve.terminate().success());
+    let serve = start(dir.path(), &[]);
+    assert_eq!(monitoring(&serve).0, json!("DEFAULT"), "and is remembered");
+    assert!(serve.terminate().success());
+
+    std::fs::write(dir.path().join("monitoring.json"), "{\"version\":1,").unwrap();
+    let serve = start(dir.path(), &[]);
+    assert_eq!(monitoring(&serve), (json!("PER_BROKER"), json!("golden")));
+    let events = serve.get("/api/events?after=0").to_string();
+    assert!(
+        events.contains("monitoring.json cannot be read") && events.contains("monitoring.json.damaged"),
+        "{events}"
+    );
+    assert!(dir.path().join("monitoring.json.damaged").exists());
+}
