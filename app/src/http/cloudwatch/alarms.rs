@@ -66,7 +66,7 @@ pub(super) fn put(params: Params<'_>) -> Result<Change, Fault> {
         threshold: params.double("Threshold")?.ok_or_else(|| Fault::missing("Threshold"))?,
         comparison: params.needed("ComparisonOperator")?,
         missing: params.maybe("TreatMissingData")?.unwrap_or(MissingData::Missing),
-        severity: Severity::Warning,
+        severity: severity(params)?,
         is_ours: false,
         actions: Actions {
             is_disabled: params.bool("ActionsEnabled")? == Some(false),
@@ -75,6 +75,17 @@ pub(super) fn put(params: Params<'_>) -> Result<Change, Fault> {
             insufficient_data: texts("InsufficientDataActions")?,
         },
     })))
+}
+
+/// CloudWatch knows no severity: it stands in the tag `severity`, the only one that is looked at.
+fn severity(params: Params<'_>) -> Result<Severity, Fault> {
+    for tag in params.list("Tags", 50)? {
+        let tag = Params::new(tag)?;
+        if tag.needed_text("Key", 128)? == "severity" {
+            return tag.needed("Value");
+        }
+    }
+    Ok(Severity::Warning)
 }
 
 /// `DeleteAlarms`.

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::fault::Fault;
 use super::params::Params;
-use super::search::Search;
+use super::queries::{Engine, Query, Told};
 use super::tree::{Tree, text};
 use crate::monitor::cloudwatch::catalog::{NAMESPACE, definition};
 use crate::monitor::cloudwatch::statistics::Statistic;
@@ -47,7 +45,7 @@ pub(super) fn dimensions(key: &Key) -> Tree {
 }
 
 /// Whether a namespace that was named is ours.
-fn is_ours(params: &Params<'_>) -> Result<bool, Fault> {
+pub(super) fn is_ours(params: &Params<'_>) -> Result<bool, Fault> {
     Ok(params.text("Namespace", 255)?.is_none_or(|namespace| namespace == NAMESPACE))
 }
 
@@ -148,81 +146,6 @@ fn seconds_up(ms: i64) -> i64 {
     -(-ms).div_euclid(1000)
 }
 
-/// What one query of GetMetricData asks for.
-struct Query {
-    id: String,
-    label: Option<String>,
-    statistic: Statistic,
-    period_s: i64,
-    /// The series; more than one from a search.
-    keys: Vec<Arc<Key>>,
-    is_search: bool,
-}
-
-fn query(view: &CloudwatchView, value: &Value) -> Result<Option<Query>, Fault> {
-    let params = Params::new(value)?;
-    let id = params.needed_text("Id", 255)?.to_owned();
-    let is_name = |id: &str| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !is_name(&id) {
-        return Err(Fault::validation(format!(
-            "The value {id:?} for parameter Id is not valid: it begins with a lower-case letter and has letters, digits and underscores."
-        )));
-    }
-    let label = params.text("Label", 2048)?.map(str::to_owned);
-    let is_wanted = params.bool("ReturnData")?.unwrap_or(true);
-    let query = match (params.inner("MetricStat")?, params.text("Expression", 2048)?) {
-        (Some(stat), None) => {
-            let metric = stat.inner("Metric")?.ok_or_else(|| Fault::missing("MetricStat.Metric"))?;
-            let row = metric.key()?;
-            let unit = stat.text("Unit", 255)?;
-            let of_unit =
-                |key: &Key| unit.is_none_or(|unit| definition(key).is_some_and(|row| row.unit.name() == unit));
-            let key = row.filter(of_unit).filter(|_| is_ours(&metric) == Ok(true));
-            // What is not there has no points, and is no error.
-            let key = key.unwrap_or_else(|| {
-                Key::new(metric.text("MetricName", 255).ok().flatten().unwrap_or_default(), Vec::new())
-            });
-            let (statistic, period_s) = (stat.needed("Stat")?, stat.period()?);
-            Query { id, label, statistic, period_s, keys: vec![Arc::new(key)], is_search: false }
-        }
-        (None, Some(expression)) => {
-            let search = Search::parse(expression)?;
-            let of_query = if params.has("Period") { Some(params.period()?) } else { None };
-            let period_s = search.period_s.or(of_query).ok_or_else(|| Fault::missing("Period"))?;
-            Query { id, label, statistic: search.statistic, period_s, keys: search.find(&view.store), is_search: true }
-        }
-        _ => return Err(Fault::validation(format!("Query {id:?} must have either MetricStat or Expression."))),
-    };
-    Ok(is_wanted.then_some(query))
-}
-
-impl Query {
-    /// CloudWatch names a series by its metric, and those of a search by what tells them apart.
-    fn label(&self, key: &Key) -> String {
-        let values = key.dimensions.iter().filter(|(dimension, _)| *dimension != Dimension::ClusterName);
-        let values = values.map(|(_, value)| &**value).collect::<Vec<_>>().join(" ");
-        let own = if self.is_search && !values.is_empty() {
-            format!("{values} {}", key.metric)
-        } else {
-            key.metric.to_string()
-        };
-        let Some(label) = &self.label else { return own };
-        let mut label = label.replace("${LABEL}", &own);
-        for (property, value) in [
-            ("MetricName", key.metric.to_string()),
-            ("Namespace", NAMESPACE.to_owned()),
-            ("Stat", self.statistic.to_string()),
-            ("Period", self.period_s.to_string()),
-        ] {
-            label = label.replace(&format!("${{PROP('{property}')}}"), &value);
-        }
-        for (dimension, value) in &key.dimensions {
-            label = label.replace(&format!("${{PROP('Dim.{}')}}", dimension.name()), value);
-        }
-        label
-    }
-}
-
 /// `GetMetricData`.
 pub(super) fn data(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> Result<Tree, Fault> {
     let (start_ms, end_ms) = params.span()?;
@@ -245,20 +168,16 @@ pub(super) fn data(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> R
             (skip.parse::<usize>().map_err(|_| Fault::token())?, end_ms.min(until))
         }
     };
-    let (asked, mut ids, mut results) = (skip, BTreeSet::new(), Vec::new());
-    let (mut taken, mut has_more) = (0, false);
+    let queries = queries.iter().map(Query::read).collect::<Result<Vec<Query>, Fault>>()?;
+    let mut ids = BTreeSet::new();
+    if let Some(twice) = queries.iter().find(|query| !ids.insert(query.id.as_str())) {
+        return Err(Fault::validation(format!("The values for parameter Id are not unique: {:?}.", twice.id)));
+    }
     let page_end_ms = end_ms.min((view.store.newest_s() + 1) * 1000);
-    for value in queries {
-        let Some(query) = query(view, value)? else { continue };
-        if !ids.insert(query.id.clone()) {
-            return Err(Fault::validation(format!("The values for parameter Id are not unique: {:?}.", query.id)));
-        }
-        for key in &query.keys {
-            let series = view.store.get(key);
-            let points = series.map(|series| {
-                series.points(query.statistic, query.period_s, start_ms.div_euclid(1000), seconds_up(page_end_ms))
-            });
-            let mut points = points.unwrap_or_default();
+    let mut engine = Engine::new(view, &queries, (start_ms.div_euclid(1000), seconds_up(page_end_ms)));
+    let (asked, mut taken, mut has_more, mut results) = (skip, 0, false, Vec::new());
+    for (index, query) in queries.iter().enumerate().filter(|(_, query)| query.is_wanted) {
+        for Told { label, mut points } in engine.tell(index)? {
             if !is_ascending {
                 points.reverse();
             }
@@ -271,9 +190,9 @@ pub(super) fn data(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> R
             has_more |= !is_complete;
             results.push(Tree::Struct(vec![
                 ("Id", text(query.id.as_str())),
-                ("Label", text(query.label(key))),
-                ("Timestamps", Tree::List(page.iter().map(|point| Tree::Time(point.at_s * 1000)).collect())),
-                ("Values", Tree::List(page.iter().map(|point| Tree::Double(point.value)).collect())),
+                ("Label", text(label)),
+                ("Timestamps", Tree::List(page.iter().map(|point| Tree::Time(point.0 * 1000)).collect())),
+                ("Values", Tree::List(page.iter().map(|point| Tree::Double(point.1)).collect())),
                 ("StatusCode", text(if is_complete { "Complete" } else { "PartialData" })),
             ]));
         }

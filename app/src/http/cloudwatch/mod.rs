@@ -8,14 +8,19 @@
 
 mod alarms;
 mod call;
+mod compute;
 mod fault;
+mod math;
 mod metrics;
 mod params;
+mod queries;
 mod search;
 mod tree;
 mod wire;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_math;
 
 pub use call::{call, call_by_path};

@@ -1,12 +1,11 @@
-//! `SEARCH(' {AWS/Kafka,"Cluster Name","Broker ID"} MetricName="BytesInPerSec" "Broker ID"=("1" OR "2") ', 'Average', 60)`, alone or in
-//! `REMOVE_EMPTY(…)`: what Grafana sends where a dimension may have several values. No other metric math is there.
+//! What `SEARCH(' {AWS/Kafka,"Cluster Name","Broker ID"} MetricName="BytesInPerSec" "Broker ID"=("1" OR "2") ', 'Average', 60)` looks for: what
+//! Grafana sends where a dimension may have several values.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::fault::Fault;
 use crate::monitor::cloudwatch::catalog::NAMESPACE;
-use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::store::{Dimension, Key, Store};
 
 /// Series that a search may find; CloudWatch's own bound.
@@ -19,10 +18,6 @@ pub struct Search {
     dimensions: Option<BTreeSet<Dimension>>,
     /// Property (`MetricName`, or a dimension) and what it may be.
     terms: Vec<(String, Vec<String>)>,
-    /// What to give of it.
-    pub statistic: Statistic,
-    /// In periods of so many seconds; `None`: as the query says.
-    pub period_s: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,45 +50,16 @@ fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
 
 fn fault(why: &str) -> Fault {
     Fault::validation(format!(
-        "Error in expression: {why}. Of metric math there is SEARCH('{{AWS/Kafka,DIMENSION,…}} MetricName=\"NAME\" DIMENSION=\"VALUE\"', 'STATISTIC', PERIOD) here, alone or in REMOVE_EMPTY()."
+        "Error in expression: {why}. SEARCH looks for '{{AWS/Kafka,DIMENSION,…}} MetricName=\"NAME\" DIMENSION=\"VALUE\"'."
     ))
 }
 
 impl Search {
-    /// Reads an expression.
+    /// Reads what to look for.
     ///
     /// # Errors
-    /// It is no search.
-    pub fn parse(expression: &str) -> Result<Search, Fault> {
-        let inside = |text: &'_ str, function: &str| -> Option<String> {
-            let rest = text.trim().strip_prefix(function)?.trim_start().strip_prefix('(')?;
-            Some(rest.strip_suffix(')')?.trim().to_owned())
-        };
-        let expression = inside(expression, "REMOVE_EMPTY").unwrap_or_else(|| expression.trim().to_owned());
-        let arguments = inside(&expression, "SEARCH").ok_or_else(|| fault("it is not a search"))?;
-        let quoted = |text: &str| -> Option<(String, String)> {
-            let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-            let end = text[1..].find(quote)? + 1;
-            Some((text[1..end].to_owned(), text[end + 1..].trim_start().to_owned()))
-        };
-        let (query, rest) = quoted(&arguments).ok_or_else(|| fault("what to search for must stand in quotes"))?;
-        let rest = rest.strip_prefix(',').map(str::trim_start).ok_or_else(|| fault("the statistic is missing"))?;
-        let (statistic, rest) = quoted(rest).ok_or_else(|| fault("the statistic must stand in quotes"))?;
-        let statistic = statistic.parse().map_err(|error| fault(&format!("{statistic:?} {error}")))?;
-        let period_s = match rest.strip_prefix(',').map(str::trim) {
-            None if rest.is_empty() => None,
-            Some(period) => {
-                let period_s = period.parse().ok().filter(|period_s| (1..=86_400).contains(period_s));
-                Some(period_s.ok_or_else(|| fault("the period must be a number of seconds"))?)
-            }
-            None => return Err(fault("something follows the statistic that is not expected")),
-        };
-        let (dimensions, terms) = Search::query(&query)?;
-        Ok(Search { dimensions, terms, statistic, period_s })
-    }
-
-    #[allow(clippy::type_complexity, reason = "the two halves of a query, taken apart at once by the only caller")]
-    fn query(text: &str) -> Result<(Option<BTreeSet<Dimension>>, Vec<(String, Vec<String>)>), Fault> {
+    /// It is not well formed.
+    pub fn parse(text: &str) -> Result<Search, Fault> {
         let tokens = tokens(text)?;
         let mut tokens = tokens.into_iter().peekable();
         if tokens.next() != Some(Token::Sign('{')) {
@@ -122,7 +88,7 @@ impl Search {
             }
             terms.push((name, Search::values(&mut tokens)?));
         }
-        Ok((dimensions.filter(|_| is_ours), terms))
+        Ok(Search { dimensions: dimensions.filter(|_| is_ours), terms })
     }
 
     fn values(tokens: &mut impl Iterator<Item = Token>) -> Result<Vec<String>, Fault> {
@@ -191,37 +157,23 @@ mod tests {
             (r#"{AWS/EC2,"Cluster Name"} MetricName="A""#, 0),
             (r#"{AWS/Kafka,InstanceId} MetricName="A""#, 0),
         ] {
-            for expression in [
-                format!("SEARCH('{query}', 'Average', 60)"),
-                format!("REMOVE_EMPTY( SEARCH('{query}', 'Average', 60) )"),
-            ] {
-                let search = Search::parse(&expression).unwrap();
-                assert_eq!((search.find(&store).len(), search.period_s), (expected, Some(60)), "{expression}");
-            }
+            assert_eq!(Search::parse(query).unwrap().find(&store).len(), expected, "{query}");
         }
-        assert_eq!(Search::parse("SEARCH('{AWS/Kafka}', 'p99.9')").unwrap().period_s, None);
     }
 
     #[test]
     fn what_is_not_understood_is_said() {
-        for expression in [
+        for query in [
             "",
-            "m1 + m2",
-            "SEARCH('{AWS/Kafka} x', 'Average', 60)",
-            "SEARCH('{AWS/Kafka', 'Average', 60)",
-            "SEARCH('AWS/Kafka', 'Average', 60)",
-            "SEARCH('{AWS/Kafka} a=', 'Average', 60)",
-            "SEARCH('{AWS/Kafka} a=(b', 'Average', 60)",
-            "SEARCH('{AWS/Kafka} \"a', 'Average', 60)",
-            "SEARCH('{AWS/Kafka}', 'Mean', 60)",
-            "SEARCH('{AWS/Kafka}', 'Average', x)",
-            "SEARCH('{AWS/Kafka}', 'Average', 0)",
-            "SEARCH('{AWS/Kafka}', 'Average' 60)",
-            "SEARCH('{AWS/Kafka}')",
-            "SEARCH(é",
-            "SUM(SEARCH('{AWS/Kafka}', 'Average', 60))",
+            "{AWS/Kafka} x",
+            "{AWS/Kafka",
+            "AWS/Kafka",
+            "{AWS/Kafka} a=",
+            "{AWS/Kafka} a=(b",
+            "{AWS/Kafka} \"a",
+            "é",
         ] {
-            assert!(Search::parse(expression).is_err(), "{expression}");
+            assert!(Search::parse(query).is_err(), "{query}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::monitor::cloudwatch::alarm::AlarmState;
 use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, Store};
 use crate::monitor::cloudwatch::watch::{Change, CloudwatchView, Watch};
 
-const START_S: i64 = 1_795_740_000;
+pub(super) const START_S: i64 = 1_795_740_000;
 
 fn key(metric: &str, broker: usize) -> Key {
     let dimensions =
@@ -21,7 +21,7 @@ fn key(metric: &str, broker: usize) -> Key {
 }
 
 /// LeaderCount of broker b is b in each of 120 seconds, and BytesInPerSec the second's number.
-fn view(brokers: usize) -> CloudwatchView {
+pub(super) fn view(brokers: usize) -> CloudwatchView {
     let mut store = Store::default();
     for second in 0..120 {
         store.put(
@@ -35,13 +35,13 @@ fn view(brokers: usize) -> CloudwatchView {
     CloudwatchView { store: Arc::new(store), ..CloudwatchView::default() }
 }
 
-type Operation = fn(&CloudwatchView, Params<'_>, i64) -> Result<Tree, Fault>;
+pub(super) type Operation = fn(&CloudwatchView, Params<'_>, i64) -> Result<Tree, Fault>;
 
-fn ask(operation: Operation, view: &CloudwatchView, params: Value) -> Result<Value, Fault> {
+pub(super) fn ask(operation: Operation, view: &CloudwatchView, params: Value) -> Result<Value, Fault> {
     operation(view, Params::new(&params)?, (START_S + 120) * 1000).map(|tree| tree.json())
 }
 
-fn dimensions(broker: &str) -> Value {
+pub(super) fn dimensions(broker: &str) -> Value {
     json!([{ "Name": "Broker ID", "Value": broker }, { "Name": "Cluster Name", "Value": "brokerscope" }])
 }
 
