@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use egui::{CentralPanel, Frame, Margin, Theme, Ui};
 
+use super::alarm_draft;
 use super::backend::Backend;
 use super::dialogs::{self, Drafts};
 use super::model::Model;
@@ -109,6 +110,39 @@ impl ThemeChoice {
 const THEME_KEY: &str = "theme";
 const PINS_KEY: &str = "pinned metrics";
 
+/// What of the metrics screen is shown when the window opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MetricsView {
+    /// The wall, with five signals.
+    #[default]
+    Signals,
+    /// The wall, with thirteen metrics.
+    Thirteen,
+    /// The wall, with all metrics.
+    All,
+    /// The explorer.
+    Explorer,
+    /// The explorer, of MBeans.
+    Beans,
+}
+
+impl MetricsView {
+    /// All of them.
+    pub const ALL: [MetricsView; 5] =
+        [MetricsView::Signals, MetricsView::Thirteen, MetricsView::All, MetricsView::Explorer, MetricsView::Beans];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            MetricsView::Signals => "metrics",
+            MetricsView::Thirteen => "metrics-13",
+            MetricsView::All => "metrics-all",
+            MetricsView::Explorer => "metrics-explorer",
+            MetricsView::Beans => "metrics-mbeans",
+        }
+    }
+}
+
 /// A dialog that can stand open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dialog {
@@ -120,6 +154,10 @@ pub enum Dialog {
     RemoveBroker(i32),
     /// Remove this controller.
     RemoveController(i32),
+    /// Put an alarm, or change one.
+    PutAlarm(alarm_draft::Start),
+    /// Delete this alarm.
+    DeleteAlarm(String),
 }
 
 /// How the window opens.
@@ -129,6 +167,8 @@ pub struct Options {
     pub theme: ThemeChoice,
     /// The screen that it opens on.
     pub screen: Screen,
+    /// What [`Screen::Metrics`] shows.
+    pub metrics: MetricsView,
     /// The topic that [`Screen::Topic`] shows; without it, the first in trouble, else the first.
     pub topic: Option<String>,
     /// The group that [`Screen::Groups`] shows; without it, the one with the largest lag.
@@ -189,9 +229,10 @@ impl BrokerscopeApp {
             options,
         };
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
+        app.screens.metrics.open(app.options.metrics);
         app.screens.groups.chosen = app.options.group.as_deref().map(Arc::from);
         if let Some(dialog) = app.options.dialog.clone() {
-            app.drafts.open(dialog, 0);
+            app.drafts.open(dialog, &app.model);
         }
         app.set_theme(ctx, app.options.theme);
         app
@@ -230,7 +271,7 @@ impl BrokerscopeApp {
             Screen::Topics => topics::show(ui, &scene, &mut screens.topics, actions),
             Screen::Topic => topic::show(ui, &scene, &mut screens.topic, actions),
             Screen::Groups => groups::show(ui, &scene, &mut screens.groups),
-            Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics),
+            Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events),
         });
@@ -255,7 +296,7 @@ impl BrokerscopeApp {
                     self.screens.topic.open(name);
                     self.screen = Screen::Topic;
                 }
-                Action::Ask(dialog) => self.drafts.open(dialog, self.model.snapshot().brokers.len()),
+                Action::Ask(dialog) => self.drafts.open(dialog, &self.model),
                 Action::Theme(choice) => self.set_theme(ctx, choice),
             }
         }

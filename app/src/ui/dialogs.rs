@@ -1,9 +1,13 @@
 //! The dialogs: creating a topic, checked while one types; deleting one, for which its name must be typed; removing a broker or a controller.
+//! Those on alarms are in `dialog_alarm`.
 
 use egui::Context;
 
+use super::alarm_draft::AlarmDraft;
 use super::app::{Action, Dialog, Scene, Screen};
+use super::dialog_alarm;
 use super::format;
+use super::model::Model;
 use super::tokens::{DARK, LIGHT, font, space};
 use super::widgets::dialog::{Buttons, Outcome, dialog};
 use super::widgets::{field, text};
@@ -22,11 +26,14 @@ enum Draft {
     Delete { topic: String, typed: String },
     RemoveBroker(i32),
     RemoveController(i32),
+    PutAlarm(Box<AlarmDraft>),
+    DeleteAlarm(String),
 }
 
 impl Drafts {
-    /// Opens a dialog, in a cluster of so many brokers (0: not known yet).
-    pub fn open(&mut self, dialog: Dialog, brokers: usize) {
+    /// Opens a dialog on what is known.
+    pub fn open(&mut self, dialog: Dialog, model: &Model) {
+        let brokers = model.snapshot().brokers.len();
         self.open = Some(match dialog {
             Dialog::CreateTopic => Draft::Create(CreateTopic {
                 replication_factor: if brokers == 0 { 3 } else { brokers.min(3) }.to_string(),
@@ -34,6 +41,11 @@ impl Drafts {
             }),
             Dialog::RemoveBroker(id) => Draft::RemoveBroker(id),
             Dialog::RemoveController(id) => Draft::RemoveController(id),
+            Dialog::PutAlarm(start) => {
+                let watched = &model.view.cloudwatch;
+                Draft::PutAlarm(Box::new(AlarmDraft::new(start, &watched.store, &watched.alarms)))
+            }
+            Dialog::DeleteAlarm(name) => Draft::DeleteAlarm(name),
             Dialog::DeleteTopic(topic) => Draft::Delete { topic, typed: String::new() },
         });
     }
@@ -46,6 +58,8 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         Some(Draft::Create(draft)) => create(ctx, scene, draft, actions),
         Some(Draft::RemoveBroker(id)) => remove_broker(ctx, scene, *id, actions),
         Some(Draft::RemoveController(id)) => remove_controller(ctx, scene, *id, actions),
+        Some(Draft::PutAlarm(draft)) => dialog_alarm::put(ctx, scene, draft, actions),
+        Some(Draft::DeleteAlarm(name)) => dialog_alarm::delete(ctx, scene, name, actions),
         Some(Draft::Delete { topic, typed }) => delete(ctx, scene, topic, typed, actions),
     };
     if outcome != Outcome::Open {

@@ -5,8 +5,10 @@
 //!
 //! `tokens` holds every colour and distance, `widgets` what is made of them, `screens` one file per screen, `app` puts them together.
 
+mod alarm_draft;
 pub mod app;
 pub mod backend;
+mod dialog_alarm;
 mod dialogs;
 mod faults;
 #[cfg(any(test, feature = "gallery"))]
@@ -25,5 +27,6 @@ mod widgets;
 #[cfg(test)]
 mod tests;
 
-pub use app::{BrokerscopeApp, Dialog, Options, Screen, ThemeChoice, UnknownScreen};
+pub use alarm_draft::Start as AlarmStart;
+pub use app::{BrokerscopeApp, Dialog, MetricsView, Options, Screen, ThemeChoice, UnknownScreen};
 pub use backend::{Backend, Live};

@@ -207,6 +207,8 @@ pub mod size {
     pub const CHART_LINE: f32 = 1.6;
     /// Width of a dialog.
     pub const DIALOG: f32 = 460.0;
+    /// Width of a dialog of many fields.
+    pub const DIALOG_WIDE: f32 = 680.0;
     /// Width of a toast.
     pub const TOAST: f32 = 380.0;
     /// Width of cards under the pointer.

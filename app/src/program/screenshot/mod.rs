@@ -14,7 +14,7 @@ use super::window::{SessionBackend, utc_offset_minutes};
 use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
 use crate::monitor::view::View;
-use crate::ui::{BrokerscopeApp, Options, Screen, ThemeChoice};
+use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice};
 use painter::Studio;
 
 /// A cluster that shows no life after this long beyond what was asked for is broken.
@@ -31,23 +31,28 @@ pub fn run(args: &ScreenshotArgs) -> Result<(), Failure> {
     let pictures = pictures(args)?;
     let session = Session::start(&ClusterArgs::throwaway())?;
     session.stop_on_signal()?;
-    let outcome = live(&session, args)
-        .and_then(|()| pictures.iter().try_for_each(|(screen, path)| take(&session, *screen, path, args)));
+    let outcome = live(&session, args).and_then(|()| {
+        pictures.iter().try_for_each(|(screen, metrics, path)| take(&session, (*screen, *metrics), path, args))
+    });
     session.end();
     outcome
 }
 
 /// Which screens go to which files.
-fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Screen, PathBuf)>, Failure> {
+fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Screen, MetricsView, PathBuf)>, Failure> {
     if let Some(dir) = &args.all {
         std::fs::create_dir_all(dir)
             .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", dir.display())))?;
-        return Ok(Screen::ALL.into_iter().map(|screen| (screen, dir.join(format!("{screen}.png")))).collect());
+        let picture = |screen: Screen| (screen, MetricsView::default(), dir.join(format!("{screen}.png")));
+        return Ok(Screen::ALL.into_iter().map(picture).collect());
     }
     // clap lets nothing else pass.
     let (Some(name), Some(path)) = (&args.screen, &args.out) else { return Ok(Vec::new()) };
+    if let Some(view) = MetricsView::ALL.into_iter().find(|view| view.name() == name) {
+        return Ok(vec![(Screen::Metrics, view, path.clone())]);
+    }
     let screen = name.parse::<Screen>().map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(vec![(screen, path.clone())])
+    Ok(vec![(screen, MetricsView::default(), path.clone())])
 }
 
 /// Topics and traffic as a small shop might have them.
@@ -120,13 +125,19 @@ fn wait_until(
     }
 }
 
-fn take(session: &Session, screen: Screen, path: &Path, args: &ScreenshotArgs) -> Result<(), Failure> {
+fn take(
+    session: &Session,
+    (screen, metrics): (Screen, MetricsView),
+    path: &Path,
+    args: &ScreenshotArgs,
+) -> Result<(), Failure> {
     let options = Options {
         theme: match args.theme {
             ThemeArg::Dark => ThemeChoice::Dark,
             ThemeArg::Light => ThemeChoice::Light,
         },
         screen,
+        metrics,
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
         ..Options::default()

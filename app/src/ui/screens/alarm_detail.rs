@@ -6,12 +6,13 @@ use egui::{Align, Layout, Ui};
 
 use super::alarms::{condition, pill};
 use super::page;
-use crate::monitor::cloudwatch::alarm::{Alarm, AlarmState};
+use crate::monitor::cloudwatch::alarm::AlarmState;
 use crate::monitor::cloudwatch::alarms::{AlarmStatus, HistoryItem};
 use crate::monitor::cloudwatch::catalog;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::Command;
-use crate::ui::app::{Action, Scene};
+use crate::ui::alarm_draft::{self, Start};
+use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::measured::{self, Query, RANGES};
 use crate::ui::model::Cached;
@@ -106,6 +107,9 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, status: &AlarmStatus, actions: &mut V
             }
             button.on_hover_text("Until the next evaluation finds another state");
         }
+        if Button::new("Change").name("Change this alarm").small().show(ui).clicked() {
+            actions.push(Action::Ask(Dialog::PutAlarm(Start::Change(alarm.name.clone()))));
+        }
         if Button::new("Delete")
             .name("Delete alarm")
             .with_icon(Icon::Trash)
@@ -114,21 +118,12 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, status: &AlarmStatus, actions: &mut V
             .show(ui)
             .clicked()
         {
-            let change = Change::DeleteAlarms(vec![alarm.name.clone()]);
-            actions.push(Action::Send(Command::Monitoring(change)));
+            actions.push(Action::Ask(Dialog::DeleteAlarm(alarm.name.clone())));
         }
     });
     if let Some(http) = &scene.options.http {
-        command(ui, "The same by CloudWatch's API", &aws(http, alarm));
+        command(ui, "As a command", &alarm_draft::put_command(http, alarm));
     }
-}
-
-/// The command of AWS' own client that sets the state.
-fn aws(http: &str, alarm: &Alarm) -> String {
-    let name = alarm.name.replace('\'', "'\\''");
-    format!(
-        "aws cloudwatch set-alarm-state --endpoint-url {http} --alarm-name '{name}' --state-value ALARM --state-reason test"
-    )
 }
 
 fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatus) {

@@ -14,12 +14,13 @@ use crate::monitor::cloudwatch::store::Store;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::Command;
 use crate::monitor::view::Severity;
-use crate::ui::app::{Action, Scene};
+use crate::ui::alarm_draft::Start;
+use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::measured::{self, Query};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{size, space};
-use crate::ui::widgets::button::segments;
+use crate::ui::widgets::button::{Button, segments};
 use crate::ui::widgets::empty::empty;
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
@@ -67,6 +68,10 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let count = |of| format!("{} {}", format::count(alarms.count(of) as i64), of.name());
     let summary = [AlarmState::Alarm, AlarmState::Ok, AlarmState::InsufficientData].map(count).join(" · ");
     header(ui, "Alarms", &summary, |ui| {
+        if Button::new("New alarm").with_icon(Icon::Plus).show(ui).clicked() {
+            actions.push(Action::Ask(Dialog::PutAlarm(Start::Blank)));
+        }
+        ui.add_space(space::S);
         let mut set = alarms.set;
         let sizes = [
             (AlarmSet::None, "None of ours"),

@@ -2,8 +2,8 @@
 
 use egui::{Align, Layout, Ui};
 
-use super::{header, metrics_explorer, metrics_wall};
-use crate::ui::app::Scene;
+use super::{header, metrics_explorer, metrics_level, metrics_wall};
+use crate::ui::app::{Action, MetricsView, Scene};
 use crate::ui::format;
 use crate::ui::measured::{self, PERIODS, Query, RANGES, STATISTICS, Size};
 use crate::ui::tokens::{font, palette, size, space};
@@ -59,6 +59,20 @@ impl Default for State {
 const PINS_MAX: usize = 24;
 
 impl State {
+    /// Shows a part of the screen.
+    pub fn open(&mut self, view: MetricsView) {
+        match view {
+            MetricsView::Signals => self.size = Size::Golden,
+            MetricsView::Thirteen => self.size = Size::Seeds,
+            MetricsView::All => self.size = Size::All,
+            MetricsView::Explorer => self.half = Half::Explorer,
+            MetricsView::Beans => {
+                self.half = Half::Explorer;
+                self.explorer.show_beans();
+            }
+        }
+    }
+
     /// Pins a metric, or takes it off the wall; of too many, the oldest goes.
     pub fn toggle_pin(&mut self, pin: &str) {
         if let Some(index) = self.pins.iter().position(|known| known == pin) {
@@ -78,17 +92,19 @@ impl State {
 }
 
 /// Paints it.
-pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
     let view = &scene.model.view.cloudwatch;
-    let summary = format!("{} series · level {}", format::count(view.store.len() as i64), view.level.name());
+    let summary = format!("{} series", format::count(view.store.len() as i64));
     header(ui, "Metrics", &summary, |ui| {
         segments(ui, &mut state.half, &[(Half::Wall, "Wall"), (Half::Explorer, "Explorer")]);
+        ui.add_space(space::S);
+        metrics_level::show(ui, scene, actions);
     });
     controls(ui, state);
     state.crosshair.turn();
     match state.half {
-        Half::Wall => metrics_wall::show(ui, scene, state),
-        Half::Explorer => metrics_explorer::show(ui, scene, state),
+        Half::Wall => metrics_wall::show(ui, scene, state, actions),
+        Half::Explorer => metrics_explorer::show(ui, scene, state, actions),
     }
     state.crosshair.settle(ui.ctx());
 }

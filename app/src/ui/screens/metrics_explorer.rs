@@ -9,7 +9,8 @@ use super::topics::framed;
 use super::{metrics_beans, page, side_by_side};
 use crate::monitor::cloudwatch::catalog::{self, Definition, LEFT_OUT, LeftOut};
 use crate::monitor::cloudwatch::store::{Key, Series};
-use crate::ui::app::Scene;
+use crate::ui::alarm_draft::Start;
+use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::measured::{self, Lines, Query};
 use crate::ui::model::Cached;
@@ -53,6 +54,11 @@ pub struct State {
 type Owned = (Arc<Key>, Arc<Series>);
 
 impl State {
+    /// Shows Kafka's MBeans.
+    pub fn show_beans(&mut self) {
+        self.source = Source::Beans;
+    }
+
     /// Shows a metric.
     pub fn open(&mut self, pin: &str) {
         self.source = Source::CloudWatch;
@@ -110,7 +116,7 @@ const CHART: f32 = 170.0;
 const SERIES_AT_MOST: f32 = 7.0;
 
 /// Paints it.
-pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen) {
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, actions: &mut Vec<Action>) {
     let (width, height) = (ui.available_width(), ui.available_height());
     let list = ((width - space::M) * LIST_SHARE).floor();
     side_by_side(ui, &[list, width - list - space::M], space::M, |ui, index| {
@@ -125,7 +131,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen) {
                 let filter = screen.explorer.filter.trim().to_lowercase();
                 metrics_beans::overview(ui, scene, &mut screen.explorer.beans, &filter);
             }
-            (_, Source::CloudWatch) => detail(ui, scene, screen),
+            (_, Source::CloudWatch) => detail(ui, scene, screen, actions),
             (_, Source::Beans) => metrics_beans::detail(ui, scene, &mut screen.explorer.beans),
         }
     });
@@ -194,7 +200,7 @@ fn chosen(state: &mut State) -> Option<Entry> {
     state.rows.get(filter.clone(), || rows(&filter)).first().copied()
 }
 
-fn detail(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen) {
+fn detail(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, actions: &mut Vec<Action>) {
     let style = palette(ui);
     match chosen(&mut screen.explorer) {
         None => {}
@@ -209,7 +215,7 @@ fn detail(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen) {
         Some(Entry::Row(row)) => page(ui, "metric", |ui| {
             ui.spacing_mut().item_spacing.y = space::M;
             card(ui, |ui| metric(ui, scene, screen, row));
-            card(ui, |ui| series(ui, scene, &mut screen.explorer, row));
+            card(ui, |ui| series(ui, scene, screen, row, actions));
         }),
     }
 }
@@ -264,8 +270,9 @@ fn metric(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Def
     chart.show(ui, &mut screen.crosshair, &lines.traces);
 }
 
-fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &'static Definition) {
+fn series(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Definition, actions: &mut Vec<Action>) {
     let style = palette(ui);
+    let (statistic, state) = (screen.query.statistic, &mut screen.explorer);
     let store = &scene.model.view.cloudwatch.store;
     let read = || {
         let all = measured::series_of(store, row).into_iter();
@@ -305,6 +312,10 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &'static Defin
         })
         .inner;
     ui.add_space(space::XS);
+    let words = format!("Alarm on {key}");
+    if Button::new("Alarm on this").name(&words).with_icon(Icon::Bell).small().show(ui).clicked() {
+        actions.push(Action::Ask(Dialog::PutAlarm(Start::Series(key.clone(), statistic))));
+    }
     copyable(ui, "CloudWatch name", &measured::cloudwatch_name(&key));
     match (row.prometheus, row.promql_of(&key)) {
         (Some(prometheus), Some(promql)) => {

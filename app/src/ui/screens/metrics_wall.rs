@@ -7,7 +7,8 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 use super::metrics::{Half, State as Screen};
 use super::page;
 use crate::monitor::cloudwatch::catalog::Definition;
-use crate::ui::app::Scene;
+use crate::ui::alarm_draft::Start;
+use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::measured::{self, Lines, Query, Size};
 use crate::ui::model::Cached;
@@ -44,7 +45,7 @@ const FAULTS_TOLD: usize = 3;
 pub const SIMULATED: Pill = Pill::new(Mood::Busy, Icon::Info, "simulated");
 
 /// Paints it.
-pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen) {
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, actions: &mut Vec<Action>) {
     let rows = panels(screen.size, &screen.pins, scene);
     let bands = scene.model.faults.bands().clone();
     let from_ms = scene.model.snapshot().at_ms - screen.query.range_s * 1000;
@@ -65,7 +66,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen) {
         let lines = (rows.len() + 1).div_ceil(columns) as f32;
         let share = (room - above - space::M * lines) / lines;
         let chart = (share - PANEL_REST).floor().clamp(CHART_LEAST, CHART_MOST);
-        grid(ui, scene, screen, &rows, &bands, (columns, chart));
+        grid(ui, scene, (screen, actions), &rows, &bands, (columns, chart));
     });
 }
 
@@ -153,7 +154,7 @@ fn faults(ui: &mut Ui, scene: &Scene<'_>, shown: &[&Band]) {
 fn grid(
     ui: &mut Ui,
     scene: &Scene<'_>,
-    screen: &mut Screen,
+    (screen, actions): (&mut Screen, &mut Vec<Action>),
     rows: &[&'static Definition],
     bands: &[Band],
     (columns, chart): (usize, f32),
@@ -172,7 +173,7 @@ fn grid(
             let mut child = ui.new_child(UiBuilder::new().id_salt(("panel", index)).max_rect(place).layout(layout));
             match rows.get(index) {
                 Some(row) => {
-                    card(&mut child, |ui| panel(ui, scene, screen, row, bands, chart));
+                    card(&mut child, |ui| panel(ui, scene, (screen, actions), row, bands, chart));
                 }
                 None => invitation(&mut child, screen, place),
             }
@@ -195,12 +196,19 @@ fn invitation(ui: &mut Ui, screen: &mut Screen, place: Rect) {
     text::label(&mut child, "All names, with a search", font::small(), style.faint);
 }
 
-fn panel(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Definition, bands: &[Band], height: f32) {
+fn panel(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    (screen, actions): (&mut Screen, &mut Vec<Action>),
+    row: &'static Definition,
+    bands: &[Band],
+    height: f32,
+) {
     let style = palette(ui);
     ui.spacing_mut().item_spacing.y = GAP;
     let pin = measured::pin_of(row);
     let query = screen.query;
-    title(ui, screen, row, &pin);
+    title(ui, screen, row, &pin, actions);
     let asked =
         format!("{} of {}, {}", query.statistic_of(row), measured::period_name(query.period_s), measured::by(row));
     ui.horizontal(|ui| {
@@ -251,7 +259,7 @@ fn panel(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Defi
 }
 
 /// CloudWatch's name, and at the right what can be done with it.
-fn title(ui: &mut Ui, screen: &mut Screen, row: &'static Definition, pin: &str) {
+fn title(ui: &mut Ui, screen: &mut Screen, row: &'static Definition, pin: &str, actions: &mut Vec<Action>) {
     let style = palette(ui);
     ui.horizontal(|ui| {
         ui.set_height(size::CONTROL_SMALL);
@@ -271,6 +279,13 @@ fn title(ui: &mut Ui, screen: &mut Screen, row: &'static Definition, pin: &str) 
                 screen.explorer.open(pin);
             }
             button.on_hover_text("Its series and all their names");
+            let name = format!("Alarm on {pin}");
+            let button = Button::icon(Icon::Bell, &name).small().show(ui);
+            if button.clicked() {
+                let start = Start::Metric(pin.to_owned(), screen.query.statistic);
+                actions.push(Action::Ask(Dialog::PutAlarm(start)));
+            }
+            button.on_hover_text("Put an alarm on it");
             button::copy(ui, row.name, &format!("CloudWatch's name of {pin}"));
             if row.is_simulated {
                 SIMULATED.show(ui);

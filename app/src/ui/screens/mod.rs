@@ -11,6 +11,7 @@ pub mod groups;
 pub mod metrics;
 pub mod metrics_beans;
 pub mod metrics_explorer;
+pub mod metrics_level;
 pub mod metrics_wall;
 pub mod topic;
 pub mod topics;

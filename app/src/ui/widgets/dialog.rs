@@ -30,6 +30,21 @@ pub struct Buttons<'a> {
 
 /// Shows a dialog; `content` paints its body and says what its buttons are.
 pub fn dialog<'a>(ctx: &Context, id: &str, title: &str, content: impl FnOnce(&mut Ui) -> Buttons<'a>) -> Outcome {
+    sized(ctx, id, title, size::DIALOG, content)
+}
+
+/// One with room for four fields in a row.
+pub fn wide<'a>(ctx: &Context, id: &str, title: &str, content: impl FnOnce(&mut Ui) -> Buttons<'a>) -> Outcome {
+    sized(ctx, id, title, size::DIALOG_WIDE, content)
+}
+
+fn sized<'a>(
+    ctx: &Context,
+    id: &str,
+    title: &str,
+    width: f32,
+    content: impl FnOnce(&mut Ui) -> Buttons<'a>,
+) -> Outcome {
     let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
     let frame = Frame::new()
         .fill(style.surface)
@@ -38,7 +53,7 @@ pub fn dialog<'a>(ctx: &Context, id: &str, title: &str, content: impl FnOnce(&mu
         .shadow(Shadow { offset: [0, 16], blur: 40, spread: 0, color: style.shadow })
         .inner_margin(Margin::same(space::L as i8 + space::XS as i8));
     let modal = Modal::new(Id::unique(id)).backdrop_color(style.shadow).frame(frame).show(ctx, |ui| {
-        ui.set_width(size::DIALOG);
+        ui.set_width(width);
         ui.spacing_mut().item_spacing.y = space::M;
         text::label(ui, title, font::title(), style.text);
         let buttons = content(ui);

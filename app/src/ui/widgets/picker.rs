@@ -28,6 +28,19 @@ pub fn picker<T: Copy + PartialEq>(ui: &mut Ui, what: &str, chosen: &mut T, choi
     *chosen != before
 }
 
+/// The same as a field of a dialog: `what` stands over it, and it is as wide as there is room.
+pub fn labelled<T: Copy + PartialEq>(ui: &mut Ui, what: &str, chosen: &mut T, choices: &[Choice<'_, T>]) {
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = space::XS;
+        text::caption(ui, what, font::small(), palette(ui).muted);
+        let name = choices.iter().find(|choice| choice.value == *chosen).map_or("", |choice| choice.name);
+        let spoken = format!("{what}: {name}");
+        let width = ui.available_width();
+        let response = Button::new(name).name(&spoken).with_icon(Icon::Down).width(width).show(ui);
+        list(&response, what, chosen, choices);
+    });
+}
+
 fn list<T: Copy + PartialEq>(button: &Response, what: &str, chosen: &mut T, choices: &[Choice<'_, T>]) {
     Popup::menu(button).gap(space::XS).show(|ui| {
         ui.spacing_mut().item_spacing.y = space::XS / 2.0;
