@@ -86,7 +86,9 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, draft: &mut AlarmDraft, complaints: &C
         text::paragraph(ui, complaint, font::small(), style.critical);
     }
     let (found, count) = alarm_draft::matching(&view.store, &draft.search, OFFERED);
-    let enter = !draft.search.is_empty() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+    // It takes the series, and does not put the alarm at the same time.
+    let enter =
+        !draft.search.is_empty() && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Enter));
     let mut taken = enter.then(|| found.first().cloned()).flatten();
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = space::XS / 2.0;

@@ -17,7 +17,7 @@ use crate::monitor::cloudwatch::store::{Dimension, Key};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 
 /// Numbers that all expressions of a request may go through; a busy dashboard needs some ten thousand.
-const NUMBERS_MAX: usize = 20_000_000;
+const NUMBERS_MAX: usize = 10_000_000;
 
 /// Functions that there are.
 const FUNCTIONS: &str = "ABS, AVG, CEIL, DATAPOINT_COUNT, DIFF, FILL, FIRST, FLOOR, IF, LAST, LOG, LOG10, MAX, METRIC_COUNT, METRICS, MIN, \

@@ -70,8 +70,15 @@ fn the_explorer_leads_to_an_alarm_on_a_series() {
     window.choose("Broker 2, ");
     window.click("Alarm on LeaderCount of broker 2");
     assert!(window.shows("LeaderCount · Broker 2"));
+    window.type_into("Threshold (Count)", "7");
     window.click("Other series");
     assert!(window.shows("Series LeaderCount · Broker 1"));
+    window.harness.key_press(egui::Key::Enter);
+    window.harness.run();
+    assert!(window.shows("LeaderCount · Broker 1") && window.sent().is_empty(), "Enter takes the series and no more");
+    window.harness.key_press(egui::Key::Enter);
+    window.harness.run();
+    assert_eq!(put(&window).key.to_string(), "LeaderCount of broker 1");
 }
 
 #[test]
