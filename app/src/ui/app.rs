@@ -10,7 +10,7 @@ use super::alarm_draft;
 use super::backend::Backend;
 use super::dialogs::{self, Drafts};
 use super::model::Model;
-use super::screens::{Screens, alarms, cluster, events, groups, metrics, topic, topics};
+use super::screens::{Screens, alarms, cluster, events, groups, logs, metrics, topic, topics};
 use super::tokens::{palette, space};
 use super::widgets::toast;
 use super::{shell, theme};
@@ -34,11 +34,13 @@ pub enum Screen {
     Alarms,
     /// What happened.
     Events,
+    /// What the nodes write down.
+    Logs,
 }
 
 impl Screen {
     /// All of them.
-    pub const ALL: [Screen; 7] = [
+    pub const ALL: [Screen; 8] = [
         Screen::Cluster,
         Screen::Topics,
         Screen::Topic,
@@ -46,6 +48,7 @@ impl Screen {
         Screen::Metrics,
         Screen::Alarms,
         Screen::Events,
+        Screen::Logs,
     ];
 
     /// Its name on the command line.
@@ -58,6 +61,7 @@ impl Screen {
             Screen::Metrics => "metrics",
             Screen::Alarms => "alarms",
             Screen::Events => "events",
+            Screen::Logs => "logs",
         }
     }
 }
@@ -70,7 +74,7 @@ impl fmt::Display for Screen {
 
 /// There is no screen of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no screen '{0}': choose cluster, topics, topic, groups, metrics, alarms or events")]
+#[error("there is no screen '{0}': choose cluster, topics, topic, groups, metrics, alarms, events or logs")]
 pub struct UnknownScreen(pub String);
 
 impl FromStr for Screen {
@@ -190,6 +194,13 @@ pub(super) enum Action {
     Go(Screen),
     /// Show a topic.
     OpenTopic(Arc<str>),
+    /// Show the logs of a node (-1: all) at a time.
+    OpenLogs {
+        /// Whose.
+        node_id: i32,
+        /// When.
+        at_ms: i64,
+    },
     /// Open a dialog.
     Ask(Dialog),
     /// Change the theme.
@@ -273,7 +284,8 @@ impl BrokerscopeApp {
             Screen::Groups => groups::show(ui, &scene, &mut screens.groups),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
-            Screen::Events => events::show(ui, &scene, &mut screens.events),
+            Screen::Events => events::show(ui, &scene, &mut screens.events, actions),
+            Screen::Logs => logs::show(ui, &scene, &mut screens.logs, actions),
         });
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);
         toast::show(&ctx);
@@ -295,6 +307,10 @@ impl BrokerscopeApp {
                 Action::OpenTopic(name) => {
                     self.screens.topic.open(name);
                     self.screen = Screen::Topic;
+                }
+                Action::OpenLogs { node_id, at_ms } => {
+                    self.screens.logs.open(node_id, at_ms);
+                    self.screen = Screen::Logs;
                 }
                 Action::Ask(dialog) => self.drafts.open(dialog, &self.model),
                 Action::Theme(choice) => self.set_theme(ctx, choice),

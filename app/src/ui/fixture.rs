@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use broker::metadata::report::{BrokerCounters, NodeState};
 
-use super::fixture_cloudwatch;
+use super::{fixture_cloudwatch, fixture_logs};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::command::Command;
+use crate::monitor::logs::LogsView;
 use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
     Snapshot, Topic, Totals, Voter, WorkloadStatus,
@@ -83,6 +84,7 @@ pub fn empty() -> View {
     }
     view.series = Arc::new(SeriesStore::default());
     view.cloudwatch = CloudwatchView::default();
+    view.logs = LogsView::default();
     let events = view.events.iter().take(4).cloned().collect();
     view.events = Arc::new(events);
     view
@@ -98,7 +100,9 @@ pub fn large(topics: usize, partitions: i32) -> View {
             partition.log_end_offsets.insert(3, partition.high_watermark - 2_300 - i64::from(partition.id) * 411);
         }
     }
-    finish(made, false)
+    let mut view = finish(made, false);
+    view.logs.lines = fixture_logs::flood();
+    view
 }
 
 fn topic(name: &str, partitions: i32, replication_factor: usize, min_isr: i32, records: i64) -> Topic {
@@ -207,6 +211,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         series: Arc::new(series(broken)),
         events: Arc::new(events),
         cloudwatch: fixture_cloudwatch::view(broken),
+        logs: fixture_logs::view(broken),
         ..View::default()
     }
 }

@@ -15,6 +15,8 @@ mod faults;
 pub mod fixture;
 #[cfg(any(test, feature = "gallery"))]
 mod fixture_cloudwatch;
+#[cfg(any(test, feature = "gallery"))]
+mod fixture_logs;
 mod format;
 mod measured;
 mod model;

@@ -130,7 +130,7 @@ pub struct MapRow {
 pub struct Model {
     /// The view.
     pub view: View,
-    /// Grows whenever anything in the view changed: what caches are keyed by.
+    /// Grows whenever anything in the view but its logs changed: what caches are keyed by.
     pub generation: u64,
     /// The cluster in one word.
     pub health: Health,
@@ -158,6 +158,8 @@ pub struct Model {
     pub measured: u64,
     /// Grows whenever alarms changed.
     pub alarmed: u64,
+    /// Grows whenever the nodes' logs changed; nothing else is worked out anew for that.
+    pub logged: u64,
     /// Alarms in state ALARM.
     pub alarms: usize,
     /// How bad the worst of them is.
@@ -184,13 +186,18 @@ const FRESH_ALARM_MS: i64 = 5 * 60 * 1000;
 impl Model {
     /// Takes a new view in; returns whether anything changed.
     pub fn update(&mut self, view: View) -> bool {
+        let same_logs = view.logs.is_same(&self.view.logs);
+        if !same_logs {
+            self.logged += 1;
+            self.view.logs = view.logs.clone();
+        }
         let same_snapshot = Arc::ptr_eq(&view.snapshot, &self.view.snapshot);
         let same_events = Arc::ptr_eq(&view.events, &self.view.events);
         let same_store = Arc::ptr_eq(&view.cloudwatch.store, &self.view.cloudwatch.store);
         let same_alarms = Arc::ptr_eq(&view.cloudwatch.alarms, &self.view.cloudwatch.alarms);
         let same_rest = same_events && same_store && same_alarms && Arc::ptr_eq(&view.series, &self.view.series);
         if same_snapshot && same_rest && self.generation > 0 {
-            return false;
+            return !same_logs;
         }
         let same_faults = same_events
             && view.snapshot.faults == self.view.snapshot.faults
@@ -490,8 +497,11 @@ mod tests {
         let view = fixture::incident();
         let mut model = Model::default();
         assert!(model.update(view.clone()));
-        assert!(!model.update(view));
+        assert!(!model.update(view.clone()));
         assert_eq!(model.generation, 1);
+        let logs = fixture::healthy().logs;
+        assert!(model.update(View { logs, ..view }));
+        assert_eq!((model.generation, model.logged), (1, 2), "logs are news of their own");
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                 "Events",
                 Badge::trouble(model.fresh_alarms, Mood::Critical, "critical events in the last 5 minutes"),
             ),
+            (Screen::Logs, Icon::Logs, "Logs", Badge::default()),
         ];
         let current = if screen == Screen::Topic { Screen::Topics } else { screen };
         for (target, symbol, name, badge) in items {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use broker::logging::Level;
 use broker::metadata::report::Moving;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -13,6 +14,7 @@ use crate::monitor::cloudwatch::advice::AlarmSet;
 use crate::monitor::cloudwatch::alarm::AlarmState;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, FaultKind, FaultRequest, NewBroker, NewController, Notice, WorkloadSpec};
+use crate::monitor::logs::Wish;
 use crate::monitor::snapshot::Membership;
 use crate::monitor::view::View;
 
@@ -25,9 +27,12 @@ struct Window {
 
 impl Window {
     fn open(view: View, options: Options) -> Window {
-        let still = Still::new(view);
+        let still = Still::new(view.clone());
         let sent = Arc::clone(&still.sent);
+        // Fifty thousand lines are looked through in many frames.
+        let steps = if view.logs.lines.len() > 10_000 { 400 } else { 4 };
         let mut harness = Harness::builder()
+            .with_max_steps(steps)
             .with_size(egui::vec2(1600.0, 1000.0))
             .build_eframe(|cc| BrokerscopeApp::new(&cc.egui_ctx, Box::new(still), options));
         harness.run();
@@ -67,7 +72,7 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 7] = [
+    let facts: [(Screen, &[&str]); 8] = [
         (
             Screen::Cluster,
             &[
@@ -109,6 +114,15 @@ fn every_screen_shows_its_facts() {
             ],
         ),
         (Screen::Events, &["Broker 2 was fenced. no heartbeat for 1,512 ms", "Critical"]),
+        (
+            Screen::Logs,
+            &[
+                "broker 1, INFO, GroupMetadataManager, [GroupCoordinator id=1] Group fraud-check",
+                "broker 3, ERROR, KafkaApis, ",
+                "Following",
+                "Levels and delivery",
+            ],
+        ),
     ];
     for (screen, facts) in facts {
         let window = Window::on(fixture::incident(), screen);
@@ -302,6 +316,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Metrics", Screen::Metrics),
         ("Alarms", Screen::Alarms),
         ("Events", Screen::Events),
+        ("Logs", Screen::Logs),
     ] {
         window.click(name);
         assert_eq!(window.harness.state().screen(), screen);
@@ -352,6 +367,108 @@ fn an_alarm_is_opened_and_set_and_the_size_is_chosen() {
     let set = Change::SetAlarmState { name, state, reason, data: None };
     let sent = [set, Change::AlarmSet(AlarmSet::Golden)];
     assert_eq!(window.sent(), sent.map(Command::Monitoring));
+}
+
+#[test]
+fn lines_are_filtered_and_one_is_read_in_full() {
+    let mut window = Window::on(fixture::incident(), Screen::Logs);
+    let all = fixture::incident().logs.lines.len();
+    assert!(window.shows(&format!("{all} of {all}")));
+    window.type_into("Filter lines", "clicks-4 behind");
+    assert!(window.shows("1 of ") && window.shows("[Partition clicks-4 broker=1]"));
+    window.choose("broker 1, INFO, Partition, [Partition clicks-4");
+    assert!(window.shows("Broker 1 · kafka.cluster.Partition") && window.shows("Follow"));
+    window.click("Copy the line");
+    assert!(window.shows("Copied the line."));
+    window.click("Close the line");
+    assert!(!window.shows("Broker 1 · kafka.cluster.Partition"));
+    window.click("Clear: Filter lines");
+    window.type_into("Filter lines", "/(/");
+    assert!(window.shows("That is no regular expression") && window.shows("The pattern cannot be read"));
+    window.click("Clear: Filter lines");
+    window.type_into("Filter lines", "/epoch 5 .*391,204$/");
+    assert!(window.shows("8 of "));
+    window.click("Clear: Filter lines");
+    window.click("From: TRACE");
+    window.click("From WARN");
+    assert!(!window.shows(", INFO, ") && window.shows(", WARN, "));
+    window.click("Node: all");
+    window.click("Node broker 3");
+    assert!(window.shows("2 of ") && window.shows("broker 3, ERROR, "));
+    window.click("Logger: all");
+    window.click("Logger KafkaApis");
+    assert!(window.shows("1 of "));
+    window.type_into("Filter lines", "nothing like it");
+    assert!(window.shows("No line matches"));
+}
+
+#[test]
+fn levels_are_set_for_one_node_or_all_and_taken_away() {
+    let mut window = Window::on(fixture::incident(), Screen::Logs);
+    window.click("Levels and delivery");
+    assert!(window.shows("kafka.request.logger. Each request when it is done") && window.shows("mixed. by node"));
+    assert!(window.shows("--entity-type broker-loggers"));
+    window.click("Set kafka.request.logger to TRACE");
+    window.click("Of: all nodes");
+    window.click("Of broker 1");
+    assert!(window.shows("kafka.request.logger. Each request when it is done, with its times: DEBUG; with what was asked and answered: TRACE., DEBUG. set"));
+    window.type_into("Search loggers", "kafkaapis");
+    window.choose("KafkaApis. kafka.server");
+    window.click("Let kafka.server.KafkaApis inherit its level");
+    assert!(window.shows("--entity-name 1 --alter --delete-config kafka.server.KafkaApis"));
+    let set = |node, logger: &str, level| Command::Logs(Wish::SetLevel { node, logger: logger.into(), level });
+    let sent = [set(None, "kafka.request.logger", Some(Level::Trace)), set(Some(1), "kafka.server.KafkaApis", None)];
+    assert_eq!(window.sent(), sent);
+    window.click("Clear: Search loggers");
+    window.type_into("Search loggers", "all loggers that have no level");
+    window.choose("root. ");
+    window.click("Let root inherit its level");
+    assert_eq!(window.sent().len(), 2, "the root cannot be without one");
+}
+
+#[test]
+fn logs_are_delivered_where_one_says() {
+    let mut window = Window::on(fixture::healthy(), Screen::Logs);
+    window.click("Levels and delivery");
+    window.click("Files and delivery");
+    assert!(window.shows("Goes to /srv/kafka-logs") && window.shows("9 objects with 1,204 lines."));
+    window.click("Deliver here");
+    window.type_into("Folder", "/somewhere");
+    assert!(window.shows("brokerscope --deliver-logs /somewhere"));
+    window.click("Deliver here");
+    window.click("Stop delivering");
+    let sent = [Wish::Deliver(Some("/somewhere".into())), Wish::Deliver(None)];
+    assert_eq!(window.sent(), sent.map(Command::Logs));
+    let window = Window::on(fixture::empty(), Screen::Logs);
+    assert!(window.shows("Nothing has been logged yet"));
+}
+
+#[test]
+fn an_event_leads_to_its_node_s_log_of_that_time() {
+    let mut window = Window::on(fixture::incident(), Screen::Events);
+    window.type_into("Filter events", "prepares to rebalance");
+    window.choose("Group fraud-check prepares");
+    assert_eq!(window.harness.state().screen(), Screen::Logs);
+    assert!(window.shows("Node: broker 1") && window.shows("Group fraud-check prepares to rebalance"));
+    assert!(!window.shows("controller 3001, INFO") && !window.shows("Following"));
+}
+
+#[test]
+fn the_end_of_the_log_stays_in_sight_until_somebody_scrolls_up() {
+    let mut window = Window::on(fixture::large(10, 3), Screen::Logs);
+    let last = fixture::large(10, 3).logs.lines.next_seq() - 2;
+    let end = format!("line {last} of many");
+    assert!(window.shows(&end) && window.shows("Following"));
+    let row = window.harness.get_by_label_contains(&end).rect().center();
+    window.harness.hover_at(row);
+    let delta = egui::vec2(0.0, 400.0);
+    let (unit, phase) = (egui::MouseWheelUnit::Point, egui::TouchPhase::Move);
+    let (modifiers, source) = (egui::Modifiers::NONE, egui::MouseWheelSource::Unknown);
+    window.harness.event(egui::Event::MouseWheel { unit, delta, phase, modifiers, source });
+    window.harness.run_steps(30);
+    assert!(!window.shows(&end) && !window.shows("Following"));
+    window.click("Follow");
+    assert!(window.shows(&end) && window.shows("Following"));
 }
 
 #[test]

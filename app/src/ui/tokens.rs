@@ -193,6 +193,8 @@ pub mod size {
     pub const PILL: f32 = 20.0;
     /// Height of a table's row.
     pub const ROW: f32 = 32.0;
+    /// Height of a table's row where many are read at once.
+    pub const ROW_DENSE: f32 = 22.0;
     /// Height of a table's row of two lines.
     pub const ROW_TALL: f32 = 46.0;
     /// Height of a table's header.

@@ -8,7 +8,7 @@ use egui::Ui;
 use super::header;
 use super::topics::framed;
 use crate::monitor::view::{EventEntry, Severity};
-use crate::ui::app::Scene;
+use crate::ui::app::{Action, Scene};
 use crate::ui::format;
 use crate::ui::model::Cached;
 use crate::ui::tokens::{size, space};
@@ -43,10 +43,13 @@ const COLUMNS: [Column; 5] = [
 ];
 
 /// Paints it.
-pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
     let events = &scene.model.view.events;
     let zone = format::zone(scene.options.utc_offset_minutes);
-    let summary = format!("{} · newest first · times in {zone}", format::plural(events.len(), "event"));
+    let summary = format!(
+        "{} · newest first · times in {zone} · a row opens its node's log",
+        format::plural(events.len(), "event")
+    );
     header(ui, "Events", &summary, |_| {});
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::M;
@@ -78,12 +81,12 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             rows: rows.len(),
             row_height: size::ROW_TALL,
             max_height: None,
-            active: false,
+            active: true,
             selected: None,
         };
         let now_ms = scene.model.snapshot().at_ms;
         let offset = scene.options.utc_offset_minutes;
-        table.show(ui, &mut state.table, |index, row| {
+        let pressed = table.show(ui, &mut state.table, |index, row| {
             let event = &events[rows[index]];
             let (symbol, mood, word) = look(event.severity);
             row.icon(symbol, mood, word);
@@ -94,6 +97,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             row.two_lines(&event.text, &event.cause);
             row.mono(&event.subject);
         });
+        if let Some(event) = pressed.and_then(|row| rows.get(row)).and_then(|index| events.get(*index)) {
+            actions.push(Action::OpenLogs { node_id: event.node_id, at_ms: event.at_ms });
+        }
     });
 }
 

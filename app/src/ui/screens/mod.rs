@@ -8,6 +8,10 @@ pub mod cluster_map;
 pub mod events;
 pub mod group_detail;
 pub mod groups;
+pub mod log_delivery;
+pub mod log_levels;
+pub mod log_rows;
+pub mod logs;
 pub mod metrics;
 pub mod metrics_beans;
 pub mod metrics_explorer;
@@ -39,6 +43,8 @@ pub struct Screens {
     pub alarms: alarms::State,
     /// Of the events screen.
     pub events: events::State,
+    /// Of the logs screen.
+    pub logs: logs::State,
 }
 
 /// The title of a screen with what it holds in a few words, and controls at the right.

@@ -17,6 +17,10 @@ pub enum Icon {
     Metrics,
     /// The events screen.
     Events,
+    /// The logs screen.
+    Logs,
+    /// A folder.
+    Folder,
     /// A broker.
     Broker,
     /// Controlled shutdown.
@@ -102,6 +106,14 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
                 pen.dot(3.0, y, 1.2);
                 pen.line(&[(6.2, y), (14.0, y)]);
             }
+        }
+        Icon::Logs => {
+            pen.frame(2.0, 2.4, 14.0, 13.6);
+            pen.line(&[(4.6, 5.6), (6.8, 7.6), (4.6, 9.6)]);
+            pen.line(&[(8.4, 10.4), (11.6, 10.4)]);
+        }
+        Icon::Folder => {
+            pen.line(&[(2.0, 3.6), (6.2, 3.6), (7.8, 5.4), (14.0, 5.4), (14.0, 12.8), (2.0, 12.8), (2.0, 3.6)])
         }
         Icon::Broker => {
             pen.frame(2.2, 2.6, 13.8, 7.2);

@@ -1,6 +1,6 @@
 //! A button that opens a list of choices of which one is taken.
 
-use egui::{Align, Layout, Popup, Response, Ui};
+use egui::{Align, Layout, Popup, Response, ScrollArea, Ui};
 
 use super::button::{Button, Tone};
 use super::icon::Icon;
@@ -17,6 +17,9 @@ pub struct Choice<'a, T> {
     /// Whether it can be chosen now.
     pub enabled: bool,
 }
+
+/// How high a list grows.
+const LIST_AT_MOST: f32 = 420.0;
 
 /// Shows `what: chosen ⌄`; its accessible name is `what: chosen`, that of a choice `what choice`. Returns whether another was taken.
 pub fn picker<T: Copy + PartialEq>(ui: &mut Ui, what: &str, chosen: &mut T, choices: &[Choice<'_, T>]) -> bool {
@@ -49,20 +52,24 @@ fn list<T: Copy + PartialEq>(button: &Response, what: &str, chosen: &mut T, choi
             .map(|name| text::line(ui.painter(), name, font::body(), palette(ui).text, f32::INFINITY).size().x)
             .fold(0.0, f32::max);
         let width = widest + space::XL;
-        ui.with_layout(Layout::top_down(Align::Min), |ui| {
-            for choice in choices {
-                let spoken = format!("{what} {}", choice.name);
-                let button = Button::new(choice.name)
-                    .name(&spoken)
-                    .tone(Tone::Bare)
-                    .selected(choice.value == *chosen)
-                    .enabled(choice.enabled)
-                    .width(width);
-                if button.show(ui).clicked() {
-                    *chosen = choice.value;
-                    ui.close();
+        // A long list scrolls by itself.
+        let area = ScrollArea::vertical().max_height(LIST_AT_MOST);
+        area.show(ui, |ui| {
+            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                for choice in choices {
+                    let spoken = format!("{what} {}", choice.name);
+                    let button = Button::new(choice.name)
+                        .name(&spoken)
+                        .tone(Tone::Bare)
+                        .selected(choice.value == *chosen)
+                        .enabled(choice.enabled)
+                        .width(width);
+                    if button.show(ui).clicked() {
+                        *chosen = choice.value;
+                        ui.close();
+                    }
                 }
-            }
+            })
         });
     });
 }

@@ -68,9 +68,44 @@ pub struct TableState {
     pub sort: Option<Sort>,
     /// The row that the keyboard is on.
     pub cursor: Option<usize>,
+    /// Of a table whose rows come in at the end: whether its end stays in sight. It does not once somebody scrolls up, and does again once
+    /// somebody scrolls down to it. `None`: another kind of table.
+    pub follow: Option<bool>,
     offset: f32,
     cursor_moved: bool,
     height: f32,
+}
+
+impl TableState {
+    /// Of a table whose rows come in at the end.
+    pub fn tail(follows: bool) -> TableState {
+        TableState { follow: Some(follows), ..TableState::default() }
+    }
+
+    /// Scrolling is done when the area has been shown: its offset tells what somebody wants of the next frame.
+    fn settle(&mut self, before: f32, end: f32) {
+        let offset = self.offset;
+        self.follow = self.follow.map(|follows| match offset - before.min(end) {
+            up if up < -1.0 => false,
+            down if down > 0.5 && offset >= end - 0.5 => true,
+            _ => follows,
+        });
+    }
+
+    /// So many rows came in before the first (fewer than none: went away there); what is in sight stays there.
+    pub fn shift(&mut self, rows: isize, row_height: f32) {
+        self.offset = (self.offset + rows as f32 * row_height).max(0.0);
+        self.cursor = self.cursor.and_then(|cursor| cursor.checked_add_signed(rows));
+        self.cursor_moved = true;
+    }
+
+    /// Brings a row to the top third of what is in sight, and puts the cursor on it.
+    pub fn go_to(&mut self, row: usize, row_height: f32) {
+        self.offset = (row as f32 * row_height - self.height / 3.0).max(0.0);
+        self.cursor = Some(row);
+        self.cursor_moved = true;
+        self.follow = self.follow.map(|_| false);
+    }
 }
 
 /// How a table stands in its place.
@@ -109,10 +144,20 @@ impl Table<'_> {
         let room = self.max_height.map_or(ui.available_height(), |height| height - size::HEADER).max(self.row_height);
         let mut area =
             ScrollArea::vertical().id_salt(self.id).auto_shrink([false, true]).max_height(room).content_margin(0);
+        let end = (body_height - room.min(ui.available_height())).max(0.0);
+        if state.follow == Some(true) {
+            state.offset = end;
+            state.cursor_moved = true;
+        }
         if pressed.is_none() && state.cursor_moved {
             area = area.vertical_scroll_offset(state.offset);
             state.cursor_moved = false;
         }
+        if state.follow.is_some() {
+            // A place that is beyond the end that was known before the newest rows came must not swing back.
+            ui.spacing_mut().scroll.kinetic.rubber_band = false;
+        }
+        let before = state.offset;
         let output = area.show_viewport(ui, |ui, viewport| {
             ui.set_height(body_height);
             ui.set_width(width);
@@ -129,6 +174,7 @@ impl Table<'_> {
             }
         });
         state.offset = output.state.clamped_offset().y;
+        state.settle(before, end);
         state.height = output.inner_rect.height();
         pressed
     }
@@ -202,6 +248,7 @@ impl Table<'_> {
         };
         if let Some(row) = moved {
             state.cursor = Some(row);
+            state.follow = state.follow.map(|follows| follows && row == last);
             let (top, bottom) = (row as f32 * self.row_height, (row + 1) as f32 * self.row_height);
             state.offset =
                 state.offset.clamp((bottom - state.height).max(0.0), top.max((bottom - state.height).max(0.0)));
@@ -240,16 +287,30 @@ impl Table<'_> {
             rect.bottom() - 0.5,
             Stroke::new(size::LINE, style.outline.gamma_multiply(0.6)),
         );
-        let mut row =
-            Row { painter: ui.painter(), style, rect, columns: self.columns, spans, next: 0, name: String::new() };
+        let mut row = Row {
+            painter: ui.painter(),
+            style,
+            rect,
+            columns: self.columns,
+            spans,
+            next: 0,
+            name: String::new(),
+            pointer: response.hover_pos(),
+            last: Rect::NOTHING,
+            hint: None,
+        };
         paint(index, &mut row);
-        let name = row.name;
+        let (name, hint) = (row.name, row.hint);
         let role = if self.active { Role::Button } else { Role::Label };
         response.widget_info(|| WidgetInfo::selected(role, true, selected, &name));
         if self.active {
             response.clone().on_hover_cursor(egui::CursorIcon::PointingHand);
         }
-        response.clicked()
+        let clicked = response.clicked();
+        if let Some(hint) = hint {
+            response.on_hover_text_at_pointer(hint);
+        }
+        clicked
     }
 }
 
@@ -301,6 +362,9 @@ pub struct Row<'a> {
     spans: &'a [(f32, f32)],
     next: usize,
     name: String,
+    pointer: Option<Pos2>,
+    last: Rect,
+    hint: Option<String>,
 }
 
 impl Row<'_> {
@@ -315,6 +379,7 @@ impl Row<'_> {
         }
         let (left, right) = self.spans[index];
         let rect = Rect::from_x_y_ranges(self.rect.left() + left..=self.rect.left() + right, self.rect.y_range());
+        self.last = rect;
         (rect, if self.columns[index].right { Align2::RIGHT_CENTER } else { Align2::LEFT_CENTER })
     }
 
@@ -334,6 +399,19 @@ impl Row<'_> {
     pub fn mono(&mut self, words: &str) {
         let (rect, align) = self.cell(words);
         text::paint(self.painter, rect, align, words, font::mono(), self.style.muted);
+    }
+
+    /// What is told of the last cell while the pointer is on it.
+    pub fn hint(&mut self, words: impl FnOnce() -> String) {
+        if self.pointer.is_some_and(|pointer| self.last.contains(pointer)) {
+            self.hint = Some(words());
+        }
+    }
+
+    /// Something that is read as it stands, before the rest of the row.
+    pub fn strong_mono(&mut self, words: &str) {
+        let (rect, align) = self.cell(words);
+        text::paint(self.painter, rect, align, words, font::mono(), self.style.text);
     }
 
     /// A number that is blank while it is zero, and has colour when it is not.
@@ -450,6 +528,18 @@ mod tests {
         assert_eq!(second, Some(Sort { column: 2, descending: false }));
         assert_eq!(next_sort(second, 2, true), None);
         assert_eq!(next_sort(second, 1, false), Some(Sort { column: 1, descending: false }));
+    }
+
+    #[test]
+    fn what_is_in_sight_stays_there_when_rows_come_in_before_it() {
+        let mut state = TableState { cursor: Some(3), offset: 100.0, height: 90.0, ..TableState::default() };
+        state.shift(2, 20.0);
+        assert_eq!((state.cursor, state.offset), (Some(5), 140.0));
+        state.shift(-6, 20.0);
+        assert_eq!((state.cursor, state.offset), (None, 20.0));
+        state.follow = Some(true);
+        state.go_to(10, 20.0);
+        assert_eq!((state.cursor, state.offset, state.follow), (Some(10), 170.0, Some(false)));
     }
 
     #[test]

@@ -1,0 +1,334 @@
+//! The nodes' logs as one: read like `tail -f` (the newest at the bottom, its end in sight until one scrolls up), searched while they grow.
+
+use std::time::Duration;
+
+use broker::logging::{Level, Logger};
+use egui::{Align, Layout, ScrollArea, Ui};
+
+use super::log_rows::{Asked, Rows};
+use super::topics::framed;
+use super::{header, log_delivery, log_levels, side_by_side};
+use crate::monitor::logs::entry::{Entry, short_name};
+use crate::monitor::names::{node, node_inside};
+use crate::ui::app::{Action, Scene};
+use crate::ui::format;
+use crate::ui::model::Cached;
+use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::widgets::button::{self, Button, segments};
+use crate::ui::widgets::card::card;
+use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::field::filter_box;
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::picker::{Choice, picker};
+use crate::ui::widgets::pill::Mood;
+use crate::ui::widgets::table::{Column, Table, TableState};
+use crate::ui::widgets::text;
+
+/// What this screen remembers.
+#[derive(Debug)]
+pub struct State {
+    asked: Asked,
+    rows: Rows,
+    table: TableState,
+    /// The line that is shown in full.
+    chosen: Option<u64>,
+    /// When what somebody wants to see happened; until all lines were looked through.
+    wanted_ms: Option<i64>,
+    /// Whether the panel at the right stands open; `None`: where there is room.
+    panel: Option<bool>,
+    half: Half,
+    levels: log_levels::State,
+    delivery: log_delivery::State,
+    /// Loggers that have lines, by the number of the newest line.
+    loggers: Cached<u64, Vec<Logger>>,
+}
+
+/// The halves of the panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half {
+    Levels,
+    Delivery,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            asked: Asked::default(),
+            rows: Rows::default(),
+            table: TableState::tail(true),
+            chosen: None,
+            wanted_ms: None,
+            panel: None,
+            half: Half::Levels,
+            levels: log_levels::State::default(),
+            delivery: log_delivery::State::default(),
+            loggers: Cached::default(),
+        }
+    }
+}
+
+impl State {
+    /// Shows a node's lines of that time; those of all, for -1.
+    pub fn open(&mut self, node_id: i32, at_ms: i64) {
+        self.asked = Asked { node: (node_id >= 0).then_some(node_id), ..Asked::default() };
+        self.chosen = None;
+        self.wanted_ms = Some(at_ms);
+        self.table.follow = Some(false);
+    }
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::text("Time", 88.0, 0.0).unsorted(),
+    Column::text("Node", 98.0, 0.0).unsorted(),
+    Column::text("Level", 44.0, 0.0).unsorted(),
+    Column::text("Logger", 124.0, 0.1).unsorted(),
+    Column::text("Message", 260.0, 1.0).unsorted(),
+];
+
+/// Lines are looked through for so long in each frame.
+const BUDGET: Duration = Duration::from_millis(3);
+/// No row is wide enough for more characters.
+const ROW_CHARS: usize = 400;
+/// From this width on the panel stands open by itself.
+const WIDE: f32 = 1500.0;
+const PANEL: f32 = 372.0;
+/// What a line in full takes.
+const DETAIL: f32 = 136.0;
+const MESSAGE: f32 = 66.0;
+
+/// Paints it.
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
+    let logs = &scene.model.view.logs;
+    let is_open = state.panel.unwrap_or(ui.available_width() >= WIDE);
+    head(ui, scene, state, is_open);
+    let update = state.rows.update(&logs.lines, &state.asked, BUDGET);
+    if update.is_new {
+        state.table = TableState::tail(state.table.follow == Some(true));
+    }
+    if update.shift != 0 {
+        // The newest come first: they stay in sight while older ones are found.
+        state.table.shift(update.shift, size::ROW_DENSE);
+    }
+    if update.is_done {
+        if let Some(row) = state.wanted_ms.take().and_then(|at_ms| state.rows.at(&logs.lines, at_ms)) {
+            state.table.go_to(row, size::ROW_DENSE);
+        }
+    } else {
+        ui.ctx().request_repaint();
+    }
+    let (width, height) = (ui.available_width(), ui.available_height());
+    let widths = if is_open { vec![width - PANEL - space::M, PANEL] } else { vec![width] };
+    side_by_side(ui, &widths, space::M, |ui, index| {
+        ui.set_max_height(height);
+        if index == 0 {
+            controls(ui, scene, state, update.is_done);
+            table(ui, scene, state);
+            detail(ui, scene, state);
+        } else {
+            panel(ui, scene, state, actions);
+        }
+    });
+}
+
+fn head(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, is_open: bool) {
+    let logs = &scene.model.view.logs;
+    let zone = format::zone(scene.options.utc_offset_minutes);
+    let mut summary = format!("{} · newest last · times in {zone}", format::plural(logs.lines.len(), "line"));
+    if logs.status.lines_lost > 0 {
+        summary += &format!(" · {} lost", format::plural(logs.status.lines_lost as usize, "line"));
+    }
+    header(ui, "Logs", &summary, |ui| {
+        ui.spacing_mut().item_spacing.x = space::S;
+        if Button::new("Levels and delivery").with_icon(Icon::Folder).selected(is_open).show(ui).clicked() {
+            state.panel = Some(!is_open);
+        }
+        let follows = state.table.follow == Some(true);
+        let words = if follows { "Following" } else { "Follow" };
+        let follow = Button::new(words).with_icon(Icon::Down).selected(follows).show(ui);
+        if follow.on_hover_text("Keep the newest line in sight").clicked() {
+            state.table.follow = Some(!follows);
+        }
+    });
+}
+
+fn controls(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, is_done: bool) {
+    let style = palette(ui);
+    let lines = &scene.model.view.logs.lines;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::S;
+        let hint = "Filter by words, or /pattern/";
+        filter_box(ui, "Filter lines", hint, &mut state.asked.words);
+        let nodes = log_levels::node_ids(scene);
+        let names: Vec<String> = nodes.iter().map(|id| node_inside(*id)).collect();
+        let all = std::iter::once(Choice { value: None, name: "all", enabled: true });
+        let each = nodes.iter().zip(&names).map(|(id, name)| Choice { value: Some(*id), name, enabled: true });
+        picker(ui, "Node", &mut state.asked.node, &all.clone().chain(each).collect::<Vec<_>>());
+        let levels = Level::ALL.map(|level| Choice { value: level, name: level.name(), enabled: true });
+        picker(ui, "From", &mut state.asked.least, &levels);
+        let newest = if is_done { lines.next_seq() } else { 0 };
+        let chosen = state.asked.logger;
+        let loggers = state.loggers.get(newest / LOGGERS_EVERY, || {
+            let mut seen: Vec<Logger> = lines.from(0).map(|entry| entry.logger).chain(chosen).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            seen
+        });
+        let all = std::iter::once(Choice { value: None, name: "all", enabled: true });
+        let each =
+            loggers.iter().map(|logger| Choice { value: Some(*logger), name: short_name(*logger), enabled: true });
+        picker(ui, "Logger", &mut state.asked.logger, &all.chain(each).collect::<Vec<_>>());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| match state.rows.complaint() {
+            Some(complaint) => {
+                text::label(ui, complaint, font::small(), style.critical);
+            }
+            None => {
+                let found = format::count(state.rows.len() as i64);
+                let more = if is_done { "" } else { ", searching" };
+                let words = format!("{found} of {}{more}", format::count(lines.len() as i64));
+                text::label(ui, &words, font::small(), style.faint);
+            }
+        });
+    });
+    ui.add_space(space::XS);
+}
+
+/// The list of loggers is made anew after so many lines.
+const LOGGERS_EVERY: u64 = 500;
+
+fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+    let lines = &scene.model.view.logs.lines;
+    let offset = scene.options.utc_offset_minutes;
+    let is_detailed = state.chosen.is_some_and(|seq| lines.get(seq).is_some());
+    let room = ui.available_height() - if is_detailed { DETAIL + space::M } else { 0.0 };
+    framed(ui, |ui| {
+        if state.rows.is_empty() {
+            let (title, hint) = match (lines.is_empty(), state.rows.complaint()) {
+                (true, _) => (
+                    "Nothing has been logged yet",
+                    "Nodes tell here what happens to them; a healthy cluster without work says little.",
+                ),
+                (_, Some(_)) => ("The pattern cannot be read", "Between slashes stands a regular expression."),
+                _ => ("No line matches", "Clear the filter, choose all nodes and loggers, or a lower level."),
+            };
+            empty(ui, Icon::Logs, title, hint);
+            return;
+        }
+        let rows = &state.rows;
+        let table = Table {
+            id: "logs",
+            columns: &COLUMNS,
+            rows: rows.len(),
+            row_height: size::ROW_DENSE,
+            max_height: Some(room),
+            active: true,
+            selected: state.chosen.and_then(|seq| rows.row(seq)),
+        };
+        let pressed = table.show(ui, &mut state.table, |index, row| {
+            let Some(entry) = rows.seq(index).and_then(|seq| lines.get(seq)) else { return };
+            row.mono(&format::clock_ms(entry.at_ms, offset));
+            row.text(&node_inside(entry.node_id));
+            row.toned(entry.level.name(), mood(entry.level));
+            row.text(short_name(entry.logger));
+            row.hint(|| format!("{}\n{}", entry.logger.name(), entry.logger.what()));
+            let message = in_a_row(entry);
+            if entry.level >= Level::Info { row.strong_mono(&message) } else { row.mono(&message) }
+        });
+        if let Some(seq) = pressed.and_then(|row| rows.seq(row)) {
+            state.chosen = if state.chosen == Some(seq) { None } else { Some(seq) };
+            // What one reads must not run away.
+            state.table.follow = Some(false);
+        }
+    });
+}
+
+/// The colour of a level; its word says the same.
+pub fn mood(level: Level) -> Mood {
+    match level {
+        Level::Trace | Level::Debug | Level::Info => Mood::Quiet,
+        Level::Warn => Mood::Warning,
+        Level::Error | Level::Fatal => Mood::Critical,
+    }
+}
+
+/// What fits into a row.
+fn in_a_row(entry: &Entry) -> String {
+    let end = entry.message.char_indices().nth(ROW_CHARS).map_or(entry.message.len(), |(at, _)| at);
+    let message = &entry.message[..end];
+    match entry.lost_before {
+        0 => message.to_owned(),
+        lost => format!("({} lost before) {message}", format::plural(lost as usize, "line")),
+    }
+}
+
+fn detail(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+    let lines = &scene.model.view.logs.lines;
+    let Some(entry) = state.chosen.and_then(|seq| lines.get(seq)) else { return };
+    let style = palette(ui);
+    ui.add_space(space::M);
+    card(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = space::XS;
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.spacing_mut().item_spacing.x = space::XS;
+                if Button::icon(Icon::Close, "Close the line").small().show(ui).clicked() {
+                    state.chosen = None;
+                }
+                let mut line = Vec::new();
+                entry.write_to(&mut line);
+                button::copy(ui, String::from_utf8_lossy(&line).trim_end(), "the line");
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    let ink = match mood(entry.level) {
+                        Mood::Quiet => style.muted,
+                        mood => mood.colors(style).0,
+                    };
+                    text::label(ui, entry.level.name(), font::heading(), ink);
+                    let who = format!("{} · {}", node(entry.node_id), entry.logger.name());
+                    text::label(ui, &who, font::body(), style.text);
+                    let when = crate::monitor::cloudwatch::time::iso(entry.at_ms);
+                    text::label(ui, &format!("{when} · line {}", entry.seq), font::small(), style.faint);
+                });
+            });
+        });
+        ScrollArea::vertical().id_salt("line").auto_shrink([false, false]).max_height(MESSAGE).show(ui, |ui| {
+            if entry.lost_before > 0 {
+                let lost =
+                    format!("{} of this node were lost before it.", format::plural(entry.lost_before as usize, "line"));
+                text::paragraph(ui, &lost, font::small(), style.warning);
+            }
+            text::paragraph(ui, &entry.message, font::mono(), style.text);
+        });
+    });
+}
+
+fn panel(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        segments(ui, &mut state.half, &[(Half::Levels, "Loggers"), (Half::Delivery, "Files and delivery")]);
+    });
+    ui.add_space(space::XS);
+    match state.half {
+        Half::Levels => log_levels::show(ui, scene, &mut state.levels, actions),
+        Half::Delivery => log_delivery::show(ui, scene, &mut state.delivery, actions),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_cut_and_tell_what_was_lost() {
+        let (level, logger) = (Level::Info, Logger::KafkaApis);
+        let entry = |message: &str, lost_before| Entry {
+            seq: 1,
+            at_ms: 0,
+            node_id: 1,
+            level,
+            logger,
+            message: message.into(),
+            lost_before,
+        };
+        assert_eq!(in_a_row(&entry("short", 0)), "short");
+        assert_eq!(in_a_row(&entry("short", 1)), "(1 line lost before) short");
+        assert_eq!(in_a_row(&entry(&"ä".repeat(1_000), 0)).chars().count(), ROW_CHARS);
+    }
+}
