@@ -38,8 +38,4 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
 pub(super) const WANTED_NOT_YET: &[&str] = &[];
 
 /// Families of Kafka's whose beans are not in the table yet.
-pub(super) const KAFKAS_NOT_YET: &[&str] = &[
-    "kafka_server_ShareGroupMetrics{RequestTopicPartitionsFetchRatio}",
-    "kafka_server_ShareGroupMetrics{TopicPartitionsAcquireTimeMs}",
-    "kafka_server_SharePartitionMetrics{InFlightBatchMessageCount}",
-];
+pub(super) const KAFKAS_NOT_YET: &[&str] = &[];

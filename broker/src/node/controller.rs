@@ -15,6 +15,7 @@ use rand::{Rng, SeedableRng};
 pub use super::controller_error::{ControllerError, ControllerStartError};
 use super::controller_metrics::ControllerMetrics;
 use super::controller_requests::{self as requests, Asked};
+use super::controller_times::ControllerTimes;
 use super::controller_voters::VoterAsker;
 use crate::controller::{ControllerState, Decision, QuorumView, describe_quorum, log_record};
 use crate::log::LogDir;
@@ -92,6 +93,7 @@ pub struct Controller {
     failure: Option<ControllerError>,
     pub(super) rounds: Rounds,
     pub(super) metrics: ControllerMetrics,
+    pub(super) times: ControllerTimes,
     /// Tells how time goes by while it works, which the time told to it does not. It stands still unless the node sets it.
     pub(super) stopwatch: fn() -> Duration,
     /// Bytes that the process had read from and written to disks, if the node knows.
@@ -140,6 +142,7 @@ impl Controller {
             hands_over: false,
             failure: None,
             rounds: Rounds::new(now),
+            times: ControllerTimes::default(),
             metrics: ControllerMetrics::new(quorum.log_end_offset(), now),
             stopwatch: || Duration::ZERO,
             disk_bytes: || None,
@@ -157,6 +160,7 @@ impl Controller {
             return;
         }
         let (since, is_operation) = ((self.stopwatch)(), matches!(message, PeerMessage::Request { .. }));
+        let begun = self.times.begin(&self.quorum, from, &message, since);
         self.note_stall(now);
         match message {
             PeerMessage::Quorum(message) => self.quorum.on_message(now, from, message),
@@ -166,7 +170,9 @@ impl Controller {
             PeerMessage::Response { .. } => {}
         }
         self.settle(now);
-        self.metrics.worked((self.stopwatch)().saturating_sub(since), is_operation);
+        let at = (self.stopwatch)();
+        self.times.worked(begun, at, &self.outbox.peer);
+        self.metrics.worked(at.saturating_sub(since), is_operation);
     }
 
     /// The time of [`Controller::next_deadline`] has come. Early calls do no harm.
@@ -179,7 +185,9 @@ impl Controller {
         self.quorum.on_tick(now);
         self.settle(now);
         self.make_snapshot(now);
-        self.metrics.worked((self.stopwatch)().saturating_sub(since), true);
+        let at = (self.stopwatch)();
+        self.times.worked(None, at, &self.outbox.peer);
+        self.metrics.worked(at.saturating_sub(since), true);
     }
 
     /// When [`Controller::on_tick`] wants to be called (`Now::mono`); `None`: only a message can change anything.
@@ -195,6 +203,7 @@ impl Controller {
 
     /// What there is to send and to tell since the last call.
     pub fn take_outbox(&mut self) -> Outbox {
+        self.times.taken();
         std::mem::take(&mut self.outbox)
     }
 

@@ -174,6 +174,7 @@ impl Controller {
         out.value(&metadata::AVG_IDLE_RATIO, [], idle_ratio);
         out.scaled_meter(&bean::REQUEST_HANDLER_IDLE, [], &mut self.metrics.idle_ns, PER_NANO);
         self.metrics.collect(&mut out);
+        self.times.collect(&mut out);
         self.collect_image(&mut out);
         self.collect_progress(&mut out);
         self.collect_contacts(&mut out);

@@ -207,6 +207,43 @@ fn requests_and_timers_are_counted_with_the_time_that_they_took() {
     assert!((0.4..=0.6).contains(&idle), "by this stopwatch every other interval is work: {idle}");
 }
 
+#[test]
+fn requests_of_brokers_and_of_members_are_counted_by_api() {
+    use crate::metrics::table::requests;
+    use crate::protocol::Api;
+    let (mut cluster, epoch) = with_topics();
+    let active = cluster.active();
+    for _ in 0..20 {
+        cluster.heartbeat(epoch);
+    }
+    cluster.ask(active, Cluster::create("t"));
+    cluster.run(1_000);
+    let newest = Api::CreateTopics.max_version().to_string();
+    for (id, report) in reports(&mut cluster) {
+        let count = |name: &str, version: &str| {
+            report.get(&requests::REQUESTS, &[("request", name), ("version", version)]).map_or(0.0, |of| of.value())
+        };
+        let heard = |fits: &dyn Fn(&Message) -> bool| cluster.heard[&id].iter().filter(|one| fits(one)).count() as f64;
+        assert_eq!(count("Vote", "2"), heard(&|message| matches!(message, Message::VoteRequest(_))));
+        let fetches = heard(&|message| matches!(message, Message::FetchRequest(_)));
+        // Each of the two others has a fetch under way at most.
+        assert!((fetches - 2.0..=fetches).contains(&count("Fetch", "18")), "{fetches}");
+        assert_eq!(count("FetchFollower", "18"), count("Fetch", "18"));
+        let asked = (count("BrokerHeartbeat", "1"), count("BrokerRegistration", "4"), count("CreateTopics", &newest));
+        if id != active {
+            assert_eq!(asked, (0.0, 0.0, 0.0));
+            continue;
+        }
+        assert_eq!(asked, (21.0, 1.0, 3.0));
+        let errors =
+            |error| report.get(&requests::ERRORS, &[("request", "CreateTopics"), ("error", error)]).unwrap().value();
+        assert_eq!((errors("NONE"), errors("TOPIC_ALREADY_EXISTS")), (2.0, 1.0));
+        let bytes = report.get(&requests::REQUEST_BYTES, &[("request", "BrokerHeartbeat")]).unwrap();
+        let Reading::Histogram(bytes) = &bytes.reading else { panic!() };
+        assert!(bytes.count == 21 && bytes.min > 10.0, "{bytes:?}");
+    }
+}
+
 /// Two milliseconds later each time that it is asked.
 fn ticking() -> std::time::Duration {
     use std::cell::Cell;

@@ -18,6 +18,7 @@ mod controller_node;
 mod controller_requests;
 #[cfg(test)]
 mod controller_tests;
+mod controller_times;
 mod controller_voters;
 #[cfg(test)]
 mod controller_voters_tests;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::config::QuorumConfig;
 use super::disk_log::{METADATA_TOPIC, METADATA_TOPIC_ID};
+use super::machine::Quorum;
 use super::message::{FetchOutcome, FetchRequest, FetchResponse, FetchSnapshotOutcome, Message};
 use super::snapshot::SnapshotId;
 use crate::protocol::messages::{
@@ -23,6 +24,8 @@ const REQUEST_HEADER_BYTES: usize = 4 + 2 + 2 + 4 + 2 + 1;
 const RESPONSE_HEADER_BYTES: usize = 4 + 4 + 1;
 /// What controllers call themselves to each other: `raft-client-3000`.
 const CLIENT_ID_PREFIX: &str = "raft-client-";
+/// Of Fetch.
+const FETCH_VERSION: i16 = 18;
 /// As long as any id in Kafka's spelling.
 const CLUSTER_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
@@ -55,6 +58,22 @@ pub(super) fn is_request(message: &Message) -> bool {
     }
 }
 
+/// What Kafka calls a request, and the version at which its size is told here; `None`: it is an answer.
+fn request_name(message: &Message) -> Option<(&'static str, i16)> {
+    Some(match message {
+        Message::VoteRequest(_) => ("Vote", 2),
+        Message::BeginQuorumEpochRequest { .. } => ("BeginQuorumEpoch", 1),
+        Message::EndQuorumEpochRequest { .. } => ("EndQuorumEpoch", 1),
+        Message::FetchRequest(_) => ("Fetch", FETCH_VERSION),
+        Message::FetchSnapshotRequest(_) => ("FetchSnapshot", 1),
+        Message::UpdateVoterRequest { .. } => ("UpdateRaftVoter", 0),
+        Message::AddVoterRequest { .. } => ("AddRaftVoter", 0),
+        Message::RemoveVoterRequest { .. } => ("RemoveRaftVoter", 0),
+        Message::VersionsRequest { .. } => ("ApiVersions", 4),
+        _ => return None,
+    })
+}
+
 /// Bytes of a request that `config`'s member sends, or of an answer that it gets.
 pub(super) fn wire_bytes(config: &QuorumConfig, message: &Message) -> usize {
     let header = match is_request(message) {
@@ -67,6 +86,14 @@ pub(super) fn wire_bytes(config: &QuorumConfig, message: &Message) -> usize {
 
 fn digits(id: NodeId) -> usize {
     id.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+impl Quorum {
+    /// What a request would be in Kafka's words: its name, its version, and the bytes of its body. `None`: it is an answer.
+    pub fn request_cost(&self, message: &Message) -> Option<(&'static str, i16, usize)> {
+        let (name, version) = request_name(message)?;
+        Some((name, version, body_bytes(&self.config, message).unwrap_or(0)))
+    }
 }
 
 /// Only what has no fixed size matters, and tagged fields, which are there only where they differ from their default.
@@ -147,7 +174,7 @@ fn fetch_request_bytes(replica_id: NodeId, request: &FetchRequest) -> Option<usi
     let topics = vec![fetch_request::FetchTopic { topic_id, partitions, ..Default::default() }];
     let replica_state = fetch_request::ReplicaState { replica_id, ..Default::default() };
     let request = kafka::FetchRequestData { cluster_id: cluster_id(), replica_state, topics, ..Default::default() };
-    request.encoded_len(18).ok()
+    request.encoded_len(FETCH_VERSION).ok()
 }
 
 fn fetch_response_bytes(response: &FetchResponse) -> Option<usize> {
@@ -171,7 +198,7 @@ fn fetch_response_bytes(response: &FetchResponse) -> Option<usize> {
     }
     let (topic_id, partitions) = (METADATA_TOPIC_ID.into(), vec![partition]);
     let responses = vec![fetch_response::FetchableTopicResponse { topic_id, partitions, ..Default::default() }];
-    kafka::FetchResponseData { responses, ..Default::default() }.encoded_len(18).ok()
+    kafka::FetchResponseData { responses, ..Default::default() }.encoded_len(FETCH_VERSION).ok()
 }
 
 fn snapshot_request_bytes(directory_id: Id) -> Option<usize> {

@@ -404,6 +404,26 @@ fn a_log_is_not_compacted_while_it_moves() {
     assert_eq!(site.root(0), Path::new(to));
     site.pass(5_000);
     assert!(size(&site) < whole, "it has arrived, and is compacted");
+    let report = read(&mut site.manager, site.now, &site.image);
+    let of = |bean| value(&report, bean);
+    assert!(
+        report.of(&log_bean::CLEANER_IO).next().unwrap().value() >= whole as f64,
+        "it was read, and written in part"
+    );
+    let recopied = of(&log_bean::CLEANER_RECOPY_PERCENT);
+    assert!(recopied > 0.0 && recopied < 50.0, "one of some 30 batches is left: {recopied} %");
+    assert!(of(&log_bean::MAX_BUFFER_UTILIZATION_PERCENT) > 0.0);
+    assert!((0.0..=100.0).contains(&of(&log_bean::MAX_DIRTY_PERCENT)));
+    // It looks each second; the reading is a second later.
+    assert!(
+        (1_000.0..=2_500.0).contains(&of(&log_bean::TIME_SINCE_LAST_RUN)),
+        "{}",
+        of(&log_bean::TIME_SINCE_LAST_RUN)
+    );
+    for root in ["/d1", "/d2"] {
+        let count = |bean| report.get(bean, &[("logDirectory", root)]).unwrap().value();
+        assert_eq!((count(&log_bean::UNCLEANABLE_PARTITIONS_COUNT), count(&log_bean::UNCLEANABLE_BYTES)), (0.0, 0.0));
+    }
     // The same on the way back.
     write(&mut site);
     let before = size(&site);

@@ -22,6 +22,7 @@ use super::metadata_follower::MetadataFollower;
 use super::metrics::Metrics;
 use super::peer::PeerMessage;
 use super::peer_requests::PeerRequests;
+use super::peer_times::PeerTimes;
 use super::purgatory::Purgatory;
 use super::request_metrics::Answered;
 use super::share_bridge::ShareBridge;
@@ -122,6 +123,7 @@ pub struct Broker {
     pub(super) upkeep: upkeep::Upkeep,
     pub(super) rounds: Rounds,
     pub(super) follower_fetches: FollowerTimes,
+    pub(super) peer_times: PeerTimes<u64>,
     failure: Option<String>,
 }
 
@@ -172,6 +174,7 @@ impl Broker {
             upkeep: upkeep::Upkeep::new(now),
             rounds: Rounds::new(now),
             follower_fetches: FollowerTimes::default(),
+            peer_times: PeerTimes::default(),
             failure: None,
             config,
         };

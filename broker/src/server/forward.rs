@@ -7,6 +7,7 @@ use super::config_changes::AlteringConfigs;
 use super::context::{Handled, RequestContext};
 use super::metadata_follower::FollowerOutput;
 use super::peer::{PeerMessage, PeerRequest, PeerResponse};
+use super::peer_costs;
 use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
 use super::write_txn_markers::Caller;
 use super::{
@@ -150,6 +151,7 @@ pub(super) fn send_outputs(broker: &mut Broker, now: Now) {
             }
         }
     }
+    count_answers(broker);
 }
 
 fn forgettable(purpose: Purpose, to: NodeId, now: Now) -> Pending {
@@ -158,6 +160,7 @@ fn forgettable(purpose: Purpose, to: NodeId, now: Now) -> Pending {
 
 /// Hands over what this broker said to itself, as the coordinator and the leader of the same transaction or share partition. True if there was anything.
 pub(super) fn hear_oneself(broker: &mut Broker, now: Now) -> bool {
+    count_answers(broker);
     let me = broker.config.node_id;
     let own: Vec<_> = broker.out.peer.extract_if(.., |(to, _)| *to == me).collect();
     let busy = !own.is_empty();
@@ -167,8 +170,39 @@ pub(super) fn hear_oneself(broker: &mut Broker, now: Now) -> bool {
     busy
 }
 
-/// Another node sent something.
+/// Another node sent something, or this one to itself.
 pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, message: PeerMessage) {
+    let asked = match &message {
+        // Of followers' fetches it is known already.
+        PeerMessage::Request { body: PeerRequest::Fetch(_), .. } => None,
+        PeerMessage::Request { correlation, body } => peer_costs::asked(body).map(|asked| (*correlation, asked)),
+        _ => None,
+    };
+    if let Some((correlation, asked)) = asked {
+        broker.peer_times.begin(from, correlation, asked, (broker.stopwatch)());
+    }
+    take_peer_message(broker, now, from, message);
+    if let Some((correlation, _)) = asked {
+        broker.peer_times.worked(from, correlation, (broker.stopwatch)());
+    }
+}
+
+/// Measures the answers to other nodes that are on their way out.
+fn count_answers(broker: &mut Broker) {
+    if broker.peer_times.is_empty() {
+        return;
+    }
+    let at = (broker.stopwatch)();
+    for (to, message) in &broker.out.peer {
+        if let PeerMessage::Response { correlation, body } = message
+            && let Some((asked, stations)) = broker.peer_times.end(*to, *correlation, at)
+        {
+            broker.metrics.requests.peer_done(&asked, &stations, body);
+        }
+    }
+}
+
+fn take_peer_message(broker: &mut Broker, now: Now, from: NodeId, message: PeerMessage) {
     match message {
         PeerMessage::Quorum(message) => broker.metadata.on_message(now, from, message),
         PeerMessage::Refused { correlation: 0 } => broker.metadata.on_peer_down(now, from),

@@ -3,9 +3,12 @@
 //! Source: `org.apache.kafka.network.metrics.{RequestChannelMetrics, RequestMetrics}`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::peer::PeerResponse;
+use super::peer_costs::{self, Asked};
 use super::request_times::{Parts, Stations};
 use crate::metadata::report::RequestCounters;
 use crate::metrics::table::requests as bean;
@@ -56,7 +59,10 @@ struct OfRequest {
     bytes: Histogram,
     /// In the order of [`TIMES`].
     times: [Histogram; TIMES.len()],
-    /// Total times since the last report that carried percentiles, µs.
+    /// Of clients since the start, and their total times.
+    count: u64,
+    total_time_us: u64,
+    /// Clients' total times since the last report that carried percentiles, µs.
     interval: Option<hdrhistogram::Histogram<u32>>,
     last: (u64, u64, u64),
 }
@@ -81,34 +87,43 @@ impl OfRequest {
             errors: BTreeMap::new(),
             bytes: Histogram::default(),
             times: [(); TIMES.len()].map(|()| Histogram::millis()),
+            count: 0,
+            total_time_us: 0,
             interval: None,
             last: (0, 0, 0),
         }
     }
 
     fn record(&mut self, answered: &Answered, parts: &Parts) {
+        self.take(answered.version, answered.size_bytes, answered.muted_for, parts);
+        let total_us = u64::try_from(parts.total().as_micros()).unwrap_or(u64::MAX);
+        self.count += 1;
+        self.total_time_us = self.total_time_us.saturating_add(total_us);
+        if self.interval.is_none() {
+            // Two significant digits keep it at some 10 KB.
+            self.interval = hdrhistogram::Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
+        }
+        if let Some(interval) = &mut self.interval {
+            interval.saturating_record(total_us.clamp(1, LATENCY_MAX_US));
+        }
+    }
+
+    /// The same of a request that no client sent.
+    fn take(&mut self, version: i16, size_bytes: usize, muted_for: Duration, parts: &Parts) {
         let total = parts.total();
-        self.versions.entry(answered.version).or_default().mark(1);
-        self.bytes.record(answered.size_bytes as u64);
+        self.versions.entry(version).or_default().mark(1);
+        self.bytes.record(size_bytes as u64);
         let times = [
             parts.request_queue,
             parts.local,
             parts.remote,
-            answered.muted_for,
+            muted_for,
             parts.response_queue,
             parts.response_send,
             total,
         ];
         for (histogram, time) in self.times.iter_mut().zip(times) {
             histogram.record_time(time);
-        }
-        let total_us = u64::try_from(total.as_micros()).unwrap_or(LATENCY_MAX_US).clamp(1, LATENCY_MAX_US);
-        if self.interval.is_none() {
-            // Two significant digits keep it at some 10 KB.
-            self.interval = hdrhistogram::Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
-        }
-        if let Some(interval) = &mut self.interval {
-            interval.saturating_record(total_us);
         }
     }
 
@@ -141,10 +156,45 @@ impl OfRequest {
     }
 
     fn counters(&self) -> RequestCounters {
-        let total = &self.times[TIMES.len() - 1];
         let (p50_us, p99_us, max_us) = self.last;
-        let total_time_us = (total.sum() * 1000.0).round() as u64;
-        RequestCounters { api: self.name, count: total.count(), total_time_us, p50_us, p99_us, max_us }
+        let (count, total_time_us) = (self.count, self.total_time_us);
+        RequestCounters { api: self.name, count, total_time_us, p50_us, p99_us, max_us }
+    }
+}
+
+/// Requests of other nodes, by Kafka's name of their API. A name has its series from its first request on.
+#[derive(Default)]
+pub struct PeerRequestMetrics {
+    by_name: BTreeMap<&'static str, OfRequest>,
+}
+
+impl fmt::Debug for PeerRequestMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.by_name.keys()).finish()
+    }
+}
+
+impl PeerRequestMetrics {
+    fn of(&mut self, name: &'static str) -> &mut OfRequest {
+        self.by_name.entry(name).or_insert_with(|| OfRequest::new(name))
+    }
+
+    /// One is done with.
+    pub fn done(&mut self, asked: &Asked, stations: &Stations) {
+        self.of(asked.name).take(asked.version, asked.size_bytes, Duration::ZERO, &stations.parts());
+        if asked.name == Api::Fetch.name() {
+            self.of(FOLLOWER).take(asked.version, asked.size_bytes, Duration::ZERO, &stations.parts());
+        }
+    }
+
+    /// Its answer has this error code, or 0.
+    pub fn error(&mut self, name: &'static str, code: i16) {
+        self.of(name).count_error(code);
+    }
+
+    /// Tells its series.
+    pub fn collect(&mut self, out: &mut Collector) {
+        self.by_name.values_mut().for_each(|of| of.collect(out));
     }
 }
 
@@ -155,6 +205,8 @@ pub struct RequestMetrics {
     consumer: OfRequest,
     follower: OfRequest,
     old_listing: OfRequest,
+    /// Of APIs that clients are not offered.
+    peers: PeerRequestMetrics,
 }
 
 fn place(api: Api) -> usize {
@@ -173,6 +225,7 @@ impl Default for RequestMetrics {
             consumer: OfRequest::new(CONSUMER),
             follower: OfRequest::new(FOLLOWER),
             old_listing: OfRequest::new(OLD_LISTING),
+            peers: PeerRequestMetrics::default(),
         }
     }
 }
@@ -209,6 +262,17 @@ impl RequestMetrics {
         self.follower.record(answered, &parts);
     }
 
+    /// Another node's request is done with, one that is no fetch.
+    pub fn peer_done(&mut self, asked: &Asked, stations: &Stations, answer: &PeerResponse) {
+        let place = Api::ALL.iter().find(|api| api.name() == asked.name).map(|api| place(*api));
+        let Some(of) = place.and_then(|place| self.apis.get_mut(place)).and_then(Option::as_mut) else {
+            self.peers.done(asked, stations);
+            return peer_costs::for_each_error(answer, |code| self.peers.error(asked.name, code));
+        };
+        of.take(asked.version, asked.size_bytes, Duration::ZERO, &stations.parts());
+        peer_costs::for_each_error(answer, |code| of.count_error(code));
+    }
+
     /// What an answer says.
     pub fn answer(&mut self, response: &Response) {
         if let Some(of) = self.of(response.api()) {
@@ -224,6 +288,7 @@ impl RequestMetrics {
     /// Tells its series.
     pub fn collect(&mut self, out: &mut Collector) {
         self.all().for_each(|of| of.collect(out));
+        self.peers.collect(out);
     }
 
     /// As the window sees clients' requests: each once.

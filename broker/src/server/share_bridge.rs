@@ -99,7 +99,7 @@ pub struct ShareBridge {
     /// Partitions whose waiting fetches are to be looked at again.
     woken: BTreeSet<TopicIdPartition>,
     last_number: u64,
-    metrics: ShareMetrics,
+    pub(super) metrics: ShareMetrics,
     /// What is asked is kept here instead, for tests to answer.
     #[cfg(test)]
     pub(super) captured: Option<Vec<(u64, StateRequest)>>,

@@ -56,6 +56,10 @@ pub(super) struct ShareFetch {
     max_bytes: i32,
     /// One of its partitions is not led here any more: it need not wait.
     is_lost: bool,
+    /// Since when it waits for something to acquire from.
+    waits_since: Duration,
+    /// It has found enough.
+    is_acquired: bool,
 }
 
 /// What there was of one partition.
@@ -273,8 +277,10 @@ fn prepare(
         min_bytes: request.min_bytes.min(max_bytes),
         max_bytes,
         is_lost: false,
+        waits_since: now.mono,
+        is_acquired: false,
     };
-    if fetch.looks.iter().all(|look| look.error.is_some()) || has_enough(broker, &mut fetch, None) {
+    if fetch.looks.iter().all(|look| look.error.is_some()) || has_enough(broker, now, &mut fetch, None) {
         return Ok(Work::Read(read_all(broker, now, fetch)));
     }
     Ok(Work::Records(fetch))
@@ -309,13 +315,37 @@ fn acquirable(broker: &mut Broker, look: &Look, max_record_locks: i64) -> Option
 }
 
 /// Whether what can be had is worth an answer. `changes`: nothing else changed since this was last asked.
-fn has_enough(broker: &mut Broker, fetch: &mut ShareFetch, changes: Option<&BTreeSet<TopicIdPartition>>) -> bool {
+fn has_enough(
+    broker: &mut Broker,
+    now: Now,
+    fetch: &mut ShareFetch,
+    changes: Option<&BTreeSet<TopicIdPartition>>,
+) -> bool {
+    fetch.is_acquired = finds_enough(broker, now, fetch, changes);
+    fetch.is_acquired
+}
+
+/// Source of what is measured: `DelayedShareFetch.updateAcquireElapsedTimeMetric`; each look begins to wait anew.
+fn has_waited(broker: &mut Broker, now: Now, fetch: &mut ShareFetch) {
+    let waited = now.mono.saturating_sub(std::mem::replace(&mut fetch.waits_since, now.mono));
+    broker.shares.metrics.acquired(&fetch.session.group, waited);
+}
+
+fn finds_enough(
+    broker: &mut Broker,
+    now: Now,
+    fetch: &mut ShareFetch,
+    changes: Option<&BTreeSet<TopicIdPartition>>,
+) -> bool {
     let locks = share_limits::limits(broker, &fetch.session.group).max_record_locks;
     let changes = changes.filter(|_| fetch.min_bytes <= 1);
     let of_interest = |look: &&Look| changes.is_none_or(|changes| changes.contains(&look.key.id));
     let mut open = Vec::new();
     for look in fetch.looks.iter().filter(of_interest) {
         open.extend(acquirable(broker, look, locks).map(|offset| (look.key.id, offset)));
+    }
+    if !open.is_empty() {
+        has_waited(broker, now, fetch);
     }
     if fetch.min_bytes <= 0 {
         return !open.is_empty();
@@ -353,12 +383,16 @@ fn share_of_bytes(max_bytes: i32, partitions: usize) -> Vec<usize> {
 }
 
 /// Reads the partitions in turn and gives the member what is free, until the answer is full. The first batch is always whole.
-fn read_all(broker: &mut Broker, now: Now, fetch: ShareFetch) -> Vec<Part> {
+fn read_all(broker: &mut Broker, now: Now, mut fetch: ShareFetch) -> Vec<Part> {
+    if !fetch.is_acquired {
+        has_waited(broker, now, &mut fetch);
+    }
     let limits = share_limits::limits(broker, &fetch.session.group);
     let mut open = Vec::new();
     for look in &fetch.looks {
         open.extend(acquirable(broker, look, limits.max_record_locks).map(|offset| (look, offset)));
     }
+    broker.shares.metrics.fetched(&fetch.session.group, fetch.looks.len(), open.len());
     let shares = share_of_bytes(fetch.max_bytes, open.len());
     let (mut room, mut first, mut left) = (usize::try_from(fetch.max_bytes).unwrap_or(0), true, fetch.max_records);
     let mut parts = Vec::new();
@@ -440,7 +474,9 @@ pub(super) fn look_again(broker: &mut Broker, now: Now, number: u64, wake: Wake<
             return true;
         }
         (Work::Records(_), Wake::Expired) => true,
-        (Work::Records(fetch), Wake::Changed(changes)) => fetch.is_lost || has_enough(broker, fetch, Some(changes)),
+        (Work::Records(fetch), Wake::Changed(changes)) => {
+            fetch.is_lost || has_enough(broker, now, fetch, Some(changes))
+        }
         // Only its acknowledgements are waited for.
         (Work::Read(_) | Work::None, _) => true,
         (Work::Refused(_), _) => false,

@@ -2,6 +2,7 @@
 //!
 //! Source: `org.apache.kafka.server.share.metrics.{ShareGroupMetrics, SharePartitionMetrics}`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +19,23 @@ const TYPES: [&str; 4] = ["Accept", "Release", "Reject", "Renew"];
 pub(super) struct ShareMetrics {
     acknowledgements: [Meter; TYPES.len()],
     load_times: Histogram,
+    groups: BTreeMap<Arc<str>, GroupFetches>,
+}
+
+/// Groups that are told one by one.
+const GROUPS_MAX: usize = 1_000;
+
+/// What is measured of one group's fetches.
+#[derive(Debug)]
+struct GroupFetches {
+    /// Percent.
+    ratios: Histogram,
+    acquire_times: Histogram,
 }
 
 impl Default for ShareMetrics {
     fn default() -> ShareMetrics {
-        ShareMetrics { acknowledgements: Default::default(), load_times: Histogram::millis() }
+        ShareMetrics { acknowledgements: Default::default(), load_times: Histogram::millis(), groups: BTreeMap::new() }
     }
 }
 
@@ -48,12 +61,38 @@ impl ShareMetrics {
         }
     }
 
+    fn group(&mut self, group: &Arc<str>) -> Option<&mut GroupFetches> {
+        if !self.groups.contains_key(group) && self.groups.len() >= GROUPS_MAX {
+            return None;
+        }
+        let fresh = || GroupFetches { ratios: Histogram::default(), acquire_times: Histogram::millis() };
+        Some(self.groups.entry(Arc::clone(group)).or_insert_with(fresh))
+    }
+
+    /// A fetch of the group's has waited so long until it found what it can acquire from, or no longer waits for that.
+    pub(super) fn acquired(&mut self, group: &Arc<str>, waited: Duration) {
+        if let Some(of) = self.group(group) {
+            of.acquire_times.record_time(waited);
+        }
+    }
+
+    /// Of so many share partitions, a fetch of the group's could acquire from so many.
+    pub(super) fn fetched(&mut self, group: &Arc<str>, asked: usize, open: usize) {
+        if let Some(of) = self.group(group) {
+            of.ratios.record((open * 100 / asked.max(1)) as u64);
+        }
+    }
+
     /// Tells its series.
     pub(super) fn collect(&mut self, out: &mut Collector) {
         for (meter, name) in self.acknowledgements.iter_mut().zip(TYPES) {
             out.meter(&bean::RECORD_ACKNOWLEDGEMENTS, [("ackType", name.into())], meter);
         }
         out.histogram(&bean::PARTITION_LOAD_TIME, [], &mut self.load_times);
+        for (group, of) in &mut self.groups {
+            out.histogram(&bean::FETCH_RATIO, [("group", group.into())], &mut of.ratios);
+            out.histogram(&bean::ACQUIRE_TIME, [("group", group.into())], &mut of.acquire_times);
+        }
     }
 }
 
@@ -62,6 +101,7 @@ pub(super) fn collect_partition(out: &mut Collector, key: &ShareKey, topic: &Arc
     let labels = || [("group", (&key.group).into()), ("topic", topic.into()), ("partition", key.id.partition.into())];
     out.count(&bean::IN_FLIGHT_BATCH_COUNT, labels(), partition.batches_in_flight() as u64);
     out.value(&bean::IN_FLIGHT_MESSAGE_COUNT, labels(), partition.in_flight() as f64);
+    out.histogram(&bean::IN_FLIGHT_BATCH_MESSAGE_COUNT, labels(), &mut partition.batch_sizes);
     out.meter(&bean::ACQUISITION_LOCK_TIMEOUTS, labels(), &mut partition.lock_timeouts);
 }
 

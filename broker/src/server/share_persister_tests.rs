@@ -394,3 +394,31 @@ fn kafkas_tools_read_the_state() {
     site.answer(delete(1));
     site.broker.shutdown(site.now).unwrap();
 }
+
+#[test]
+fn writes_and_what_is_pruned_are_told() {
+    use crate::metrics::table::{requests, shares};
+    let mut site = Site::new(&[1]);
+    site.answer(initialize(&[0]));
+    let writes = 594;
+    for start in 6..6 + writes {
+        assert_eq!(Site::codes(&site.answer(write(0, start))), [(0, DONE)]);
+    }
+    site.pass(300_000);
+    let report = site.broker.metrics_report(site.now.plus(Duration::from_secs(1))).unwrap();
+    let pruned = report.get(&shares::LAST_PRUNED_OFFSET, &[("topic", SHARE_STATE_TOPIC), ("partition", "0")]).unwrap();
+    let log_start =
+        site.broker.replicas.log(&TopicIdPartition { topic_id: STATES, partition: 0 }).unwrap().log_start_offset();
+    assert_eq!(pruned.value(), log_start as f64);
+    assert!(log_start >= 500, "there is a snapshot after 500 updates: {log_start}");
+    assert_eq!(report.get(&shares::WRITE_TOTAL, &[]).unwrap().value(), writes as f64);
+    // What a broker asks itself is a request all the same, as in Kafka.
+    let count = |name, version| {
+        report.get(&requests::REQUESTS, &[("request", name), ("version", version)]).map(crate::metrics::Series::value)
+    };
+    assert_eq!(count("WriteShareGroupState", "1"), Some(writes as f64));
+    assert_eq!(count("InitializeShareGroupState", "0"), Some(1.0));
+    let errors = [("request", "WriteShareGroupState"), ("error", "NONE")];
+    assert_eq!(report.get(&requests::ERRORS, &errors).unwrap().value(), writes as f64);
+    assert!(site.broker.peer_times.is_empty());
+}

@@ -64,6 +64,8 @@ pub struct ShareStateBridge {
     /// Which part of which request waits behind a reply number.
     callers: BTreeMap<ReplyTo, (u64, usize)>,
     last_caller: u64,
+    /// Up to where each partition was last pruned.
+    pruned: BTreeMap<i32, i64>,
     /// States written.
     writes: Windowed,
     /// Milliseconds from a request to write to its answer.
@@ -89,6 +91,7 @@ impl ShareStateBridge {
             last_request: 0,
             callers: BTreeMap::new(),
             last_caller: 0,
+            pruned: BTreeMap::new(),
             writes: Windowed::default(),
             write_latency: Windowed::default(),
         }
@@ -103,6 +106,10 @@ impl ShareStateBridge {
         out.value(&bean::WRITE_RATE, [], self.writes.rate());
         out.value(&bean::WRITE_LATENCY_AVG, [], self.write_latency.average());
         out.value(&bean::WRITE_LATENCY_MAX, [], self.write_latency.max());
+        for (partition, offset) in &self.pruned {
+            let labels = [("topic", SHARE_STATE_TOPIC.into()), ("partition", (*partition).into())];
+            out.value(&bean::LAST_PRUNED_OFFSET, labels, *offset as f64);
+        }
     }
 
     /// When [`on_tick`] has something to do at the latest.
@@ -303,6 +310,11 @@ fn prune(broker: &mut Broker, now: Now, partition: i32, offset: i64) {
     let Some(topic_id) = broker.share_states.topic else { return };
     if broker.replicas.delete_records(now, &TopicIdPartition { topic_id, partition }, offset).is_ok() {
         broker.share_states.coordinator.on_pruned(partition, offset);
+        broker.share_states.pruned.insert(partition, offset);
+        let id = broker.config.node_id;
+        broker.config.log.debug(Logger::ShareCoordinator, || {
+            format!("[ShareCoordinator id={id}] {SHARE_STATE_TOPIC}-{partition} was pruned up to offset {offset}")
+        });
     }
 }
 

@@ -304,6 +304,17 @@ fn acknowledgements_and_what_is_in_flight_are_told() {
     let Reading::Histogram(loads) = &report.get(&bean::PARTITION_LOAD_TIME, &[]).unwrap().reading else { panic!() };
     assert_eq!((loads.count, loads.max), (1, 40.0));
     let labels = [("group", GROUP), ("topic", "t"), ("partition", "0")];
+    let read = |bean, labels: &[(&str, &str)]| match &report.get(bean, labels).unwrap().reading {
+        Reading::Histogram(reading) => **reading,
+        other => panic!("{other:?}"),
+    };
+    let sizes = read(&bean::IN_FLIGHT_BATCH_MESSAGE_COUNT, &labels);
+    assert_eq!((sizes.count, sizes.max), (1, 10.0));
+    // It waited for the state, and then found a partition to acquire from; the records came later.
+    let waits = read(&bean::ACQUIRE_TIME, &labels[..1]);
+    assert_eq!((waits.count, waits.max, waits.min), (2, 40.0, 0.0));
+    let ratios = read(&bean::FETCH_RATIO, &labels[..1]);
+    assert_eq!((ratios.count, ratios.mean), (1, 100.0));
     let in_flight = |report: &MetricsReport| report.get(&bean::IN_FLIGHT_MESSAGE_COUNT, &labels).unwrap().value();
     assert_eq!(in_flight(&report), 5.0, "the first five are done");
     let expired = |report: &MetricsReport| report.get(&bean::ACQUISITION_LOCK_TIMEOUTS, &labels).unwrap().value();

@@ -299,3 +299,7 @@ pub(super) fn on_image(broker: &mut Broker, now: Now) {
         sender.send_at = Some(now.mono);
     }
 }
+
+#[cfg(test)]
+#[path = "txn_markers_tests.rs"]
+mod tests;

@@ -1,26 +1,27 @@
-//! Requests of clients and of followers: how many, how large, how long.
+//! Requests of clients and of other nodes: how many, how large, how long. What nodes ask each other is passed in memory, so that no time goes
+//! into queues and sockets; a controller has the series of an API from its first request on.
 //!
 //! Source: `org.apache.kafka.network.metrics.RequestMetrics`, `kafka.network.RequestChannel.Request.updateRequestMetrics`.
 
 super::beans! {
     /// Requests that were answered.
-    REQUESTS: Meter, Count, Broker, "kafka.network", "RequestMetrics", "RequestsPerSec", ["request", "version"];
+    REQUESTS: Meter, Count, Node, "kafka.network", "RequestMetrics", "RequestsPerSec", ["request", "version"];
     /// Error codes in answers, NONE included, of the whole and of its parts.
-    ERRORS: Meter, Count, Broker, "kafka.network", "RequestMetrics", "ErrorsPerSec", ["request", "error"];
-    /// Size of requests; a follower's, which is passed in memory, counts as it would be written.
-    REQUEST_BYTES: Histogram, Bytes, Broker, "kafka.network", "RequestMetrics", "RequestBytes", ["request"];
+    ERRORS: Meter, Count, Node, "kafka.network", "RequestMetrics", "ErrorsPerSec", ["request", "error"];
+    /// Size of requests; another node's, which is passed in memory, counts as its body would be written.
+    REQUEST_BYTES: Histogram, Bytes, Node, "kafka.network", "RequestMetrics", "RequestBytes", ["request"];
     /// From the moment that the node saw the request on its socket until its one thread began to work on it.
-    REQUEST_QUEUE_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "RequestQueueTimeMs", ["request"];
+    REQUEST_QUEUE_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "RequestQueueTimeMs", ["request"];
     /// Work on the request until it was answered, or until it began to wait.
-    LOCAL_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "LocalTimeMs", ["request"];
+    LOCAL_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "LocalTimeMs", ["request"];
     /// Waiting: for in-sync replicas, for records, for other nodes.
-    REMOTE_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "RemoteTimeMs", ["request"];
+    REMOTE_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "RemoteTimeMs", ["request"];
     /// For how long the client is not listened to after the answer, because of its quotas. No part of the total.
-    THROTTLE_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "ThrottleTimeMs", ["request"];
+    THROTTLE_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "ThrottleTimeMs", ["request"];
     /// From the moment that the answer was ready until it began to be written: behind earlier answers, and until the writer got its turn.
-    RESPONSE_QUEUE_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "ResponseQueueTimeMs", ["request"];
+    RESPONSE_QUEUE_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "ResponseQueueTimeMs", ["request"];
     /// Writing the answer to the socket.
-    RESPONSE_SEND_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "ResponseSendTimeMs", ["request"];
+    RESPONSE_SEND_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "ResponseSendTimeMs", ["request"];
     /// From the moment that the node saw the request until its answer was written.
-    TOTAL_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "TotalTimeMs", ["request"];
+    TOTAL_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "TotalTimeMs", ["request"];
 }

@@ -58,6 +58,14 @@ super::beans! {
     IN_FLIGHT_MESSAGE_COUNT: Gauge, Count, Broker, "kafka.server", "SharePartitionMetrics", "InFlightMessageCount", ["group", "topic", "partition"];
     /// Batches of a share partition that are in flight, of at most 1,000 share partitions.
     IN_FLIGHT_BATCH_COUNT: Gauge, Count, Broker, "kafka.server", "SharePartitionMetrics", "InFlightBatchCount", ["group", "topic", "partition"];
+    /// Offsets of batches that came in flight, of at most 1,000 share partitions.
+    IN_FLIGHT_BATCH_MESSAGE_COUNT: Histogram, Count, Broker, "kafka.server", "SharePartitionMetrics", "InFlightBatchMessageCount", ["group", "topic", "partition"];
+    /// Of the share partitions that a fetch asked for, how many had records to give or could have, of the first 1,000 groups.
+    FETCH_RATIO: Histogram, Percent, Broker, "kafka.server", "ShareGroupMetrics", "RequestTopicPartitionsFetchRatio", ["group"];
+    /// How long fetches waited until a share partition could be acquired from, of the first 1,000 groups.
+    ACQUIRE_TIME: Histogram, Millis, Broker, "kafka.server", "ShareGroupMetrics", "TopicPartitionsAcquireTimeMs", ["group"];
+    /// Up to which offset the log of a partition of states was last pruned.
+    LAST_PRUNED_OFFSET: Attribute, Ordinal, Broker, "kafka.server", "share-coordinator-metrics", "last-pruned-offset", ["topic", "partition"];
     /// Records that members held for longer than they may, of at most 1,000 share partitions.
     ACQUISITION_LOCK_TIMEOUTS: Meter, Count, Broker, "kafka.server", "SharePartitionMetrics", "AcquisitionLockTimeoutPerSec", ["group", "topic", "partition"];
 }

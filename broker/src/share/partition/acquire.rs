@@ -220,6 +220,7 @@ impl SharePartition {
             piece.give(taking.ask.member, taking.until);
         }
         self.batches.insert(first, batch);
+        self.came_in_flight(first, last);
         taking.push(first, acquired_to, 1);
     }
 
@@ -238,6 +239,7 @@ impl SharePartition {
     fn add_batch(&mut self, taking: &mut Taking<'_>, first: i64, last: i64) {
         let piece = Piece::acquired(last, 1, taking.ask.member, taking.until);
         self.batches.insert(first, Batch::new(first, piece));
+        self.came_in_flight(first, last);
         taking.push(first, last, 1);
     }
 

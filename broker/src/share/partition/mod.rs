@@ -17,7 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::metrics::Meter;
+use crate::metrics::{Histogram, Meter};
 
 pub use acknowledge::{Acknowledgement, Refusal};
 pub use acquire::{Acquire, AcquireMode, AcquiredRange};
@@ -67,6 +67,8 @@ pub struct SharePartition {
     last_change: u64,
     /// Records whose lock ran out.
     pub lock_timeouts: Meter,
+    /// Offsets of batches that came in flight.
+    pub batch_sizes: Histogram,
 }
 
 impl SharePartition {
@@ -86,6 +88,7 @@ impl SharePartition {
             writing: None,
             last_change: 0,
             lock_timeouts: Meter::default(),
+            batch_sizes: Histogram::default(),
         };
         let mut next = partition.start;
         for batch in &kept.batches {
@@ -98,10 +101,15 @@ impl SharePartition {
             }
             let piece = Piece::new(batch.last_offset, state, i32::from(batch.delivery_count));
             partition.batches.insert(batch.first_offset, Batch::new(batch.first_offset, piece));
+            partition.came_in_flight(batch.first_offset, batch.last_offset);
             next = batch.last_offset + 1;
         }
         partition.move_start();
         Ok(partition)
+    }
+
+    fn came_in_flight(&mut self, first_offset: i64, last_offset: i64) {
+        self.batch_sizes.record(u64::try_from(last_offset - first_offset + 1).unwrap_or(0));
     }
 
     /// How many batches are in flight.
