@@ -1,4 +1,4 @@
-"""CloudWatch's API by boto3, in all three protocols, against truth that others tell: what a producer sent, what Kafka's protocol says of
+"""CloudWatch's API by boto3, in all protocols that it knows, against truth that others tell: what a producer sent, what Kafka's protocol says of
 offsets, what Kafka's own client sees of a broker that is killed."""
 
 import datetime
@@ -17,7 +17,8 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from features import bootstrap, feature, finish, same
 
 http = sys.argv[2]
-CLIENT, TOPIC, GROUP = "boto3-cloudwatch", "cloudwatch", "cloudwatch-readers"
+CLIENT = sys.argv[3] if len(sys.argv) > 3 else "boto3-cloudwatch"
+TOPIC, GROUP = f"by-{CLIENT}", f"readers-{CLIENT}"
 CLUSTER = {"Name": "Cluster Name", "Value": "brokerscope"}
 RECORDS, VALUE = 3_000, b"x" * 500
 SEEDS = {
@@ -45,7 +46,11 @@ def client(protocol=None):
 
 
 cloudwatch = client()
-clients = {"json": cloudwatch, "smithy-rpc-v2-cbor": client("smithy-rpc-v2-cbor"), "query": client("query")}
+# Before JSON and CBOR there was the query protocol alone.
+if cloudwatch.meta.service_model.protocol_name == "query":
+    clients = {"query": cloudwatch}
+else:
+    clients = {"json": cloudwatch, "smithy-rpc-v2-cbor": client("smithy-rpc-v2-cbor"), "query": client("query")}
 admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
@@ -142,7 +147,7 @@ def lag():
 
 @feature(CLIENT, "a fetch and a produce request took time, and all thirteen seeds are listed")
 def seeds():
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "cloudwatch-once", "auto.offset.reset": "earliest", "log_level": 0})
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"once-{CLIENT}", "auto.offset.reset": "earliest", "log_level": 0})
     consumer.subscribe([TOPIC])
     until("a record", lambda: (message := consumer.poll(1)) and not message.error())
 
@@ -191,8 +196,10 @@ def protocols():
         search = "SEARCH('{AWS/Kafka,\"Cluster Name\",\"Broker ID\"} MetricName=\"LeaderCount\"', 'Average', 10)"
         metric = {"Namespace": "AWS/Kafka", "MetricName": "LeaderCount", "Dimensions": [CLUSTER, broker(1)]}
         queries = [{"Id": "stat", "MetricStat": {"Metric": metric, "Period": 10, "Stat": "p99"}}, {"Id": "found", "Expression": search}]
+        queries += [{"Id": "sum", "Expression": "SUM(METRICS()) * 2"}]
         data = one.get_metric_data(MetricDataQueries=queries, StartTime=since, EndTime=now(), ScanBy="TimestampAscending")
-        same(f"results by {name}", [result["Id"] for result in data["MetricDataResults"]], ["stat", "found", "found", "found"])
+        same(f"results by {name}", [result["Id"] for result in data["MetricDataResults"]], ["stat", "found", "found", "found", "sum"])
+        same(f"metric math by {name}", data["MetricDataResults"][4]["Values"], [2 * value for value in data["MetricDataResults"][0]["Values"]])
         stamps = data["MetricDataResults"][0]["Timestamps"]
         assert stamps and all(stamp.timestamp() % 10 == 0 for stamp in stamps), (name, stamps)
         assert data["MetricDataResults"][0]["Values"], name

@@ -32,6 +32,13 @@ python_with() { # a virtual environment with all Python clients
     python=$cache/venv/bin/python
 }
 
+python_older() { # one with a boto3 that knows no protocol of CloudWatch's but the query
+    command -v python3 >/dev/null || return 1
+    [ -x "$cache/venv-older/bin/python" ] || python3 -m venv "$cache/venv-older" || return 1
+    "$cache/venv-older/bin/pip" --quiet --disable-pip-version-check install confluent-kafka==2.16.1 boto3==1.26.165 || return 1
+    python_older=$cache/venv-older/bin/python
+}
+
 java_jars() { # VERSION: into .cache/jars-VERSION
     local profile=()
     command -v javac >/dev/null && command -v mvn >/dev/null || return 1
@@ -43,6 +50,13 @@ java_jars() { # VERSION: into .cache/jars-VERSION
 node_packages() {
     command -v npm >/dev/null && command -v node >/dev/null || return 1
     npm --prefix "$cache/node" --silent install kafkajs@2.2.4 snappyjs@0.7.0 lz4js@0.2.0 zstd-codec@0.1.5 @platformatic/kafka@1.35.0 >/dev/null 2>&1
+}
+
+cloudwatch_program() { # go-cloudwatch, or go-cloudwatch-older: with an SDK that speaks the query protocol
+    local go=go modules=go.mod
+    command -v go >/dev/null || go=/usr/local/go/bin/go
+    [ "$1" = go-cloudwatch-older ] && modules=older.mod
+    command -v "$go" >/dev/null && (cd go-cloudwatch && "$go" build -modfile="$modules" -o "$cache/$1" .)
 }
 
 go_program() { # .cache/go-client
