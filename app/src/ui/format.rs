@@ -21,14 +21,14 @@ pub fn compact(value: f64) -> String {
     scaled(value, 1000.0, &["", " k", " M", " G", " T"])
 }
 
-/// `0 %`, `0.15 %`, `7.5 %`, `85 %`: small shares with as many decimals as tell neighbours on an axis apart.
+/// `0 %`, `0.00012 %`, `0.15 %`, `7.5 %`, `85 %`: small shares with as many decimals as tell neighbours on an axis apart.
 pub fn percent(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
     }
     let decimals = match value.abs() {
         0.0 => 0,
-        share if share < 0.1 => 3,
+        share if share < 0.1 => (2.0 - share.log10().floor().max(-6.0)) as usize - 1,
         share if share < 1.0 => 2,
         _ => 1,
     };
@@ -94,6 +94,8 @@ pub fn millis(value: f64) -> String {
         format!("{value:.0} ms")
     } else if value >= 1.0 {
         format!("{value:.1} ms")
+    } else if value > 0.0 && value < 0.005 {
+        "<0.01 ms".to_owned()
     } else {
         format!("{value:.2} ms")
     }
@@ -172,7 +174,11 @@ mod tests {
 
     #[test]
     fn times_read_well() {
-        assert_eq!(millis(0.5), "0.50 ms");
+        assert_eq!((millis(0.5), millis(0.001), millis(0.0)), ("0.50 ms".into(), "<0.01 ms".into(), "0.00 ms".into()));
+        assert_eq!(
+            [0.0, 0.000_04, 0.004, 0.05, 0.15, 7.5, 85.0].map(percent),
+            ["0 %", "0.000040 %", "0.0040 %", "0.050 %", "0.15 %", "7.5 %", "85 %"]
+        );
         assert_eq!(millis(12.4), "12 ms");
         assert_eq!(millis(1500.0), "1.5 s");
         assert_eq!(millis(180_000.0), "3.0 min");

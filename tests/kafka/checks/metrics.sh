@@ -55,12 +55,12 @@ metrics_disks() {
 }
 
 metrics_sizes() {
-    local broker series partition size
+    local broker partition size
     for broker in 1 2 3; do
         curl --silent --fail "$http/metrics/brokers/$broker" >"$said" || return 1
         for partition in 0 1 2; do
-            series="kafka_log_Log_Value\{(.*,)?name=\"Size\",(.*,)?partition=\"$partition\",(.*,)?topic=\"weighed\"(,.*)?\} "
-            size=$(grep -E "^$series" "$said" | awk '{ printf "%d\n", $NF }')
+            size=$(grep '^kafka_log_Log_Value{' "$said" | grep 'name="Size"' | grep 'topic="weighed"' |
+                grep "partition=\"$partition\"" | awk '{ printf "%d\n", $NF }')
             is "the size of weighed-$partition on broker $broker" "$size" \
                 "$(bytes_of "$work/data/broker-$broker/weighed-$partition"/*.log)" || return 1
         done

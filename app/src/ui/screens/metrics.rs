@@ -142,10 +142,13 @@ pub fn named(ui: &mut Ui, system: &str, name: &str) {
 /// What a name belongs to over the name in full, with a button that copies it.
 pub fn copyable(ui: &mut Ui, system: &str, name: &str) {
     let style = palette(ui);
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = space::XS;
-        text::label(ui, system, font::small(), style.muted);
-        button::copy(ui, name, system);
+    // The name belongs to what stands over it, whatever is between other things here.
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(space::XS, 0.0);
+        ui.horizontal(|ui| {
+            text::label(ui, system, font::small(), style.muted);
+            button::copy(ui, name, system);
+        });
+        text::paragraph(ui, name, font::mono(), style.text);
     });
-    text::paragraph(ui, name, font::mono(), style.text);
 }

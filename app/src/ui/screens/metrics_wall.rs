@@ -30,8 +30,14 @@ pub struct State {
 const CHART_LEAST: f32 = 120.0;
 const CHART_MOST: f32 = 250.0;
 /// What a panel has beside its chart: title, meaning, legend, names, margins and what is between them.
-const PANEL_REST: f32 =
-    2.0 * space::M + size::CONTROL_SMALL + size::ICON + size::ICON + size::CONTROL_SMALL + 4.0 * GAP + SLACK;
+const PANEL_REST: f32 = 2.0 * space::M
+    + size::CONTROL_SMALL
+    + size::ICON
+    + space::XS
+    + size::ICON
+    + size::CONTROL_SMALL
+    + 4.0 * GAP
+    + SLACK;
 const GAP: f32 = 6.0;
 /// Borders, and what rounding adds.
 const SLACK: f32 = 3.0;
@@ -217,6 +223,8 @@ fn panel(
         text::label(ui, &asked, font::tiny(), style.muted);
         text::label(ui, row.meaning, font::tiny(), style.faint);
     });
+    // The topmost mark of the axis stands half above the plot.
+    ui.add_space(space::XS);
     let (model, now_ms) = (scene.model, scene.model.snapshot().at_ms);
     let dark = ui.visuals().dark_mode;
     let store = &model.view.cloudwatch.store;

@@ -18,13 +18,14 @@ pub fn nice_top(top: f64, whole: bool) -> f64 {
     if whole { nice.ceil().max(4.0) } else { nice }
 }
 
-/// Marks of the value axis.
-pub fn value_marks(top: f64, scale: f64) -> Vec<GridMark> {
+/// Marks of the value axis; of things that are counted, at whole numbers only.
+pub fn value_marks(top: f64, scale: f64, whole: bool) -> Vec<GridMark> {
     let top = top / scale;
     let rough = top / 4.0;
     let magnitude = 10f64.powf(rough.log10().floor());
-    let step =
-        [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * magnitude).find(|step| *step >= rough).unwrap_or(top);
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * magnitude);
+    let fits = |step: &f64| *step >= rough && !(whole && step.fract() != 0.0);
+    let step = steps.into_iter().find(fits).unwrap_or(top);
     let count = (top / step + 1e-6).floor() as usize;
     (0..=count).map(|index| GridMark { value: index as f64 * step * scale, step_size: step * scale }).collect()
 }
@@ -106,7 +107,9 @@ mod tests {
         assert_eq!((nice_top(0.0, false), nice_top(0.0, true)), (1.0, 4.0));
         assert_eq!(nice_top(950.0, false), 1000.0);
         assert_eq!(nice_top(3.0, true), 4.0);
-        assert!(value_marks(1000.0, 1.0).len() >= 4);
+        assert!(value_marks(1000.0, 1.0, false).len() >= 4);
+        let marks = |top: f64| value_marks(top, 1.0, true).iter().map(|mark| mark.value).collect::<Vec<_>>();
+        assert_eq!((marks(4.0), marks(10.0)), (vec![0.0, 1.0, 2.0, 3.0, 4.0], vec![0.0, 5.0, 10.0]));
         assert_eq!(since(-60.0), "−1 min");
         assert_eq!(since(-7_200.0), "−2 h");
         assert_eq!(since(-0.0), "now");

@@ -129,7 +129,8 @@ impl Chart<'_> {
             .chain(self.threshold.map(|threshold| threshold.value))
             .fold(self.at_least, f64::max);
         let scale = self.format.scale(top);
-        let top = nice_top(top / scale, self.whole) * scale;
+        let whole = self.whole;
+        let top = nice_top(top / scale, whole) * scale;
         let x_axis = AxisHints::new_x()
             .formatter(move |mark, _| if mark.value <= -window { String::new() } else { since(mark.value) })
             .tick_label_color(style.faint)
@@ -145,7 +146,7 @@ impl Chart<'_> {
             .custom_x_axes(vec![x_axis])
             .custom_y_axes(vec![y_axis])
             .x_grid_spacer(move |_| time_marks(window))
-            .y_grid_spacer(move |_| value_marks(top, scale))
+            .y_grid_spacer(move |_| value_marks(top, scale, whole))
             .grid_color(style.outline)
             .grid_fade(0.0)
             .show_background(false)
