@@ -2,8 +2,10 @@
 
 signed='AWS4-HMAC-SHA256 Credential=any/20261127/local/monitoring/aws4_request'
 
-# The newest value of a metric, of the last ten seconds.
-metric() { # METRIC [DIMENSION=VALUE]…
+# The values that a metric had in each of the last seconds, oldest first.
+points() { # SECONDS METRIC [DIMENSION=VALUE]…
+    local seconds=$1
+    shift
     local now number=0 pair arguments=()
     now=$(date +%s)
     for pair in "Cluster Name=brokerscope" "${@:2}"; do
@@ -13,9 +15,15 @@ metric() { # METRIC [DIMENSION=VALUE]…
     done
     curl --silent --fail -H "authorization: $signed" --data-urlencode Action=GetMetricStatistics \
         --data-urlencode Namespace=AWS/Kafka --data-urlencode "MetricName=$1" "${arguments[@]}" \
-        --data-urlencode "StartTime=$((now - 10))" --data-urlencode "EndTime=$((now + 1))" --data-urlencode Period=1 \
-        --data-urlencode Statistics.member.1=Maximum "$http/" | grep -oE '<Maximum>[^<]+' | tail -n 1 | cut -d'>' -f2
+        --data-urlencode "StartTime=$((now - seconds))" --data-urlencode "EndTime=$((now + 1))" --data-urlencode Period=1 \
+        --data-urlencode Statistics.member.1=Maximum "$http/" | grep -oE '<Maximum>[^<]+' | cut -d'>' -f2
 }
+
+# The newest value of a metric.
+metric() { points 10 "$@" | tail -n 1; } # METRIC [DIMENSION=VALUE]…
+
+# The greatest value that it had in the last 40 seconds.
+most() { points 40 "$@" | sort -g | tail -n 1; }
 
 near() { # WHAT GOT WANTED TOLERANCE
     awk -v got="$2" -v want="$3" -v most="$4" 'BEGIN { off = got - want; if (got == "" || off > most || -off > most) exit 1 }' ||
@@ -93,3 +101,19 @@ metrics_lagging() {
     until_so metrics_lags
 }
 check "MSK's metrics: lags, as ConsumerGroupCommand --describe has them" metrics_lagging
+
+metrics_throttled() {
+    needs AlterClientQuotas
+    create metered --partitions 1 --replication-factor 1
+    local broker
+    broker=$(leader metered 0)
+    configs --alter --entity-type clients --entity-name metered --add-config producer_byte_rate=200000
+    # Of 5 MB at 200 kB/s, the first ten windows are free: 15 s.
+    kafka ProducerPerformance --topic metered --num-records 5000 --record-size 1000 --throughput -1 \
+        --command-property "bootstrap.servers=$bootstrap" client.id=metered acks=1 linger.ms=0 batch.size=16384
+    near "ProduceThrottleByteRate" "$(most ProduceThrottleByteRate "Broker ID=$broker")" 250000 100000
+    is "ProduceThrottleQueueSize, of one producer" "$(most ProduceThrottleQueueSize "Broker ID=$broker" | cut -d. -f1)" 1
+    is "FetchThrottleQueueSize" "$(most FetchThrottleQueueSize "Broker ID=$broker" | cut -d. -f1)" 0
+    configs --alter --entity-type clients --entity-name metered --delete-config producer_byte_rate
+}
+check "MSK's metrics: what a quota did" metrics_throttled
