@@ -242,9 +242,6 @@ impl BrokerscopeApp {
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
         app.screens.metrics.open(app.options.metrics);
         app.screens.groups.chosen = app.options.group.as_deref().map(Arc::from);
-        if let Some(dialog) = app.options.dialog.clone() {
-            app.drafts.open(dialog, &app.model);
-        }
         app.set_theme(ctx, app.options.theme);
         app
     }
@@ -267,6 +264,10 @@ impl BrokerscopeApp {
             toast::tell(ctx, notice.ok, &notice.text);
         }
         self.model.update(view);
+        // It may stand on what is known, and that is known only now.
+        if let Some(dialog) = self.options.dialog.take() {
+            self.drafts.open(dialog, &self.model);
+        }
     }
 
     /// Paints, and sends what was asked for.
