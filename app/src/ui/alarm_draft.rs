@@ -33,10 +33,10 @@ pub const COMPARISONS: [(Comparison, &str); 4] = [
 
 /// What periods without a value count for, in words.
 pub const MISSING: [(MissingData, &str); 4] = [
-    (MissingData::Missing, "nothing (missing)"),
-    (MissingData::NotBreaching, "all is well (notBreaching)"),
-    (MissingData::Breaching, "beyond it (breaching)"),
-    (MissingData::Ignore, "the state stays (ignore)"),
+    (MissingData::Missing, "nothing"),
+    (MissingData::NotBreaching, "all is well"),
+    (MissingData::Breaching, "beyond it"),
+    (MissingData::Ignore, "no change"),
 ];
 
 /// How grave it is, in words.
@@ -317,6 +317,12 @@ pub fn put_command(http: &str, alarm: &Alarm) -> String {
         parts.push(format!("--alarm-description {}", quoted(&alarm.description)));
     }
     parts.join(" ")
+}
+
+/// The command of AWS' own client that has an alarm ring, until the next evaluation.
+pub fn ring_command(http: &str, name: &str) -> String {
+    let operation = aws(http, "set-alarm-state");
+    format!("{operation} --alarm-name {} --state-value ALARM --state-reason test", quoted(name))
 }
 
 /// The command of AWS' own client that deletes an alarm.

@@ -122,7 +122,7 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, status: &AlarmStatus, actions: &mut V
         }
     });
     if let Some(http) = &scene.options.http {
-        command(ui, "As a command", &alarm_draft::put_command(http, alarm));
+        command(ui, "Set ALARM as a command", &alarm_draft::ring_command(http, &alarm.name));
     }
 }
 

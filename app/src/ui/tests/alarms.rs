@@ -33,8 +33,8 @@ fn an_alarm_is_put_on_a_series_that_was_searched() {
     window.click("ALARM when it is at most");
     window.click("Severity: Warning");
     window.click("Severity Critical");
-    window.click("No value counts for: nothing (missing)");
-    window.click("No value counts for beyond it (breaching)");
+    window.click("No value counts for: nothing");
+    window.click("No value counts for beyond it");
     window.type_into("of periods", "0");
     window.type_into("What to do when it rings", "Look at the producers");
     assert!(window.shows("--extended-statistic p99 --period 10 --comparison-operator LessThanOrEqualToThreshold"));
