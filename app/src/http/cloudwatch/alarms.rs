@@ -16,6 +16,9 @@ use crate::monitor::view::Severity;
 /// Alarms or lines of history on a page.
 const PAGE_MAX: i64 = 100;
 
+/// Longest action, in characters; CloudWatch's own bound.
+const ACTION_MAX: usize = 1_024;
+
 /// What one may say of an alarm and is not understood here.
 const NOT_THERE: [&str; 8] = [
     "Metrics",
@@ -53,8 +56,13 @@ pub(super) fn put(params: Params<'_>) -> Result<Change, Fault> {
     let evaluation_periods =
         params.integer("EvaluationPeriods", 1..=86_400)?.ok_or_else(|| Fault::missing("EvaluationPeriods"))?;
     let datapoints_to_alarm = params.integer("DatapointsToAlarm", 1..=86_400)?.unwrap_or(evaluation_periods);
-    let texts =
-        |name| -> Result<Vec<String>, Fault> { Ok(params.texts(name, 5)?.into_iter().map(str::to_owned).collect()) };
+    let texts = |name: &str| -> Result<Vec<String>, Fault> {
+        let texts = params.texts(name, 5)?;
+        if texts.iter().any(|text| text.chars().count() > ACTION_MAX) {
+            return Err(Fault::value(format!("A member of {name} is longer than {ACTION_MAX} characters.")));
+        }
+        Ok(texts.into_iter().map(str::to_owned).collect())
+    };
     Ok(Change::PutAlarm(Box::new(Alarm {
         name,
         description: params.text("AlarmDescription", 1024)?.unwrap_or_default().to_owned(),

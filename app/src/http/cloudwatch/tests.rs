@@ -303,6 +303,8 @@ fn alarms_that_make_no_sense_are_refused() {
         ("TreatMissingData", json!("no"), "InvalidParameterValue"),
         ("Unit", json!("Bytes"), "InvalidParameterValue"),
         ("Metrics", json!([]), "ValidationError"),
+        ("AlarmActions", json!(["x".repeat(1025)]), "InvalidParameterValue"),
+        ("Tags", json!([{ "Key": "severity", "Value": "loud" }]), "InvalidParameterValue"),
     ] {
         let mut wish = wish("a");
         wish[member] = value;
