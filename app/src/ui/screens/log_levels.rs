@@ -1,7 +1,7 @@
 //! The loggers of the nodes with their levels, and how to change one: here, over HTTP, and with Kafka's tools.
 
 use broker::logging::{Level, Logger};
-use egui::Ui;
+use egui::{ScrollArea, Ui};
 
 use super::topics::framed;
 use crate::monitor::command::Command;
@@ -51,7 +51,7 @@ const COLUMNS: [Column; 2] =
     [Column::text("Logger", 200.0, 1.0).unsorted(), Column::text("Level", 72.0, 0.0).unsorted()];
 
 /// What stands under the table.
-const CHOSEN: f32 = 396.0;
+const CHOSEN: f32 = 374.0;
 
 /// Brokers and controllers, running or not.
 pub fn node_ids(scene: &Scene<'_>) -> Vec<i32> {
@@ -154,7 +154,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     });
     ui.add_space(space::M);
     // Where there is little room, it scrolls.
-    super::page(ui, "logger", |ui| {
+    ScrollArea::vertical().id_salt("logger").show(ui, |ui| {
         card(ui, |ui| chosen(ui, scene, state, actions));
     });
 }
