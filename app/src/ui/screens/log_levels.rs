@@ -210,7 +210,9 @@ fn chosen(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<A
         if button.selected(own == Some(None)).show(ui).clicked() && logger != Logger::Root {
             wish = Some(None);
         }
-        text::label(ui, &format!("goes to {}", logger.file().name()), font::small(), style.faint);
+        let differs = if now == Shared::Mixed { "differs by node · " } else { "" };
+        let about = format!("{differs}goes to {}", logger.file().name());
+        text::label(ui, &about, font::small(), style.faint);
     });
     if let Some(level) = wish {
         state.wished = level;

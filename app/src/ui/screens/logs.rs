@@ -9,6 +9,7 @@ use super::log_rows::{Asked, Rows};
 use super::topics::framed;
 use super::{header, log_delivery, log_levels, side_by_side};
 use crate::monitor::logs::entry::{Entry, short_name};
+use crate::monitor::logs::ring::LogLines;
 use crate::monitor::names::{node, node_inside};
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
@@ -39,7 +40,7 @@ pub struct State {
     half: Half,
     levels: log_levels::State,
     delivery: log_delivery::State,
-    /// Loggers that have lines, by the number of the newest line.
+    /// Loggers that have lines, by the age of the list.
     loggers: Cached<u64, Vec<Logger>>,
 }
 
@@ -80,10 +81,15 @@ impl State {
 const COLUMNS: [Column; 5] = [
     Column::text("Time", 88.0, 0.0).unsorted(),
     Column::text("Node", 98.0, 0.0).unsorted(),
-    Column::text("Level", 44.0, 0.0).unsorted(),
+    Column::text("Level", 50.0, 0.0).unsorted(),
     Column::text("Logger", 124.0, 0.1).unsorted(),
     Column::text("Message", 260.0, 1.0).unsorted(),
 ];
+
+/// What there is room for beside the panel in a small window.
+const NARROW: [Column; 4] = [COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[4]];
+/// Below this width there is little room.
+const ROOMY: f32 = 760.0;
 
 /// Lines are looked through for so long in each frame.
 const BUDGET: Duration = Duration::from_millis(3);
@@ -91,7 +97,7 @@ const BUDGET: Duration = Duration::from_millis(3);
 const ROW_CHARS: usize = 400;
 /// From this width on the panel stands open by itself.
 const WIDE: f32 = 1500.0;
-const PANEL: f32 = 372.0;
+const PANEL: f32 = 384.0;
 /// What a line in full takes.
 const DETAIL: f32 = 136.0;
 const MESSAGE: f32 = 66.0;
@@ -152,47 +158,66 @@ fn head(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, is_open: bool) {
 }
 
 fn controls(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, is_done: bool) {
-    let style = palette(ui);
-    let lines = &scene.model.view.logs.lines;
+    let is_roomy = ui.available_width() >= ROOMY;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::S;
         let hint = "Filter by words, or /pattern/";
         filter_box(ui, "Filter lines", hint, &mut state.asked.words);
-        let nodes = log_levels::node_ids(scene);
-        let names: Vec<String> = nodes.iter().map(|id| node_inside(*id)).collect();
-        let all = std::iter::once(Choice { value: None, name: "all", enabled: true });
-        let each = nodes.iter().zip(&names).map(|(id, name)| Choice { value: Some(*id), name, enabled: true });
-        picker(ui, "Node", &mut state.asked.node, &all.clone().chain(each).collect::<Vec<_>>());
-        let levels = Level::ALL.map(|level| Choice { value: level, name: level.name(), enabled: true });
-        picker(ui, "From", &mut state.asked.least, &levels);
-        let newest = if is_done { lines.next_seq() } else { 0 };
-        let chosen = state.asked.logger;
-        let loggers = state.loggers.get(newest / LOGGERS_EVERY, || {
-            let mut seen: Vec<Logger> = lines.from(0).map(|entry| entry.logger).chain(chosen).collect();
-            seen.sort_unstable();
-            seen.dedup();
-            seen
-        });
-        let all = std::iter::once(Choice { value: None, name: "all", enabled: true });
-        let each =
-            loggers.iter().map(|logger| Choice { value: Some(*logger), name: short_name(*logger), enabled: true });
-        picker(ui, "Logger", &mut state.asked.logger, &all.chain(each).collect::<Vec<_>>());
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| match state.rows.complaint() {
-            Some(complaint) => {
-                text::label(ui, complaint, font::small(), style.critical);
-            }
-            None => {
-                let found = format::count(state.rows.len() as i64);
-                let more = if is_done { "" } else { ", searching" };
-                let words = format!("{found} of {}{more}", format::count(lines.len() as i64));
-                text::label(ui, &words, font::small(), style.faint);
-            }
-        });
+        if is_roomy {
+            pickers(ui, scene, state);
+        }
+        found(ui, scene, state, is_done);
     });
+    if !is_roomy {
+        ui.horizontal(|ui| pickers(ui, scene, state));
+    }
     ui.add_space(space::XS);
 }
 
-/// The list of loggers is made anew after so many lines.
+fn found(ui: &mut Ui, scene: &Scene<'_>, state: &State, is_done: bool) {
+    let style = palette(ui);
+    let lines = &scene.model.view.logs.lines;
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| match state.rows.complaint() {
+        Some(complaint) => {
+            text::label(ui, complaint, font::small(), style.critical);
+        }
+        None => {
+            let found = format::count(state.rows.len() as i64);
+            let more = if is_done { "" } else { ", searching" };
+            let words = format!("{found} of {}{more}", format::count(lines.len() as i64));
+            text::label(ui, &words, font::small(), style.faint);
+        }
+    });
+}
+
+fn pickers(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+    let lines = &scene.model.view.logs.lines;
+    ui.spacing_mut().item_spacing.x = space::S;
+    let nodes = log_levels::node_ids(scene);
+    let names: Vec<String> = nodes.iter().map(|id| node_inside(*id)).collect();
+    let all = std::iter::once(Choice { value: None, name: "all", enabled: true });
+    let each = nodes.iter().zip(&names).map(|(id, name)| Choice { value: Some(*id), name, enabled: true });
+    picker(ui, "Node", &mut state.asked.node, &all.chain(each).collect::<Vec<_>>());
+    let levels = Level::ALL.map(|level| Choice { value: level, name: level.name(), enabled: true });
+    picker(ui, "From", &mut state.asked.least, &levels);
+    let newest = lines.next_seq();
+    let age = if newest < FEW_LINES { newest } else { FEW_LINES + newest / LOGGERS_EVERY };
+    let loggers = state.loggers.get(age, || seen(lines));
+    let all = std::iter::once(Choice { value: None, name: "all", enabled: true });
+    let each = loggers.iter().map(|logger| Choice { value: Some(*logger), name: short_name(*logger), enabled: true });
+    picker(ui, "Logger", &mut state.asked.logger, &all.chain(each).collect::<Vec<_>>());
+}
+
+/// Loggers that have lines.
+fn seen(lines: &LogLines) -> Vec<Logger> {
+    let mut has = vec![false; Logger::ALL.len()];
+    lines.from(0).for_each(|entry| has[entry.logger as usize] = true);
+    Logger::ALL.iter().copied().filter(|logger| has[*logger as usize]).collect()
+}
+
+/// The list of loggers is made anew with each line while there are few, …
+const FEW_LINES: u64 = 5_000;
+/// … and after so many lines later.
 const LOGGERS_EVERY: u64 = 500;
 
 fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
@@ -200,6 +225,7 @@ fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
     let offset = scene.options.utc_offset_minutes;
     let is_detailed = state.chosen.is_some_and(|seq| lines.get(seq).is_some());
     let room = ui.available_height() - if is_detailed { DETAIL + space::M } else { 0.0 };
+    let is_roomy = ui.available_width() >= ROOMY;
     framed(ui, |ui| {
         if state.rows.is_empty() {
             let (title, hint) = match (lines.is_empty(), state.rows.complaint()) {
@@ -216,7 +242,7 @@ fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
         let rows = &state.rows;
         let table = Table {
             id: "logs",
-            columns: &COLUMNS,
+            columns: if is_roomy { &COLUMNS } else { &NARROW },
             rows: rows.len(),
             row_height: size::ROW_DENSE,
             max_height: Some(room),
@@ -228,8 +254,10 @@ fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             row.mono(&format::clock_ms(entry.at_ms, offset));
             row.text(&node_inside(entry.node_id));
             row.toned(entry.level.name(), mood(entry.level));
-            row.text(short_name(entry.logger));
-            row.hint(|| format!("{}\n{}", entry.logger.name(), entry.logger.what()));
+            if is_roomy {
+                row.text(short_name(entry.logger));
+                row.hint(|| format!("{}\n{}", entry.logger.name(), entry.logger.what()));
+            }
             let message = in_a_row(entry);
             if entry.level >= Level::Info { row.strong_mono(&message) } else { row.mono(&message) }
         });
@@ -281,7 +309,7 @@ fn detail(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
                         Mood::Quiet => style.muted,
                         mood => mood.colors(style).0,
                     };
-                    text::label(ui, entry.level.name(), font::heading(), ink);
+                    text::label(ui, entry.level.name(), font::body(), ink);
                     let who = format!("{} · {}", node(entry.node_id), entry.logger.name());
                     text::label(ui, &who, font::body(), style.text);
                     let when = crate::monitor::cloudwatch::time::iso(entry.at_ms);
