@@ -18,7 +18,7 @@ use super::append::end_txn_marker;
 use super::cleaned_txns::{CleanedTxns, Verdict};
 use super::offset_map::OffsetMap;
 use super::segment::{CLEANED, Segment, Store};
-use super::{Log, LogError};
+use super::{Log, LogError, lines};
 use crate::records::rewrite::{RawRecord, unpack, with_records, without_records};
 use crate::records::{BatchError, BatchHeader, batches, validate};
 use crate::types::Now;
@@ -161,6 +161,11 @@ impl Cleaning {
     /// How full the map of keys was.
     pub(super) fn map_utilization(&self) -> f64 {
         self.map.utilization()
+    }
+
+    /// Where it began to look for keys.
+    pub(super) fn first_dirty_offset(&self) -> i64 {
+        self.section.first_dirty_offset
     }
 
     /// When it began, by the monotonic clock.
@@ -411,6 +416,7 @@ impl Cleaning {
         group.copy.complete(&group.store)?;
         group.copy.flush(&group.store)?;
         group.copy.flush_indexes(&group.store)?;
+        lines::swapping(log, &group.bases, group.copy.size_bytes);
         log.swap_in(group.copy, &group.bases)?;
         self.structure = log.structure;
         Ok(())

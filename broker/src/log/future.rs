@@ -63,6 +63,7 @@ impl LogDir {
         if start_offset > 0 {
             log.truncate_fully_and_start_at(start_offset)?;
         }
+        log.tell_in(&self.book);
         self.futures.insert(name.clone(), log);
         Ok(())
     }
@@ -94,6 +95,7 @@ impl LogDir {
         rename.map_err(LogError::io(&from))?;
         let mut log = Log::open(Arc::clone(&self.disk), to, name.clone(), topic_id, config, recovery, now)?;
         log.keep_tail_in(&self.tails);
+        log.tell_in(&self.book);
         self.high_watermarks.insert(name.clone(), high_watermark);
         self.logs.insert(name.clone(), log);
         Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::checkpoint::Offsets;
 use super::cleaning::{Cleaning, CleaningStats, DirtySection, Means, Progress};
 use super::segment::Segment;
-use super::{Log, LogConfig, LogDir, LogError};
+use super::{Log, LogConfig, LogDir, LogError, lines};
 use crate::types::{Now, TopicPartition};
 
 pub(super) const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
@@ -122,6 +122,7 @@ impl LogDir {
         let (partition, mut cleaning) = self.cleaner.current.take()?;
         let log = self.logs.get_mut(&partition)?;
         if cleaning.is_void(log) || high_watermark(log).is_none() {
+            lines::not_cleaned(&self.book, &partition);
             cleaning.abort(log);
             return None;
         }
@@ -139,6 +140,8 @@ impl LogDir {
                 let gauges = &mut self.cleaner.gauges;
                 (gauges.last, gauges.last_map_utilization) = (stats, cleaning.map_utilization());
                 gauges.last_took = now.mono.saturating_sub(cleaning.started());
+                let section = (cleaning.first_dirty_offset(), to_offset);
+                lines::cleaned(&self.book, &partition, section, &stats, gauges.last_took, gauges.last_map_utilization);
                 cleaning.abort(log);
                 log.cleaned_to = Some(to_offset);
                 match self.write_cleaner_checkpoint() {
@@ -149,6 +152,7 @@ impl LogDir {
             Err(error) => error,
         };
         cleaning.abort(log);
+        lines::not_cleanable(&self.book, &partition, &error);
         match error {
             LogError::Io { .. } | LogError::Offline(_) => Some(CleaningOutcome::Failed { partition, error }),
             error => {
@@ -211,7 +215,8 @@ impl LogDir {
                 dirtiest = Some((ratio, name.clone(), section));
             }
         }
-        let Some((_, name, section)) = dirtiest else { return false };
+        let Some((ratio, name, section)) = dirtiest else { return false };
+        lines::cleaning(&self.book, &name, &section, ratio);
         let means = Means {
             map_bytes: config.dedupe_buffer_bytes,
             map_load_factor: config.load_factor,

@@ -15,7 +15,8 @@ use super::disk::Disk;
 use super::future::{FUTURE, future_of};
 use super::log_cleaner::{CLEANER_OFFSETS, LogCleaner};
 use super::tails::Tails;
-use super::{Log, LogConfig, LogError, Recovery};
+use super::{Log, LogConfig, LogError, Recovery, lines};
+use crate::logging::{Logger, NodeLog};
 use crate::planted::Bug;
 use crate::types::{Id, NodeId, Now, TopicPartition};
 
@@ -43,6 +44,7 @@ pub struct LogDir {
     doomed: Vec<(Duration, PathBuf)>,
     deletions: u64,
     pub(super) tails: Arc<Tails>,
+    pub(super) book: NodeLog,
 }
 
 impl LogDir {
@@ -54,6 +56,23 @@ impl LogDir {
         cluster_id: &str,
         now: Now,
     ) -> Result<LogDir, LogError> {
+        LogDir::open_with(disk, root, node_id, cluster_id, now, NodeLog::default())
+    }
+
+    /// The same; what is done to its logs is told in `book`.
+    pub fn open_with(
+        disk: Arc<dyn Disk>,
+        root: PathBuf,
+        node_id: NodeId,
+        cluster_id: &str,
+        now: Now,
+        book: NodeLog,
+    ) -> Result<LogDir, LogError> {
+        if !disk.exists(&root) {
+            book.info(Logger::LogManager, || {
+                format!("Log directory {} is not there yet, and is created", root.display())
+            });
+        }
         disk.create_dir_all(&root).map_err(LogError::io(&root))?;
         let properties = settle_properties(&*disk, &root, node_id, cluster_id, now)?;
         let marker_path = root.join(CLEAN_SHUTDOWN);
@@ -83,6 +102,7 @@ impl LogDir {
             doomed: Vec::new(),
             deletions: 0,
             tails: Arc::default(),
+            book,
         };
         dir.load(marker.is_some(), &recovery_points, &log_starts, cleaned.as_ref(), now)?;
         Ok(dir)
@@ -96,7 +116,11 @@ impl LogDir {
         cleaned: Option<&Offsets>,
         now: Now,
     ) -> Result<(), LogError> {
-        for name in self.disk.list(&self.root).map_err(LogError::io(&self.root))? {
+        let names = self.disk.list(&self.root).map_err(LogError::io(&self.root))?;
+        let count = names.iter().filter(|name| partition_of(name).is_some()).count();
+        let since = self.disk.stopwatch();
+        lines::loading(&self.book, &self.root, count, clean_shutdown);
+        for name in names {
             let path = self.root.join(&name);
             if !self.disk.is_dir(&path) {
                 continue;
@@ -117,18 +141,32 @@ impl LogDir {
                 cleaned_to: cleaned.map_or(i64::MAX, |cleaned| cleaned.get(&partition).copied().unwrap_or(-1)),
             };
             let disk = Arc::clone(&self.disk);
+            let began = disk.stopwatch();
             match Log::open(disk, path, partition.clone(), None, LogConfig::default(), recovery, now) {
                 Ok(mut log) => {
                     log.keep_tail_in(&self.tails);
+                    log.tell_in(&self.book);
+                    let place = (self.logs.len() + self.unreadable.len() + 1, count);
+                    lines::opened(&self.book, &log, self.disk.stopwatch().saturating_sub(began), place);
                     self.logs.insert(partition, log);
                 }
                 // One rotten partition does not take the others with it.
                 Err(error @ (LogError::Corrupt { .. } | LogError::Batch(_))) => {
+                    self.book.error(Logger::LogManager, || {
+                        format!(
+                            "The log of {partition} in {} cannot be loaded, and stays as it is: {error}",
+                            self.root.display()
+                        )
+                    });
                     drop(self.unreadable.insert(partition, error));
                 }
                 Err(error) => return Err(error),
             }
         }
+        self.book.info(Logger::LogManager, || {
+            let ms = self.disk.stopwatch().saturating_sub(since).as_millis();
+            format!("{} logs in {} were loaded in {ms}ms", self.logs.len(), self.root.display())
+        });
         Ok(())
     }
 
@@ -139,7 +177,10 @@ impl LogDir {
         let recovery = Recovery { clean_shutdown, ..Recovery::UNKNOWN };
         let disk = Arc::clone(&self.disk);
         match Log::open(disk, path.clone(), partition.clone(), None, LogConfig::default(), recovery, now) {
-            Ok(log) => drop(self.futures.insert(partition, log)),
+            Ok(mut log) => {
+                log.tell_in(&self.book);
+                drop(self.futures.insert(partition, log));
+            }
             Err(LogError::Corrupt { .. } | LogError::Batch(_)) => {
                 self.disk.remove_dir_all(&path).map_err(LogError::io(&path))?;
             }
@@ -231,6 +272,7 @@ impl LogDir {
                 now,
             )?;
             log.keep_tail_in(&self.tails);
+            log.tell_in(&self.book);
             self.high_watermarks.remove(&name);
             self.logs.insert(name.clone(), log);
         }
@@ -264,6 +306,9 @@ impl LogDir {
         let topic: &str = &name.topic[..name.topic.floor_char_boundary(MAX_NAME_BYTES - suffix.len())];
         let to = self.root.join(format!("{topic}{suffix}"));
         self.disk.rename(&from, &to).and_then(|()| self.disk.sync_dir(&self.root)).map_err(LogError::io(&from))?;
+        self.book.info(Logger::LogManager, || {
+            format!("The log of {name} is renamed to {} and deleted in {} ms", to.display(), delay.as_millis())
+        });
         self.doomed.push((now.mono + delay, to));
         Ok(())
     }
@@ -273,6 +318,7 @@ impl LogDir {
         while let Some(index) = self.doomed.iter().position(|(due, _)| *due <= now.mono) {
             let (_, path) = self.doomed.swap_remove(index);
             self.disk.remove_dir_all(&path).map_err(LogError::io(&path))?;
+            self.book.info(Logger::LogManager, || format!("Deleted the log in {}", path.display()));
         }
         Ok(())
     }
@@ -307,20 +353,34 @@ impl LogDir {
     /// The clean end: every log closed, checkpoints written, the marker left with the broker's epoch (-1 if it has none).
     /// If a log cannot be closed there is no marker, so that the next start recovers.
     pub fn shutdown_clean(&mut self, now: Now, broker_epoch: i64) -> Result<(), LogError> {
-        let mut failure = None;
+        let (mut failure, since) = (None, self.disk.stopwatch());
         for log in self.logs.values_mut().chain(self.futures.values_mut()) {
             if let Err(error) = log.close_now(now) {
+                self.book.warn(Logger::LogManager, || {
+                    format!("The log of {} did not close: {error}", log.topic_partition())
+                });
                 failure.get_or_insert(error);
             }
         }
         self.write_checkpoints(&BTreeMap::new())?;
+        let count = self.logs.len();
         self.logs.clear();
         self.futures.clear();
         if let Some(error) = failure {
             return Err(error);
         }
         let path = self.root.join(CLEAN_SHUTDOWN);
-        self.disk.write_atomically(&path, encode_clean_shutdown(broker_epoch).as_bytes()).map_err(LogError::io(&path))
+        self.disk
+            .write_atomically(&path, encode_clean_shutdown(broker_epoch).as_bytes())
+            .map_err(LogError::io(&path))?;
+        self.book.info(Logger::LogManager, || {
+            let ms = self.disk.stopwatch().saturating_sub(since).as_millis();
+            format!(
+                "{count} logs in {} are flushed and closed after {ms}ms; the clean shutdown file has broker epoch {broker_epoch}",
+                self.root.display()
+            )
+        });
+        Ok(())
     }
 }
 

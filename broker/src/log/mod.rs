@@ -14,6 +14,7 @@ mod epochs;
 mod error;
 mod future;
 mod index;
+mod lines;
 mod log_cleaner;
 mod log_dir;
 mod offset_map;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::checkpoint::encode_partition_metadata;
 use super::epochs::LeaderEpochs;
+use super::lines::{self, Loading};
 use super::producers::{ProducerState, ProducerStates};
 use super::segment::{Segment, Store};
 use super::tails::Tails;
 use super::verification::Verifications;
 use super::{LogConfig, LogError, snapshot};
+use crate::logging::{Level, NodeLog};
 use crate::planted::Bug;
 use crate::types::{Id, Now, TopicPartition};
 
@@ -72,6 +74,10 @@ pub struct Log {
     /// Where its newest batches are kept in memory, and its number there.
     pub(super) tails: Option<(Arc<Tails>, u64)>,
     pub(super) offline: Option<Arc<str>>,
+    /// What opening it came to, until that is told.
+    pub(super) loading: Loading,
+    /// Where it tells what it does; nowhere unless it is told.
+    pub(super) book: NodeLog,
 }
 
 /// Where the newest batches lie, so that readers at the tail need no index.
@@ -187,6 +193,12 @@ impl Log {
         self.offline.as_deref()
     }
 
+    /// Tells there what it does from now on, and first what opening it came to.
+    pub(super) fn tell_in(&mut self, book: &NodeLog) {
+        self.book = book.clone();
+        std::mem::take(&mut self.loading).tell(self, book);
+    }
+
     /// Keeps its newest batches in memory from now on, in a room that many logs share.
     pub(super) fn keep_tail_in(&mut self, tails: &Arc<Tails>) {
         self.tails = Some((Arc::clone(tails), tails.new_log()));
@@ -255,6 +267,7 @@ impl Log {
             && error.is_storage_failure()
         {
             self.offline = Some(error.to_string().into());
+            lines::say(self, Level::Error, || format!("A change failed, and no more are made: {error}"));
         }
         result
     }
@@ -285,6 +298,7 @@ impl Log {
         if offset <= self.last_snapshot_offset.max(0) {
             return Ok(());
         }
+        let since = self.store.disk.stopwatch();
         let path = self.store.path(offset, SNAPSHOT);
         let bytes = snapshot::encode(&self.producers.snapshot());
         let write = || {
@@ -294,6 +308,7 @@ impl Log {
         };
         write().map_err(LogError::io(&path))?;
         self.last_snapshot_offset = offset;
+        lines::wrote_snapshot(self, offset, self.store.disk.stopwatch().saturating_sub(since));
         Ok(())
     }
 
@@ -303,6 +318,7 @@ impl Log {
         if self.active()?.base_offset == base_offset {
             return Ok(()); // It is empty: there is nothing to end.
         }
+        let since = self.store.disk.stopwatch();
         if self.cut_unflushed || (base_offset <= self.max_recovery_point && self.recovery_point < base_offset) {
             self.flush_now(now)?;
         }
@@ -325,6 +341,7 @@ impl Log {
         self.segments.push(segment);
         self.new_names = true;
         self.recent.clear();
+        lines::rolled(self, self.store.disk.stopwatch().saturating_sub(since));
         Ok(())
     }
 
@@ -351,6 +368,9 @@ impl Log {
     }
 
     pub(super) fn flush_now(&mut self, now: Now) -> Result<(), LogError> {
+        lines::say(self, Level::Debug, || {
+            format!("Flushing up to offset {}, from recovery point {}", self.log_end_offset, self.recovery_point)
+        });
         self.flush_segments(self.segments.len())?;
         self.cut_unflushed = false;
         self.recovery_point = self.log_end_offset;

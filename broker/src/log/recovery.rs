@@ -13,12 +13,14 @@ use super::append::{aborted, end_txn_marker};
 use super::checkpoint::{encode_partition_metadata, read_partition_metadata};
 use super::disk::Disk;
 use super::epochs::LeaderEpochs;
+use super::lines::{Loading, ReadAnew};
 use super::partition_log::{EPOCHS_FILE, METADATA_FILE, Recent, SNAPSHOT};
 use super::producers::{ProducerStates, Staged};
 use super::segment::{LOG, OFFSET_INDEX, Segment, Store, TIME_INDEX, TXN_INDEX};
 use super::swap::settle_swaps;
 use super::verification::Verifications;
 use super::{Log, LogConfig, LogError, snapshot};
+use crate::logging::NodeLog;
 use crate::planted::Bug;
 use crate::types::{Id, Now, TopicPartition};
 
@@ -69,7 +71,7 @@ impl Log {
             disk.create_dir_all(&dir).map_err(LogError::io(&dir))?;
         }
         let store = Store { disk, dir, ending: "" };
-        settle_swaps(&store)?;
+        let loading = Loading { swapped: settle_swaps(&store)?, ..Loading::default() };
         let (topic_id, topic_id_dirty) = settle_topic_id(&store, topic_id)?;
         let found = look_around(&store)?;
         let max_producers = config.max_producer_ids;
@@ -104,6 +106,8 @@ impl Log {
             tails: None,
             structure: 0,
             offline: None,
+            loading,
+            book: NodeLog::default(),
         };
         log.last_flush = now.mono;
         log.load(&found, recovery, now)?;
@@ -127,6 +131,7 @@ impl Log {
             if cut || !follows {
                 // Behind a torn batch nothing counts.
                 cut = true;
+                self.loading.removed.push(base);
                 remove_segment(&self.store, base)?;
                 continue;
             }
@@ -138,7 +143,10 @@ impl Log {
                     self.epochs.truncate_from_end(base.saturating_add(1));
                 }
                 rebuilt_from.get_or_insert(base);
-                cut = self.recover_segment(&mut segment, unclean)? > 0;
+                let cut_bytes = self.recover_segment(&mut segment, unclean)?;
+                cut = cut_bytes > 0;
+                let end_offset = segment.next_offset;
+                self.loading.read_anew.push(ReadAnew { base_offset: base, unflushed: unclean, cut_bytes, end_offset });
                 if index + 1 < bases.len() {
                     segment.complete(&self.store)?;
                 }
@@ -152,6 +160,7 @@ impl Log {
         }
         for &(base, suffix) in &found.indexes {
             if !found.segments.contains(&base) {
+                self.loading.orphans += usize::from(!self.loading.removed.contains(&base));
                 self.store.remove_if_there(base, suffix)?;
             }
         }
@@ -179,6 +188,7 @@ impl Log {
         let end = self.segments.last().map(|segment| segment.next_offset);
         if end.is_some_and(|end| end < self.log_start_offset) {
             // What is left ends before the log begins: none of it may be seen again.
+            self.loading.ended_before_start = end;
             for segment in std::mem::take(&mut self.segments) {
                 segment.delete(&self.store)?;
             }
@@ -281,7 +291,10 @@ impl Log {
     pub(super) fn load_snapshot(&mut self, offset: i64) -> Result<bool, LogError> {
         let path = self.store.path(offset, SNAPSHOT);
         let bytes = self.store.disk.read(&path, MAX_SNAPSHOT_BYTES).map_err(LogError::io(&path))?;
-        let Ok(entries) = snapshot::decode(&bytes) else { return Ok(false) };
+        let Ok(entries) = snapshot::decode(&bytes) else {
+            self.loading.bad_snapshots.push(offset);
+            return Ok(false);
+        };
         if !Bug::ProducerSnapshotIgnored.is_planted() {
             self.producers.restore(entries);
         }

@@ -8,6 +8,7 @@
 //!
 //! Each step is durable before the next. Source: `LocalLog.replaceSegments`, `LogLoader.load`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,8 +65,9 @@ fn rename_segment(from: &Store, to: &Store, base_offset: i64) -> Result<(), LogE
     Ok(())
 }
 
-/// Finishes or undoes what was interrupted, and removes what nobody needs: `.cleaned`, `.deleted` and `.tmp` files.
-pub(super) fn settle_swaps(store: &Store) -> Result<(), LogError> {
+/// Finishes or undoes what was interrupted, and removes what nobody needs: `.cleaned`, `.deleted` and `.tmp` files. Gives how many segments
+/// got their names.
+pub(super) fn settle_swaps(store: &Store) -> Result<usize, LogError> {
     let names = list(store)?;
     let lowest_cleaned = names.iter().filter(|name| name.ends_with(CLEANED)).filter_map(|name| offset_of(name)).min();
     // A `.swap` at or above it is one of several that were not all ready.
@@ -80,12 +82,13 @@ pub(super) fn settle_swaps(store: &Store) -> Result<(), LogError> {
     }
     let swaps: Vec<&String> = names.iter().filter(|name| name.ends_with(SWAP) && !is_void(name)).collect();
     if swaps.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let swap = Store { disk: Arc::clone(&store.disk), dir: store.dir.clone(), ending: SWAP };
     let (mut from, mut to) = (i64::MAX, i64::MIN);
     let logs = swaps.iter().filter(|name| name.split_once('.').is_some_and(|(_, suffix)| suffix == "log.swap"));
-    for base in logs.filter_map(|name| offset_of(name)) {
+    let bases: BTreeSet<i64> = logs.filter_map(|name| offset_of(name)).collect();
+    for &base in &bases {
         (from, to) = (from.min(base), to.max(Segment::end_of(&swap, base)?));
     }
     for name in names.iter().filter(|name| !name.ends_with(SWAP) && !is_left_over(name)) {
@@ -97,7 +100,8 @@ pub(super) fn settle_swaps(store: &Store) -> Result<(), LogError> {
     for base in swaps.iter().filter_map(|name| offset_of(name)) {
         rename_segment(&swap, store, base)?;
     }
-    sync_dir(store)
+    sync_dir(store)?;
+    Ok(bases.len())
 }
 
 fn list(store: &Store) -> Result<Vec<String>, LogError> {

@@ -4,13 +4,41 @@
 
 use super::partition_log::SNAPSHOT;
 use super::segment::Segment;
-use super::{Log, LogError};
+use super::{Log, LogError, lines};
+use crate::logging::{Level, Logger};
 use crate::types::Now;
+
+/// Why a segment is kept no longer.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    /// The log starts after it.
+    Start,
+    /// `retention.ms`
+    Time,
+    /// `retention.bytes`
+    Size,
+}
+
+impl Reason {
+    fn text(self, log: &Log) -> String {
+        match self {
+            Reason::Start => format!("log start offset {}", log.log_start_offset),
+            Reason::Time => format!("log retention time {}ms", log.config.retention_ms),
+            Reason::Size => format!("log retention size {}", log.config.retention_bytes),
+        }
+    }
+}
 
 impl Log {
     /// Cuts off `offset` and everything after it (with the whole batch that holds it). Gives the new log end offset.
     pub fn truncate_to(&mut self, offset: i64) -> Result<i64, LogError> {
         self.change(|log| {
+            lines::say(log, Level::Info, || match offset < log.log_end_offset {
+                true => format!("Truncating to offset {offset} from {}", log.log_end_offset),
+                false => {
+                    format!("Truncating to offset {offset} cuts nothing off, as the log ends at {}", log.log_end_offset)
+                }
+            });
             if offset < log.segments.first().map_or(0, |segment| segment.base_offset) {
                 log.restart_at(offset.max(0))?;
             } else if offset < log.log_end_offset {
@@ -30,6 +58,7 @@ impl Log {
 
     /// Drops everything; the log goes on empty, from `offset`.
     pub fn truncate_fully_and_start_at(&mut self, offset: i64) -> Result<(), LogError> {
+        lines::say(self, Level::Debug, || format!("Truncating fully, to start at offset {offset}"));
         self.change(|log| log.restart_at(offset.max(0)))
     }
 
@@ -123,6 +152,7 @@ impl Log {
             if offset <= log.log_start_offset {
                 return Ok(());
             }
+            lines::say(log, Level::Info, || format!("Log start offset goes from {} to {offset}", log.log_start_offset));
             log.log_start_offset = offset;
             if log.epochs.truncate_from_start(offset) {
                 log.write_epochs()?;
@@ -136,24 +166,51 @@ impl Log {
     /// segments deleted.
     pub fn apply_retention(&mut self, now: Now, high_watermark: i64) -> Result<usize, LogError> {
         self.producers.on_high_watermark(high_watermark);
+        let known = self.producers.len();
         self.producers.expire(now.wall_ms, self.config.producer_id_expiration_ms);
+        let forgotten = known - self.producers.len();
+        if forgotten > 0 {
+            self.book.debug(Logger::ProducerState, || {
+                format!(
+                    "[ProducerStateManager partition={}] {forgotten} producers were silent for too long",
+                    self.topic_partition
+                )
+            });
+        }
         self.verifications.expire(now.wall_ms, self.config.producer_id_expiration_ms);
-        let (mut expired, roll) = self.expired_segments(now, high_watermark);
-        if expired == 0 || self.cleaning {
+        let (reasons, roll) = self.expired_segments(now, high_watermark);
+        if reasons.is_empty() || self.cleaning {
             return Ok(0);
         }
         self.change(|log| {
             if roll {
+                lines::say(log, Level::Info, || "Rolling the active segment, as it is to be deleted too".to_owned());
                 log.roll(now)?;
             }
-            expired = expired.min(log.segments.len() - 1);
+            let expired = reasons.len().min(log.segments.len() - 1);
+            for (segment, reason) in log.segments.iter().zip(&reasons).take(expired) {
+                lines::say(log, Level::Info, || {
+                    let (base, bytes, time) = (segment.base_offset, segment.size_bytes, segment.last_written_ms());
+                    let why = reason.text(log);
+                    format!(
+                        "Deleting segment (baseOffset={base}, size={bytes}, largestRecordTimestamp={time}) due to {why}"
+                    )
+                });
+            }
             log.delete_first(expired)?;
+            lines::say(log, Level::Info, || {
+                format!(
+                    "{expired} segment(s) are deleted; log start offset {}, {} bytes are left",
+                    log.log_start_offset, log.size_bytes
+                )
+            });
             Ok(expired)
         })
     }
 
-    /// How many of the first segments go, and whether the active one is among them.
-    fn expired_segments(&self, now: Now, high_watermark: i64) -> (usize, bool) {
+    /// Why each of the first segments goes, and whether the active one is among them.
+    fn expired_segments(&self, now: Now, high_watermark: i64) -> (Vec<Reason>, bool) {
+        let mut reasons = Vec::new();
         let mut excess = if self.config.cleanup_delete && self.config.retention_bytes >= 0 {
             self.size_bytes.saturating_sub(self.config.retention_bytes as u64)
         } else {
@@ -167,17 +224,20 @@ impl Log {
             let end = next.map_or(self.log_end_offset, |next| next.base_offset);
             let is_active = next.is_none();
             if end > high_watermark || (is_active && segment.size_bytes == 0) {
-                return (index, false);
+                return (reasons, false);
             }
             by_start &= !is_active && end <= self.log_start_offset;
             by_time &= now.wall_ms.saturating_sub(segment.last_written_ms()) > self.config.retention_ms;
             by_size &= excess >= segment.size_bytes;
-            if !by_start && !by_time && !by_size {
-                return (index, false);
-            }
+            reasons.push(match (by_start, by_time, by_size) {
+                (true, ..) => Reason::Start,
+                (_, true, _) => Reason::Time,
+                (.., true) => Reason::Size,
+                _ => return (reasons, false),
+            });
             excess -= segment.size_bytes.min(excess);
         }
-        (self.segments.len(), true)
+        (reasons, true)
     }
 
     fn delete_first(&mut self, count: usize) -> Result<(), LogError> {

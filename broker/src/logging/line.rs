@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 
@@ -35,6 +35,7 @@ struct Inner {
     wall_ms: Box<dyn Fn() -> i64 + Send + Sync>,
     taker: Sender<LogLine>,
     lost: AtomicU64,
+    ended: AtomicBool,
 }
 
 /// What a node writes its log with. Clones write the same log. The default is silent, as a simulated node is.
@@ -54,6 +55,7 @@ impl NodeLog {
                 wall_ms: Box::new(wall_ms),
                 taker,
                 lost: AtomicU64::new(0),
+                ended: AtomicBool::new(false),
             })),
         }
     }
@@ -68,10 +70,17 @@ impl NodeLog {
         self.inner.as_ref().is_some_and(|inner| inner.levels.is_on(logger, level))
     }
 
+    /// The node was killed: what it says while it dies, as its disk is gone already, is not written.
+    pub fn end(&self) {
+        if let Some(inner) = &self.inner {
+            inner.ended.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Writes what `message` makes, which is not called if nobody wants to read it.
     pub fn write(&self, logger: Logger, level: Level, message: impl FnOnce() -> String) {
         let Some(inner) = &self.inner else { return };
-        if !inner.levels.is_on(logger, level) {
+        if !inner.levels.is_on(logger, level) || inner.ended.load(Ordering::Relaxed) {
             return;
         }
         let lost_before = inner.lost.swap(0, Ordering::Relaxed);
@@ -164,6 +173,16 @@ mod tests {
         let line = lines.try_recv().unwrap();
         assert_eq!((line.node_id, line.at_ms, line.level, &*line.message), (7, 1_000, Level::Debug, "asked"));
         assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn the_dead_write_nothing() {
+        let (log, lines) = log(10);
+        let another_hand = log.clone();
+        another_hand.info(Logger::KafkaApis, || "alive".into());
+        log.end();
+        another_hand.fatal(Logger::KafkaApis, || unreachable!());
+        assert_eq!(lines.len(), 1);
     }
 
     #[test]

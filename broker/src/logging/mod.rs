@@ -7,6 +7,8 @@ mod level;
 mod levels;
 mod line;
 mod logger;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use level::Level;
 pub use levels::{LevelError, Levels};

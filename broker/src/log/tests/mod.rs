@@ -8,6 +8,7 @@ mod conversion;
 mod damage;
 mod directory;
 mod kafkas_tools;
+mod lines;
 mod model;
 mod recovery_states;
 mod scrub;
