@@ -124,3 +124,32 @@ impl From<LogError> for ErrorCode {
         ErrorCode::from(&error)
     }
 }
+
+/// As Kafka writes an error: `NOT_LEADER_OR_FOLLOWER`.
+pub fn error_name(code: ErrorCode) -> String {
+    upper_snake(&format!("{code:?}"))
+}
+
+/// `LIST_OFFSETS` of `ListOffsets`: what Kafka's name of an API or an error is as a constant.
+pub fn upper_snake(camel: &str) -> String {
+    let mut name = String::new();
+    for letter in camel.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_kafkas_names() {
+        for (code, name) in [(0, "NONE"), (6, "NOT_LEADER_OR_FOLLOWER"), (-1, "UNKNOWN_SERVER_ERROR")] {
+            assert_eq!(error_name(ErrorCode::from(code)), name);
+        }
+    }
+}

@@ -12,7 +12,7 @@ mod precheck;
 mod throttle;
 
 pub use api::{Api, Request, Response};
-pub use error::{DecodeError, EncodeError};
+pub use error::{DecodeError, EncodeError, error_name, upper_snake};
 pub use frame::{
     MAX_SMALL_REQUEST_BYTES, RequestHeader, decode_request, decode_response, encode_request, encode_response,
 };

@@ -40,7 +40,8 @@ impl LogDirs {
     pub fn open(disk: Arc<dyn Disk>, config: &NodeConfig, now: Now) -> Result<LogDirs, ReplicaManagerError> {
         let mut slots = Vec::with_capacity(config.log_dirs.len());
         for root in &config.log_dirs {
-            let opened = LogDir::open(Arc::clone(&disk), root.clone(), config.node_id, &config.cluster_id, now);
+            let (id, cluster, book) = (config.node_id, &config.cluster_id, config.log.clone());
+            let opened = LogDir::open_with(Arc::clone(&disk), root.clone(), id, cluster, now, book);
             let state = match opened {
                 Ok(dir) => Ok(dir),
                 Err(error @ LogError::Io { .. }) => Err(error.to_string()),

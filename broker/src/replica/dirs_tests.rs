@@ -10,6 +10,7 @@ use super::metrics_tests::{read, value};
 use super::{Output, ReplicaManager, ReplicaManagerError};
 use crate::log::SimDisk;
 use crate::log::disk::Disk;
+use crate::logging::testing::Reader;
 use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{BrokerImage, Image, PartitionImage, TopicImage};
@@ -25,7 +26,7 @@ use crate::types::{Id, Now, TopicIdPartition, TopicPartition};
 
 const TOPIC: Id = Id([7; 16]);
 
-fn id(partition: i32) -> TopicIdPartition {
+pub(super) fn id(partition: i32) -> TopicIdPartition {
     TopicIdPartition { topic_id: TOPIC, partition }
 }
 
@@ -34,8 +35,9 @@ fn name(partition: i32) -> TopicPartition {
 }
 
 /// A broker that leads all partitions of a topic alone, and a controller that agrees to every directory.
-struct Site {
-    disk: SimDisk,
+pub(super) struct Site {
+    pub(super) disk: SimDisk,
+    pub(super) lines: Reader,
     now: Now,
     manager: ReplicaManager,
     image: Image,
@@ -45,17 +47,21 @@ struct Site {
     hold: bool,
 }
 
+fn config(roots: &[PathBuf]) -> NodeConfig {
+    NodeConfig::new(1, "a-cluster-of-one-broker", Default::default()).unwrap().with_log_dirs(roots.to_vec())
+}
+
 fn open(disk: &SimDisk, roots: &[PathBuf], now: Now) -> Result<ReplicaManager, ReplicaManagerError> {
-    let config =
-        NodeConfig::new(1, "a-cluster-of-one-broker", Default::default()).unwrap().with_log_dirs(roots.to_vec());
-    ReplicaManager::open(&config, Arc::new(disk.clone()), now)
+    ReplicaManager::open(&config(roots), Arc::new(disk.clone()), now)
 }
 
 impl Site {
-    fn new(partitions: usize) -> Site {
+    pub(super) fn new(partitions: usize) -> Site {
         let (disk, roots) = (SimDisk::new(), vec![PathBuf::from("/d1"), PathBuf::from("/d2")]);
         let now = Now { mono: Duration::from_secs(1), wall_ms: 1_700_000_000_000 };
-        let manager = open(&disk, &roots, now).unwrap();
+        let lines = Reader::new(1);
+        let config = config(&roots).with_log(lines.log.clone());
+        let manager = ReplicaManager::open(&config, Arc::new(disk.clone()), now).unwrap();
         let partition = PartitionImage {
             leader: 1,
             replicas: vec![1],
@@ -80,7 +86,7 @@ impl Site {
             cordoned_log_dirs: Vec::new(),
         };
         image.brokers.insert(1, Arc::new(broker));
-        let mut site = Site { disk, now, manager, image, roots, held: Vec::new(), hold: false };
+        let mut site = Site { disk, lines, now, manager, image, roots, held: Vec::new(), hold: false };
         site.manager.registered(now, 5, &site.image);
         site.settle();
         site
@@ -117,7 +123,7 @@ impl Site {
         self.manager.log_dirs().log(&name(partition)).unwrap().dir().to_owned()
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for output in self.manager.take_outputs(self.now) {
             if let Output::AssignReplicasToDirs { id, request } = output {
                 self.held.push((id, *request));
@@ -130,7 +136,7 @@ impl Site {
         }
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         for _ in 0..ms {
             self.now = self.now.plus(Duration::from_millis(1));
             self.manager.on_tick(self.now);
@@ -138,14 +144,14 @@ impl Site {
         }
     }
 
-    fn append(&mut self, partition: i32, bytes: usize) -> Result<i64, ErrorCode> {
+    pub(super) fn append(&mut self, partition: i32, bytes: usize) -> Result<i64, ErrorCode> {
         let mut batch = BatchBuilder::new(0, Compression::None);
         batch.push(self.now.wall_ms, None, Some(&vec![7; bytes]), &[]);
         let appended = self.manager.append(self.now, &id(partition), batch.build_mut(), -1);
         appended.map(|appended| appended.first_offset).map_err(|error| error.code)
     }
 
-    fn root(&self, partition: i32) -> PathBuf {
+    pub(super) fn root(&self, partition: i32) -> PathBuf {
         self.manager.log(&id(partition)).unwrap().dir().parent().unwrap().to_owned()
     }
 
@@ -166,7 +172,7 @@ impl Site {
         self.settle();
     }
 
-    fn move_to(&mut self, partition: i32, root: &str) -> Result<(), ErrorCode> {
+    pub(super) fn move_to(&mut self, partition: i32, root: &str) -> Result<(), ErrorCode> {
         self.manager.move_replica(self.now, &name(partition), Some(id(partition)), root)
     }
 }

@@ -6,9 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::lines::Names;
 use super::manager::ReplicaManager;
 use super::partition::Role;
 use crate::log::LogError;
+use crate::logging::{Level, Logger};
 use crate::metadata::report::Event;
 use crate::types::{Id, TopicIdPartition};
 
@@ -31,6 +33,7 @@ impl ReplicaManager {
             None => {
                 if let Some(name) = name.filter(|_| self.partitions.get(id).is_some_and(|p| !p.is_offline())) {
                     let message = format!("the log of {name} failed and the partition is offline: {error}");
+                    self.say(Level::Error, || message.clone());
                     self.events.push(Event::Error { message });
                 }
             }
@@ -45,6 +48,7 @@ impl ReplicaManager {
         {
             self.fail_directory(index, error);
         } else {
+            self.say(Level::Error, || error.to_string());
             self.events.push(Event::Error { message: error.to_string() });
         }
     }
@@ -52,7 +56,17 @@ impl ReplicaManager {
     fn fail_directory(&mut self, index: usize, error: &LogError) {
         let Some(lost) = self.dir.fail(index, &error.to_string()) else { return };
         let path = self.dir.root_of(index).map(Path::to_owned).unwrap_or_default();
-        self.events.push(Event::Error { message: told_offline(&path, &error.to_string()) });
+        let message = told_offline(&path, &error.to_string());
+        self.say(Level::Error, || message.clone());
+        self.events.push(Event::Error { message });
+        let id = self.dir.id_of(index).map(|id| id.to_string()).unwrap_or_default();
+        self.say(Level::Warn, || {
+            let names = Names::of(&lost);
+            format!("Replicas in {} with uuid {id} are not served any more: {names}", path.display())
+        });
+        self.config.log.warn(Logger::LogManager, || {
+            format!("{} logs are offline, as log directory {} failed", lost.len(), path.display())
+        });
         if let Some(id) = self.dir.id_of(index) {
             self.failed_at.insert(id, self.last_tick);
         }
@@ -63,12 +77,16 @@ impl ReplicaManager {
         for id in ids {
             self.take_offline(&id, error);
         }
+        self.tell_fetchers();
         self.cancel_lost_moves();
         if index == 0 {
             let halt = format!("the metadata log directory {} failed: {error}", path.display());
             self.halted.get_or_insert(halt);
         } else if self.dir.all_offline() {
             self.halted.get_or_insert(format!("all log directories failed, {} last: {error}", path.display()));
+        }
+        if let Some(halt) = &self.halted {
+            self.say(Level::Fatal, || format!("The broker halts: {halt}"));
         }
     }
 

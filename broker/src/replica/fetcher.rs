@@ -106,13 +106,15 @@ impl Fetcher {
         self.to_send.insert(id);
     }
 
-    /// Stops fetching a partition.
-    pub fn remove(&mut self, id: &TopicIdPartition) {
+    /// Stops fetching a partition; whether it was fetched.
+    pub fn remove(&mut self, id: &TopicIdPartition) -> bool {
         self.forget_waking(id);
         self.to_send.remove(id);
-        if self.partitions.remove(id).is_some_and(|fetched| fetched.sent.is_some()) {
+        let Some(fetched) = self.partitions.remove(id) else { return false };
+        if fetched.sent.is_some() {
             self.to_forget.insert(*id);
         }
+        true
     }
 
     /// The log end has moved: the session must learn of it.
@@ -187,8 +189,8 @@ impl Fetcher {
         })
     }
 
-    /// Wakes what has backed off for long enough; gives up a request that was lost.
-    pub fn on_tick(&mut self, now: Duration, back_off: Duration) {
+    /// Wakes what has backed off for long enough; gives up a request that was lost, and gives whether there was one.
+    pub fn on_tick(&mut self, now: Duration, back_off: Duration) -> bool {
         while let Some(&(until, id)) = self.waking.first() {
             if until > now {
                 break;
@@ -202,9 +204,12 @@ impl Fetcher {
         if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.deadline <= now) {
             self.in_flight = None;
             self.failed(now, back_off);
-        } else if self.retry_at <= now {
+            return true;
+        }
+        if self.retry_at <= now {
             self.retry_at = Duration::ZERO;
         }
+        false
     }
 
     /// Takes in that request `id` has ended. False if it had been given up before, and its answer must not be read.

@@ -3,13 +3,15 @@
 //! Source: `kafka.server.AbstractFetcherThread.processFetchRequest`, `getOffsetTruncationState`, `ReplicaFetcherThread`; KIP-101, KIP-279,
 //! KIP-595 (truncation on fetch).
 
+use super::lines;
 use super::manager::ReplicaManager;
 use super::partition::Role;
 use crate::log::{Log, LogError};
+use crate::logging::{Level, Logger};
 use crate::metadata::report::Event;
 use crate::planted::Bug;
-use crate::protocol::ErrorCode;
 use crate::protocol::messages::{FetchResponseData, fetch_response as wire};
+use crate::protocol::{ErrorCode, error_name};
 use crate::types::{Id, NodeId, Now, TopicIdPartition};
 
 /// Where to cut a log that leaves the leader's: the leader named the largest epoch not above our last one that it knows, and its end there.
@@ -51,18 +53,28 @@ impl ReplicaManager {
         if !fetcher.ended(id) {
             return;
         }
+        let prefix = || lines::of_fetcher(self.me, leader);
         let Ok(response) = result else {
             fetcher.failed(now.mono, back_off);
+            self.config
+                .log
+                .warn(Logger::ReplicaFetcher, || format!("{}A fetch failed: broker {leader} is not there", prefix()));
             return;
         };
         match ErrorCode::from(response.error_code) {
             ErrorCode::None => fetcher.continue_session(response.session_id),
-            ErrorCode::FetchSessionIdNotFound | ErrorCode::InvalidFetchSessionEpoch => {
+            error @ (ErrorCode::FetchSessionIdNotFound | ErrorCode::InvalidFetchSessionEpoch) => {
                 fetcher.restart_session();
+                self.config.log.info(Logger::ReplicaFetcher, || {
+                    format!("{}Broker {leader} does not go on with the fetch session: {}", prefix(), error_name(error))
+                });
                 return;
             }
-            _ => {
+            error => {
                 fetcher.failed(now.mono, back_off);
+                self.config.log.warn(Logger::ReplicaFetcher, || {
+                    format!("{}A fetch was answered with {}", prefix(), error_name(error))
+                });
                 return;
             }
         }
@@ -90,9 +102,38 @@ impl ReplicaManager {
         match ErrorCode::from(data.error_code) {
             ErrorCode::None => self.take_records(now, leader, id, data),
             ErrorCode::OffsetOutOfRange => self.start_over(now, leader, id, data.log_start_offset),
-            ErrorCode::FencedLeaderEpoch => fetcher.await_image(id),
-            _ => fetcher.back_off(id, until),
+            error @ ErrorCode::FencedLeaderEpoch => {
+                fetcher.await_image(id);
+                self.tell_refused(leader, &id, error);
+            }
+            error => {
+                fetcher.back_off(id, until);
+                self.tell_refused(leader, &id, error);
+            }
         }
+    }
+
+    /// A leader gives nothing of a partition.
+    fn tell_refused(&self, leader: NodeId, id: &TopicIdPartition, error: ErrorCode) {
+        let level = match error {
+            ErrorCode::FencedLeaderEpoch => Level::Info,
+            ErrorCode::UnknownLeaderEpoch | ErrorCode::NotLeaderOrFollower => Level::Debug,
+            ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId | ErrorCode::InconsistentTopicId => {
+                Level::Warn
+            }
+            _ => Level::Error,
+        };
+        self.say_of_fetch(leader, id, level, |name| {
+            let then = if level == Level::Info { "newer metadata is waited for" } else { "it is asked again" };
+            let (epoch, end) = match self.partitions.get(id) {
+                Some(partition) => (partition.leader_epoch(), self.dir.log(name).map_or(-1, Log::log_end_offset)),
+                None => (-1, -1),
+            };
+            format!(
+                "Broker {leader} answers {} for {name} at offset {end} in leader epoch {epoch}: {then}",
+                error_name(error)
+            )
+        });
     }
 
     fn take_records(&mut self, now: Now, leader: NodeId, id: TopicIdPartition, data: wire::PartitionData) {
@@ -157,6 +198,7 @@ impl ReplicaManager {
         }
         let name = self.partitions.get(&id).map(|partition| partition.name().to_string()).unwrap_or_default();
         let message = format!("what broker {leader} sent for {name} does not fit the log here: {error}");
+        self.say_of_fetch(leader, &id, Level::Error, |_| message.clone());
         self.events.push(Event::Error { message });
         let until = now.mono + self.settings.back_off;
         if let Some(fetcher) = self.fetchers.get_mut(&leader) {
@@ -179,6 +221,13 @@ impl ReplicaManager {
         self.cut_copy(&id, |future| future.truncate_to(to_offset).map(|_| ()));
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.high_watermark = partition.high_watermark.min(to_offset);
+        let high_watermark = partition.high_watermark;
+        self.say_of_fetch(leader, &id, Level::Info, |name| {
+            format!(
+                "{name} is truncated from offset {from_offset} to {to_offset}, as the leader ends epoch {epoch} at offset {end}; high                  watermark {high_watermark}"
+            )
+        });
+        let Some(partition) = self.partitions.get(&id) else { return };
         if to_offset < from_offset {
             let cause = format!("broker {leader} ends epoch {epoch} at offset {end}");
             let partition = partition.name().clone();
@@ -198,6 +247,9 @@ impl ReplicaManager {
             if let Some(fetcher) = self.fetchers.get_mut(&leader) {
                 fetcher.back_off(id, until);
             }
+            self.say_of_fetch(leader, &id, Level::Info, |name| {
+                format!("{name} at offset {from_offset} is out of the leader's range, which begins at {leader_start}: it is asked again")
+            });
             return;
         }
         if let Err(error) = log.truncate_fully_and_start_at(leader_start) {
@@ -207,8 +259,13 @@ impl ReplicaManager {
         self.cut_copy(&id, |future| future.truncate_fully_and_start_at(leader_start));
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.high_watermark = leader_start;
-        let cause = format!("broker {leader} has nothing before offset {leader_start}");
         let name = partition.name().clone();
+        self.say_of_fetch(leader, &id, Level::Warn, |name| {
+            format!(
+                "{name} is truncated fully and begins anew at offset {leader_start}, where the leader's log begins: it ended at {from_offset},                  out of the leader's range"
+            )
+        });
+        let cause = format!("broker {leader} has nothing before offset {leader_start}");
         self.events.push(Event::LogTruncated { partition: name, from_offset, to_offset: leader_start, cause });
         self.moved(leader, id);
         self.touch(id);

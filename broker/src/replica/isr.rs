@@ -127,6 +127,11 @@ impl FollowerState {
         last > self.taken_out && last.is_some_and(|then| now.saturating_sub(then) <= lag_time_max)
     }
 
+    /// When it was last level with the leader, as far as that is known.
+    pub fn last_caught_up(&self) -> Option<Duration> {
+        self.last_caught_up
+    }
+
     /// Level with the leader, or not long behind.
     pub fn is_caught_up(&self, leader_end: i64, now: Duration, lag_time_max: Duration) -> bool {
         self.log_end_offset == leader_end

@@ -15,6 +15,7 @@ use super::failure::told_offline;
 use super::fetcher::{FetchLimits, FetchPosition, Fetcher};
 use super::isr::Brokers;
 use super::leader::LeaderView;
+use super::lines::{self, FetcherNews};
 use super::metrics::ReplicaMetrics;
 use super::partition::Partition;
 use super::peer::PeerSession;
@@ -23,6 +24,7 @@ use super::scrub::Scrubbing;
 use super::throttle::Throttles;
 use crate::log::disk::Disk;
 use crate::log::{Log, LogError};
+use crate::logging::{Level, Logger};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, ReplicaReport};
 use crate::protocol::messages::{
@@ -203,6 +205,7 @@ pub struct ReplicaManager {
     pub(super) metrics: ReplicaMetrics,
     pub(super) fetches_expired: u64,
     pub(super) events: Vec<Event>,
+    pub(super) fetcher_news: FetcherNews,
     pub(super) last_id: u64,
     changes: BTreeSet<TopicIdPartition>,
     peer_changes: BTreeSet<TopicIdPartition>,
@@ -221,7 +224,11 @@ impl ReplicaManager {
         let dir = LogDirs::open(disk, config, now)?;
         let settings = Settings::of(config);
         let offline = dir.all().filter_map(|(path, state)| Some((path, state.err()?)));
-        let told = offline.map(|(path, cause)| Event::Error { message: told_offline(path, cause) });
+        let told = offline.map(|(path, cause)| {
+            let message = told_offline(path, cause);
+            config.log.error(Logger::LogManager, || message.clone());
+            Event::Error { message }
+        });
         let events = told.collect();
         Ok(ReplicaManager {
             me: config.node_id,
@@ -245,6 +252,7 @@ impl ReplicaManager {
             metrics: ReplicaMetrics::new(now),
             fetches_expired: 0,
             events,
+            fetcher_news: FetcherNews::default(),
             last_id: 0,
             changes: BTreeSet::new(),
             peer_changes: BTreeSet::new(),
@@ -304,14 +312,23 @@ impl ReplicaManager {
         let Some(partition) = self.partitions.get_mut(id) else { return };
         let Some(log) = self.dir.log(partition.name()) else { return };
         let view = LeaderView { now, lag_time_max: self.settings.lag_time_max, brokers: &self.brokers };
+        let before = partition.high_watermark();
         if partition.advance_high_watermark(log.log_end_offset(), &view) {
+            self.config.log.debug(Logger::Partition, || {
+                let prefix = lines::of_partition(self.me, partition.name());
+                format!("{prefix}High watermark from {before} to {}", partition.high_watermark())
+            });
             self.touch(*id);
         }
     }
 
     pub(super) fn stop_fetching(&mut self, id: &TopicIdPartition) {
+        let mut fetched = false;
         for fetcher in self.fetchers.values_mut() {
-            fetcher.remove(id);
+            fetched |= fetcher.remove(id);
+        }
+        if fetched {
+            self.note_not_fetching(id);
         }
     }
 
@@ -319,8 +336,13 @@ impl ReplicaManager {
     pub fn on_tick(&mut self, now: Now) {
         self.last_tick = now.mono;
         self.alter.on_tick(now.mono);
-        for fetcher in self.fetchers.values_mut() {
-            fetcher.on_tick(now.mono, self.settings.back_off);
+        for (leader, fetcher) in &mut self.fetchers {
+            if fetcher.on_tick(now.mono, self.settings.back_off) {
+                let prefix = || lines::of_fetcher(self.me, *leader);
+                self.config
+                    .log
+                    .warn(Logger::ReplicaFetcher, || format!("{}A fetch was not answered in time", prefix()));
+            }
         }
         self.fetchers.retain(|_, fetcher| !fetcher.is_idle());
         if self.next_isr_check <= now.mono {
@@ -504,11 +526,14 @@ impl ReplicaManager {
     /// # Errors
     /// A log or a file could not be written; there is no marker then, and the next start recovers.
     pub fn shutdown(&mut self, now: Now) -> Result<(), LogError> {
+        self.say(Level::Info, || format!("Shutting down with {} replicas", self.partitions.len()));
         let high_watermarks = self.high_watermarks();
         self.partitions.clear();
         self.fetchers.clear();
         self.dir.write_checkpoints(&high_watermarks)?;
-        self.dir.shutdown_clean(now, self.broker_epoch)
+        self.dir.shutdown_clean(now, self.broker_epoch)?;
+        self.say(Level::Info, || "Shut down completely".to_owned());
+        Ok(())
     }
 }
 

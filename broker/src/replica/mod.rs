@@ -16,6 +16,9 @@ mod fetcher;
 mod follow;
 mod isr;
 mod leader;
+mod lines;
+#[cfg(test)]
+mod lines_tests;
 mod manager;
 mod metrics;
 #[cfg(test)]

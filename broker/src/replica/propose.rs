@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 use super::alter::AlterItem;
 use super::isr::{FollowerState, Proposal};
 use super::leader::LeaderView;
+use super::lines;
 use super::manager::ReplicaManager;
 use super::partition::Partition;
+use crate::log::Log;
+use crate::logging::{Level, Logger};
 use crate::planted::Bug;
-use crate::protocol::ErrorCode;
 use crate::protocol::messages::{AlterPartitionResponseData, alter_partition_response as wire};
+use crate::protocol::{ErrorCode, error_name};
 use crate::types::{Id, NodeId, Now, TopicIdPartition};
 
 /// What to do about a proposal that the controller did not simply agree to.
@@ -35,6 +38,14 @@ fn refusal(code: ErrorCode) -> Refusal {
         | ErrorCode::InvalidRequest
         | ErrorCode::NewLeaderElected => Refusal::AwaitImage,
         _ => Refusal::Retry,
+    }
+}
+
+fn level_of(refusal: Refusal) -> Level {
+    match refusal {
+        Refusal::Withdraw => Level::Info,
+        Refusal::AwaitImage => Level::Debug,
+        Refusal::Retry => Level::Warn,
     }
 }
 
@@ -66,6 +77,21 @@ impl ReplicaManager {
         if leaving.is_empty() {
             return;
         }
+        self.say_of(id, Level::Info, |partition| {
+            let stays: Vec<NodeId> = partition.isr().iter().copied().filter(|id| !leaving.contains(id)).collect();
+            let lag = |id: &NodeId| {
+                let state = partition.as_leader().and_then(|leader| leader.followers.get(id));
+                lines::laggard(*id, state, now.mono)
+            };
+            let end = self.dir.log(partition.name()).map_or(-1, Log::log_end_offset);
+            format!(
+                "ISR is to shrink from {} to {}. Leader: (highWatermark: {}, endOffset: {end}). Out of sync: {}",
+                lines::ids(partition.isr()),
+                lines::ids(&stays),
+                partition.high_watermark(),
+                leaving.iter().map(lag).collect::<Vec<_>>().join(" "),
+            )
+        });
         let token = self.next_id();
         if let Some(leader) = self.partitions.get_mut(id).and_then(|partition| partition.as_leader_mut()) {
             leader.isr.propose_shrink(token, &leaving);
@@ -119,12 +145,31 @@ impl ReplicaManager {
         };
         let isr_with_epochs = proposal.isr.iter().map(|member| (*member, epoch(*member))).collect();
         let (leader_epoch, partition_epoch) = (partition.leader_epoch(), partition.partition_epoch());
+        self.say_of(id, Level::Debug, |_| {
+            format!(
+                "ISR {} is proposed in leader epoch {leader_epoch} upon partition epoch {partition_epoch}",
+                lines::ids(&proposal.isr)
+            )
+        });
         self.alter.push(*id, AlterItem { proposal, leader_epoch, partition_epoch, isr_with_epochs });
     }
 
     /// The active controller answered request `id`, or nobody did.
     pub fn on_alter_partition_response(&mut self, now: Now, id: u64, result: Result<AlterPartitionResponseData, ()>) {
         let Some(mut items) = self.alter.answered(id) else { return };
+        match &result {
+            Ok(response) if response.error_code == 0 => {}
+            Ok(response) => self.config.log.warn(Logger::AlterPartitionManager, || {
+                let error = error_name(ErrorCode::from(response.error_code));
+                format!(
+                    "The controller answered {error} to the ISRs that broker epoch {} proposes: it is asked again",
+                    self.broker_epoch
+                )
+            }),
+            Err(()) => self.config.log.debug(Logger::AlterPartitionManager, || {
+                format!("No controller answered to the ISRs of {} partitions: they are proposed again", items.len())
+            }),
+        }
         if let Ok(response) = result
             && response.error_code == 0
         {
@@ -165,6 +210,12 @@ impl ReplicaManager {
             if partition.isr_committed(proposal, answer.leader_epoch, answer.partition_epoch, isr) {
                 self.metrics.isr_shrinks.mark(u64::from(shrinks));
                 self.metrics.isr_expands.mark(u64::from(!shrinks));
+                self.say_of(id, Level::Info, |partition| {
+                    let under =
+                        if partition.isr().len() < partition.effective_min_isr() { " (under-min-isr)" } else { "" };
+                    let (isr, version) = (lines::ids(partition.isr()), partition.partition_epoch());
+                    format!("ISR is {isr}{under} from partition epoch {version} on")
+                });
                 self.touch(*id);
                 self.advance(id, now.mono);
                 self.maybe_expand_to_any(now, id);
@@ -176,11 +227,21 @@ impl ReplicaManager {
             ErrorCode::InvalidUpdateVersion if Bug::WithdrawOnInvalidVersion.is_planted() => Refusal::Withdraw,
             code => refusal(code),
         };
+        self.say_of(id, level_of(refusal), |partition| {
+            let (proposed, isr) = (lines::ids(&proposal.isr), lines::ids(partition.isr()));
+            let then = match refusal {
+                Refusal::Retry => "it is proposed again".to_owned(),
+                Refusal::AwaitImage => "newer metadata is waited for".to_owned(),
+                Refusal::Withdraw => format!("it stays {isr}"),
+            };
+            format!("ISR {proposed} was refused with {}: {then}", error_name(code))
+        });
         match refusal {
             Refusal::Retry => return false,
             Refusal::AwaitImage => {}
             Refusal::Withdraw => {
-                if let Some(leader) = partition.as_leader_mut()
+                let leader = self.partitions.get_mut(id).and_then(Partition::as_leader_mut);
+                if let Some(leader) = leader
                     && leader.isr.proposal().map(|pending| pending.token) == Some(proposal.token)
                 {
                     leader.isr.withdraw();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::follow::append;
 use super::manager::ReplicaManager;
 use crate::log::{Log, LogError, has_future_name};
+use crate::logging::Level;
 use crate::metadata::config::RESOURCE_BROKER;
 use crate::metadata::image::Image;
 use crate::protocol::ErrorCode;
@@ -131,6 +132,7 @@ impl ReplicaManager {
             return Err(ErrorCode::KafkaStorageError);
         }
         self.moves.begin(id, now.mono);
+        self.say_of_move(&id, Level::Info, |name| format!("{name} is copied to log directory {root}"));
         Ok(())
     }
 
@@ -138,6 +140,7 @@ impl ReplicaManager {
     pub(super) fn cancel_move(&mut self, now: Now, id: &TopicIdPartition) -> Result<(), LogError> {
         let told = self.moves.get(id).is_some_and(|state| state != Move::Copying);
         self.moves.end(id);
+        self.say_of_move(id, Level::Info, |name| format!("{name} stays where it is: its copy is given up"));
         let Some(partition) = self.partitions.get(id) else { return Ok(()) };
         if told && let Some(directory) = partition.directory {
             self.assignments.want(*id, directory);
@@ -223,6 +226,7 @@ impl ReplicaManager {
     /// The source is read-only here, so that what its disk refuses is told by its own readers; the copy is begun anew after what is no
     /// failure of a disk.
     fn move_failed(&mut self, now: Now, id: &TopicIdPartition, error: &LogError) {
+        self.say_of_move(id, Level::Error, |name| format!("The copy of {name} failed: {error}"));
         if error.is_storage_failure() {
             self.disk_failed(error);
         }
@@ -261,6 +265,9 @@ impl ReplicaManager {
                 if let Some(directory) = target {
                     self.assignments.want(*id, directory);
                     self.moves.set(id, Move::Assigning);
+                    self.say_of_move(id, Level::Info, |name| {
+                        format!("The copy of {name} is level; the controller is told of its log directory {directory}")
+                    });
                 }
             }
             Some(Move::Assigned) => {
@@ -271,6 +278,10 @@ impl ReplicaManager {
                     partition.directory = directory;
                 }
                 self.moves.end(id);
+                self.say_of_move(id, Level::Info, |name| {
+                    let dir = self.dir.log(name).map(|log| log.dir().display().to_string()).unwrap_or_default();
+                    format!("The copy of {name} has taken its place in {dir}")
+                });
                 self.touch(*id);
             }
             Some(Move::Assigning) | None => {}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::sim_controller::SimController;
 use super::{Output, ReplicaManager, Role};
 use crate::log::SimDisk;
+use crate::logging::testing::Reader;
 use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::Image;
@@ -49,6 +50,7 @@ pub(super) struct Trio {
     /// Record bytes that arrived with answers to fetches.
     pub(super) carried_bytes: BTreeMap<NodeId, u64>,
     pub(super) out: Vec<NodeId>,
+    pub(super) logs: BTreeMap<NodeId, Reader>,
     pub(super) fetches: Vec<FetchRequestData>,
     events: Vec<Event>,
 }
@@ -86,6 +88,7 @@ impl Trio {
             applied: BTreeMap::new(),
             carried_bytes: BTreeMap::new(),
             out: Vec::new(),
+            logs: BTreeMap::new(),
             fetches: Vec::new(),
             events: Vec::new(),
         };
@@ -105,7 +108,9 @@ impl Trio {
 
     fn start(&mut self, node: NodeId) {
         let disk = Arc::new(self.disks[&node].clone());
-        let mut manager = ReplicaManager::open(&config(node), disk, self.now).unwrap();
+        let reader = Reader::new(node);
+        let mut manager = ReplicaManager::open(&config(node).with_log(reader.log.clone()), disk, self.now).unwrap();
+        self.logs.insert(node, reader);
         let epoch = self.controller.register(self.now.mono, node, Id([node as u8; 16]));
         manager.registered(self.now, epoch, &Default::default());
         self.managers.insert(node, manager);

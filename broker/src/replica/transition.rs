@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use super::fetcher::Fetcher;
 use super::isr::Brokers;
+use super::lines;
 use super::manager::ReplicaManager;
 use super::partition::{Partition, Role};
 use super::relocate::Move;
 use super::throttle::Throttled;
 use crate::log::{Log, LogConfig, LogError};
+use crate::logging::Logger;
 use crate::metadata::config::{NodeConfig, RESOURCE_BROKER, RESOURCE_TOPIC, TopicConfig};
 use crate::metadata::delta::ImageDelta;
-use crate::metadata::image::{Image, PartitionImage};
+use crate::metadata::image::{Image, PartitionImage, TopicImage};
 use crate::metadata::record::DIRECTORY_UNASSIGNED;
 use crate::planted::Bug;
 use crate::records::{Codec, Compression, TimestampType};
@@ -37,6 +39,7 @@ impl ReplicaManager {
             self.load_if_current(now, image);
             return;
         }
+        self.tell_transitions(image, delta.partitions_changed.iter());
         for (topic_id, topic) in &delta.topics_deleted {
             for partition in 0..topic.partitions.len() {
                 self.remove(now, &TopicIdPartition { topic_id: *topic_id, partition: partition as i32 });
@@ -46,6 +49,7 @@ impl ReplicaManager {
         for id in &delta.partitions_changed {
             self.reconcile(now, image, *id);
         }
+        self.tell_fetchers();
         if !delta.brokers_changed.is_empty() {
             self.brokers = Brokers::of(image);
             self.check_isrs(now);
@@ -63,11 +67,16 @@ impl ReplicaManager {
         self.set_move_rate(image);
         self.throttles.set_limits(&self.config);
         self.delete_strays(now, image);
-        for (topic_id, topic) in &image.topics {
-            for partition in 0..topic.partitions.len() {
-                self.reconcile(now, image, TopicIdPartition { topic_id: *topic_id, partition: partition as i32 });
-            }
+        let of_topic = |(topic_id, topic): (&Id, &Arc<TopicImage>)| {
+            let topic_id = *topic_id;
+            (0..topic.partitions.len() as i32).map(move |partition| TopicIdPartition { topic_id, partition })
+        };
+        let ids: Vec<TopicIdPartition> = image.topics.iter().flat_map(of_topic).collect();
+        self.tell_transitions(image, ids.iter());
+        for id in ids {
+            self.reconcile(now, image, id);
         }
+        self.tell_fetchers();
     }
 
     /// Logs of topics that were deleted, or of replicas that were moved away, while this broker was down.
@@ -84,6 +93,9 @@ impl ReplicaManager {
             .map(|log| log.topic_partition().clone())
             .collect();
         for stray in strays {
+            self.config.log.warn(Logger::LogManager, || {
+                format!("The log of {stray} is a stray: its topic was deleted, or its replica moved away, meanwhile; it is deleted")
+            });
             self.delete_log(now, &stray);
         }
     }
@@ -96,12 +108,16 @@ impl ReplicaManager {
 
     /// Gives up a replica and deletes its log.
     fn remove(&mut self, now: Now, id: &TopicIdPartition) {
-        let Some(partition) = self.partitions.remove(id) else { return };
+        // While its name is known.
         self.stop_fetching(id);
+        let Some(partition) = self.partitions.remove(id) else { return };
         self.alter.cancel(id);
         self.assignments.forget(id);
         self.moves.end(id);
         self.delete_log(now, partition.name());
+        self.config.log.info(Logger::StateChange, || {
+            format!("[Broker id={}] {} with topic id {} is deleted here", self.me, partition.name(), id.topic_id)
+        });
         self.removed.push(partition.name().clone());
         self.touch(*id);
     }
@@ -157,7 +173,14 @@ impl ReplicaManager {
         self.partitions.insert(id, partition);
         let log_config = log_config(&config, &self.config);
         self.recover_abandoned(now, &name, assigned)?;
+        let is_new = self.dir.log(&name).is_none();
         if self.dir.log(&name).is_none() && !self.dir.may_create(assigned) {
+            self.config.log.warn(Logger::StateChange, || {
+                format!(
+                    "[Broker id={}] {name} is not taken on, as its log may lie in a log directory that is offline",
+                    self.me
+                )
+            });
             return Err(LogError::Offline("its log directory is offline".into()));
         }
         let created = self.dir.create_log(name.clone(), id.topic_id, log_config.clone(), assigned, now).map(|_| ());
@@ -179,6 +202,8 @@ impl ReplicaManager {
         if let (Some(partition), Some(log)) = (self.partitions.get_mut(&id), self.dir.log(&name)) {
             partition.high_watermark = checkpointed.max(log.log_start_offset()).min(log.log_end_offset());
         }
+        let dir = self.dir.log(&name).filter(|_| is_new).map(|log| log.dir().display().to_string());
+        lines::hosted(self, image, &id, dir);
         Ok(())
     }
 
@@ -210,7 +235,9 @@ impl ReplicaManager {
             self.fail_log(&id, &error);
             return;
         }
+        let start = (state.leader_epoch > partition.leader_epoch()).then_some(log_end);
         partition.lead(self.me, state, log_end, now.mono);
+        lines::leads(&self.config.log, self.me, partition, state, start);
         self.stop_fetching(&id);
         self.advance(&id, now.mono);
     }
@@ -219,7 +246,10 @@ impl ReplicaManager {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         let same_reign =
             !partition.is_leader() && partition.leader == state.leader && partition.leader_epoch == state.leader_epoch;
+        let before = (partition.leader(), partition.leader_epoch());
         partition.follow(state);
+        let log_end = self.dir.log(partition.name()).map(Log::log_end_offset);
+        lines::follows(&self.config.log, self.me, partition, log_end, before);
         if same_reign {
             return;
         }
@@ -228,12 +258,17 @@ impl ReplicaManager {
         {
             let _ = log.truncate_to(partition.high_watermark);
         }
+        let mut fetched = false;
         for (_, fetcher) in self.fetchers.iter_mut().filter(|(leader, _)| **leader != state.leader) {
-            fetcher.remove(&id);
+            fetched |= fetcher.remove(&id);
+        }
+        if fetched {
+            self.note_not_fetching(&id);
         }
         if state.leader != NO_NODE {
             let fetcher = self.fetchers.entry(state.leader).or_insert_with(Fetcher::new);
             fetcher.add(id, state.leader_epoch);
+            self.note_fetching(state.leader, &id);
         }
     }
 

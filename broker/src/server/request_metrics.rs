@@ -13,7 +13,7 @@ use super::request_times::{Parts, Stations};
 use crate::metadata::report::RequestCounters;
 use crate::metrics::table::requests as bean;
 use crate::metrics::{Bean, Collector, Histogram, Meter};
-use crate::protocol::{Api, ErrorCode, Response};
+use crate::protocol::{Api, ErrorCode, Response, error_name};
 
 /// Longest latency that an interval's histogram tells apart: one minute.
 const LATENCY_MAX_US: u64 = 60_000_000;
@@ -67,18 +67,6 @@ struct OfRequest {
     last: (u64, u64, u64),
 }
 
-/// As Kafka writes an error: `NOT_LEADER_OR_FOLLOWER`.
-fn error_name(code: i16) -> String {
-    let mut name = String::new();
-    for letter in format!("{:?}", ErrorCode::from(code)).chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
-}
-
 impl OfRequest {
     fn new(name: &'static str) -> OfRequest {
         OfRequest {
@@ -128,7 +116,7 @@ impl OfRequest {
     }
 
     fn count_error(&mut self, code: i16) {
-        let fresh = || ErrorCount { name: error_name(code).into(), meter: Meter::default() };
+        let fresh = || ErrorCount { name: error_name(ErrorCode::from(code)).into(), meter: Meter::default() };
         self.errors.entry(code).or_insert_with(fresh).meter.mark(1);
     }
 
@@ -273,11 +261,16 @@ impl RequestMetrics {
         peer_costs::for_each_error(answer, |code| of.count_error(code));
     }
 
-    /// What an answer says.
-    pub fn answer(&mut self, response: &Response) {
+    /// What an answer says. Gives whether it is an error that nobody foresaw.
+    pub fn answer(&mut self, response: &Response) -> bool {
+        let mut is_unexpected = false;
         if let Some(of) = self.of(response.api()) {
-            response.for_each_error(|code| of.count_error(code));
+            response.for_each_error(|code| {
+                of.count_error(code);
+                is_unexpected |= code == ErrorCode::UnknownServerError.code();
+            });
         }
+        is_unexpected
     }
 
     /// Closes the interval over which percentiles are taken; called about once a second.
@@ -369,12 +362,5 @@ mod tests {
         assert_eq!(read(&bean::THROTTLE_TIME, "FetchConsumer").max, 7.0);
         assert_eq!(read(&bean::REQUEST_BYTES, "FetchFollower").sum, 100.0);
         assert_eq!(read(&bean::TOTAL_TIME, "JoinGroup").count, 0, "it is there from the start");
-    }
-
-    #[test]
-    fn errors_have_kafkas_names() {
-        assert_eq!(error_name(0), "NONE");
-        assert_eq!(error_name(6), "NOT_LEADER_OR_FOLLOWER");
-        assert_eq!(error_name(-1), "UNKNOWN_SERVER_ERROR");
     }
 }

@@ -31,6 +31,15 @@ const LISTENER_SECURITY: [&str; 10] = [
 const THREAD_POOLS: [&str; 4] =
     ["background.threads", "num.io.threads", "num.recovery.threads.per.data.dir", "num.replica.fetchers"];
 
+/// Longest value shown, in characters.
+const SHOWN_MAX: usize = 200;
+
+/// A config's value as it may be shown: what may be a secret is hidden, what is long is cut.
+pub fn shown_value(kind: i8, key: &str, value: &str) -> String {
+    let is_secret = def_of(kind, key).is_none_or(ConfigDef::sensitive);
+    if is_secret { "[hidden]".to_owned() } else { value.chars().take(SHOWN_MAX).collect() }
+}
+
 /// The definition of a key of a resource of this type.
 pub fn def_of(resource_type: i8, key: &str) -> Option<&'static ConfigDef> {
     match resource_type {

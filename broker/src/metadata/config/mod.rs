@@ -11,7 +11,7 @@ mod properties;
 mod table;
 mod topic;
 
-pub use alter::{append, def_of, is_list, subtract, validate_broker_configs, validate_group_configs};
+pub use alter::{append, def_of, is_list, shown_value, subtract, validate_broker_configs, validate_group_configs};
 pub use client_metrics::{ClientMetricsConfig, ClientMetricsConfigError, Selector};
 pub use def::{Check, ConfigDef, Importance, Kind, Update, Value};
 pub use node::{NodeConfig, RESERVED_KEYS};

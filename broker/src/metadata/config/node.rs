@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::alter::shown_value;
 use super::def::{ConfigDef, Update, Value};
 use super::table::{broker_defs, broker_index, topic_def};
 use super::{ConfigError, RESOURCE_BROKER};
@@ -109,6 +110,17 @@ impl NodeConfig {
     pub fn effective(&self, image: &Image) -> NodeConfig {
         let layer = |name: &str| image.configs.get(&(RESOURCE_BROKER, name.into())).map(AsRef::as_ref);
         self.overlaid(layer(""), layer(&self.node_id.to_string()))
+    }
+
+    /// Configs whose values are others than in `before`: key, value there, value here, each as it may be shown.
+    pub fn changed_since(&self, before: &NodeConfig) -> Vec<(&'static str, String, String)> {
+        let shown = |key: &str, value: &Value| match value.to_text() {
+            Some(text) => shown_value(RESOURCE_BROKER, key, &text),
+            None => "null".to_owned(),
+        };
+        let values = before.values.iter().zip(self.values.iter());
+        let changed = broker_defs().iter().zip(values).filter(|(_, (before, now))| before != now);
+        changed.map(|(def, (before, now))| (def.name, shown(def.name, before), shown(def.name, now))).collect()
     }
 
     /// With these dynamic configs: of all brokers, and its own. What cannot be set at that level, or does not parse, is passed over.
