@@ -19,6 +19,8 @@ use super::idle::Sleep;
 use super::outlet::Outlet;
 use super::process_io::disk_bytes;
 use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk, stopwatch};
+use crate::logging::{Level, Logger, NodeLog};
+use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, Report};
 use crate::quota::Verdict;
 use crate::server::Broker;
@@ -54,6 +56,7 @@ pub(super) struct Shell {
     pub(super) request_max_bytes: usize,
     network: Arc<dyn Network>,
     outlet: Outlet,
+    log: NodeLog,
     readiness: Arc<Readiness>,
     scrubs: Arc<ScrubDesk>,
     ready: Cell<bool>,
@@ -67,6 +70,7 @@ pub(super) struct Shell {
 impl Shell {
     /// A client connected.
     pub(super) fn opened(&self, conn: ConnId, peer: SocketAddr, outgoing: Rc<Outgoing>) {
+        self.log.debug(Logger::Acceptor, || format!("Accepted a connection from {peer}, number {conn}."));
         self.connections.borrow_mut().insert(conn, outgoing);
         self.broker.borrow_mut().on_connect(conn, peer.port());
     }
@@ -79,6 +83,11 @@ impl Shell {
         broker.metrics.network.disconnected();
         broker.on_disconnect(self.clock.now(), conn);
         drop(broker);
+        let level = if fault.is_some() { Level::Warn } else { Level::Debug };
+        self.log.write(Logger::Processor, level, || match &fault {
+            Some(reason) => format!("Unexpected data from {peer}, so that connection {conn} is closed: {reason}"),
+            None => format!("Connection {conn} from {peer} has ended."),
+        });
         if let Some(reason) = fault {
             self.rejected(peer.to_string(), reason);
         }
@@ -109,6 +118,9 @@ impl Shell {
 
     /// A request is done with.
     pub(super) fn sent(&self, sent: &Sent) {
+        if let Some(logged) = &sent.logged {
+            self.log.debug(Logger::RequestLogger, || logged.line(&sent.answered, &sent.stations.parts()));
+        }
         let mut broker = self.broker.borrow_mut();
         broker.metrics.requests.done(&sent.answered, &sent.stations);
         if sent.size_bytes > 0 {
@@ -134,7 +146,7 @@ impl Shell {
         for response in outbox.responses {
             if let Some(outgoing) = connections.get(&response.conn) {
                 outgoing.mute(response.answered.muted_for);
-                outgoing.put(response.seq, response.frame, response.answered, ready_at);
+                outgoing.put(response, ready_at);
             }
         }
         for (conn, reason) in outbox.closes {
@@ -188,11 +200,20 @@ impl Shell {
                 Ok((stream, peer)) => {
                     match self.rate(peer.ip()) {
                         Verdict::Take { delay_ms } if delay_ms > 0 => {
+                            self.log.debug(Logger::ConnectionQuotas, || {
+                                format!("Quota violated for sensor (ConnectionAcceptRate). Delay time: {delay_ms} ms")
+                            });
                             self.broker.borrow_mut().metrics.network.accept_throttled(millis(delay_ms));
                             tokio::time::sleep(millis(delay_ms)).await;
                         }
                         Verdict::Take { .. } => {}
                         Verdict::Close { delay_ms } => {
+                            self.log.debug(Logger::Acceptor, || {
+                                format!(
+                                    "{} opens too many connections: this one is closed in {delay_ms} ms.",
+                                    peer.ip()
+                                )
+                            });
                             self.broker.borrow_mut().metrics.network.ip_throttled(millis(delay_ms));
                             self.clone().hold(stream, delay_ms);
                             continue;
@@ -200,6 +221,8 @@ impl Shell {
                     }
                     let admitted = self.admission.borrow_mut().admit(&self.broker.borrow().config, peer.ip());
                     if let Err(reason) = admitted {
+                        self.log
+                            .info(Logger::Acceptor, || format!("Rejected connection from {}: {reason}.", peer.ip()));
                         self.rejected(peer.to_string(), reason);
                         continue;
                     }
@@ -208,6 +231,7 @@ impl Shell {
                 }
                 Err(error) => {
                     let message = format!("accepting a connection failed: {error}");
+                    self.log.error(Logger::Acceptor, || message.clone());
                     self.outlet.events(self.clock.now(), [Event::Error { message }]);
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
@@ -254,17 +278,59 @@ impl Shell {
     }
 }
 
+/// What the log tells of the broker's start and end.
+struct Words<'a> {
+    log: &'a NodeLog,
+    node_id: NodeId,
+}
+
+impl Words<'_> {
+    fn server(&self, message: &str) {
+        self.log.info(Logger::BrokerServer, || format!("[BrokerServer id={}] {message}", self.node_id));
+    }
+
+    fn status(&self, from: &str, to: &str) {
+        self.server(&format!("Transition from {from} to {to}"));
+    }
+
+    fn sockets(&self, message: &str) {
+        let id = self.node_id;
+        self.log.info(Logger::SocketServer, || format!("[SocketServer listenerType=BROKER, nodeId={id}] {message}"));
+    }
+
+    fn listener(&self, config: &NodeConfig) {
+        self.sockets(&format!("Listener PLAINTEXT://{}:{} is bound; connections wait.", config.host, config.port));
+    }
+
+    fn started(&self, listener: &TcpListener) {
+        self.sockets("Requests are processed from now on.");
+        let address = listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
+        self.log.info(Logger::Acceptor, || format!("Awaiting connections on {address}."));
+        self.status("STARTING", "STARTED");
+    }
+
+    fn stopped(&self) {
+        self.sockets("Listener PLAINTEXT and its connections are closed.");
+        self.server("Shut down completely.");
+        self.status("SHUTTING_DOWN", "SHUTDOWN");
+    }
+}
+
 pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Sleep>) -> Exit {
     let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, scrubs, seed } = setup;
     let node_id = config.node_id;
     let Role::Broker { listener } = role else {
         return Exit::Failed(format!("node {node_id} is no broker"));
     };
+    let log = config.log.clone();
+    let words = Words { log: &log, node_id };
+    words.status("SHUTDOWN", "STARTING");
     let failed = |what: &dyn std::fmt::Display| Exit::Failed(format!("broker {node_id} could not start: {what}"));
     let listener = match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
         Ok(listener) => listener,
         Err(error) => return failed(&error),
     };
+    words.listener(&config);
     let request_max_bytes = usize::try_from(config.i32("socket.request.max.bytes")).unwrap_or(0);
     let mut broker = match Broker::open(config, disk, seed, clock.now()) {
         Ok(broker) => broker,
@@ -281,6 +347,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
         request_max_bytes,
         network,
         outlet: Outlet::new(node_id, reports),
+        log: log.clone(),
         readiness,
         scrubs,
         ready: Cell::new(false),
@@ -293,6 +360,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
     // As Kafka, which enables request processing only when the broker has caught up: until then the image is old or empty, and a Metadata
     // answer without brokers makes clients forget the whole cluster. Connections wait in the backlog meanwhile.
     let mut listener = Some(listener);
+    let mut stopping = false;
     let mut report_timer = tokio::time::interval(REPORT_INTERVAL);
     report_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -300,7 +368,12 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
         tokio::select! {
             () = control.changed() => match control.obey() {
                 Wish::Kill => return Exit::Killed,
-                Wish::Stop => shell.broker.borrow_mut().begin_shutdown(clock.now(), SHUTDOWN_PATIENCE),
+                Wish::Stop => {
+                    if !std::mem::replace(&mut stopping, true) {
+                        words.status(if listener.is_none() { "STARTED" } else { "STARTING" }, "SHUTTING_DOWN");
+                    }
+                    shell.broker.borrow_mut().begin_shutdown(clock.now(), SHUTDOWN_PATIENCE);
+                }
                 Wish::Run | Wish::Pause => {}
             },
             message = inbox.recv() => {
@@ -322,13 +395,17 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
         if shell.broker.borrow().takes_part()
             && let Some(listener) = listener.take()
         {
+            words.started(&listener);
             tokio::task::spawn_local(shell.clone().accept(listener));
         }
         if shell.broker.borrow().may_stop() {
             let closed = shell.broker.borrow_mut().shutdown(clock.now());
             shell.report();
             return match closed {
-                Ok(()) => Exit::Stopped,
+                Ok(()) => {
+                    words.stopped();
+                    Exit::Stopped
+                }
                 Err(error) => Exit::Failed(format!("broker {node_id} could not stop cleanly: {error}")),
             };
         }

@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 use super::arrival::Arrival;
 use super::broker_node::Shell;
 use super::stopwatch;
-use crate::server::context::ConnId;
+use crate::server::context::{ClientResponse, ConnId};
+use crate::server::request_log::LoggedRequest;
 use crate::server::request_metrics::Answered;
 use crate::server::request_times::Stations;
 
@@ -45,15 +46,18 @@ struct Ready {
     frame: Option<BytesMut>,
     answered: Answered,
     at: Duration,
+    logged: Option<Box<LoggedRequest>>,
 }
 
 /// A request that is done with.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sent {
     pub(super) answered: Answered,
     pub(super) stations: Stations,
     /// What was written.
     pub(super) size_bytes: usize,
+    /// What the log is to tell of it.
+    pub(super) logged: Option<Box<LoggedRequest>>,
 }
 
 /// The side of a connection that the node's core talks to.
@@ -104,9 +108,10 @@ impl Outgoing {
         self.ready.borrow().len()
     }
 
-    /// An answer is ready.
-    pub(super) fn put(&self, seq: u64, frame: Option<BytesMut>, answered: Answered, at: Duration) {
-        self.ready.borrow_mut().insert(seq, Ready { frame, answered, at });
+    /// An answer is ready, and was at that time.
+    pub(super) fn put(&self, response: ClientResponse, at: Duration) {
+        let ClientResponse { seq, frame, answered, logged, .. } = response;
+        self.ready.borrow_mut().insert(seq, Ready { frame, answered, at, logged });
         if seq == self.next.get() {
             self.wake_writer.notify_one();
         }
@@ -138,13 +143,13 @@ impl Outgoing {
 
     /// The next answer, if it is ready, and what is known of its request.
     fn take_next(&self, now: Duration) -> Option<(Option<BytesMut>, Sent)> {
-        let Ready { frame, answered, at } = self.ready.borrow_mut().remove(&self.next.get())?;
+        let Ready { frame, answered, at, logged } = self.ready.borrow_mut().remove(&self.next.get())?;
         self.next.set(self.next.get() + 1);
         self.wake_reader.notify_one();
         let mut stations = self.under_way.borrow_mut().pop_front().unwrap_or_default();
         (stations.answered, stations.taken) = (at, now);
         let size_bytes = frame.as_ref().map_or(0, BytesMut::len);
-        Some((frame, Sent { answered, stations, size_bytes }))
+        Some((frame, Sent { answered, stations, size_bytes, logged }))
     }
 
     fn in_flight(&self) -> u64 {
@@ -299,9 +304,10 @@ mod tests {
         assert_eq!((outgoing.take(), outgoing.take()), (0, 1));
         outgoing.enter(ms(1), ms(2), ms(3));
         outgoing.enter(ms(1), ms(3), ms(4));
-        outgoing.put(1, Some(BytesMut::from(&b"second"[..])), answered(1), ms(4));
+        let response = |seq, frame, answered| ClientResponse { conn: 1, seq, answered, frame, logged: None };
+        outgoing.put(response(1, Some(BytesMut::from(&b"second"[..])), answered(1)), ms(4));
         assert!(outgoing.take_next(ms(5)).is_none());
-        outgoing.put(0, None, answered(0), ms(8));
+        outgoing.put(response(0, None, answered(0)), ms(8));
         assert_eq!(outgoing.ready(), 2);
         let (frame, first) = outgoing.take_next(ms(9)).unwrap();
         assert_eq!((frame, first.answered.size_bytes, first.stations.begun, first.size_bytes), (None, 0, ms(2), 0));

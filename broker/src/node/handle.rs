@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::idle::Sleep;
 use super::{Clock, Inbox, Network, NodeDisk, Readiness, ScrubDesk, broker_node, controller_node};
+use crate::logging::{Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::types::NodeId;
@@ -141,6 +142,7 @@ struct Ending {
     slot: Arc<ExitSlot>,
     network: Arc<dyn Network>,
     node_id: NodeId,
+    failure: FailureLog,
 }
 
 impl Ending {
@@ -152,7 +154,33 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.tell(Exit::Failed(format!("node {} panicked", self.node_id)));
+        let reason = format!("node {} panicked", self.node_id);
+        if std::thread::panicking() {
+            self.failure.tell(&reason);
+        }
+        self.tell(Exit::Failed(reason));
+    }
+}
+
+/// Where a node's log tells what it died of.
+#[derive(Clone)]
+struct FailureLog {
+    log: NodeLog,
+    logger: Logger,
+    prefix: String,
+}
+
+impl FailureLog {
+    fn of(setup: &NodeSetup) -> FailureLog {
+        let (logger, what) = match setup.role {
+            Role::Broker { .. } => (Logger::BrokerServer, "BrokerServer"),
+            Role::Controller => (Logger::ControllerServer, "ControllerServer"),
+        };
+        FailureLog { log: setup.config.log.clone(), logger, prefix: format!("[{what} id={}]", setup.config.node_id) }
+    }
+
+    fn tell(&self, reason: &str) {
+        self.log.fatal(self.logger, || format!("{} Fatal error: {reason}", self.prefix));
     }
 }
 
@@ -160,6 +188,7 @@ impl Drop for Ending {
 pub struct NodeHandle {
     control: Arc<Control>,
     disk: Arc<dyn NodeDisk>,
+    log: NodeLog,
     exit: Arc<ExitSlot>,
 }
 
@@ -174,6 +203,7 @@ impl NodeHandle {
             Arc::new(Control { wish: Mutex::new(Wish::Run), blocked: Condvar::new(), changed: Notify::new() });
         let exit_slot = Arc::new(ExitSlot::default());
         let disk = Arc::clone(&setup.disk);
+        let log = setup.config.log.clone();
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let sleep = Sleep::watch(runtime.enable_all());
         let runtime = runtime.build()?;
@@ -183,7 +213,9 @@ impl NodeHandle {
             Role::Controller => format!("controller-{node_id}"),
         };
         std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || {
-            let ending = Ending { slot: thread_exit, network: Arc::clone(&setup.network), node_id };
+            let failure = FailureLog::of(&setup);
+            let network = Arc::clone(&setup.network);
+            let ending = Ending { slot: thread_exit, network, node_id, failure: failure.clone() };
             let local = tokio::task::LocalSet::new();
             let (reports, clock, scrubs) = (setup.reports.clone(), setup.clock.clone(), setup.scrubs.clone());
             let killed = thread_control.clone();
@@ -200,11 +232,12 @@ impl NodeHandle {
             runtime.shutdown_background();
             scrubs.clear();
             if let Exit::Failed(reason) = &exit {
+                failure.tell(reason);
                 tell_failure(&reports, node_id, clock.now().wall_ms, reason);
             }
             ending.tell(exit);
         })?;
-        Ok(NodeHandle { control, disk, exit: exit_slot })
+        Ok(NodeHandle { control, disk, log, exit: exit_slot })
     }
 
     /// Controlled shutdown; [`NodeHandle::wait`] tells the end.
@@ -214,6 +247,7 @@ impl NodeHandle {
 
     /// SIGKILL: nothing is flushed, closed politely or announced, and nothing of this node is written from here on.
     pub fn kill(&self) {
+        self.log.end();
         self.disk.fence();
         self.control.set(Wish::Kill);
     }

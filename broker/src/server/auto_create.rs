@@ -11,10 +11,11 @@ use super::context::RequestContext;
 use super::endpoints::text;
 use super::peer::PeerRequest;
 use super::peer_requests::Purpose;
+use crate::logging::Logger;
 use crate::metadata::config::NodeConfig;
-use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use crate::protocol::messages::{CreateTopicsRequestData, CreateTopicsResponseData};
+use crate::protocol::{ErrorCode, error_name};
 use crate::types::Now;
 
 /// At most so many topics are being created for clients at a time; more have to wait for their clients' next try.
@@ -74,6 +75,7 @@ pub fn create(broker: &mut Broker, client: Option<&RequestContext>, now: Now, na
     if names.is_empty() {
         return;
     }
+    asked(broker, &names);
     let topics = names.into_iter().map(|name| creatable(&broker.config, name)).collect();
     let timeout_ms = broker.config.i32("request.timeout.ms");
     let request = CreateTopicsRequestData::default().with_topics(topics).with_timeout_ms(timeout_ms);
@@ -100,6 +102,7 @@ pub fn create_internal(
     let names: Vec<String> =
         broker.auto_creation.start(now, &wanted, patience).into_iter().map(str::to_owned).collect();
     if !names.is_empty() {
+        asked(broker, &names);
         let topics = topics.into_iter().filter(|topic| names.iter().any(|name| topic.name.as_str() == name)).collect();
         let timeout_ms = broker.config.i32("request.timeout.ms");
         let request = CreateTopicsRequestData::default().with_topics(topics).with_timeout_ms(timeout_ms);
@@ -117,6 +120,12 @@ pub fn on_internal(
     memory: Duration,
     response: Option<&CreateTopicsResponseData>,
 ) {
+    match response {
+        Some(response) => told(broker, response),
+        None => broker.config.log.debug(Logger::AutoTopicCreation, || {
+            format!("No controller answered in time when topics were to be created: {}.", names.join(", "))
+        }),
+    }
     let creation = &mut broker.auto_creation;
     creation.under_way.retain(|name, _| !names.contains(name));
     let until = now.mono + memory;
@@ -129,6 +138,30 @@ pub fn on_internal(
         (topic.name.to_string(), why.unwrap_or_else(|| ErrorCode::from(topic.error_code).to_string()))
     });
     creation.failed(now, until, failures);
+}
+
+fn asked(broker: &Broker, names: &[impl AsRef<str>]) {
+    broker.config.log.info(Logger::AutoTopicCreation, || {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        format!("The active controller is asked to create what clients need: {}.", names.join(", "))
+    });
+}
+
+/// What the log tells of the controller's answer.
+pub(super) fn told(broker: &Broker, response: &CreateTopicsResponseData) {
+    for topic in &response.topics {
+        let (log, error) = (&broker.config.log, ErrorCode::from(topic.error_code));
+        match error {
+            ErrorCode::None => {
+                log.debug(Logger::AutoTopicCreation, || format!("Topic {} was created.", topic.name.as_str()))
+            }
+            ErrorCode::TopicAlreadyExists => {}
+            error => log.warn(Logger::AutoTopicCreation, || {
+                let why = topic.error_message.as_ref().map_or("", |why| why.as_str());
+                format!("Topic {} could not be created: {}, {why}", topic.name.as_str(), error_name(error))
+            }),
+        }
+    }
 }
 
 fn creatable(config: &NodeConfig, name: &str) -> CreatableTopic {

@@ -32,10 +32,11 @@ use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
 use super::{
-    dispatch, forward, group_bridge, measure, purgatory, share_bridge, share_persister, share_state_bridge, throttle,
-    txn_bridge, txn_verification, upkeep, write_txn_markers,
+    api_log, dispatch, forward, group_bridge, lifecycle_log, measure, purgatory, request_log, share_bridge,
+    share_persister, share_state_bridge, throttle, txn_bridge, txn_verification, upkeep, write_txn_markers,
 };
 use crate::log::disk::Disk;
+use crate::logging::Logger;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::report::{BrokerReport, Event};
@@ -196,8 +197,17 @@ impl Broker {
                 self.handle_frame(now, conn, seq, client_host, frame);
                 self.pump(now);
             }
-            Err(reason) => self.out.closes.push((conn, reason)),
+            Err(reason) => self.close(conn, client_host, reason),
         }
+    }
+
+    /// Closes a connection, as what came on it makes no sense.
+    fn close(&mut self, conn: ConnId, client_host: IpAddr, reason: String) {
+        self.config.log.error(Logger::Processor, || {
+            let id = self.connections.id(&self.config, conn, client_host);
+            format!("Closing socket for {id} because of error: {reason}")
+        });
+        self.out.closes.push((conn, reason));
     }
 
     pub(super) fn handle_frame(&mut self, now: Now, conn: ConnId, seq: u64, client_host: IpAddr, frame: Bytes) {
@@ -205,7 +215,9 @@ impl Broker {
         throttle::begin_work(self);
         match protocol::decode_request(frame) {
             Ok((header, request)) => {
-                let context = RequestContext { conn, seq, header, client_host, received: now, size_bytes };
+                let body = request_log::body(&self.config.log, &request);
+                let context = RequestContext { conn, seq, header, client_host, received: now, size_bytes, body };
+                api_log::handling(self, &context);
                 match dispatch::handle(self, &context, now, request) {
                     Handled::Reply(response) => self.reply(now, &context, response),
                     Handled::NoReply => self.end_without_reply(now, &context),
@@ -213,19 +225,21 @@ impl Broker {
                 }
                 throttle::end_work(self, now, &context);
             }
-            Err(error) => self.out.closes.push((conn, error.to_string())),
+            Err(error) => self.close(conn, client_host, error.to_string()),
         }
     }
 
     /// Answers a request.
     pub fn reply(&mut self, now: Now, context: &RequestContext, mut response: Response) {
         let muted_for = throttle::on_reply(self, now, context, &mut response);
-        self.metrics.requests.answer(&response);
+        let is_unexpected = self.metrics.requests.answer(&response);
+        api_log::answered(self, context, &response, is_unexpected);
         match protocol::encode_response(&context.header, &response) {
-            Ok(frame) => self.respond(context, Some(frame), muted_for),
+            Ok(frame) => self.respond(context, Some((&response, frame)), muted_for),
             Err(error) => {
                 // The answer does not fit the version asked for: a bug of ours. The client must not wait for ever.
                 let message = format!("an answer to {} could not be encoded: {error}", context.api_name());
+                self.config.log.error(Logger::KafkaApis, || format!("{}{message}", api_log::prefix(self)));
                 self.events.push(Event::Error { message: message.clone() });
                 self.out.closes.push((context.conn, message));
             }
@@ -238,10 +252,12 @@ impl Broker {
         self.respond(context, None, muted_for);
     }
 
-    fn respond(&mut self, context: &RequestContext, frame: Option<bytes::BytesMut>, muted_for: Duration) {
+    fn respond(&mut self, context: &RequestContext, answer: Option<(&Response, bytes::BytesMut)>, muted_for: Duration) {
+        let (response, frame) = answer.unzip();
+        let logged = request_log::answered(self, context, response);
         let (api, version) = (context.header.api_key, context.header.api_version);
         let answered = Answered { api, version, size_bytes: context.size_bytes, muted_for };
-        self.out.responses.push(ClientResponse { conn: context.conn, seq: context.seq, answered, frame });
+        self.out.responses.push(ClientResponse { conn: context.conn, seq: context.seq, answered, frame, logged });
     }
 
     /// A client's connection is gone: nothing that it waits for is worth keeping.
@@ -330,6 +346,7 @@ impl Broker {
             }
         }
         upkeep::poll_lifecycle(self, now);
+        lifecycle_log::on_change(self);
         forward::send_outputs(self, now);
         self.events.extend(self.replicas.take_events());
     }

@@ -21,6 +21,7 @@ fn context() -> RequestContext {
         client_host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         received: Now { mono: Duration::ZERO, wall_ms: 0 },
         size_bytes: 0,
+        body: None,
     }
 }
 

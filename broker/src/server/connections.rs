@@ -3,8 +3,10 @@
 //! Source: `org.apache.kafka.common.network.ChannelMetadataRegistry`, `ClientInformation`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use super::context::{ConnId, RequestContext};
+use crate::metadata::config::NodeConfig;
 use crate::metrics::table::network as bean;
 use crate::metrics::{Collector, Label};
 use crate::telemetry::ClientAttributes;
@@ -75,6 +77,18 @@ impl Connections {
             let [name, version] = software;
             out.count(&bean::CONNECTIONS, [name, version, listener.clone(), processor.clone()], count);
         }
+    }
+
+    /// A connection as Kafka's logs name it: where it ends here, where it comes from, the thread that serves it and its number.
+    pub fn id(&self, config: &NodeConfig, conn: ConnId, client_host: IpAddr) -> String {
+        let port = self.open.get(&conn).and_then(|known| known.port).unwrap_or(0);
+        format!("{}:{}-{client_host}:{port}-0-{conn}", config.host, config.port)
+    }
+
+    /// Name and version of the software behind a connection.
+    pub fn software(&self, conn: ConnId) -> (&str, &str) {
+        let told = self.open.get(&conn).and_then(|known| known.software.as_ref());
+        told.map_or((UNKNOWN, UNKNOWN), |(name, version)| (name, version))
     }
 
     /// Who asks.

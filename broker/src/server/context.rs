@@ -1,10 +1,12 @@
 //! What a handler is told about a request, and what it may answer with.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
 use super::peer::PeerMessage;
+use super::request_log::LoggedRequest;
 use super::request_metrics::Answered;
 use crate::protocol::{Api, RequestHeader, Response};
 use crate::types::{NodeId, Now};
@@ -27,6 +29,8 @@ pub struct RequestContext {
     pub received: Now,
     /// Size of its frame, without the length in front.
     pub size_bytes: usize,
+    /// What it says, if the request logger is to tell it.
+    pub body: Option<Arc<str>>,
 }
 
 /// What a handler did with a request.
@@ -63,6 +67,8 @@ pub struct ClientResponse {
     pub answered: Answered,
     /// The whole frame with its length, or nothing (acks=0).
     pub frame: Option<BytesMut>,
+    /// What the log is to tell of it once it was sent.
+    pub logged: Option<Box<LoggedRequest>>,
 }
 
 impl RequestContext {

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::Broker;
 use crate::log::{AppendOrigin, Log, LogConfig, Recovery, SimDisk};
+use crate::logging::testing::Reader;
 use crate::metadata::config::NodeConfig;
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{BrokerImage, Endpoint, Image, PartitionImage, TopicImage};
@@ -31,6 +32,7 @@ pub(super) const ALONE: &[NodeId] = &[1];
 pub(super) struct Site {
     pub(super) broker: Broker,
     pub(super) now: Now,
+    pub(super) lines: Reader,
     seq: u64,
 }
 
@@ -116,10 +118,11 @@ impl Site {
         let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let config = NodeConfig::new(1, "a-cluster-of-one-broker", configs).unwrap();
         let config = config.with_log_dirs(vec![PathBuf::from("/data")]).with_voters(vec![3000]);
-        let mut broker = Broker::open(config, Arc::new(disk), 7, now).unwrap();
+        let lines = Reader::new(1);
+        let mut broker = Broker::open(config.with_log(lines.log.clone()), Arc::new(disk), 7, now).unwrap();
         broker.image = image;
         broker.replicas.registered(now, 5, &broker.image);
-        Site { broker, now, seq: 0 }
+        Site { broker, now, lines, seq: 0 }
     }
 
     pub(super) fn change(&mut self, image: Image) {
@@ -135,12 +138,20 @@ impl Site {
     }
 
     pub(super) fn ask(&mut self, version: i16, request: impl Into<Request>) -> Outcome {
-        let request = request.into();
+        let header = self.send(version, request.into());
+        self.outcome(&header)
+    }
+
+    pub(super) fn send(&mut self, version: i16, request: Request) -> RequestHeader {
         let header = Site::header(request.api(), version);
         let frame = encode_request(&header, &request).unwrap().freeze().slice(4..);
+        self.send_frame(frame);
+        header
+    }
+
+    pub(super) fn send_frame(&mut self, frame: Bytes) {
         self.seq += 1;
         self.broker.on_client_frame(self.now, 1, self.seq, [127, 0, 0, 1].into(), frame);
-        self.outcome(&header)
     }
 
     pub(super) fn outcome(&mut self, header: &RequestHeader) -> Outcome {

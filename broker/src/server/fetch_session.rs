@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::current_leader::TopicKey;
+use crate::logging::{Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metrics::table::sessions as bean;
 use crate::metrics::{Collector, Meter};
@@ -161,6 +162,7 @@ pub struct FetchSessions {
     max_sessions: usize,
     evictions: Meter,
     rng: StdRng,
+    log: NodeLog,
 }
 
 fn next_epoch(epoch: i32) -> i32 {
@@ -209,6 +211,7 @@ impl FetchSessions {
             max_sessions: usize::try_from(slots).unwrap_or(0),
             evictions: Meter::default(),
             rng: StdRng::seed_from_u64(seed ^ 0xfe7c_4e55),
+            log: config.log.clone(),
         }
     }
 
@@ -322,6 +325,7 @@ impl FetchSessions {
         let size = plan.partitions.len();
         let fits = self.cached_partitions + size <= MAX_CACHED_PARTITIONS && self.make_room(now, size);
         if !fits {
+            self.log.debug(Logger::FetchManager, || format!("No room for a fetch session of {size} partitions."));
             return 0;
         }
         let mut session = Session {
@@ -345,6 +349,9 @@ impl FetchSessions {
         let id = self.new_id();
         self.sessions.insert(id, session);
         self.cached_partitions += size;
+        self.log.debug(Logger::FetchManager, || {
+            format!("Created fetch session {id} of {size} partitions; there are {} sessions.", self.sessions.len())
+        });
         id
     }
 
@@ -385,6 +392,7 @@ impl FetchSessions {
 
     fn evict(&mut self, id: i32) {
         self.evictions.mark(1);
+        self.log.debug(Logger::FetchManager, || format!("Fetch session {id} makes room for another."));
         self.remove(id);
     }
 

@@ -11,8 +11,9 @@ use super::peer_costs;
 use super::peer_requests::{FORWARDED_MAX, Pending, Purpose};
 use super::write_txn_markers::Caller;
 use super::{
-    add_partitions_to_txn, auto_create, dispatch, init_producer_id, latest_offsets, offset_for_leader_epoch,
-    share_persister, share_state_bridge, txn_markers, txn_verification, upkeep, write_txn_markers,
+    add_partitions_to_txn, api_log, auto_create, dispatch, init_producer_id, latest_offsets, lifecycle_log,
+    offset_for_leader_epoch, share_persister, share_state_bridge, txn_markers, txn_verification, upkeep,
+    write_txn_markers,
 };
 use crate::protocol::{Api, ErrorCode};
 use crate::replica;
@@ -32,6 +33,7 @@ impl Broker {
         {
             return Handled::Reply(dispatch::fit(response, context.header.api_version));
         }
+        api_log::forwarding(self, context, self.active_controller);
         let patience = self.config.millis("request.timeout.ms");
         self.send_to_controller(Purpose::Client(Box::new(context.clone())), now, request, patience);
         Handled::Later
@@ -69,6 +71,7 @@ impl Broker {
         if self.requests.forwarded() >= FORWARDED_MAX {
             return Handled::Reply(altering.refusal(ErrorCode::RequestTimedOut));
         }
+        api_log::forwarding(self, &altering.context, self.active_controller);
         let patience = self.config.millis("request.timeout.ms");
         self.send_to_controller(Purpose::AlterConfigs(Box::new(altering)), now, request, patience);
         Handled::Later
@@ -267,9 +270,13 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
             match ErrorCode::from(response.error_code) {
                 ErrorCode::None => {
                     broker.lifecycle.registered(now, response.broker_epoch);
+                    lifecycle_log::registered(broker, response.broker_epoch);
                     broker.replicas.registered(now, response.broker_epoch, &broker.image);
                 }
-                _ => broker.lifecycle.failed(now),
+                error => {
+                    lifecycle_log::refused(broker, error);
+                    broker.lifecycle.failed(now);
+                }
             }
         }
         (Purpose::Heartbeat, PeerResponse::BrokerHeartbeat(response)) => match ErrorCode::from(response.error_code) {
@@ -277,10 +284,15 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
                 broker.lifecycle.heard(now, response.is_fenced, response.should_shut_down);
                 upkeep::heard(broker, now);
             }
-            ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered => {
-                broker.lifecycle.unknown_to_controller(now);
+            error => {
+                lifecycle_log::heartbeat_refused(broker, error);
+                match error {
+                    ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered => {
+                        broker.lifecycle.unknown_to_controller(now);
+                    }
+                    _ => broker.lifecycle.failed(now),
+                }
             }
-            _ => broker.lifecycle.failed(now),
         },
         (Purpose::ProducerIds, PeerResponse::AllocateProducerIds(response)) => {
             init_producer_id::on_block(broker, now, Ok(*response));
@@ -306,6 +318,7 @@ fn on_answer(broker: &mut Broker, now: Now, pending: Pending, body: PeerResponse
         (Purpose::InternalTopics { names, memory }, PeerResponse::CreateTopics(response)) => {
             auto_create::on_internal(broker, now, names, memory, Some(&response));
         }
+        (Purpose::AutoCreateTopic, PeerResponse::CreateTopics(response)) => auto_create::told(broker, &response),
         (Purpose::AlterConfigs(altering), body) => broker.reply(now, &altering.context, altering.answer(&body)),
         // An auto-created topic shows in the image; an answer of another kind than the question is nobody's.
         _ => {}
@@ -341,6 +354,7 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     for pending in broker.requests.take_expired(now.mono) {
         match pending.purpose {
             Purpose::Client(context) => {
+                api_log::not_answered(broker, &context);
                 let refusal =
                     pending.repeat.and_then(|request| dispatch::refusal(&request, ErrorCode::RequestTimedOut));
                 if let Some(response) = refusal {
@@ -349,11 +363,15 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
                 }
             }
             Purpose::AlterConfigs(altering) => {
+                api_log::not_answered(broker, &altering.context);
                 let response = altering.refusal(ErrorCode::RequestTimedOut);
                 broker.reply(now, &altering.context, response);
             }
             Purpose::ProducerIds => init_producer_id::on_block(broker, now, Err(ErrorCode::RequestTimedOut)),
-            Purpose::Registration | Purpose::Heartbeat => broker.lifecycle.failed(now),
+            Purpose::Registration | Purpose::Heartbeat => {
+                lifecycle_log::unanswered(broker);
+                broker.lifecycle.failed(now);
+            }
             Purpose::Verification(number) => txn_verification::on_answer(broker, now, number, None),
             Purpose::LatestOffsets(number) => latest_offsets::on_answer(broker, number, None),
             Purpose::TxnMarkers(number) => txn_markers::on_answer(broker, now, number, None),

@@ -49,6 +49,7 @@ pub(super) fn on_image(broker: &mut Broker, delta: &ImageDelta) {
             Ok(subscription) => subscription,
             Err(error) => {
                 let message = format!("client metrics subscription {} has no effect: {error}", resource.1);
+                broker.config.log.warn(Logger::ClientMetrics, || message.clone());
                 broker.events.push(Event::Error { message });
                 None
             }

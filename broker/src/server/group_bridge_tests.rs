@@ -131,7 +131,8 @@ impl Site {
     ) -> Vec<Response> {
         let header = RequestHeader { api_key, api_version, correlation_id: 1, client_id: Some("app".into()) };
         let client_host = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let context = RequestContext { conn: 1, seq: 1, header, client_host, received: self.now, size_bytes: 0 };
+        let context =
+            RequestContext { conn: 1, seq: 1, header, client_host, received: self.now, size_bytes: 0, body: None };
         let to = self.groups.enter(Caller::Client(Box::new(context.clone()))).unwrap();
         act(&mut self.groups.coordinator, self.now, to, &client_info(&context), &self.image);
         self.drive()

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::logging::{Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::image::Image;
 use crate::metadata::{ImageDelta, ImageRecords, MetadataRecord};
 use crate::metrics::Collector;
 use crate::metrics::table::metadata as bean;
 use crate::quorum::{Quorum, Snapshot, SnapshotId, SnapshotWriter};
-use crate::types::Now;
+use crate::types::{NodeId, Now};
 
 /// Records of one batch.
 const BATCH_RECORDS: usize = 1_000;
@@ -40,6 +41,8 @@ pub struct MetadataSnapshots {
     /// Snapshots that the image was taken from.
     loads: u64,
     made_bytes: u64,
+    node_id: NodeId,
+    log: NodeLog,
     /// When the last was made, or this began; wall clock.
     made_ms: i64,
 }
@@ -57,6 +60,8 @@ impl MetadataSnapshots {
             task: None,
             loads: 0,
             made_bytes: 0,
+            node_id: config.node_id,
+            log: config.log.clone(),
             made_ms: now.wall_ms,
         }
     }
@@ -124,11 +129,30 @@ impl MetadataSnapshots {
         quorum: &mut Quorum,
         image: impl FnOnce() -> Arc<Image>,
     ) -> Result<Option<SnapshotId>, String> {
+        let made = self.go_on_or_begin(now, quorum, image);
+        let tell = |what: String| format!("[SnapshotGenerator id={}] {what}", self.node_id);
+        match &made {
+            Ok(None) => {}
+            Ok(Some(id)) => self.log.debug(Logger::SnapshotGenerator, || {
+                tell(format!("KRaft snapshot file {} has {} bytes.", id.file_name(), self.made_bytes))
+            }),
+            Err(message) => self.log.error(Logger::SnapshotGenerator, || tell(message.clone())),
+        }
+        made
+    }
+
+    fn go_on_or_begin(
+        &mut self,
+        now: Now,
+        quorum: &mut Quorum,
+        image: impl FnOnce() -> Arc<Image>,
+    ) -> Result<Option<SnapshotId>, String> {
         let failed = |error| format!("a snapshot of the metadata log could not be written: {error}");
         if let Some(task) = self.task.take() {
             return self.go_on(now, quorum, task).map_err(failed);
         }
         let Some(id) = self.end.filter(|_| self.is_due(now)) else { return Ok(None) };
+        let read = self.bytes;
         (self.bytes, self.last_at) = (0, now.mono);
         let image = image();
         if image.is_partial {
@@ -138,6 +162,15 @@ impl MetadataSnapshots {
             );
         }
         let begun = quorum.begin_snapshot(now, id, self.last_timestamp_ms).map_err(failed)?;
+        if begun.is_some() {
+            self.log.info(Logger::SnapshotGenerator, || {
+                let why = match read >= self.max_bytes {
+                    true => format!("{read} bytes were read since the last, and {} are the most", self.max_bytes),
+                    false => format!("the last is {} ms old", self.max_interval.as_millis()),
+                };
+                format!("[SnapshotGenerator id={}] New KRaft snapshot file {}: {why}.", self.node_id, id.file_name())
+            });
+        }
         self.task = begun.map(|writer| Task { writer, records: ImageRecords::new(image) });
         Ok(None)
     }

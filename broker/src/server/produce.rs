@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::api_log;
 use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use super::current_leader::{Endpoints, TopicKey, current_leader, find_partition, find_topic};
@@ -374,6 +375,7 @@ fn close_if_failed(broker: &mut Broker, context: &RequestContext, topics: &[Topi
     let failed = topics.iter().flat_map(|topic| &topic.parts).find_map(|part| part.result.as_ref().err());
     if let Some(error) = failed {
         let reason = format!("a produce with acks=0 failed with {:?}", error.code);
+        api_log::closed_for(broker, context, &reason);
         broker.out.closes.push((context.conn, reason));
     }
     Handled::NoReply

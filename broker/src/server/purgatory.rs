@@ -271,6 +271,7 @@ mod tests {
             client_host: [127, 0, 0, 1].into(),
             received: Now::default(),
             size_bytes: 0,
+            body: None,
         }
     }
 

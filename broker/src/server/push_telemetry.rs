@@ -7,14 +7,21 @@ use super::broker::Broker;
 use super::context::{Handled, RequestContext};
 use crate::logging::{Level, Logger};
 use crate::protocol::messages::{PushTelemetryRequestData, PushTelemetryResponseData};
-use crate::protocol::{ErrorCode, Response};
+use crate::protocol::{ErrorCode, Response, error_name};
 use crate::records::Compression;
 use crate::telemetry::Push;
-use crate::types::Now;
+use crate::types::{Id, Now};
 
 /// Keeps what was pushed as the client's last values.
 pub fn handle(broker: &mut Broker, context: &RequestContext, now: Now, request: PushTelemetryRequestData) -> Handled {
     let error = take(broker, context, now, &request).err().unwrap_or(ErrorCode::None);
+    // What was taken, or could not be read, was told already.
+    if !matches!(error, ErrorCode::None | ErrorCode::InvalidRecord) {
+        broker.config.log.debug(Logger::ClientMetrics, || {
+            let (node, id) = (broker.config.node_id, Id::from(request.client_instance_id));
+            format!("[ClientMetricsManager id={node}] A push of client {id} is refused: {}", error_name(error))
+        });
+    }
     Handled::Reply(Response::PushTelemetry(PushTelemetryResponseData::default().with_error_code(error.code())))
 }
 

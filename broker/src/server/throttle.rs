@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::api_log;
 use super::broker::Broker;
 use super::context::RequestContext;
 use crate::protocol::Response;
@@ -59,19 +60,25 @@ pub(super) fn on_no_reply(broker: &mut Broker, now: Now, context: &RequestContex
 }
 
 fn produced(broker: &mut Broker, now: Now, context: &RequestContext) -> i32 {
-    broker.quotas.produce.throttle_time_ms(client(context), context.size_bytes as f64, millis(now))
+    let time_ms = broker.quotas.produce.throttle_time_ms(client(context), context.size_bytes as f64, millis(now));
+    api_log::throttled(broker, context, "Produce", time_ms);
+    time_ms
 }
 
 fn asked(broker: &mut Broker, now: Now, context: &RequestContext) -> i32 {
     let percent = spent_percent(broker);
-    broker.quotas.request.throttle_time_ms(client(context), percent, millis(now))
+    let time_ms = broker.quotas.request.throttle_time_ms(client(context), percent, millis(now));
+    api_log::throttled(broker, context, "Request", time_ms);
+    time_ms
 }
 
 /// Counts a fetch of so many bytes. If the client is to wait, it gets none of them, and they do not count.
 pub(super) fn fetched(broker: &mut Broker, now: Now, context: &RequestContext, size_bytes: usize) -> i32 {
     let (client, now_ms, bytes) = (client(context), millis(now), size_bytes as f64);
     let asked_ms = asked(broker, now, context);
-    let time_ms = broker.quotas.fetch.throttle_time_ms(client, bytes, now_ms).max(asked_ms);
+    let fetched_ms = broker.quotas.fetch.throttle_time_ms(client, bytes, now_ms);
+    api_log::throttled(broker, context, "Fetch", fetched_ms);
+    let time_ms = fetched_ms.max(asked_ms);
     if time_ms > 0 {
         broker.quotas.fetch.record(client, -bytes, now_ms);
     }

@@ -9,8 +9,8 @@ use super::lifecycle::{Ask, Standing};
 use super::peer::PeerRequest;
 use super::peer_requests::{Pending, Purpose};
 use super::{
-    get_telemetry_subscriptions, group_bridge, share_bridge, share_persister, share_state_bridge, throttle, txn_bridge,
-    txn_verification,
+    get_telemetry_subscriptions, group_bridge, lifecycle_log, publish_log, share_bridge, share_persister,
+    share_state_bridge, throttle, txn_bridge, txn_verification,
 };
 use crate::controller::supported_features;
 use crate::metadata::config::RESOURCE_BROKER;
@@ -41,6 +41,8 @@ pub(super) struct Upkeep {
     known_offline: usize,
     /// The copy of the metadata log cannot be read on: told once.
     metadata_broken: bool,
+    /// What its log told of its standing.
+    pub(super) told: lifecycle_log::Told,
 }
 
 impl Upkeep {
@@ -56,6 +58,7 @@ impl Upkeep {
             telling_offline: Vec::new(),
             known_offline: 0,
             metadata_broken: false,
+            told: lifecycle_log::Told::default(),
         }
     }
 
@@ -65,7 +68,11 @@ impl Upkeep {
 }
 
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
+    let waited = broker.lifecycle.standing() == Standing::ShuttingDown;
     broker.lifecycle.on_tick(now);
+    if waited && broker.lifecycle.standing() == Standing::MayStop {
+        lifecycle_log::shutdown_not_approved(broker);
+    }
     if !broker.upkeep.metadata_broken
         && let Err(message) = broker.metadata.make_snapshot(now, &broker.image)
     {
@@ -109,9 +116,11 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
     }
     match broker.metadata.next_image(now) {
         Ok(Some(image)) => {
+            let since = (broker.stopwatch)();
             let delta = ImageDelta::between(&broker.image, &image);
             let was_caught_up = is_caught_up(broker);
-            broker.image = image;
+            let before = std::mem::replace(&mut broker.image, image).offset;
+            publish_log::snapshot(broker, before, (broker.stopwatch)().saturating_sub(since));
             publish(broker, now, &delta, was_caught_up);
             return true;
         }
@@ -147,17 +156,24 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
     }
     publish(broker, now, &delta, was_caught_up);
     let took = (broker.stopwatch)().saturating_sub(since);
+    publish_log::records(broker, count, took);
     broker.metadata.took_in(count, took);
     true
 }
 
 /// Lets everybody know what changed in the image.
 fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: bool) {
-    if delta.configs_changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER) {
-        broker.config = broker.config.effective(&broker.image);
-    }
+    let is_first = !was_caught_up && is_caught_up(broker);
+    publish_log::image(broker, is_first);
+    let reconfigured = delta.configs_changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER);
+    let before = reconfigured.then(|| {
+        let effective = broker.config.effective(&broker.image);
+        std::mem::replace(&mut broker.config, effective)
+    });
+    publish_log::configs(broker, before.as_ref(), delta);
     if !delta.client_quotas_changed.is_empty() {
         broker.quotas.set_limits(&broker.image.client_quotas);
+        publish_log::quotas(broker, delta);
     }
     broker.replicas.apply_image(now, &broker.image, delta);
     group_bridge::on_image(broker, now, delta);
@@ -168,7 +184,7 @@ fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: boo
     txn_verification::on_image(broker, now);
     get_telemetry_subscriptions::on_image(broker, delta);
     forget_topics(broker, delta);
-    if !was_caught_up && is_caught_up(broker) {
+    if is_first {
         broker.lifecycle.hurry(now);
     }
 }
@@ -194,6 +210,7 @@ pub(super) fn forget_topics(broker: &mut Broker, delta: &ImageDelta) {
 fn give_up_metadata(broker: &mut Broker, reason: String) -> bool {
     broker.upkeep.metadata_broken = true;
     broker.metadata.give_up_snapshots();
+    publish_log::broken(broker, &reason);
     broker.events.push(Event::Error { message: format!("the metadata log cannot be followed: {reason}") });
     false
 }
