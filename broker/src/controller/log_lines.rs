@@ -311,7 +311,7 @@ mod tests {
         let (mut harness, lines) = harness();
         let resource = AlterConfigsResource {
             resource_type: RESOURCE_BROKER,
-            configs: [("log.cleaner.threads", "2"), ("ssl.keystore.password", "secret")]
+            configs: [("max.connections", "2"), ("plugin.token", "secret")]
                 .map(|(name, value)| AlterableConfig {
                     name: text(name),
                     value: Some(text(value)),
@@ -326,8 +326,8 @@ mod tests {
         let all: Vec<LogLine> = lines.try_iter().collect();
         let of = "[QuorumController id=3000] ConfigResource(type=BROKER, name='')";
         let told: Vec<&str> = all.iter().map(|line| &*line.message).collect();
-        assert!(told.contains(&format!("{of}: log.cleaner.threads was set to 2").as_str()), "{told:?}");
-        assert!(told.contains(&format!("{of}: ssl.keystore.password was set to [hidden]").as_str()), "{told:?}");
+        assert!(told.contains(&format!("{of}: max.connections was set to 2").as_str()), "{told:?}");
+        assert!(told.contains(&format!("{of}: plugin.token was set to [hidden]").as_str()), "{told:?}");
         let broker_epoch = harness.state.image().brokers[&1].epoch;
         let request = AllocateProducerIdsRequestData { broker_id: 1, broker_epoch, ..Default::default() };
         let decision = harness.state.allocate_producer_ids(&request);
