@@ -139,7 +139,9 @@ impl<'a> Described<'a> {
         }
         let own = configs(self.image, RESOURCE_TOPIC, topic);
         let values = TopicConfig::values_in(self.image, topic, self.config);
-        let shown = values.into_iter().filter(|(def, _)| !def.internal);
+        // What is for tests only is told where it is set.
+        let is_shown = |def: &ConfigDef| !def.internal || own.is_some_and(|own| own.contains_key(def.name));
+        let shown = values.into_iter().filter(|(def, _)| is_shown(def));
         Ok(shown.map(|(def, value)| self.child(def, &value, own, Source::Topic)).collect())
     }
 

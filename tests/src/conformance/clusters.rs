@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use broker::logging::Logger;
+
 use super::{ConformanceError, io};
 use crate::serve::Serve;
-use crate::versus::server::{free_ports, java, kafka_jars};
+use crate::versus::server::{free_ports, java, java_with_log4j, kafka_jars, log4j_jars};
 
 /// What both brokers are configured with.
 const SETTINGS: &[(&str, &str)] = &[
@@ -55,7 +57,7 @@ impl Kafka {
     /// # Errors
     /// Java, Maven or one of the nodes does not do its part.
     pub fn start(keep: bool) -> Result<Kafka, ConformanceError> {
-        let jars = kafka_jars()?;
+        let (jars, log4j) = (kafka_jars()?, log4j_jars()?);
         let temporary = tempfile::tempdir().map_err(io("no temporary directory"))?;
         let dir = temporary.path().to_path_buf();
         let ports = free_ports(usize::from(BROKERS) + 1)?;
@@ -64,11 +66,13 @@ impl Kafka {
             files.push(properties(&dir, broker, *port, ports[0])?);
         }
         format(&jars, &files)?;
+        let logging = dir.join("log4j2.properties");
+        std::fs::write(&logging, logging_properties()).map_err(io("the properties cannot be written"))?;
         let mut children = Vec::new();
         for file in &files {
             let log = std::fs::File::create(file.with_extension("log")).map_err(io("a log file"))?;
             let errors = log.try_clone().map_err(io("a log file"))?;
-            let mut node = java(&jars, "512m", "warn");
+            let mut node = java_with_log4j(&jars, &log4j, &logging, "512m");
             node.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "kafka.Kafka"])
                 .arg(file)
                 .stdout(log)
@@ -96,6 +100,20 @@ impl Drop for Kafka {
             let _ = child.wait();
         }
     }
+}
+
+/// The loggers of Kafka's own `config/log4j2.yaml`, with one place for all lines.
+fn logging_properties() -> String {
+    let mut text = String::from(
+        "appender.c.type=Console\nappender.c.name=C\nappender.c.layout.type=PatternLayout\nappender.c.layout.pattern=[%d] %p %m (%c)%n\n\
+         rootLogger.level=INFO\nrootLogger.appenderRef.c.ref=C\nrootLogger.appenderRef.c.level=WARN\n",
+    );
+    let configured = Logger::ALL.iter().filter(|logger| **logger != Logger::Root);
+    for (logger, level) in configured.filter_map(|logger| Some((*logger, logger.configured()?))) {
+        let number = logger as u8;
+        text.push_str(&format!("logger.l{number}.name={}\nlogger.l{number}.level={level}\n", logger.name()));
+    }
+    text
 }
 
 fn properties(dir: &Path, node: u16, port: u16, controller: u16) -> Result<PathBuf, ConformanceError> {

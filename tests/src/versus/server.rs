@@ -40,6 +40,9 @@ pub struct Installed {
     jars: PathBuf,
 }
 
+/// What makes Kafka log by log4j, as its own distribution does: levels of loggers exist only then.
+const LOG4J: &str = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4";
+
 /// Has Maven fetch Kafka's jars if they are not there yet; where they are.
 ///
 /// # Errors
@@ -48,18 +51,34 @@ pub fn kafka_jars() -> Result<PathBuf, VersusError> {
     let kafka = root().join("tests/kafka");
     let jars = kafka.join(".cache/jars");
     if !jars.join("kafka_2.13-4.3.0.jar").exists() {
-        let output = format!("-DoutputDirectory={}", jars.display());
-        let mvn = Command::new("mvn")
-            .args(["-q", "-B", "-f"])
-            .arg(kafka.join("pom.xml"))
-            .args(["dependency:copy-dependencies", &output])
-            .status()
-            .map_err(io("mvn does not start; install Maven and Java 17"))?;
-        if !mvn.success() {
-            return Err(VersusError::Other("mvn could not fetch Kafka's jars from Maven Central".into()));
-        }
+        let mut mvn = Command::new("mvn");
+        mvn.args(["-q", "-B", "-f"]).arg(kafka.join("pom.xml")).arg("dependency:copy-dependencies");
+        fetch(&mut mvn, &jars)?;
     }
     Ok(jars)
+}
+
+/// The same for what binds Kafka's logging to log4j. It stands before the other jars in the class path, as the first binding is taken.
+///
+/// # Errors
+/// mvn failed.
+pub fn log4j_jars() -> Result<PathBuf, VersusError> {
+    let jars = root().join("tests/kafka/.cache/log4j");
+    if !jars.exists() {
+        let mut mvn = Command::new("mvn");
+        mvn.args(["-q", "-B", "dependency:copy", &format!("-Dartifact={LOG4J}")]);
+        fetch(&mut mvn, &jars)?;
+    }
+    Ok(jars)
+}
+
+fn fetch(mvn: &mut Command, into: &Path) -> Result<(), VersusError> {
+    let output = format!("-DoutputDirectory={}", into.display());
+    let status = mvn.arg(output).status().map_err(io("mvn does not start; install Maven and Java 17"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(VersusError::Other("mvn could not fetch Kafka's jars from Maven Central".into()))
 }
 
 /// Java with Kafka's jars, up to the name of the class.
@@ -69,6 +88,16 @@ pub fn java(jars: &Path, heap: &str, log_level: &str) -> Command {
         .arg(format!("-Dorg.slf4j.simpleLogger.defaultLogLevel={log_level}"))
         .arg("-cp")
         .arg(format!("{}/*", jars.display()));
+    java
+}
+
+/// The same, logging by log4j as that file says.
+pub fn java_with_log4j(jars: &Path, log4j: &Path, configuration: &Path, heap: &str) -> Command {
+    let mut java = Command::new("java");
+    java.arg(format!("-Xmx{heap}"))
+        .arg(format!("-Dlog4j2.configurationFile={}", configuration.display()))
+        .arg("-cp")
+        .arg(format!("{}/*:{}/*", log4j.display(), jars.display()));
     java
 }
 

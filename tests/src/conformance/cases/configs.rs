@@ -32,6 +32,20 @@ fn describe_configs(side: &mut Side) -> Outcome {
 }
 
 fn all_configs(side: &mut Side) -> Outcome {
+    side.topic("for-tests", 1, &[("internal.segment.bytes", "4096")])?;
+    for keys in [json!(null), json!(["internal.segment.bytes"])] {
+        for details in [false, true] {
+            let resource = json!({"ResourceType": TOPIC, "ResourceName": "for-tests", "ConfigurationKeys": keys});
+            let body = json!({"Resources": [resource], "IncludeSynonyms": details, "IncludeDocumentation": details});
+            side.ask(
+                &format!("topic with a config for tests, keys {keys}, details {details}"),
+                1,
+                "DescribeConfigs",
+                4,
+                &body,
+            )?;
+        }
+    }
     for version in 1..=4 {
         for (label, kind, name, keys) in [
             ("topic", TOPIC, "configured", json!(null)),

@@ -6,6 +6,7 @@ mod configs;
 mod consumers;
 mod data;
 mod groups;
+mod loggers;
 mod manners;
 mod quotas;
 mod share_fetch;
@@ -30,6 +31,7 @@ pub const ALL: &[&[Case]] = &[
     cluster::CASES,
     topics::CASES,
     configs::CASES,
+    loggers::CASES,
     quotas::CASES,
     data::CASES,
     changes::CASES,
