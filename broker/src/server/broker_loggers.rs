@@ -22,6 +22,7 @@ pub(super) fn describe(log: &NodeLog) -> Vec<DescribeConfigsResourceResult> {
             .with_name(text(logger.name()))
             .with_value(Some(text(levels.of(*logger).name())))
             .with_config_source(SOURCE)
+            .with_documentation(Some(text("")))
     });
     described.collect()
 }
@@ -77,7 +78,8 @@ fn asked(log: &NodeLog, change: &Change<'_>) -> Result<(Logger, Option<Level>), 
             logger => Ok((logger, None)),
         },
         Some(op) => Err(invalid(format!("{} operation is not allowed for the BROKER_LOGGER resource", op.name()))),
-        None => Err(invalid(format!("Unknown operation type {number} is not allowed for the BROKER_LOGGER resource"))),
+        // Kafka looks up what it does not know and fails inside, before it could say so.
+        None => Err((ErrorCode::UnknownServerError, String::new())),
     }
 }
 
@@ -146,11 +148,7 @@ mod tests {
                 ErrorCode::InvalidRequest,
                 "APPEND operation is not allowed for the BROKER_LOGGER resource",
             ),
-            (
-                &[("kafka", 9, Some("INFO"))],
-                ErrorCode::InvalidRequest,
-                "Unknown operation type 9 is not allowed for the BROKER_LOGGER resource",
-            ),
+            (&[("kafka", 9, Some("INFO"))], ErrorCode::UnknownServerError, ""),
         ] {
             assert_eq!(altered(&config, changes), Err((error, message.to_owned())));
             assert_eq!(level(&config, "kafka"), "INFO");

@@ -116,7 +116,7 @@ impl AlteringConfigs {
     fn assemble(&self, outcome: impl Fn(i8, &str) -> (i16, Option<KafkaString>)) -> Response {
         let told = self.resources.iter().map(|(kind, name, refused)| {
             let (code, message) = match refused {
-                Some((error, message)) => (error.code(), Some(text(message))),
+                Some((error, message)) => (error.code(), (!message.is_empty()).then(|| text(message))),
                 None if *kind == RESOURCE_BROKER_LOGGER => (ErrorCode::None.code(), None),
                 None => outcome(*kind, name.as_str()),
             };
