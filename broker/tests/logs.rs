@@ -53,6 +53,7 @@ fn starts_clients_stops_and_kills() {
     let dir = tempfile::tempdir().unwrap();
     let (cluster, lines) = start(dir.path());
     let address = cluster.bootstrap_servers().split(',').next().unwrap().to_owned();
+    until(&lines, 1, Logger::MetadataPublisher, Level::Info, &["The first metadata of this registration takes effect"]);
     until(&lines, 1, Logger::BrokerServer, Level::Info, &["[BrokerServer id=1] Transition from STARTING to STARTED"]);
 
     // Garbage on a socket, and one connection more than may be.

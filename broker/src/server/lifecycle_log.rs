@@ -3,7 +3,7 @@
 //! Source: `org.apache.kafka.server.BrokerLifecycleManager`, `org.apache.kafka.metadata.BrokerState`.
 
 use super::broker::Broker;
-use super::upkeep;
+use super::{publish_log, upkeep};
 use crate::logging::{Level, Logger};
 use crate::protocol::{ErrorCode, error_name};
 
@@ -74,6 +74,9 @@ pub(super) fn on_change(broker: &mut Broker) {
         };
         format!("From {} to {}: {why}.", name(before), name(state))
     });
+    if before == STARTING && (RECOVERY..=RUNNING).contains(&state) {
+        publish_log::image(broker, true);
+    }
 }
 
 /// The controller registered the broker.

@@ -164,7 +164,7 @@ pub(super) fn follow_metadata(broker: &mut Broker, now: Now) -> bool {
 /// Lets everybody know what changed in the image.
 fn publish(broker: &mut Broker, now: Now, delta: &ImageDelta, was_caught_up: bool) {
     let is_first = !was_caught_up && is_caught_up(broker);
-    publish_log::image(broker, is_first);
+    publish_log::image(broker, false);
     let reconfigured = delta.configs_changed.iter().any(|(kind, _)| *kind == RESOURCE_BROKER);
     let before = reconfigured.then(|| {
         let effective = broker.config.effective(&broker.image);
