@@ -21,8 +21,8 @@ const BROKER_LOGGER: i8 = 8;
 const BROKERS: [i32; 3] = [1, 2, 3];
 
 /// IncrementalAlterConfigs: operation 0 sets, 1 deletes.
-fn alter(side: &mut Side, broker: i32, operation: i8, level: Option<&str>) {
-    let config = json!({"Name": LOGGER, "ConfigOperation": operation, "Value": level});
+fn alter(side: &mut Side, broker: i32, logger: &str, operation: i8, level: Option<&str>) {
+    let config = json!({"Name": logger, "ConfigOperation": operation, "Value": level});
     let resource = json!({"ResourceType": BROKER_LOGGER, "ResourceName": broker.to_string(), "Configs": [config]});
     let body = json!({"Resources": [resource], "ValidateOnly": false});
     let answer = side.send(broker, "IncrementalAlterConfigs", 1, &body).unwrap();
@@ -78,7 +78,7 @@ fn a_client_turns_a_logger_off_and_on() {
 
     let mut side = Side::connect(&serve.bootstrap_servers).unwrap();
     for broker in BROKERS {
-        alter(&mut side, broker, 0, Some("ERROR"));
+        alter(&mut side, broker, LOGGER, 0, Some("ERROR"));
         change(&serve, broker, "ERROR");
         let seen = || match level_of(&serve, broker) {
             (level, own) if level == "ERROR" && own == true => Ok(()),
@@ -88,7 +88,7 @@ fn a_client_turns_a_logger_off_and_on() {
     }
     read_in(&serve, "quiet-group");
     for broker in BROKERS {
-        alter(&mut side, broker, 1, None);
+        alter(&mut side, broker, LOGGER, 1, None);
     }
     // A node's lines keep their order: what was told of the group until the change stands before it.
     let changes = BROKERS.map(|broker| (broker, change(&serve, broker, "no level of its own")));
@@ -191,6 +191,67 @@ fn delivered(to: &Path) {
     let changes = text.lines().filter(|line| line.contains("RuntimeLoggerManager")).count();
     assert_eq!(changes, 3, "each change once: {text}");
     assert!(!text.contains("] DEBUG "), "less than INFO is not delivered");
+}
+
+/// What brokers told of requests of this client.
+fn requests(serve: &Serve, client: &str) -> Vec<Value> {
+    let lines = serve.get(&format!("/api/logs?after=0&logger=kafka.request.logger&contains={client}&limit=10000"));
+    let body = |line: &Value| {
+        assert_eq!(line["level"], "DEBUG");
+        let text = line["message"].as_str().unwrap().strip_prefix("Completed request:").unwrap();
+        serde_json::from_str::<Value>(text).unwrap()
+    };
+    lines.as_array().unwrap().iter().map(body).collect()
+}
+
+#[test]
+fn requests_are_logged_as_long_as_a_client_wants_it() {
+    let serve = Serve::start_with(&["--ephemeral"]);
+    clients::create_topic(&serve.bootstrap_servers, "t", 1, 3);
+    let mut side = Side::connect(&serve.bootstrap_servers).unwrap();
+    let ask_as = |client: &str| {
+        let consumer: BaseConsumer =
+            clients::config(&serve.bootstrap_servers).set("client.id", client).create().unwrap();
+        let metadata = consumer.fetch_metadata(Some("t"), PATIENCE).unwrap();
+        assert_eq!(metadata.topics().len(), 1);
+    };
+    ask_as("early-client");
+    for broker in BROKERS {
+        alter(&mut side, broker, "kafka.request.logger", 0, Some("DEBUG"));
+    }
+    let told = wait_for("requests of the client", PATIENCE, || {
+        ask_as("heard-client");
+        let told = requests(&serve, "heard-client");
+        match told.iter().find(|told| told["requestHeader"]["requestApiKeyName"] == "METADATA") {
+            Some(told) => Ok(told.clone()),
+            None => Err(format!("{told:?}")),
+        }
+    });
+    let header = &told["requestHeader"];
+    assert_eq!((&header["requestApiKey"], &header["clientId"]), (&json!(3), &json!("heard-client")));
+    assert_eq!(told["clientInformation"]["softwareName"], "librdkafka");
+    assert!(told["connection"].as_str().unwrap().starts_with("127.0.0.1:"), "{told}");
+    let times = ["requestQueueTimeMs", "localTimeMs", "remoteTimeMs", "responseQueueTimeMs", "sendTimeMs"];
+    let sum: f64 = times.iter().map(|time| told[time].as_f64().unwrap()).sum();
+    let total = told["totalTimeMs"].as_f64().unwrap();
+    assert!(total > 0.0 && (total - sum).abs() < 0.01, "{told}");
+    for broker in BROKERS {
+        alter(&mut side, broker, "kafka.request.logger", 1, None);
+    }
+    // Unset, it has the level of those above it, which is INFO.
+    for broker in BROKERS {
+        change(&serve, broker, "no level of its own");
+    }
+    ask_as("late-client");
+    // A node's lines keep their order: what was told of the client stands before this one.
+    for node in BROKERS {
+        let wish = json!({"node": node, "logger": "state.change.logger", "level": "WARN"});
+        assert_eq!(serve.request("PUT", "/api/loggers", Some(&wish)).unwrap().0, 200);
+        change(&serve, node, "state.change.logger");
+    }
+    for unheard in ["early-client", "late-client"] {
+        assert_eq!(requests(&serve, unheard), Vec::<Value>::new());
+    }
 }
 
 #[test]
