@@ -6,7 +6,7 @@ mkdir -p "$cache"
 start_server() { # ARGUMENT…
     program=${BROKERSCOPE:-}
     if [ -z "$program" ]; then
-        (cd "$root" && cargo build --quiet --package brokerscope) || exit 1
+        (cd "$root" && cargo build --quiet --bin brokerscope --test layering) || exit 1
         program=${CARGO_TARGET_DIR:-$root/target}/debug/brokerscope
     fi
     ready=$(mktemp -u) log=$(mktemp)

@@ -28,13 +28,15 @@ pub fn program() -> PathBuf {
                 if deps.ends_with("deps") { deps.parent().expect("deps lies in target/<profile>") } else { deps };
             let profile_dir = profile_dir.to_path_buf();
             let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--package", "brokerscope", "--bin", "brokerscope"]);
-            if profile_dir.file_name().is_some_and(|name| name == "release") {
-                build.arg("--release");
-            }
-            if cfg!(feature = "planted") {
-                build.args(["--features", "planted"]);
-            }
+            build.args(["build", "--quiet", "--bin", "brokerscope"]);
+            let is_release = profile_dir.file_name().is_some_and(|name| name == "release");
+            match (is_release, cfg!(feature = "planted")) {
+                // With a test beside it the libraries are built as `cargo test` has built them already, instead of a second time.
+                (false, false) => build.args(["--test", "layering"]),
+                (false, true) => build.args(["--package", "brokerscope", "--features", "planted"]),
+                (true, false) => build.args(["--package", "brokerscope", "--release"]),
+                (true, true) => build.args(["--package", "brokerscope", "--release", "--features", "planted"]),
+            };
             let built = build.current_dir(root()).status().expect("cargo runs");
             assert!(built.success(), "cargo could not build brokerscope");
             profile_dir.join("brokerscope")
