@@ -19,7 +19,7 @@ use super::host::Host;
 use super::join::{Facts, Join};
 use super::logs::LogsView;
 use super::logs::run::LogNews;
-use super::order::{Answer, Reply};
+use super::order::{Answer, Done, Reply};
 use super::series::Recorder;
 use super::slot::ViewSlot;
 use super::snapshot::{ActiveFault, Snapshot, WorkloadStatus};
@@ -54,6 +54,8 @@ pub enum Word {
     Logs(LogNews),
     /// A wish about metrics and alarms; whoever waits is answered when the view that has it is out.
     Monitoring(Change, Option<Reply>),
+    /// Answered when a view is out that has all that was said before.
+    Published(Sender<()>),
     /// What is remembered of the last run's metrics and alarms.
     Recall(Box<Remembered>),
     /// From now on, whoever listens there keeps what changes of these.
@@ -197,6 +199,11 @@ impl Worker {
                 let slot = self.slot.clone();
                 let reply = reply.unwrap_or_else(|| Box::new(move |answer| slot.notify(Notice::of(answer))));
                 self.replies.push((reply, answer));
+            }
+            Word::Published(to) => {
+                // Who does not wait any more need not be told.
+                let reply = move |_| drop(to.try_send(()));
+                self.replies.push((Box::new(reply), Ok(Done { id: None, text: String::new() })));
             }
             Word::Recall(remembered) => self.watch.recall(*remembered),
             Word::KeepBy(to) => self.keeping = Some(Keeping { to, mark: self.watch.view().mark() }),

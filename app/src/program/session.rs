@@ -33,6 +33,9 @@ use crate::source::embedded::{self, Embedded};
 use crate::source::topics::{self, TopicWish};
 use crate::workload::Workloads;
 
+/// The monitor publishes some twenty times a second; one that does not is no reason not to start.
+const VIEW_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A cluster that takes no writes after this long is broken.
 const READY_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -127,6 +130,10 @@ impl Session {
         if let Some(level) = args.monitoring_level {
             let _ = monitor.words().send(Word::Monitoring(Change::Level(level), Some(Box::new(drop))));
         }
+        // Nobody is to find what is remembered missing.
+        let (out, is_out) = bounded(1);
+        let _ = monitor.words().send(Word::Published(out));
+        let _ = is_out.recv_timeout(VIEW_PATIENCE);
         let (orders, orders_in) = Orders::new();
         let desk = Desk::open(tools(&cluster, &monitor, &logs), orders_in).map_err(no_thread)?;
         let ready = Arc::new(AtomicBool::new(false));

@@ -208,6 +208,7 @@ sources! {
         "ControllerConfigurationValidator.validateTopicName": InvalidRequest;
         "QuorumController.ConfigResourceExistenceChecker.accept": UnknownTopicOrPartition;
         "Topic.validate": InvalidTopicException;
+        "RuntimeLoggerManager.validateLogLevelConfigs": InvalidRequest InvalidConfig UnknownServerError;
         "ConfigurationControlManager.incrementalAlterConfigResource": InvalidConfig UnknownServerError;
         "LogConfig.validate": InvalidConfig;
         "GroupConfig.validate": InvalidConfig;
