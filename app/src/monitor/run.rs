@@ -201,8 +201,10 @@ impl Worker {
                 self.replies.push((reply, answer));
             }
             Word::Published(to) => {
-                // Who does not wait any more need not be told.
-                let reply = move |_| drop(to.try_send(()));
+                let reply = move |_| {
+                    // Who does not wait any more need not be told.
+                    let _ = to.try_send(());
+                };
                 self.replies.push((Box::new(reply), Ok(Done { id: None, text: String::new() })));
             }
             Word::Recall(remembered) => self.watch.recall(*remembered),
