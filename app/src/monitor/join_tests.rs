@@ -302,6 +302,30 @@ fn lag_in_time_follows_the_log_end() {
 }
 
 #[test]
+fn the_age_of_the_first_records_is_known_of_what_was_made_meanwhile() {
+    let told = |epoch: i32, known_before: bool| {
+        let mut join = Join::new(facts());
+        let before = if known_before { vec![("t", 1, vec![partition(1, epoch, &[1])])] } else { Vec::new() };
+        let mut report = broker(1, Some(&image(1, &before)), Vec::new());
+        join.broker(&report);
+        join.snapshot(at(1000));
+        join.tick(at(1000));
+        report = broker(1, Some(&image(2, &[("t", 1, vec![partition(1, epoch, &[1])])])), Vec::new());
+        report.groups = vec![group("g", Some("Stable"), &[(0, 100)])];
+        for (ms, high_watermark) in [(2000, 200), (3000, 300)] {
+            report.partitions = vec![replica("t", true, 0, high_watermark, high_watermark)];
+            join.broker(&report);
+            join.snapshot(at(ms));
+            join.tick(at(ms));
+        }
+        join.snapshot(at(3500)).groups[0].offsets[0].lag_ms
+    };
+    assert_eq!(told(0, false), Some(2000), "it was empty at 1000, and had 200 records at 2000");
+    assert_eq!(told(1, false), None, "it was elected anew: the cluster has just started, and the topic may be old");
+    assert_eq!(told(0, true), None, "it was there, and nobody told how long");
+}
+
+#[test]
 fn only_its_coordinator_removes_a_group() {
     let mut join = Join::new(facts());
     let tell = |join: &mut Join, node_id, state| {

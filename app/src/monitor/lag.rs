@@ -24,9 +24,13 @@ struct Point {
 impl History {
     /// Notes where the high watermark stands.
     pub fn note(&mut self, at_ms: i64, high_watermark: i64) {
-        if self.points.back().is_some_and(|last| high_watermark < last.offset || at_ms < last.last_ms) {
-            // The log was cut back, or the clock was set back: what came before says nothing now.
+        if self.points.back().is_some_and(|last| at_ms < last.last_ms) {
+            // The clock was set back: what came before says nothing now.
             self.points.clear();
+        }
+        // A new leader may know less for a moment, or the log was cut back: what is below stays.
+        while self.points.back().is_some_and(|last| high_watermark < last.offset) {
+            self.points.pop_back();
         }
         match self.points.back_mut() {
             Some(last) if last.offset == high_watermark => last.last_ms = at_ms,
@@ -37,6 +41,11 @@ impl History {
                 self.points.push_back(Point { offset: high_watermark, first_ms: at_ms, last_ms: at_ms });
             }
         }
+    }
+
+    /// Whether nothing was noted yet.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
     }
 
     /// How long ago the high watermark, which is at `high_watermark` now, left `offset`; `None`: that was before this history began.
@@ -106,10 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_cut_back_starts_anew() {
+    fn a_log_cut_back_keeps_what_is_below() {
         let cut = history(&[(1000, 0), (2000, 100), (3000, 50), (4000, 60)]);
         assert_eq!(cut.age_ms(4000, 50, 60), Some(1000));
-        assert_eq!(cut.age_ms(4000, 10, 60), None);
+        assert_eq!(cut.age_ms(4000, 25, 60), Some(2000));
+        let anew = history(&[(1000, 10), (2000, 100), (3000, 0), (4000, 60)]);
+        assert_eq!(anew.age_ms(4000, 30, 60), Some(500));
+        let set_back = history(&[(1000, 0), (2000, 100), (1500, 150)]);
+        assert_eq!(set_back.age_ms(1500, 100, 150), None);
     }
 
     #[test]

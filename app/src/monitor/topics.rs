@@ -17,6 +17,9 @@ const PARTITIONS_MAX: usize = 1_000_000;
 #[derive(Debug, Default)]
 pub struct Topics {
     by_name: BTreeMap<Arc<str>, TopicSeen>,
+    has_image: bool,
+    /// When histories were noted last, of an image.
+    noted_ms: Option<i64>,
 }
 
 /// One topic.
@@ -26,6 +29,8 @@ struct TopicSeen {
     min_insync_replicas: i32,
     replicas: Vec<Vec<Replica>>,
     histories: BTreeMap<i32, History>,
+    /// When it was not there yet; `None`: it was there before anybody looked.
+    absent_ms: Option<i64>,
     messages_in_per_s: f64,
     bytes_in_per_s: f64,
     dirty: bool,
@@ -113,6 +118,7 @@ pub struct Built {
 impl Topics {
     /// Takes over a newer image.
     pub fn set_image(&mut self, image: &Image, default_min_insync_replicas: i32) {
+        self.has_image = true;
         let topic_named = |name: &Arc<str>| image.topic_ids.get(name).and_then(|id| image.topics.get(id));
         self.by_name.retain(|name, _| topic_named(name).is_some());
         let mut of_topics = BTreeMap::new();
@@ -127,8 +133,9 @@ impl Topics {
         }
         for (name, id) in &image.topic_ids {
             let Some(topic) = image.topics.get(id) else { continue };
-            let seen = self.by_name.entry(name.clone()).or_default();
-            seen.set_image(topic, of_topics.get(name).copied().unwrap_or(default));
+            let absent_ms = self.noted_ms;
+            let seen = self.by_name.entry(name.clone()).or_insert_with(|| TopicSeen::new(absent_ms));
+            seen.set_image(topic, of_topics.get(name).copied().unwrap_or(default), absent_ms);
         }
     }
 
@@ -140,7 +147,10 @@ impl Topics {
         }
         let seen = match self.by_name.get_mut(&report.partition.topic) {
             Some(seen) => seen,
-            None => self.by_name.entry(report.partition.topic.clone()).or_default(),
+            None => {
+                let absent_ms = self.noted_ms;
+                self.by_name.entry(report.partition.topic.clone()).or_insert_with(|| TopicSeen::new(absent_ms))
+            }
         };
         if seen.replicas.len() <= index {
             seen.replicas.resize_with(index + 1, Vec::new);
@@ -209,10 +219,22 @@ impl Topics {
 
     /// Remembers where the log ends of all partitions stand now, for lags in time: of groups that are there, and of those that will be.
     pub fn note_histories(&mut self, at_ms: i64) {
+        let before_ms = std::mem::replace(&mut self.noted_ms, self.has_image.then_some(at_ms));
         for seen in self.by_name.values_mut() {
             let Some((built, _)) = &seen.built else { continue };
-            for partition in &built.partitions {
-                seen.histories.entry(partition.id).or_default().note(at_ms, partition.high_watermark);
+            let absent_ms = if seen.histories.is_empty() { seen.absent_ms } else { before_ms };
+            // Until a replica tells, nothing is known of where it stands.
+            for partition in built.partitions.iter().filter(|partition| !partition.log_end_offsets.is_empty()) {
+                let history = seen.histories.entry(partition.id).or_default();
+                // What has just been made was empty when it was not there: so also the first records' age is known. A cluster that starts
+                // elects anew, by which its old partitions are told apart.
+                if history.is_empty()
+                    && partition.leader_epoch == 0
+                    && let Some(absent_ms) = absent_ms
+                {
+                    history.note(absent_ms, 0);
+                }
+                history.note(at_ms, partition.high_watermark);
             }
         }
     }
@@ -229,7 +251,11 @@ const TOPIC_CONFIG: i8 = 2;
 const BROKER_CONFIG: i8 = 4;
 
 impl TopicSeen {
-    fn set_image(&mut self, topic: &Arc<TopicImage>, min_insync_replicas: i32) {
+    fn new(absent_ms: Option<i64>) -> TopicSeen {
+        TopicSeen { absent_ms, ..TopicSeen::default() }
+    }
+
+    fn set_image(&mut self, topic: &Arc<TopicImage>, min_insync_replicas: i32, absent_ms: Option<i64>) {
         if self.min_insync_replicas != min_insync_replicas {
             self.min_insync_replicas = min_insync_replicas;
             self.dirty = true;
@@ -242,6 +268,7 @@ impl TopicSeen {
                 // Deleted and made again: what the replicas of the old one told is not about this one.
                 self.replicas.clear();
                 self.histories.clear();
+                self.absent_ms = absent_ms;
             }
             // Another node's image holds the same topic in another place.
             self.dirty |= before != topic;

@@ -161,7 +161,7 @@ func computed() error {
 		return errors.New("there is no value yet")
 	}
 	for index, total := range values("total") {
-		if part := 100 * values("m1")[index] / total; total > 0 && values("part")[index] != part {
+		if part := values("m1")[index] / total * 100; total > 0 && values("part")[index] != part {
 			return fmt.Errorf("part is %v and not %v", values("part")[index], part)
 		}
 		if values("filled")[index] != 0 || values("high")[index] != 1 {
