@@ -56,7 +56,7 @@ pub(in crate::campaign) fn check(history: &History) -> Vec<Anomaly> {
         check_values(&name, at, &mut found);
         check_counts(&name, share, *group, at, &said, &mut found);
         check_locks(&name, share, *group, at, &said, &mut found);
-        check_kept(&name, at, &said, &mut found);
+        check_kept(&name, share, *group, at, &said, &mut found);
     }
     check_refused(share, &said, &mut found);
     check_starts(share, &mut found);
@@ -160,18 +160,26 @@ fn check_locks(name: &str, share: &ShareHistory, group: u32, at: &Offset<'_>, sa
 }
 
 /// What was said and kept is final.
-fn check_kept(name: &str, at: &Offset<'_>, said: &Said<'_>, found: &mut Found) {
+fn check_kept(name: &str, share: &ShareHistory, group: u32, at: &Offset<'_>, said: &Said<'_>, found: &mut Found) {
+    let Some(group) = share.groups.get(group as usize) else { return };
     for (index, it) in &at.deliveries {
         for ack in said.get(index).into_iter().flatten() {
             let Some(told) = ack.answered.filter(|_| ack.fate == Fate::Kept && ack.verdict.is_final()) else {
                 continue;
             };
+            // When the lock of the last delivery runs out the record is past, and who comes late is told that all is well, as by Kafka. A
+            // leader that was deposed can say so without keeping it.
+            let acks = said.get(index).map_or(&[][..], Vec::as_slice);
+            let is_past = it.count >= group.delivery_limit && told >= locked_until(it, acks, group.lock);
             // What was with another meanwhile would have been refused; what lies before the start offset is not, but was answered before.
             let is_later_count = |later: &Delivery| {
                 let same = later.exact_reign().is_some() && later.exact_reign() == it.exact_reign();
                 same && later.count > it.count && later.left > told
             };
-            let again = at.deliveries.iter().find(|(_, later)| is_after(ack, told, later) || is_later_count(later));
+            let again = at.deliveries.iter().find(|(_, later)| {
+                let is_of_next = later.reign.0 > ack.reign;
+                (is_after(ack, told, later) && !(is_of_next && is_past)) || is_later_count(later)
+            });
             if let Some((_, again)) = again {
                 let what = format!("{name} was delivered again though {:?} of {it:?} was kept: {again:?}", ack.verdict);
                 found.push(Kind::DeliveredAgain, what);

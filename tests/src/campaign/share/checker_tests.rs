@@ -70,7 +70,8 @@ type Row<'a> = (&'a str, &'a [Delivery], &'a [Ack], &'a [Kind]);
 fn what_was_kept_is_final() {
     use Verdict::{Accept, Reject};
     let first = given(0, 1, 0, 1);
-    let table: [(&str, &[Delivery], Ack, &[Kind]); 9] = [
+    let (last, by_next) = (given(0, 3, 0, 1), given(1, 3, 2_000, 2));
+    let table: [(&str, &[Delivery], Ack, &[Kind]); 12] = [
         ("once", &[first], kept(0, Accept, 10), &[]),
         ("later, by the same", &[first, given(1, 2, 2_000, 1)], kept(0, Accept, 10), &[Kind::DeliveredAgain]),
         ("rejected", &[first, given(1, 2, 2_000, 1)], kept(0, Reject, 10), &[Kind::DeliveredAgain]),
@@ -83,6 +84,9 @@ fn what_was_kept_is_final() {
         ),
         ("by one deposed", &[first, given(1, 1, 2_000, 0)], kept(0, Accept, 10), &[]),
         ("what others are past already", &[first, given(1, 2, 2_000, 1)], kept(0, Accept, 2_500), &[]),
+        ("the last, in time", &[last, by_next], kept(0, Accept, 10), &[Kind::DeliveredAgain]),
+        ("the last, past already", &[last, by_next], kept(0, Accept, 1_500), &[]),
+        ("not the last", &[first, given(1, 1, 2_000, 2)], kept(0, Accept, 1_500), &[Kind::DeliveredAgain]),
         ("before", &[first, given(1, 2, 2_000, 1)], kept(1, Accept, 2_500), &[]),
         ("not kept", &[first, given(1, 2, 2_000, 1)], said(1, Accept, 2_500, Fate::Unknown), &[]),
     ];
