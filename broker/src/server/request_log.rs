@@ -16,6 +16,7 @@ use super::request_metrics::Answered;
 use super::request_times::Parts;
 use crate::logging::{Level, Logger, NodeLog};
 use crate::metadata::config::shown_value;
+use crate::protocol::messages::KafkaString;
 use crate::protocol::{Request, RequestHeader, Response, upper_snake};
 use crate::quota::ANONYMOUS;
 
@@ -127,39 +128,31 @@ fn beginning(value: &dyn fmt::Debug) -> String {
     if whole { beginning.text } else { beginning.text + "…" }
 }
 
+/// The request with values that nobody may read hidden: both that alter configs are made alike, of different types.
+macro_rules! without_secrets {
+    ($request:expr) => {{
+        let mut shown = $request.clone();
+        for resource in &mut shown.resources {
+            for config in &mut resource.configs {
+                let hide =
+                    |value: &KafkaString| shown_value(resource.resource_type, config.name.as_str(), value.as_str());
+                config.value = config.value.as_ref().map(|value| hide(value).into());
+            }
+        }
+        shown
+    }};
+}
+
 /// What is asked, if the log is to have it. Secrets are left out.
 pub(super) fn body(log: &NodeLog, request: &Request) -> Option<Arc<str>> {
     if !log.is_on(Logger::RequestLogger, Level::Trace) {
         return None;
     }
-    let text =
-        match request {
-            Request::AlterConfigs(request) => {
-                let mut shown = request.clone();
-                for resource in &mut shown.resources {
-                    for config in &mut resource.configs {
-                        let value = config.value.as_ref().map(|value| {
-                            shown_value(resource.resource_type, config.name.as_str(), value.as_str()).into()
-                        });
-                        config.value = value;
-                    }
-                }
-                beginning(&shown)
-            }
-            Request::IncrementalAlterConfigs(request) => {
-                let mut shown = request.clone();
-                for resource in &mut shown.resources {
-                    for config in &mut resource.configs {
-                        let value = config.value.as_ref().map(|value| {
-                            shown_value(resource.resource_type, config.name.as_str(), value.as_str()).into()
-                        });
-                        config.value = value;
-                    }
-                }
-                beginning(&shown)
-            }
-            request => beginning(request),
-        };
+    let text = match request {
+        Request::AlterConfigs(request) => beginning(&without_secrets!(request)),
+        Request::IncrementalAlterConfigs(request) => beginning(&without_secrets!(request)),
+        request => beginning(request),
+    };
     Some(text.into())
 }
 
