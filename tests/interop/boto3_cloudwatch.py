@@ -145,6 +145,30 @@ def lag():
     consumer.close()
 
 
+@feature(CLIENT, "lag in seconds is told by records' timestamps")
+def late():
+    topic, group, now_ms = f"{TOPIC}-late", f"{GROUP}-late", int(time.time() * 1000)
+    admin.create_topics([NewTopic(topic, 1, 3)])[topic].result(30)
+    # Of an hour ago, ten minutes apart, in one batch: no speed of reading or writing could tell that.
+    ages_s = [3600, 3000, 2400, 1800]
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 100, "compression.type": "lz4", "log_level": 0})
+    for age_s in ages_s:
+        producer.produce(topic, VALUE, partition=0, timestamp=now_ms - age_s * 1000)
+    producer.flush(30)
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 0})
+    dimensions = [{"Name": "Consumer Group", "Value": group}, {"Name": "Topic", "Value": topic}]
+    for offset, age_s in [(0, 3600), (2, 2400), (1, 3000), (4, None)]:
+        consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+
+        def told():
+            expected = 0 if age_s is None else time.time() - now_ms / 1000 + age_s
+            seconds = statistic("EstimatedMaxTimeLag", "Maximum", dimensions)[-1:]
+            return seconds and abs(seconds[0] - expected) < 3
+
+        until(f"the age at offset {offset}", told)
+    consumer.close()
+
+
 @feature(CLIENT, "a fetch and a produce request took time, and all thirteen seeds are listed")
 def seeds():
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"once-{CLIENT}", "auto.offset.reset": "earliest", "log_level": 0})

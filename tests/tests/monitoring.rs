@@ -5,6 +5,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use tests::serve::Serve;
 use tests::wait::wait_for;
@@ -94,4 +97,49 @@ fn alarms_and_level_survive_a_stop_and_a_kill() {
         "{events}"
     );
     assert!(dir.path().join("monitoring.json.damaged").exists());
+}
+
+/// What `/api/cluster` tells of the age of the first record that the group has not read, of partition 0.
+fn lag_ms(serve: &Serve, group: &str) -> Option<i64> {
+    let cluster = serve.get("/api/cluster");
+    let group = cluster["groups"].as_array()?.iter().find(|found| found["id"] == group)?.clone();
+    group["offsets"][0]["lag_ms"].as_i64()
+}
+
+fn now_ms() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+#[test]
+fn lag_in_seconds_is_known_of_what_stood_there_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let serve = start(dir.path(), &[]);
+    let settings = |serve: &Serve| {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", serve.bootstrap_servers.clone());
+        config.set("group.id", "late").set("enable.auto.commit", "false").set("linger.ms", "50");
+        config
+    };
+    let producer: BaseProducer = settings(&serve).create().unwrap();
+    let began_ms = now_ms();
+    for age_s in [7200, 3600, 1800] {
+        let record = BaseRecord::<(), str>::to("late").payload("v").partition(0);
+        producer.send(record.timestamp(began_ms - age_s * 1000)).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+    let consumer: BaseConsumer = settings(&serve).create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset("late", 0, Offset::Offset(1)).unwrap();
+    consumer.commit(&offsets, CommitMode::Sync).unwrap();
+    let is_an_hour = |serve: &Serve| {
+        let age_ms = lag_ms(serve, "late").ok_or("not known")?;
+        let expected_ms = now_ms() - began_ms + 3_600_000;
+        if (age_ms - expected_ms).abs() < 3_000 { Ok(()) } else { Err(format!("{age_ms} of {expected_ms} ms")) }
+    };
+    wait_for("the age of the second record", PATIENCE, || is_an_hour(&serve));
+    drop((producer, consumer));
+    assert!(serve.terminate().success());
+    // Nobody saw these records come.
+    let serve = start(dir.path(), &[]);
+    wait_for("the age of the second record, after a restart", PATIENCE, || is_an_hour(&serve));
 }

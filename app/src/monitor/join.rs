@@ -19,6 +19,7 @@ use super::snapshot::{
     Partition, PastFault, Quorum, Snapshot, Totals, Voter, WorkloadStatus,
 };
 use super::topics::{Sums, Topics};
+use super::unread::{Answer, QUESTIONS_MAX, Question, Unread};
 use super::view::Measured;
 
 /// What is known of the cluster before any node has told anything.
@@ -47,6 +48,10 @@ pub struct Join {
     controllers: BTreeMap<NodeId, ControllerReport>,
     topics: Topics,
     groups: BTreeMap<Arc<str>, GroupSeen>,
+    /// A group has offsets of which nothing was ever asked.
+    has_new_offsets: bool,
+    /// Where asking goes on: the last group that was asked for.
+    asked_last: Option<Arc<str>>,
     metrics: BTreeMap<NodeId, Arc<MetricsReport>>,
     /// Which brokers there are; nothing told yet: those that are seen.
     membership: Option<MembershipReport>,
@@ -74,6 +79,7 @@ struct BrokerSeen {
 struct GroupSeen {
     coordinator: NodeId,
     report: GroupReport,
+    unread: Unread,
     built: Option<Arc<Group>>,
 }
 
@@ -173,7 +179,12 @@ impl Join {
 
     fn group(&mut self, coordinator: NodeId, report: &GroupReport) {
         if report.state.is_some() {
-            let seen = GroupSeen { coordinator, report: report.clone(), built: None };
+            let before = self.groups.remove(&report.group_id);
+            let known = before.as_ref().map_or(0, |before| before.report.offsets.len());
+            let mut unread = before.map(|before| before.unread).unwrap_or_default();
+            unread.keep(&report.offsets);
+            self.has_new_offsets |= report.offsets.len() > known;
+            let seen = GroupSeen { coordinator, report: report.clone(), unread, built: None };
             self.groups.insert(report.group_id.clone(), seen);
         } else if self.groups.get(&report.group_id).is_some_and(|seen| seen.coordinator == coordinator) {
             // Only the coordinator's own word removes a group: one that lost it may say so late.
@@ -239,10 +250,48 @@ impl Join {
             }
         }
         self.topics.set_rates(&topic_rates);
-        self.topics.note_histories(now.wall_ms);
         for group in self.groups.values() {
             // A lag in time grows while nobody reads.
             self.dirty |= group.built.as_ref().is_some_and(|built| built.total_lag > 0);
+        }
+    }
+
+    /// Records that must be looked up for lags in time: of all groups once a second, and at once of what is new.
+    pub fn questions(&mut self, now: Now, second_over: bool) -> Vec<Question> {
+        if !second_over && !self.has_new_offsets {
+            return Vec::new();
+        }
+        self.has_new_offsets = false;
+        let after = self.asked_last.take();
+        let is_later = |id: &Arc<str>| after.as_ref().is_some_and(|after| id > after);
+        let later = self.groups.iter().filter(|(id, _)| is_later(id));
+        let in_turn = later.chain(self.groups.iter().filter(|(id, _)| !is_later(id)));
+        let mut questions = Vec::new();
+        for (id, seen) in in_turn {
+            if questions.len() >= QUESTIONS_MAX {
+                break;
+            }
+            let of_group = seen.report.offsets.iter().filter_map(|(name, committed_offset)| {
+                let known = self.topics.partition(&name.topic, name.partition)?;
+                if !second_over && !seen.unread.is_new(name) {
+                    return None;
+                }
+                let place = self.topics.place(&name.topic, name.partition)?;
+                seen.unread.question((id, name), *committed_offset, known, &place, now.wall_ms)
+            });
+            questions.extend(of_group.take(QUESTIONS_MAX));
+            self.asked_last = Some(id.clone());
+        }
+        questions
+    }
+
+    /// What was found of records that were asked for.
+    pub fn answers(&mut self, answers: Vec<Answer>) {
+        for answer in answers {
+            if let Some(seen) = self.groups.get_mut(&answer.question.group) {
+                seen.unread.take(answer);
+                self.dirty = true;
+            }
         }
     }
 
@@ -452,11 +501,9 @@ fn build_group(seen: &GroupSeen, topics: &Topics, now: Now) -> Group {
             let known: Option<&Partition> = topics.partition(&partition.topic, partition.partition);
             // Kafka lets any number be committed; no record lies below offset 0.
             let lag = known.map_or(0, |known| (known.high_watermark - (*committed_offset).max(0)).max(0));
-            let lag_ms = match known {
-                None => None,
-                Some(_) if lag == 0 => Some(0),
-                Some(known) => topics.age_ms(now.wall_ms, &partition.topic, known, *committed_offset),
-            };
+            let lag_ms = known.zip(topics.topic_id(&partition.topic)).and_then(|(known, topic_id)| {
+                seen.unread.age_ms(partition, *committed_offset, known, topic_id, now.wall_ms)
+            });
             GroupOffset {
                 topic: partition.topic.clone(),
                 partition: partition.partition,

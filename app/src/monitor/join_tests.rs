@@ -12,6 +12,7 @@ use broker::types::{Id, Now, TopicPartition};
 
 use super::join::{Facts, Join};
 use super::snapshot::{ActiveFault, PAST_FAULTS_MAX, Partition, PastFault, Snapshot};
+use super::unread::{Answer, Found, QUESTIONS_MAX};
 
 fn at(ms: i64) -> Now {
     Now { mono: Duration::from_millis(ms as u64), wall_ms: 1_000_000 + ms }
@@ -286,43 +287,64 @@ fn lag_is_never_negative_and_unknown_partitions_have_none() {
 }
 
 #[test]
-fn lag_in_time_follows_the_log_end() {
+fn lag_in_time_is_the_age_of_the_first_record_that_was_not_read() {
     let mut join = Join::new(facts());
-    let image = image(1, &[("t", 1, vec![partition(1, 0, &[1])])]);
-    let mut report = broker(1, Some(&image), Vec::new());
-    report.groups = vec![group("g", Some("Stable"), &[(0, 100)])];
-    for (ms, high_watermark) in [(1000, 100), (2000, 200), (3000, 300)] {
-        report.partitions = vec![replica("t", true, 0, high_watermark, high_watermark)];
-        join.broker(&report);
-        join.snapshot(at(ms));
-        join.tick(at(ms));
-    }
-    let snapshot = join.snapshot(at(3500));
-    assert_eq!(snapshot.groups[0].offsets[0].lag_ms, Some(2500));
+    let image = image(1, &[("t", 1, vec![partition(1, 4, &[1])])]);
+    let mut report = broker(1, Some(&image), vec![replica("t", true, 4, 300, 300)]);
+    report.groups = vec![group("g", Some("Stable"), &[(0, 100), (7, 5)])];
+    join.broker(&report);
+    let lag_ms = |join: &mut Join, ms| join.snapshot(at(ms)).groups[0].offsets[0].lag_ms;
+    assert_eq!(lag_ms(&mut join, 0), None, "nobody has looked yet");
+    // A new group is asked for at once; what is not known of the cluster is not.
+    let mut asked = join.questions(at(0), false);
+    assert_eq!(asked.len(), 1);
+    let question = asked.remove(0);
+    assert_eq!((question.offset, question.high_watermark, question.place.leader_epoch), (100, 300, 4));
+    assert_eq!(question.place.dir, std::path::Path::new("/data/t-0"));
+    assert!(join.questions(at(1), false).is_empty());
+    // Ten minutes old when it was written into the log: how fast it was read or written plays no part.
+    let found = Found::Record { offset: 100, timestamp_ms: at(0).wall_ms - 600_000 };
+    join.answers(vec![Answer { question, found }]);
+    assert!(join.is_dirty());
+    assert_eq!(lag_ms(&mut join, 2_000), Some(602_000));
+    assert!(join.questions(at(3_000), true).is_empty(), "it is known already");
+    // The group goes on: asked once a second, and until then as old as it was.
+    report.groups = vec![group("g", Some("Stable"), &[(0, 120), (7, 5)])];
+    join.broker(&report);
+    assert_eq!(lag_ms(&mut join, 3_500), Some(600_000));
+    assert!(join.questions(at(3_500), false).is_empty());
+    assert_eq!(join.questions(at(4_000), true).len(), 1);
+    report.groups = vec![group("g", Some("Stable"), &[(0, 300), (7, 5)])];
+    join.broker(&report);
+    assert_eq!(lag_ms(&mut join, 4_500), Some(0));
+    assert!(join.questions(at(5_000), true).is_empty());
 }
 
 #[test]
-fn the_age_of_the_first_records_is_known_of_what_was_made_meanwhile() {
-    let told = |epoch: i32, known_before: bool| {
-        let mut join = Join::new(facts());
-        let before = if known_before { vec![("t", 1, vec![partition(1, epoch, &[1])])] } else { Vec::new() };
-        let mut report = broker(1, Some(&image(1, &before)), Vec::new());
-        join.broker(&report);
-        join.snapshot(at(1000));
-        join.tick(at(1000));
-        report = broker(1, Some(&image(2, &[("t", 1, vec![partition(1, epoch, &[1])])])), Vec::new());
-        report.groups = vec![group("g", Some("Stable"), &[(0, 100)])];
-        for (ms, high_watermark) in [(2000, 200), (3000, 300)] {
-            report.partitions = vec![replica("t", true, 0, high_watermark, high_watermark)];
-            join.broker(&report);
-            join.snapshot(at(ms));
-            join.tick(at(ms));
-        }
-        join.snapshot(at(3500)).groups[0].offsets[0].lag_ms
+fn who_was_not_asked_for_is_first_the_next_time() {
+    let mut join = Join::new(facts());
+    let partitions = vec![partition(1, 0, &[1]); 1_500];
+    let image = image(1, &[("t", 1, partitions)]);
+    let mut report = broker(1, Some(&image), Vec::new());
+    for index in 0..1_500 {
+        let partition = TopicPartition::new("t", index);
+        report.partitions.push(ReplicaReport { partition, ..replica("t", true, 0, 10, 10) });
+    }
+    let offsets: Vec<(i32, i64)> = (0..1_500).map(|index| (index, 0)).collect();
+    report.groups = ["a", "b", "c"].map(|id| group(id, Some("Stable"), &offsets)).into();
+    join.broker(&report);
+    join.snapshot(at(0));
+    let mut asked = || -> Vec<String> {
+        let questions = join.questions(at(1_000), true);
+        assert!(questions.len() <= QUESTIONS_MAX + 1_500);
+        let mut groups: Vec<String> = questions.iter().map(|question| question.group.to_string()).collect();
+        groups.dedup();
+        groups
     };
-    assert_eq!(told(0, false), Some(2000), "it was empty at 1000, and had 200 records at 2000");
-    assert_eq!(told(1, false), None, "it was elected anew: the cluster has just started, and the topic may be old");
-    assert_eq!(told(0, true), None, "it was there, and nobody told how long");
+    assert_eq!(
+        (asked(), asked(), asked()),
+        (["a", "b"].map(String::from).into(), ["c", "a"].map(String::from).into(), ["b", "c"].map(String::from).into())
+    );
 }
 
 #[test]

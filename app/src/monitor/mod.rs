@@ -3,7 +3,8 @@
 //! It joins what nodes publish into one immutable [`snapshot::Snapshot`]. Knows nothing of the window, of HTTP or of where reports come from.
 //!
 //! [`join`], [`cloudwatch`] and their helpers are pure; [`run`] is the one thread that feeds them, and publishes a [`view::View`] in a
-//! [`slot::ViewSlot`]; another in [`logs`] keeps the nodes' logs. [`host`] reads the machine.
+//! [`slot::ViewSlot`]; another in [`logs`] keeps the nodes' logs, a third in
+//! [`unread_reader`] reads records' timestamps. [`host`] reads the machine.
 
 pub mod client_metrics;
 pub mod cloudwatch;
@@ -11,7 +12,6 @@ pub mod command;
 pub mod events;
 pub mod host;
 pub mod join;
-pub mod lag;
 pub mod logs;
 pub mod names;
 pub mod order;
@@ -21,6 +21,8 @@ pub mod series;
 pub mod slot;
 pub mod snapshot;
 pub mod topics;
+pub mod unread;
+pub mod unread_reader;
 pub mod view;
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ use super::order::{Answer, Done, Reply};
 use super::series::Recorder;
 use super::slot::ViewSlot;
 use super::snapshot::{ActiveFault, Snapshot, WorkloadStatus};
+use super::unread;
+use super::unread_reader::UnreadReader;
 use super::view::{Measured, View};
 
 /// How many reports may wait; nodes keep what does not fit for their next report.
@@ -75,11 +77,11 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Starts the thread; it ends when the monitor and all clones of [`Monitor::words`] are gone.
+    /// Starts the thread, and the one that reads records' times for it; they end when the monitor and all clones of [`Monitor::words`] are gone.
     pub fn start(facts: Facts, reports: Receiver<Report>) -> io::Result<Monitor> {
         let slot = ViewSlot::default();
         let (words, words_in) = crossbeam_channel::bounded(WORDS_WAITING);
-        let worker = Worker::new(facts, slot.clone());
+        let worker = Worker::new(facts, slot.clone(), UnreadReader::start()?);
         std::thread::Builder::new().name("monitor".into()).spawn(move || worker.run(&reports, &words_in))?;
         Ok(Monitor { slot, words })
     }
@@ -97,6 +99,7 @@ impl Monitor {
 
 struct Worker {
     join: Join,
+    unread: UnreadReader,
     recorder: Recorder,
     metrics: Arc<Measured>,
     host: Host,
@@ -113,10 +116,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(facts: Facts, slot: ViewSlot) -> Worker {
+    fn new(facts: Facts, slot: ViewSlot, unread: UnreadReader) -> Worker {
         let started = Instant::now();
         Worker {
             join: Join::new(facts),
+            unread,
             recorder: Recorder::default(),
             metrics: Arc::default(),
             host: Host::default(),
@@ -135,6 +139,7 @@ impl Worker {
     fn run(mut self, reports: &Receiver<Report>, words: &Receiver<Word>) {
         let seconds = tick(Duration::from_secs(1));
         let mut reports = reports.clone();
+        let mut answers: Receiver<Vec<unread::Answer>> = self.unread.answers().clone();
         loop {
             let wait = if self.has_news() {
                 self.next_snapshot.saturating_duration_since(Instant::now())
@@ -154,6 +159,10 @@ impl Worker {
                 recv(words) -> word => match word {
                     Ok(word) => self.hear(word),
                     Err(_) => return self.keep_last(),
+                },
+                recv(answers) -> found => match found {
+                    Ok(found) => self.join.answers(found),
+                    Err(_) => answers = crossbeam_channel::never(),
                 },
                 recv(seconds) -> _ => second_over = true,
                 default(wait) => {}
@@ -258,6 +267,10 @@ impl Worker {
         }
         if self.join.is_dirty() {
             self.snapshot = Arc::new(self.join.snapshot(self.now()));
+        }
+        let questions = self.join.questions(self.now(), second_over);
+        if !questions.is_empty() {
+            self.unread.ask(questions);
         }
         if second_over {
             self.recorder.record(self.now().wall_ms, &self.snapshot);

@@ -330,7 +330,7 @@ pub struct GroupOffset {
     pub committed_offset: i64,
     /// High watermark minus committed offset; never below 0.
     pub lag: i64,
-    /// How long ago the log end stood where the group is now, ms; `None` where that is not known.
+    /// How old the first record is that the group has not read, by its timestamp, ms; `None` where that is not known.
     pub lag_ms: Option<i64>,
 }
 

@@ -1,14 +1,15 @@
 //! Topics as they are joined: what the image says of a topic, and what its replicas told. A topic that did not change keeps its `Arc`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use broker::metadata::image::{Image, PartitionImage, TopicImage};
 use broker::metadata::report::ReplicaReport;
-use broker::types::NodeId;
+use broker::types::{Id, NodeId};
 
-use super::lag::History;
 use super::snapshot::{Partition, ReplicaLog, Topic};
+use super::unread::Place;
 
 /// Indexes beyond this are not believed (Kafka clusters end far below).
 const PARTITIONS_MAX: usize = 1_000_000;
@@ -17,9 +18,6 @@ const PARTITIONS_MAX: usize = 1_000_000;
 #[derive(Debug, Default)]
 pub struct Topics {
     by_name: BTreeMap<Arc<str>, TopicSeen>,
-    has_image: bool,
-    /// When histories were noted last, of an image.
-    noted_ms: Option<i64>,
 }
 
 /// One topic.
@@ -28,9 +26,6 @@ struct TopicSeen {
     image: Option<Arc<TopicImage>>,
     min_insync_replicas: i32,
     replicas: Vec<Vec<Replica>>,
-    histories: BTreeMap<i32, History>,
-    /// When it was not there yet; `None`: it was there before anybody looked.
-    absent_ms: Option<i64>,
     messages_in_per_s: f64,
     bytes_in_per_s: f64,
     dirty: bool,
@@ -118,7 +113,6 @@ pub struct Built {
 impl Topics {
     /// Takes over a newer image.
     pub fn set_image(&mut self, image: &Image, default_min_insync_replicas: i32) {
-        self.has_image = true;
         let topic_named = |name: &Arc<str>| image.topic_ids.get(name).and_then(|id| image.topics.get(id));
         self.by_name.retain(|name, _| topic_named(name).is_some());
         let mut of_topics = BTreeMap::new();
@@ -133,9 +127,8 @@ impl Topics {
         }
         for (name, id) in &image.topic_ids {
             let Some(topic) = image.topics.get(id) else { continue };
-            let absent_ms = self.noted_ms;
-            let seen = self.by_name.entry(name.clone()).or_insert_with(|| TopicSeen::new(absent_ms));
-            seen.set_image(topic, of_topics.get(name).copied().unwrap_or(default), absent_ms);
+            let seen = self.by_name.entry(name.clone()).or_default();
+            seen.set_image(topic, of_topics.get(name).copied().unwrap_or(default));
         }
     }
 
@@ -147,10 +140,7 @@ impl Topics {
         }
         let seen = match self.by_name.get_mut(&report.partition.topic) {
             Some(seen) => seen,
-            None => {
-                let absent_ms = self.noted_ms;
-                self.by_name.entry(report.partition.topic.clone()).or_insert_with(|| TopicSeen::new(absent_ms))
-            }
+            None => self.by_name.entry(report.partition.topic.clone()).or_default(),
         };
         if seen.replicas.len() <= index {
             seen.replicas.resize_with(index + 1, Vec::new);
@@ -217,32 +207,19 @@ impl Topics {
         built.partitions.get(usize::try_from(partition).ok()?)
     }
 
-    /// Remembers where the log ends of all partitions stand now, for lags in time: of groups that are there, and of those that will be.
-    pub fn note_histories(&mut self, at_ms: i64) {
-        let before_ms = std::mem::replace(&mut self.noted_ms, self.has_image.then_some(at_ms));
-        for seen in self.by_name.values_mut() {
-            let Some((built, _)) = &seen.built else { continue };
-            let absent_ms = if seen.histories.is_empty() { seen.absent_ms } else { before_ms };
-            // Until a replica tells, nothing is known of where it stands.
-            for partition in built.partitions.iter().filter(|partition| !partition.log_end_offsets.is_empty()) {
-                let history = seen.histories.entry(partition.id).or_default();
-                // What has just been made was empty when it was not there: so also the first records' age is known. A cluster that starts
-                // elects anew, by which its old partitions are told apart.
-                if history.is_empty()
-                    && partition.leader_epoch == 0
-                    && let Some(absent_ms) = absent_ms
-                {
-                    history.note(absent_ms, 0);
-                }
-                history.note(at_ms, partition.high_watermark);
-            }
-        }
+    /// The id of the topic of that name.
+    pub fn topic_id(&self, topic: &str) -> Option<Id> {
+        self.by_name.get(topic)?.image.as_ref().map(|image| image.id)
     }
 
-    /// How long ago the log end stood at `offset`.
-    pub fn age_ms(&self, now_ms: i64, topic: &str, partition: &Partition, offset: i64) -> Option<i64> {
-        let history = self.by_name.get(topic)?.histories.get(&partition.id)?;
-        history.age_ms(now_ms, offset, partition.high_watermark)
+    /// Where the records of a partition stand: with its leader, as that told last.
+    pub fn place(&self, topic: &str, partition: i32) -> Option<Place> {
+        let seen = self.by_name.get(topic)?;
+        let image = seen.image.as_ref()?;
+        let index = usize::try_from(partition).ok()?;
+        let replica = word_that_counts(image.partitions.get(index)?, seen.replicas.get(index)?)?;
+        let dir = Path::new(&*replica.report.log_dir).join(format!("{topic}-{partition}"));
+        Some(Place { topic_id: image.id, dir, leader_epoch: replica.report.leader_epoch })
     }
 }
 
@@ -251,11 +228,7 @@ const TOPIC_CONFIG: i8 = 2;
 const BROKER_CONFIG: i8 = 4;
 
 impl TopicSeen {
-    fn new(absent_ms: Option<i64>) -> TopicSeen {
-        TopicSeen { absent_ms, ..TopicSeen::default() }
-    }
-
-    fn set_image(&mut self, topic: &Arc<TopicImage>, min_insync_replicas: i32, absent_ms: Option<i64>) {
+    fn set_image(&mut self, topic: &Arc<TopicImage>, min_insync_replicas: i32) {
         if self.min_insync_replicas != min_insync_replicas {
             self.min_insync_replicas = min_insync_replicas;
             self.dirty = true;
@@ -267,8 +240,6 @@ impl TopicSeen {
             if before.id != topic.id {
                 // Deleted and made again: what the replicas of the old one told is not about this one.
                 self.replicas.clear();
-                self.histories.clear();
-                self.absent_ms = absent_ms;
             }
             // Another node's image holds the same topic in another place.
             self.dirty |= before != topic;
@@ -313,6 +284,17 @@ fn is_internal(name: &str) -> bool {
     matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
 }
 
+/// The leader's word counts; without one, the last that was leader knows most.
+fn word_that_counts<'a>(image: &PartitionImage, replicas: &'a [Replica]) -> Option<&'a Replica> {
+    let of_leader =
+        replicas.iter().find(|replica| replica.node_id == image.leader).filter(|replica| replica.report.is_leader);
+    of_leader.or_else(|| {
+        replicas.iter().max_by_key(|replica| {
+            (replica.report.leader_epoch, replica.report.is_leader, replica.report.high_watermark)
+        })
+    })
+}
+
 fn join_partition(
     id: i32,
     image: &PartitionImage,
@@ -320,14 +302,7 @@ fn join_partition(
     min_insync_replicas: i32,
     sums: &mut Sums,
 ) -> Partition {
-    // The leader's word counts; without one, the last that was leader knows most.
-    let of_leader =
-        replicas.iter().find(|replica| replica.node_id == image.leader).filter(|replica| replica.report.is_leader);
-    let best = of_leader.or_else(|| {
-        replicas.iter().max_by_key(|replica| {
-            (replica.report.leader_epoch, replica.report.is_leader, replica.report.high_watermark)
-        })
-    });
+    let best = word_that_counts(image, replicas);
     let partition = Partition {
         id,
         leader: image.leader,

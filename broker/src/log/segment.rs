@@ -146,6 +146,16 @@ impl Segment {
         }
     }
 
+    /// Opens a segment that somebody else may be writing. It ends where its file does, and what its index lacks costs a longer walk.
+    pub(super) fn for_reading(store: &Store, base_offset: i64) -> Result<Segment, LogError> {
+        let path = store.path(base_offset, LOG);
+        let file = store.disk.open(&path, false).map_err(LogError::io(&path))?;
+        let size_bytes = file.len().map_err(LogError::io(&path))?;
+        let mut segment = Segment::new(base_offset, file, size_bytes, 0);
+        segment.offsets = load_index(store, base_offset, OFFSET_INDEX)?.unwrap_or_else(EntryFile::absent);
+        Ok(segment)
+    }
+
     /// Opens a segment that exists. False: its indexes are missing or wrong, or its end is torn, so that it must be recovered.
     pub(super) fn load(store: &Store, base_offset: i64, now_ms: i64) -> Result<(Segment, bool), LogError> {
         let path = store.path(base_offset, LOG);
@@ -427,10 +437,7 @@ impl Segment {
 
     /// Offset after the last record of a segment file, told by its batches alone.
     pub(super) fn end_of(store: &Store, base_offset: i64) -> Result<i64, LogError> {
-        let path = store.path(base_offset, LOG);
-        let file = store.disk.open(&path, false).map_err(LogError::io(&path))?;
-        let size_bytes = file.len().map_err(LogError::io(&path))?;
-        let segment = Segment::new(base_offset, file, size_bytes, 0);
+        let segment = Segment::for_reading(store, base_offset)?;
         let mut end = base_offset;
         let scanned = segment.scan(store, 0, false, &mut |_, header, _| {
             end = header.next_offset();

@@ -68,7 +68,7 @@ fn lag_exporter(families: &mut Families, snapshot: &Snapshot) {
     let of_partition: [(&str, &str, Value); 3] = [
         ("offset", "Committed offset of a group.", |offset| Some(offset.committed_offset as f64)),
         ("lag", "Records that a group has not read.", |offset| Some(offset.lag as f64)),
-        ("lag_seconds", "How long ago the log ended where a group is.", |offset| offset.lag_ms.map(seconds)),
+        ("lag_seconds", "How old the first record is that a group has not read.", |offset| offset.lag_ms.map(seconds)),
     ];
     for (name, help, value) in of_partition {
         let mut family = families.gauge(&format!("kafka_consumergroup_group_{name}"), help);

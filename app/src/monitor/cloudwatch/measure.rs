@@ -158,7 +158,7 @@ pub struct PartitionLag {
     pub partition: i32,
     /// High watermark minus committed offset.
     pub lag: i64,
-    /// How long ago the first record that the group has not read was written, s; `None`: before this program looked.
+    /// How old the first record is that the group has not read, by its timestamp, s; `None`: not known.
     pub lag_s: Option<f64>,
     /// The same, over the last minute or so.
     pub rolling_s: Option<f64>,

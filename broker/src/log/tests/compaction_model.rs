@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::compaction::{compact_with, compacted, contents, roll};
+use super::files::{check_from_outside, outside};
 use super::*;
 use crate::log::AppendOrigin;
 use crate::log::cleaning::Means;
@@ -138,6 +139,7 @@ fn check(log: &Log, model: &Model) {
 
 fn run(steps: Vec<Step>, segment_bytes: u64) {
     let disk = SimDisk::new();
+    let mut files = outside(&disk);
     let config = LogConfig { delete_retention_ms: RETENTION_MS, segment_bytes, ..compacted() };
     let mut log = open(&disk, config.clone());
     let mut model = Model { now_ms: 1, ..Model::default() };
@@ -172,6 +174,7 @@ fn run(steps: Vec<Step>, segment_bytes: u64) {
             }
         }
         check(&log, &model);
+        check_from_outside(&mut files, &log);
     }
 }
 

@@ -7,6 +7,7 @@ mod compaction_model;
 mod conversion;
 mod damage;
 mod directory;
+mod files;
 mod kafkas_tools;
 mod lines;
 mod model;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::files::{check_from_outside, outside};
 use super::*;
 use crate::log::disk::Disk;
 use crate::records::validate;
@@ -135,6 +136,7 @@ fn check(log: &Log, model: &Model) {
 
 fn run(steps: Vec<Step>, config: LogConfig) {
     let disk = SimDisk::new();
+    let mut files = outside(&disk);
     let mut log = open(&disk, config.clone());
     let mut model = Model::default();
     let mut clock = 0;
@@ -239,6 +241,7 @@ fn run(steps: Vec<Step>, config: LogConfig) {
             }
         }
         check(&log, &model);
+        check_from_outside(&mut files, &log);
     }
 }
 
