@@ -243,6 +243,11 @@ impl Session {
         self.orders.clone()
     }
 
+    /// Whether nothing of it is kept.
+    pub fn is_ephemeral(&self) -> bool {
+        self.keeper.is_none()
+    }
+
     /// `http://127.0.0.1:11001`.
     pub fn http_url(&self) -> String {
         format!("http://{}", self.http.address())

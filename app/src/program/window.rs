@@ -52,8 +52,13 @@ pub fn run(session: &Session) -> Result<(), String> {
     wake_on_news(session, &ctx);
     close_at_the_end(session, &ctx)?;
     let backend = SessionBackend::new(session);
-    let options =
-        Options { http: Some(session.http_url()), utc_offset_minutes: utc_offset_minutes(), ..Options::default() };
+    let is_forgetful = session.is_ephemeral();
+    let options = Options {
+        http: Some(session.http_url()),
+        utc_offset_minutes: utc_offset_minutes(),
+        is_forgetful,
+        ..Options::default()
+    };
     let native = NativeOptions {
         viewport: ViewportBuilder::default()
             .with_title("Brokerscope")
@@ -61,6 +66,7 @@ pub fn run(session: &Session) -> Result<(), String> {
             .with_inner_size([1440.0, 900.0])
             .with_min_inner_size([960.0, 600.0]),
         renderer: Renderer::Glow,
+        persist_window: !is_forgetful,
         ..NativeOptions::default()
     };
     let open = || {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::measured;
 use crate::monitor::cloudwatch::alarm::{Actions, Alarm, Comparison, MissingData};
 use crate::monitor::cloudwatch::alarms::Alarms;
-use crate::monitor::cloudwatch::catalog::{self, NAMESPACE};
+use crate::monitor::cloudwatch::catalog;
 use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::store::{Key, Store};
 use crate::monitor::view::Severity;
@@ -274,62 +274,6 @@ fn free_name(wanted: &str, alarms: &Alarms) -> String {
     names.find(|name| !alarms.alarms.contains_key(name)).unwrap_or_default()
 }
 
-/// Text as a shell takes it.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
-/// `aws cloudwatch … --endpoint-url …`.
-pub fn aws(http: &str, operation: &str) -> String {
-    format!("aws cloudwatch {operation} --endpoint-url {http}")
-}
-
-/// The command of AWS' own client that puts an alarm.
-pub fn put_command(http: &str, alarm: &Alarm) -> String {
-    let dimensions: Vec<serde_json::Value> = alarm
-        .key
-        .dimensions
-        .iter()
-        .map(|(dimension, value)| serde_json::json!({ "Name": dimension.name(), "Value": &**value }))
-        .collect();
-    let dimensions = serde_json::Value::Array(dimensions).to_string();
-    let statistic = if alarm.statistic.is_simple() { "--statistic" } else { "--extended-statistic" };
-    let mut parts = vec![
-        aws(http, "put-metric-alarm"),
-        format!("--alarm-name {}", quoted(&alarm.name)),
-        format!("--namespace {NAMESPACE} --metric-name {}", alarm.key.metric),
-        format!("--dimensions {}", quoted(&dimensions)),
-        format!("{statistic} {} --period {}", quoted(&alarm.statistic.to_string()), alarm.period_s),
-        format!("--comparison-operator {} --threshold={}", alarm.comparison.name(), alarm.threshold),
-        format!(
-            "--datapoints-to-alarm {} --evaluation-periods {}",
-            alarm.datapoints_to_alarm, alarm.evaluation_periods
-        ),
-        format!("--treat-missing-data {}", alarm.missing.name()),
-        format!("--tags Key=severity,Value={}", alarm.severity.name()),
-    ];
-    if !alarm.description.is_empty() {
-        parts.push(format!("--alarm-description {}", quoted(&alarm.description)));
-    }
-    parts.join(" ")
-}
-
-/// The command of AWS' own client that has an alarm ring, until the next evaluation.
-pub fn ring_command(http: &str, name: &str) -> String {
-    let operation = aws(http, "set-alarm-state");
-    format!("{operation} --alarm-name {} --state-value ALARM --state-reason test", quoted(name))
-}
-
-/// The command of AWS' own client that deletes an alarm.
-pub fn delete_command(http: &str, name: &str) -> String {
-    format!("{} --alarm-names {}", aws(http, "delete-alarms"), quoted(name))
-}
-
 /// Series in whose name all words stand, in the store's order; at most so many, and how many there are in all.
 pub fn matching(store: &Store, words: &str, most: usize) -> (Vec<Arc<Key>>, usize) {
     let words = words.to_lowercase();
@@ -346,6 +290,7 @@ pub fn matching(store: &Store, words: &str, most: usize) -> (Vec<Arc<Key>>, usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::as_command::aws;
     use crate::ui::fixture;
 
     fn view() -> crate::monitor::cloudwatch::watch::CloudwatchView {
@@ -430,17 +375,13 @@ mod tests {
         draft.statistic = "p99.9".parse().unwrap();
         let alarm = draft.alarm().unwrap();
         assert_eq!(
-            put_command("http://h:1", &alarm),
+            aws::put("http://h:1", &alarm),
             "aws cloudwatch put-metric-alarm --endpoint-url http://h:1 --alarm-name 'BytesInPerSec of broker 2' \
              --namespace AWS/Kafka --metric-name BytesInPerSec \
              --dimensions '[{\"Name\":\"Cluster Name\",\"Value\":\"brokerscope\"},{\"Name\":\"Broker ID\",\"Value\":\"2\"}]' \
              --extended-statistic p99.9 --period 10 --comparison-operator GreaterThanThreshold --threshold=1000000 \
              --datapoints-to-alarm 2 --evaluation-periods 2 --treat-missing-data missing \
              --tags Key=severity,Value=warning --alarm-description 'Don'\\''t panic'"
-        );
-        assert_eq!(
-            delete_command("http://h:1", "a b"),
-            "aws cloudwatch delete-alarms --endpoint-url http://h:1 --alarm-names 'a b'"
         );
     }
 

@@ -4,17 +4,22 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use broker::logging::Logger;
 use egui::{CentralPanel, Frame, Margin, Theme, Ui};
 
 use super::alarm_draft;
 use super::backend::Backend;
+use super::commands::{self, keys};
 use super::dialogs::{self, Drafts};
+use super::history::{History, Place};
+use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
+use super::screens::metrics::Half;
 use super::screens::{Screens, alarms, cluster, events, groups, logs, metrics, topic, topics};
 use super::tokens::{palette, space};
-use super::widgets::toast;
+use super::widgets::{field, toast};
 use super::{shell, theme};
-use crate::monitor::command::Command;
+use crate::monitor::command::{Command, FaultKind};
 
 /// The screens, by the names that `brokerscope screenshot --screen` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -103,16 +108,7 @@ impl ThemeChoice {
             ThemeChoice::Light => "light",
         }
     }
-
-    /// What the user chose the last time, where the window remembers.
-    pub fn remembered(storage: Option<&dyn eframe::Storage>) -> Option<ThemeChoice> {
-        let name = storage?.get_string(THEME_KEY)?;
-        [ThemeChoice::Dark, ThemeChoice::Light].into_iter().find(|choice| choice.name() == name)
-    }
 }
-
-const THEME_KEY: &str = "theme";
-const PINS_KEY: &str = "pinned metrics";
 
 /// What of the metrics screen is shown when the window opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -162,12 +158,50 @@ pub enum Dialog {
     PutAlarm(alarm_draft::Start),
     /// Delete this alarm.
     DeleteAlarm(String),
+    /// Break something.
+    Fault(FaultKind, FaultTarget),
+    /// Find anything.
+    Palette,
+    /// All commands and their keys.
+    Help,
+    /// Theme, scale and size of text.
+    Settings,
+}
+
+/// What a fault is to hit; a link by the node from which its messages come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultTarget {
+    /// A broker or a controller.
+    Node(i32),
+    /// All brokers of a zone.
+    Zone(String),
+}
+
+impl FaultTarget {
+    /// The node, if it is one.
+    pub fn node(&self) -> Option<i32> {
+        match self {
+            FaultTarget::Node(id) => Some(*id),
+            FaultTarget::Zone(_) => None,
+        }
+    }
+}
+
+/// A step of what can be set in steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// One more.
+    Up,
+    /// One less.
+    Down,
+    /// As it was.
+    Reset,
 }
 
 /// How the window opens.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Dark or light; see [`ThemeChoice::remembered`].
+    /// Dark or light.
     pub theme: ThemeChoice,
     /// The screen that it opens on.
     pub screen: Screen,
@@ -183,6 +217,8 @@ pub struct Options {
     pub http: Option<String>,
     /// The user's zone, minutes east of UTC; times are shown in it.
     pub utc_offset_minutes: i32,
+    /// Nothing is written down for the next run.
+    pub is_forgetful: bool,
 }
 
 /// What a screen or the shell asks for.
@@ -205,6 +241,42 @@ pub(super) enum Action {
     Ask(Dialog),
     /// Change the theme.
     Theme(ThemeChoice),
+    /// Show a partition of a topic.
+    OpenPartition {
+        /// Whose.
+        topic: Arc<str>,
+        /// Which.
+        partition: i32,
+    },
+    /// Show a group.
+    OpenGroup(Arc<str>),
+    /// Show a node among the others.
+    OpenNode(i32),
+    /// Show an alarm.
+    OpenAlarm(String),
+    /// Show a metric in the explorer, by its pin.
+    OpenMetric(String),
+    /// Show a logger and its level.
+    OpenLogger(Logger),
+    /// Show the metrics explorer.
+    Explorer,
+    /// Put the cursor into the screen's filter.
+    Filter,
+    /// Show what was shown before.
+    Back,
+    /// Show what one went back from.
+    Forward,
+    /// Scale everything.
+    Zoom(Step),
+    /// Make text larger or smaller.
+    TextSize(Step),
+    /// Copy something.
+    Copy {
+        /// What it is.
+        what: &'static str,
+        /// Its text.
+        value: String,
+    },
 }
 
 /// What screens paint from.
@@ -213,6 +285,12 @@ pub(super) struct Scene<'a> {
     pub model: &'a Model,
     /// How the window was opened.
     pub options: &'a Options,
+    /// Whether there is a way back, and one forward.
+    pub can_go: (bool, bool),
+    /// Size of text.
+    pub text_points: f32,
+    /// The node that somebody asked for, and whether it is still to be brought into sight.
+    pub spotlight: Option<(i32, bool)>,
 }
 
 /// The window's content. It runs under eframe, and under egui_kittest without it.
@@ -224,12 +302,22 @@ pub struct BrokerscopeApp {
     screens: Screens,
     drafts: Drafts,
     actions: Vec<Action>,
+    keys: keys::Reader,
+    history: History,
+    text_points: f32,
+    spotlight: Option<(i32, bool)>,
+    /// A filter box is waited for since the last frame.
+    is_filter_wanted: bool,
+    /// Knows the scale when the window is about to close.
+    ctx: egui::Context,
 }
 
 impl BrokerscopeApp {
     /// Sets up fonts and themes in `ctx`, and opens as `options` say.
     pub fn new(ctx: &egui::Context, backend: Box<dyn Backend>, options: Options) -> BrokerscopeApp {
         theme::install(ctx);
+        // It is a command like the others.
+        ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let mut app = BrokerscopeApp {
             backend,
             model: Model::default(),
@@ -237,6 +325,12 @@ impl BrokerscopeApp {
             screens: Screens::default(),
             drafts: Drafts::default(),
             actions: Vec::new(),
+            keys: keys::Reader::default(),
+            history: History::default(),
+            text_points: TEXT.own,
+            spotlight: None,
+            is_filter_wanted: false,
+            ctx: ctx.clone(),
             options,
         };
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
@@ -246,15 +340,31 @@ impl BrokerscopeApp {
         app
     }
 
-    /// With what the window remembers from the last time: the theme, and the metrics that were pinned.
+    /// With what the window remembers from the last time.
     pub fn remembering(mut self, ctx: &egui::Context, storage: Option<&dyn eframe::Storage>) -> BrokerscopeApp {
-        if let Some(theme) = ThemeChoice::remembered(storage) {
-            self.set_theme(ctx, theme);
-        }
-        if let Some(pins) = storage.and_then(|storage| storage.get_string(PINS_KEY)) {
-            self.screens.metrics.pins = metrics::State::remembered(&pins);
-        }
+        let Some(text) = storage.and_then(|storage| storage.get_string(memory::KEY)) else { return self };
+        let memory = Memory::read(&text);
+        memory.restore(&mut self.screens);
+        self.set_theme(ctx, memory.theme.unwrap_or(self.options.theme));
+        self.screen = memory.screen.unwrap_or(self.screen);
+        ctx.set_zoom_factor(memory.zoom.unwrap_or(ZOOM.own));
+        self.set_text_points(ctx, memory.text_points.unwrap_or(TEXT.own));
+        self.drafts.recents = memory.recents;
         self
+    }
+
+    /// What is to be remembered the next time.
+    fn to_remember(&mut self, ctx: &egui::Context) -> String {
+        let memory = Memory {
+            theme: Some(self.options.theme),
+            zoom: Some(ctx.zoom_factor()),
+            text_points: Some(self.text_points),
+            // Which topic was shown is not remembered.
+            screen: Some(if self.screen == Screen::Topic { Screen::Topics } else { self.screen }),
+            recents: self.drafts.recents.clone(),
+            ..Memory::default()
+        };
+        memory.write(&mut self.screens)
     }
 
     /// Takes in what arrived. Called once before each frame, and while the window is hidden.
@@ -273,7 +383,17 @@ impl BrokerscopeApp {
     /// Paints, and sends what was asked for.
     pub fn show(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
-        let scene = Scene { model: &self.model, options: &self.options };
+        let is_filter_awaited = std::mem::take(&mut self.is_filter_wanted);
+        let scene = Scene {
+            model: &self.model,
+            options: &self.options,
+            can_go: self.history.can_go(),
+            text_points: self.text_points,
+            spotlight: self.spotlight,
+        };
+        for id in self.keys.read(&ctx, self.drafts.is_open()) {
+            call(&ctx, id, &scene, &mut self.actions);
+        }
         shell::nav(ui, &scene, self.screen, &mut self.actions);
         shell::status_bar(ui, &scene, &mut self.actions);
         let frame = Frame::new().fill(palette(ui).canvas).inner_margin(Margin::same(space::L as i8));
@@ -290,7 +410,13 @@ impl BrokerscopeApp {
         });
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);
         toast::show(&ctx);
+        self.spotlight = self.spotlight.map(|(id, _)| (id, false));
+        if is_filter_awaited && field::is_summoned(&ctx) {
+            // There is no filter here: the palette finds everything.
+            self.actions.push(Action::Ask(Dialog::Palette));
+        }
         self.act(&ctx);
+        self.history.note(Place::of(self.screen, &self.screens));
     }
 
     /// The screen that is shown.
@@ -304,7 +430,13 @@ impl BrokerscopeApp {
             ctx.request_repaint();
             match action {
                 Action::Send(command) => self.backend.send(command),
-                Action::Go(screen) => self.screen = screen,
+                Action::Go(screen) => {
+                    self.spotlight = None;
+                    self.screen = screen;
+                    if screen == Screen::Metrics {
+                        self.screens.metrics.half = Half::Wall;
+                    }
+                }
                 Action::OpenTopic(name) => {
                     self.screens.topic.open(name);
                     self.screen = Screen::Topic;
@@ -315,7 +447,74 @@ impl BrokerscopeApp {
                 }
                 Action::Ask(dialog) => self.drafts.open(dialog, &self.model),
                 Action::Theme(choice) => self.set_theme(ctx, choice),
+                Action::OpenPartition { topic, partition } => {
+                    self.screens.topic.open_partition(topic, partition);
+                    self.screen = Screen::Topic;
+                }
+                Action::OpenGroup(id) => {
+                    self.screens.groups.chosen = Some(id);
+                    self.screen = Screen::Groups;
+                }
+                Action::OpenNode(id) => {
+                    self.spotlight = Some((id, true));
+                    self.screen = Screen::Cluster;
+                }
+                Action::OpenAlarm(name) => {
+                    self.screens.alarms.chosen = Some(name);
+                    self.screen = Screen::Alarms;
+                }
+                Action::OpenMetric(pin) => {
+                    self.screens.metrics.half = Half::Explorer;
+                    self.screens.metrics.explorer.open(&pin);
+                    self.screen = Screen::Metrics;
+                }
+                Action::OpenLogger(logger) => {
+                    self.screens.logs.open_logger(logger);
+                    self.screen = Screen::Logs;
+                }
+                Action::Explorer => {
+                    self.screens.metrics.half = Half::Explorer;
+                    self.screen = Screen::Metrics;
+                }
+                Action::Filter => self.want_filter(ctx),
+                Action::Back => {
+                    let place = self.history.back();
+                    self.show_again(place);
+                }
+                Action::Forward => {
+                    let place = self.history.forward();
+                    self.show_again(place);
+                }
+                Action::Zoom(step) => ctx.set_zoom_factor(stepped(ZOOM, ctx.zoom_factor(), step)),
+                Action::TextSize(step) => self.set_text_points(ctx, stepped(TEXT, self.text_points, step)),
+                Action::Copy { what, value } => {
+                    ctx.copy_text(value);
+                    toast::tell(ctx, true, &format!("Copied {what}."));
+                }
             }
+        }
+    }
+
+    fn show_again(&mut self, place: Option<Place>) {
+        if let Some(place) = place {
+            self.spotlight = None;
+            self.screen = place.restore(&mut self.screens);
+        }
+    }
+
+    fn want_filter(&mut self, ctx: &egui::Context) {
+        if self.screen == Screen::Metrics {
+            // The wall has none; the explorer is the wall's search.
+            self.screens.metrics.half = Half::Explorer;
+        }
+        field::summon(ctx);
+        self.is_filter_wanted = true;
+    }
+
+    fn set_text_points(&mut self, ctx: &egui::Context, points: f32) {
+        if points != self.text_points {
+            self.text_points = points;
+            theme::set_text_points(ctx, points);
         }
     }
 
@@ -325,6 +524,25 @@ impl BrokerscopeApp {
             ThemeChoice::Dark => Theme::Dark,
             ThemeChoice::Light => Theme::Light,
         });
+    }
+}
+
+fn stepped(bounds: memory::Bounds, value: f32, step: Step) -> f32 {
+    match step {
+        Step::Up => bounds.stepped(value, 1.0),
+        Step::Down => bounds.stepped(value, -1.0),
+        Step::Reset => bounds.own,
+    }
+}
+
+/// Does what a shortcut stands for, or says why not.
+fn call(ctx: &egui::Context, id: commands::Id, scene: &Scene<'_>, actions: &mut Vec<Action>) {
+    let Some(deed) = commands::called(id, scene) else { return };
+    match deed.obstacle {
+        None => actions.push(deed.action),
+        // A way that leads nowhere needs no words.
+        Some(_) if matches!(id, commands::Id::Back | commands::Id::Forward) => {}
+        Some(obstacle) => toast::tell(ctx, false, &format!("{}: not {obstacle}.", deed.name)),
     }
 }
 
@@ -338,8 +556,9 @@ impl eframe::App for BrokerscopeApp {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        storage.set_string(THEME_KEY, self.options.theme.name().to_owned());
-        storage.set_string(PINS_KEY, self.screens.metrics.pins.join("\n"));
+        if !self.options.is_forgetful {
+            storage.set_string(memory::KEY, self.to_remember(&self.ctx.clone()));
+        }
     }
 
     /// Scroll positions of the last time mean nothing to another cluster.

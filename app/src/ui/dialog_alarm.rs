@@ -4,6 +4,7 @@ use egui::{Align, Context, Layout, Ui};
 
 use super::alarm_draft::{self, AlarmDraft, COMPARISONS, Complaints, MISSING, SEVERITIES};
 use super::app::{Action, Scene};
+use super::as_command::aws;
 use super::measured::{self, Query, STATISTICS};
 use super::screens::alarms::condition;
 use super::tokens::{font, palette, size, space};
@@ -193,7 +194,7 @@ fn outlook(ui: &mut Ui, scene: &Scene<'_>, alarm: Option<&Alarm>) {
         chart.show(ui, &mut Crosshair::default(), &[trace]);
     }
     if let Some(http) = &scene.options.http {
-        field::command(ui, "As a command", &alarm_draft::put_command(http, alarm));
+        field::command(ui, "As a command", &aws::put(http, alarm));
     }
 }
 
@@ -210,7 +211,7 @@ pub fn delete(ctx: &Context, scene: &Scene<'_>, name: &str, actions: &mut Vec<Ac
         };
         text::paragraph(ui, words, font::body(), style.muted);
         if let Some(http) = &scene.options.http {
-            field::command(ui, "As a command", &alarm_draft::delete_command(http, name));
+            field::command(ui, "As a command", &aws::delete(http, &[name.to_owned()]));
         }
         ui.add_space(size::LINE);
         Buttons { confirm: "Delete the alarm", enabled: status.is_some(), danger: true }

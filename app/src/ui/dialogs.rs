@@ -5,9 +5,15 @@ use egui::Context;
 
 use super::alarm_draft::AlarmDraft;
 use super::app::{Action, Dialog, Scene, Screen};
+use super::as_command::{self, Around};
 use super::dialog_alarm;
+use super::dialog_fault::{self, FaultDraft};
+use super::finder;
+use super::finder::recents::Recents;
 use super::format;
+use super::help;
 use super::model::Model;
+use super::settings;
 use super::tokens::{DARK, LIGHT, font, space};
 use super::widgets::dialog::{Buttons, Outcome, dialog};
 use super::widgets::{field, text};
@@ -18,6 +24,8 @@ use crate::monitor::snapshot::Snapshot;
 #[derive(Debug, Default)]
 pub struct Drafts {
     open: Option<Draft>,
+    /// What was chosen last in the palette.
+    pub recents: Recents,
 }
 
 #[derive(Debug)]
@@ -28,9 +36,18 @@ enum Draft {
     RemoveController(i32),
     PutAlarm(Box<AlarmDraft>),
     DeleteAlarm(String),
+    Fault(Box<FaultDraft>),
+    Palette(Box<finder::State>),
+    Help,
+    Settings,
 }
 
 impl Drafts {
+    /// Whether one stands open.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Opens a dialog on what is known.
     pub fn open(&mut self, dialog: Dialog, model: &Model) {
         let brokers = model.snapshot().brokers.len();
@@ -46,6 +63,10 @@ impl Drafts {
                 Draft::PutAlarm(Box::new(AlarmDraft::new(start, &watched.store, &watched.alarms)))
             }
             Dialog::DeleteAlarm(name) => Draft::DeleteAlarm(name),
+            Dialog::Fault(kind, target) => Draft::Fault(Box::new(FaultDraft::new(kind, target, model.snapshot()))),
+            Dialog::Palette => Draft::Palette(Box::default()),
+            Dialog::Help => Draft::Help,
+            Dialog::Settings => Draft::Settings,
             Dialog::DeleteTopic(topic) => Draft::Delete { topic, typed: String::new() },
         });
     }
@@ -60,6 +81,10 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         Some(Draft::RemoveController(id)) => remove_controller(ctx, scene, *id, actions),
         Some(Draft::PutAlarm(draft)) => dialog_alarm::put(ctx, scene, draft, actions),
         Some(Draft::DeleteAlarm(name)) => dialog_alarm::delete(ctx, scene, name, actions),
+        Some(Draft::Fault(draft)) => dialog_fault::show(ctx, scene, draft, actions),
+        Some(Draft::Palette(state)) => finder::show(ctx, scene, state, &mut drafts.recents, actions),
+        Some(Draft::Help) => help::show(ctx),
+        Some(Draft::Settings) => settings::show(ctx, scene, actions),
         Some(Draft::Delete { topic, typed }) => delete(ctx, scene, topic, typed, actions),
     };
     if outcome != Outcome::Open {
@@ -151,17 +176,23 @@ impl CreateTopic {
         })
     }
 
-    fn as_cli(&self, bootstrap: &str) -> String {
+    /// What stands in the fields, finished or not, for the command that is shown.
+    fn as_far_as_known(&self) -> Command {
         let name = if self.name.trim().is_empty() { "NAME" } else { self.name.trim() };
-        let mut line = format!(
-            "kafka-topics.sh --bootstrap-server {bootstrap} --create --topic {name} --partitions {} --replication-factor {}",
-            self.partitions.trim(),
-            self.replication_factor.trim()
-        );
-        if !self.min_isr.trim().is_empty() {
-            line.push_str(&format!(" --config min.insync.replicas={}", self.min_isr.trim()));
-        }
-        line
+        let named = CreateTopic { name: name.to_owned(), ..self.clone() };
+        named.command().unwrap_or_else(|| Command::CreateTopic {
+            name: named.name,
+            partitions: number(&self.partitions).unwrap_or(-1),
+            replication_factor: -1,
+            configs: Vec::new(),
+        })
+    }
+}
+
+/// The lines that do what a command does.
+fn told(ui: &mut egui::Ui, scene: &Scene<'_>, command: &Command) {
+    for line in as_command::lines(command, &Around::scene(scene)) {
+        field::command(ui, line.title, &line.text);
     }
 }
 
@@ -213,7 +244,7 @@ fn create(ctx: &Context, scene: &Scene<'_>, draft: &mut CreateTopic, actions: &m
         });
         draft.touched |= *draft != before;
         ui.add_space(space::XS);
-        field::command(ui, "As a command", &draft.as_cli(&scene.model.bootstrap));
+        told(ui, scene, &draft.as_far_as_known());
         let complaints = draft.check(scene.model.snapshot());
         command = draft.command().filter(|_| complaints.none());
         Buttons { confirm: "Create topic", enabled: command.is_some(), danger: false }
@@ -239,8 +270,7 @@ fn delete(ctx: &Context, scene: &Scene<'_>, topic: &str, typed: &mut String, act
         if ui.memory(|memory| memory.focused().is_none()) && typed.is_empty() {
             edit.request_focus();
         }
-        let line = format!("kafka-topics.sh --bootstrap-server {} --delete --topic {topic}", scene.model.bootstrap);
-        field::command(ui, "As a command", &line);
+        told(ui, scene, &Command::DeleteTopic { name: topic.to_owned() });
         Buttons { confirm: "Delete topic", enabled: typed.trim() == topic, danger: true }
     });
     if outcome == Outcome::Confirmed {
@@ -261,18 +291,9 @@ fn remove_broker(ctx: &Context, scene: &Scene<'_>, id: i32, actions: &mut Vec<Ac
             format::plural(replicas, "replica")
         );
         text::paragraph(ui, &words, font::body(), style.muted);
-        let others: Vec<String> =
-            brokers.iter().filter(|broker| broker.id != id).map(|broker| broker.id.to_string()).collect();
-        let servers = &scene.model.bootstrap;
-        let moves = format!(
-            "kafka-reassign-partitions.sh --bootstrap-server {servers} --generate --broker-list {} \
-             --topics-to-move-json-file topics.json",
-            others.join(",")
-        );
-        field::command(ui, "As commands: plan the moves, and --execute them", &moves);
-        let leave = format!("kafka-cluster.sh unregister --bootstrap-server {servers} --id {id}");
-        field::command(ui, "Stop the broker, and unregister it", &leave);
-        Buttons { confirm: "Remove broker", enabled: !others.is_empty(), danger: true }
+        told(ui, scene, &Command::RemoveBroker(id));
+        let is_alone = brokers.iter().all(|broker| broker.id == id);
+        Buttons { confirm: "Remove broker", enabled: !is_alone, danger: true }
     });
     if outcome == Outcome::Confirmed {
         actions.push(Action::Send(Command::RemoveBroker(id)));
@@ -293,11 +314,7 @@ fn remove_controller(ctx: &Context, scene: &Scene<'_>, id: i32, actions: &mut Ve
             left / 2 + 1
         );
         text::paragraph(ui, &words, font::body(), style.muted);
-        let line = format!(
-            "kafka-metadata-quorum.sh --bootstrap-server {} remove-controller --controller-id {id} --controller-directory-id ID",
-            scene.model.bootstrap
-        );
-        field::command(ui, "As a command (describe --replication tells the directory's id)", &line);
+        told(ui, scene, &Command::RemoveController(id));
         Buttons { confirm: "Remove controller", enabled: left > 0, danger: true }
     });
     if outcome == Outcome::Confirmed {
@@ -355,9 +372,8 @@ mod tests {
                 configs: vec![("min.insync.replicas".into(), "2".into())]
             })
         );
-        let line = draft.as_cli("h:1");
-        assert!(
-            line.ends_with("--create --topic t --partitions 6 --replication-factor 3 --config min.insync.replicas=2")
-        );
+        assert_eq!(Some(draft.as_far_as_known()), draft.command());
+        let unfinished = CreateTopic { replication_factor: "x".into(), ..CreateTopic::default() };
+        assert!(matches!(unfinished.as_far_as_known(), Command::CreateTopic { name, .. } if name == "NAME"));
     }
 }

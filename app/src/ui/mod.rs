@@ -3,14 +3,19 @@
 //! Knows `monitor` (what to show, what can be asked for) and no other room of the program: no node, no socket, no file, no clock but egui's.
 //! Nothing here blocks or locks. It repaints when there is input or when the [`Backend`] wakes it, and not otherwise.
 //!
-//! `tokens` holds every colour and distance, `widgets` what is made of them, `screens` one file per screen, `app` puts them together.
+//! `tokens` holds every colour and distance, `widgets` what is made of them, `screens` one file per screen, `commands` all that can be done,
+//! `app` puts them together.
 
 mod alarm_draft;
 pub mod app;
+mod as_command;
 pub mod backend;
+mod commands;
 mod dialog_alarm;
+mod dialog_fault;
 mod dialogs;
 mod faults;
+mod finder;
 #[cfg(any(test, feature = "gallery"))]
 pub mod fixture;
 #[cfg(any(test, feature = "gallery"))]
@@ -18,9 +23,14 @@ mod fixture_cloudwatch;
 #[cfg(any(test, feature = "gallery"))]
 mod fixture_logs;
 mod format;
+mod help;
+mod history;
 mod measured;
+mod memory;
 mod model;
 mod screens;
+mod settings;
+mod sheet;
 mod shell;
 mod theme;
 mod tokens;
@@ -30,5 +40,5 @@ mod widgets;
 mod tests;
 
 pub use alarm_draft::Start as AlarmStart;
-pub use app::{BrokerscopeApp, Dialog, MetricsView, Options, Screen, ThemeChoice, UnknownScreen};
+pub use app::{BrokerscopeApp, Dialog, FaultTarget, MetricsView, Options, Screen, ThemeChoice, UnknownScreen};
 pub use backend::{Backend, Live};

@@ -7,7 +7,8 @@ use egui::{
     WidgetInfo, pos2, vec2,
 };
 
-use super::app::{Action, Scene, Screen, ThemeChoice};
+use super::app::{Action, Dialog, Scene, Screen, ThemeChoice};
+use super::commands::{self, Id};
 use super::format;
 use super::tokens::{font, palette, radius, size, space};
 use super::widgets::button::{self, Button};
@@ -23,6 +24,8 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
     Panel::left("nav").exact_size(size::NAV).resizable(false).frame(frame).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         wordmark(ui);
+        ui.add_space(space::S);
+        find(ui, scene, actions);
         ui.add_space(space::M);
         let model = scene.model;
         let snapshot = model.snapshot();
@@ -61,7 +64,7 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
         ];
         let current = if screen == Screen::Topic { Screen::Topics } else { screen };
         for (target, symbol, name, badge) in items {
-            if item(ui, symbol, name, &badge, current == target) {
+            if item(ui, symbol, name, &badge, current == target, Id::Go(target)) {
                 actions.push(Action::Go(target));
             }
         }
@@ -70,10 +73,54 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                 ThemeChoice::Dark => (Icon::Sun, "Light theme", ThemeChoice::Light),
                 ThemeChoice::Light => (Icon::Moon, "Dark theme", ThemeChoice::Dark),
             };
-            if item(ui, symbol, name, &Badge::default(), false) {
+            if item(ui, symbol, name, &Badge::default(), false, Id::Theme) {
                 actions.push(Action::Theme(choice));
             }
+            if item(ui, Icon::Settings, "Settings", &Badge::default(), false, Id::Settings) {
+                actions.push(Action::Ask(Dialog::Settings));
+            }
+            if item(ui, Icon::Info, "Help", &Badge::default(), false, Id::Help) {
+                actions.push(Action::Ask(Dialog::Help));
+            }
         });
+    });
+}
+
+/// Back, forward, and the way to everything.
+fn find(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::XS / 2.0;
+        let ways = [
+            (Icon::Back, "Back", Id::Back, Action::Back, scene.can_go.0),
+            (Icon::Forward, "Forward", Id::Forward, Action::Forward, scene.can_go.1),
+        ];
+        for (symbol, name, id, action, is_open) in ways {
+            let way = Button::icon(symbol, name).small().enabled(is_open).show(ui);
+            if way.clicked() {
+                actions.push(action);
+            }
+            commands::tell(way, id);
+        }
+        ui.add_space(space::XS / 2.0);
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), size::CONTROL), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Find anything"));
+        let style = palette(ui);
+        let is_lit = response.hovered() || response.has_focus();
+        let edge = Stroke::new(size::LINE, if is_lit { style.accent } else { style.outline });
+        let painter = ui.painter();
+        painter.rect(rect, CornerRadius::same(radius::M), style.input, edge, egui::StrokeKind::Inside);
+        let side = size::ICON - 2.0;
+        let mark =
+            Rect::from_center_size(pos2(rect.left() + space::S + side / 2.0, rect.center().y), Vec2::splat(side));
+        icon::paint(painter, mark, Icon::Search, style.faint);
+        let words = Rect::from_x_y_ranges(mark.right() + space::XS..=rect.right() - space::S, rect.y_range());
+        text::paint(painter, words, Align2::LEFT_CENTER, "Find", font::small(), style.faint);
+        let keys = commands::keys_of(ui.ctx(), Id::Palette);
+        text::paint(painter, words, Align2::RIGHT_CENTER, &keys, font::tiny(), style.faint);
+        if response.clicked() {
+            actions.push(Action::Ask(Dialog::Palette));
+        }
+        commands::tell(response.on_hover_cursor(egui::CursorIcon::PointingHand), Id::Palette);
     });
 }
 
@@ -113,7 +160,7 @@ impl Badge {
     }
 }
 
-fn item(ui: &mut Ui, symbol: Icon, name: &str, badge: &Badge, selected: bool) -> bool {
+fn item(ui: &mut Ui, symbol: Icon, name: &str, badge: &Badge, selected: bool, id: Id) -> bool {
     let style = palette(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), size::CONTROL + space::XS), Sense::click());
@@ -157,8 +204,11 @@ fn item(ui: &mut Ui, symbol: Icon, name: &str, badge: &Badge, selected: bool) ->
     }
     let clicked = response.clicked();
     let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    let told = commands::hover(ui.ctx(), id);
     if badge.mood.is_some() && badge.count > 0 {
-        response.on_hover_text(format!("{} {}", badge.count, badge.what));
+        response.on_hover_text(format!("{} {}\n{told}", badge.count, badge.what));
+    } else {
+        response.on_hover_text(told);
     }
     clicked
 }
@@ -239,10 +289,7 @@ fn troubles(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
         if heal.clicked() {
             actions.push(Action::Send(Command::HealAllFaults));
         }
-        let faults = format::plural(snapshot.faults.len(), "fault");
-        heal.on_hover_text(format!(
-            "Ends {faults}: stopped, killed and paused nodes run again.\nHTTP: DELETE /api/faults"
-        ));
+        commands::tell_with(heal, Id::HealAll, scene);
     }
     let totals = &snapshot.totals;
     let counts = [

@@ -19,6 +19,7 @@ use crate::monitor::snapshot::Membership;
 use crate::monitor::view::View;
 
 mod alarms;
+mod commands;
 
 struct Window {
     harness: Harness<'static, BrokerscopeApp>,

@@ -8,15 +8,26 @@ use super::tokens::{DARK, LIGHT, Palette, font, radius, size, space};
 
 const INTER: &[u8] = include_bytes!("../../../assets/fonts/Inter-Tabular-Medium.otf");
 
+/// Size of what is read, in points, as the tokens have it.
+pub const TEXT_POINTS: f32 = 13.0;
+
 /// Installs fonts and both themes.
 pub fn install(ctx: &egui::Context) {
-    let mut fonts = FontDefinitions::default();
-    fonts.font_data.insert("inter".to_owned(), Arc::new(FontData::from_static(INTER)));
-    fonts.families.entry(FontFamily::Proportional).or_default().insert(0, "inter".to_owned());
-    ctx.set_fonts(fonts);
+    set_text_points(ctx, TEXT_POINTS);
     for (theme, palette) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
         ctx.style_mut_of(theme, |style| apply(style, palette));
     }
+}
+
+/// Makes all text larger or smaller: glyphs grow, and with them every line; the tokens' sizes stay what they are.
+pub fn set_text_points(ctx: &egui::Context, points: f32) {
+    let mut fonts = FontDefinitions::default();
+    fonts.font_data.insert("inter".to_owned(), Arc::new(FontData::from_static(INTER)));
+    fonts.families.entry(FontFamily::Proportional).or_default().insert(0, "inter".to_owned());
+    for data in fonts.font_data.values_mut() {
+        Arc::make_mut(data).tweak.scale *= points / TEXT_POINTS;
+    }
+    ctx.set_fonts(fonts);
 }
 
 fn apply(style: &mut egui::Style, palette: &Palette) {

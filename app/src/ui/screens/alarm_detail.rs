@@ -11,8 +11,9 @@ use crate::monitor::cloudwatch::alarms::{AlarmStatus, HistoryItem};
 use crate::monitor::cloudwatch::catalog;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::Command;
-use crate::ui::alarm_draft::{self, Start};
+use crate::ui::alarm_draft::Start;
 use crate::ui::app::{Action, Dialog, Scene};
+use crate::ui::as_command::aws;
 use crate::ui::format;
 use crate::ui::measured::{self, Query, RANGES};
 use crate::ui::model::Cached;
@@ -122,7 +123,7 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, status: &AlarmStatus, actions: &mut V
         }
     });
     if let Some(http) = &scene.options.http {
-        command(ui, "Set ALARM as a command", &alarm_draft::ring_command(http, &alarm.name));
+        command(ui, "Set ALARM as a command", &aws::set_state(http, &alarm.name, "ALARM", "test"));
     }
 }
 

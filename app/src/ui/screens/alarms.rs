@@ -16,6 +16,7 @@ use crate::monitor::command::Command;
 use crate::monitor::view::Severity;
 use crate::ui::alarm_draft::Start;
 use crate::ui::app::{Action, Dialog, Scene};
+use crate::ui::commands::{self, Id};
 use crate::ui::format;
 use crate::ui::measured::{self, Query};
 use crate::ui::model::Cached;
@@ -32,7 +33,8 @@ use crate::ui::widgets::table::{Column, Table, TableState};
 pub struct State {
     /// The chosen alarm, by name; without one, the first of the list.
     pub chosen: Option<String>,
-    filter: String,
+    /// Words that names and advice must have.
+    pub filter: String,
     only_alarm: bool,
     table: TableState,
     rows: Cached<(u64, String, bool), Vec<Arc<AlarmStatus>>>,
@@ -68,9 +70,11 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let count = |of| format!("{} {}", format::count(alarms.count(of) as i64), of.name());
     let summary = [AlarmState::Alarm, AlarmState::Ok, AlarmState::InsufficientData].map(count).join(" · ");
     header(ui, "Alarms", &summary, |ui| {
-        if Button::new("New alarm").with_icon(Icon::Plus).show(ui).clicked() {
+        let new = Button::new("New alarm").with_icon(Icon::Plus).show(ui);
+        if new.clicked() {
             actions.push(Action::Ask(Dialog::PutAlarm(Start::Blank)));
         }
+        commands::tell(new, Id::NewAlarm);
         ui.add_space(space::S);
         let mut set = alarms.set;
         let sizes = [

@@ -7,6 +7,7 @@ use super::{cluster_cards, cluster_map, header, page, side_by_side};
 use crate::monitor::command::{Command, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
+use crate::ui::commands::{self, Id};
 use crate::ui::format;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone};
@@ -53,16 +54,11 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             if add.clicked() {
                 actions.push(Action::Send(Command::AddBroker(NewBroker::default())));
             }
-            let base = scene.options.http.as_deref().unwrap_or_default();
-            let help = if removing {
-                "Add broker: not while one is being removed.".to_owned()
+            if removing {
+                add.on_hover_text("Add broker: not while one is being removed.");
             } else {
-                format!(
-                    "One more broker, in the zone with the fewest; it gets its share of replicas and leaderships.\n\
-                     HTTP: POST {base}/api/brokers {{}}"
-                )
-            };
-            add.on_hover_text(help.clone()).on_disabled_hover_text(help);
+                commands::tell_with(add, Id::AddBroker, scene);
+            }
             if let Some(moving) = &snapshot.membership.moving {
                 moves(ui, moving);
             }
@@ -139,10 +135,7 @@ fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec
     if add.clicked() {
         actions.push(Action::Send(Command::AddController(NewController::default())));
     }
-    let base = scene.options.http.as_deref().unwrap_or_default();
-    add.on_hover_text(format!(
-        "Add controller: one more, which fetches the metadata, and then votes.\nHTTP: POST {base}/api/controllers {{}}"
-    ));
+    commands::tell_with(add, Id::AddController, scene);
     let per_row = per_row.clamp(1, quorum.voters.len().max(1));
     let gap = space::M;
     let width = ((ui.available_width() + gap) / per_row as f32 - gap).floor();
@@ -157,7 +150,7 @@ fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec
 fn workloads(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     let workloads = &scene.model.snapshot().workloads;
     if workloads.is_empty() {
-        card::mood_card(ui, Mood::Busy, |ui| invitation(ui, actions));
+        card::mood_card(ui, Mood::Busy, |ui| invitation(ui, scene, actions));
         return;
     }
     for workload in workloads {
@@ -166,7 +159,7 @@ fn workloads(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     }
 }
 
-fn invitation(ui: &mut Ui, actions: &mut Vec<Action>) {
+fn invitation(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     let style = palette(ui);
     let spec = WorkloadSpec::default();
     ui.horizontal(|ui| {
@@ -189,7 +182,7 @@ fn invitation(ui: &mut Ui, actions: &mut Vec<Action>) {
             if start.clicked() {
                 actions.push(Action::Send(Command::StartWorkload(spec)));
             }
-            start.on_hover_text("HTTP: POST /api/workloads {}");
+            commands::tell_with(start, Id::StartWorkload, scene);
         });
     });
 }

@@ -8,8 +8,9 @@ use crate::monitor::command::{Command, FaultKind, FaultRequest};
 use crate::monitor::snapshot::{Broker, Voter};
 use crate::monitor::view::Metric;
 use crate::ui::app::{Action, Dialog, Scene};
+use crate::ui::as_command::{self, Around};
 use crate::ui::format;
-use crate::ui::model::{fault_on, is_up, node_pill};
+use crate::ui::model::{is_up, node_pill};
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card::mood_card;
@@ -29,7 +30,7 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
     let style = palette(ui);
     let pill = node_pill(broker.state, broker.fenced);
     let mood = if is_up(broker) { Mood::Quiet } else { pill.mood };
-    mood_card(ui, mood, |ui| {
+    lit_card(ui, scene, broker.id, mood, |ui| {
         ui.spacing_mut().item_spacing.y = space::S + 2.0;
         ui.horizontal(|ui| {
             glyph(ui, Icon::Broker, if mood == Mood::Quiet { style.muted } else { mood.colors(style).0 });
@@ -66,6 +67,15 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
     });
 }
 
+/// A node's card; that of the node that somebody asked for stands out, and is brought into sight.
+fn lit_card(ui: &mut Ui, scene: &Scene<'_>, id: i32, mood: Mood, content: impl FnOnce(&mut Ui)) {
+    let lit = scene.spotlight.filter(|(node_id, _)| *node_id == id);
+    let card = mood_card(ui, if lit.is_some() { mood.max(Mood::Busy) } else { mood }, content);
+    if let Some((_, true)) = lit {
+        card.response.scroll_to_me(Some(Align::Center));
+    }
+}
+
 /// Log directories that failed, if any.
 fn offline_log_dirs(ui: &mut Ui, broker: &Broker) {
     let dirs = &broker.offline_log_dirs;
@@ -78,7 +88,6 @@ fn offline_log_dirs(ui: &mut Ui, broker: &Broker) {
 /// Removes a broker for good, or calls that off.
 fn removal(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) {
     let snapshot = scene.model.snapshot();
-    let base = scene.options.http.as_deref().unwrap_or_default();
     let id = broker.id;
     let (leaving, alone) = (snapshot.membership.leaving, snapshot.brokers.len() < 2);
     if leaving == Some(id) {
@@ -87,7 +96,8 @@ fn removal(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Ac
         if keep.clicked() {
             actions.push(Action::Send(Command::KeepBroker(id)));
         }
-        keep.on_hover_text(format!("{name}: its removal is called off.\nHTTP: DELETE {base}/api/brokers/{id}/removal"));
+        let line = as_command::line(&Command::KeepBroker(id), &Around::scene(scene));
+        keep.on_hover_text(format!("{name}: its removal is called off.\n{line}"));
         Pill::new(Mood::Busy, Icon::Clock, "Leaving").show(ui);
         return;
     }
@@ -101,7 +111,7 @@ fn removal(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Ac
         (Some(other), _) => format!("{name}: not while broker {other} is being removed."),
         (None, true) => format!("{name}: it is the only one."),
         (None, false) => {
-            format!("{name} for good: its replicas move to the others first.\nHTTP: DELETE {base}/api/brokers/{id}")
+            format!("{name} for good: its replicas move to the others first.")
         }
     };
     remove.on_hover_text(help);
@@ -109,7 +119,6 @@ fn removal(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Ac
 
 /// Removes a controller for good.
 fn controller_removal(ui: &mut Ui, scene: &Scene<'_>, id: i32, actions: &mut Vec<Action>) {
-    let base = scene.options.http.as_deref().unwrap_or_default();
     let alone = scene.model.snapshot().quorum.voters.len() < 2;
     let name = format!("Remove controller {id}");
     let remove = Button::icon(Icon::Trash, &name).small().tone(Tone::Bare).enabled(!alone).show(ui);
@@ -118,7 +127,7 @@ fn controller_removal(ui: &mut Ui, scene: &Scene<'_>, id: i32, actions: &mut Vec
     }
     remove.on_hover_text(match alone {
         true => format!("{name}: it is the only one."),
-        false => format!("{name} for good: it stops voting first.\nHTTP: DELETE {base}/api/controllers/{id}"),
+        false => format!("{name} for good: it stops voting first."),
     });
 }
 
@@ -130,7 +139,7 @@ pub fn controller(ui: &mut Ui, scene: &Scene<'_>, voter: &Voter, actions: &mut V
     let pill = node_pill(voter.state, false);
     let running = voter.state == NodeState::Running;
     let mood = if running { Mood::Quiet } else { pill.mood };
-    mood_card(ui, mood, |ui| {
+    lit_card(ui, scene, voter.id, mood, |ui| {
         ui.spacing_mut().item_spacing.y = space::XS + 1.0;
         ui.horizontal(|ui| {
             let ink = if active { style.accent } else { style.muted };
@@ -344,22 +353,8 @@ fn command(target: &Target<'_>, kind: Option<FaultKind>) -> Command {
 }
 
 fn help(scene: &Scene<'_>, target: &Target<'_>, deed: &Deed) -> String {
-    let role = if target.controller { "controller" } else { "broker" };
-    let http = match (deed.kind, fault_on(scene.model.snapshot(), target.id)) {
-        (Some(_), _) => {
-            format!("POST /api/faults {{\"kind\":\"{}\",\"{role}\":{}}}", deed.word.to_lowercase(), target.id)
-        }
-        (None, Some(fault)) => format!("DELETE /api/faults/{}", fault.id),
-        (None, None) => format!("POST /api/brokers/{}/start", target.id),
-    };
-    let base = scene.options.http.as_deref().unwrap_or_default();
-    format!(
-        "{} {}: {}\nHTTP: {}",
-        deed.word,
-        target.name,
-        deed.what,
-        http.replacen(" /api", &format!(" {base}/api"), 1)
-    )
+    let line = as_command::line(&command(target, deed.kind), &Around::scene(scene));
+    format!("{} {}: {}\n{line}", deed.word, target.name, deed.what)
 }
 
 fn state_word(state: NodeState) -> &'static str {

@@ -20,7 +20,8 @@ use crate::ui::widgets::text;
 /// What the map remembers.
 #[derive(Debug, Default)]
 pub struct State {
-    filter: String,
+    /// Words that `topic-partition` must have.
+    pub filter: String,
     rows: Cached<(u64, String), Rows>,
 }
 

@@ -22,7 +22,8 @@ use crate::ui::widgets::table::{Column, Table, TableState};
 /// What this screen remembers.
 #[derive(Debug)]
 pub struct State {
-    filter: String,
+    /// Words, a node or a partition.
+    pub filter: String,
     least: Severity,
     table: TableState,
     rows: Cached<(u64, String, Severity), Vec<usize>>,

@@ -21,8 +21,10 @@ use crate::ui::widgets::table::{Column, Sort, Table, TableState};
 pub struct State {
     /// The chosen group; without one, the one with the largest lag.
     pub chosen: Option<Arc<str>>,
-    filter: String,
-    table: TableState,
+    /// Words that ids must have.
+    pub filter: String,
+    /// Of the table.
+    pub table: TableState,
     rows: Cached<(u64, String, Option<Sort>, bool), Vec<usize>>,
     detail: group_detail::State,
 }

@@ -9,6 +9,7 @@ use crate::monitor::command::Command;
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::delivery::DeliveryStatus;
 use crate::ui::app::{Action, Scene};
+use crate::ui::as_command::{self, Around};
 use crate::ui::format;
 use crate::ui::tokens::{font, palette, space};
 use crate::ui::widgets::button::{self, Button, Tone};
@@ -87,11 +88,12 @@ fn delivery(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         }
     });
     facts(ui, scene, status);
-    if let Some(http) = &scene.options.http {
-        field::command(ui, "The same over HTTP", &http_command(http, &typed));
+    let folder = if typed.is_empty() { "/somewhere" } else { &typed };
+    let deliver = Command::Logs(Wish::Deliver(Some(PathBuf::from(folder))));
+    for line in as_command::lines(&deliver, &Around::scene(scene)) {
+        field::command(ui, line.title, &line.text);
     }
-    let folder = if typed.is_empty() { "DIR" } else { &typed };
-    field::command(ui, "From the start", &format!("brokerscope --deliver-logs {folder}"));
+    field::command(ui, "From the start", &format!("brokerscope --deliver-logs {}", as_command::quoted(folder)));
 }
 
 fn facts(ui: &mut Ui, scene: &Scene<'_>, status: &DeliveryStatus) {
@@ -145,28 +147,4 @@ fn choose_folder(ctx: &Context) -> Option<Receiver<Option<PathBuf>>> {
         ctx.request_repaint();
     };
     std::thread::Builder::new().name("choose-folder".into()).spawn(ask).ok().map(|_| choosing)
-}
-
-fn http_command(http: &str, folder: &str) -> String {
-    let folder =
-        if folder.is_empty() { "/somewhere".into() } else { folder.replace('\\', "\\\\").replace('"', "\\\"") };
-    let folder = folder.replace('\'', "'\\''");
-    format!("curl -X PUT -H 'content-type: application/json' -d '{{\"folder\":\"{folder}\"}}' {http}/api/log-delivery")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_survives_odd_names() {
-        let start = "curl -X PUT -H 'content-type: application/json' -d";
-        for (folder, body) in [
-            ("/a b", r#"'{"folder":"/a b"}'"#),
-            ("/it's \"here\"", r#"'{"folder":"/it'\''s \"here\""}'"#),
-            ("", r#"'{"folder":"/somewhere"}'"#),
-        ] {
-            assert_eq!(http_command("http://h", folder), format!("{start} {body} http://h/api/log-delivery"));
-        }
-    }
 }

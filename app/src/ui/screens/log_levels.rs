@@ -10,6 +10,7 @@ use crate::monitor::logs::entry::short_name;
 use crate::monitor::logs::levels::{LevelTable, LoggerLevel};
 use crate::monitor::names::{is_controller, node_inside};
 use crate::ui::app::{Action, Scene};
+use crate::ui::as_command::{self, Around};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, Tone};
@@ -32,6 +33,14 @@ pub struct State {
     wished: Option<Level>,
     table: TableState,
     rows: Cached<(u64, String, Option<i32>), Vec<Row>>,
+}
+
+impl State {
+    /// Shows a logger.
+    pub fn open(&mut self, logger: Logger) {
+        self.filter.clear();
+        self.chosen = logger;
+    }
 }
 
 impl Default for State {
@@ -219,48 +228,14 @@ fn chosen(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<A
         let (node, logger) = (state.node, name.to_owned());
         actions.push(Action::Send(Command::Logs(Wish::SetLevel { node, logger, level })));
     }
-    let brokers: Vec<i32> = match state.node {
-        Some(id) => vec![id],
-        None => scene.model.view.logs.levels.keys().copied().collect(),
-    };
-    let commands = kafka_commands(&scene.model.bootstrap, &brokers, name, state.wished);
-    if commands.is_empty() {
+    let wish = Wish::SetLevel { node: state.node, logger: name.to_owned(), level: state.wished };
+    if state.node.is_some_and(is_controller) {
         let why = "Controllers meet in memory: Kafka's tools do not reach them.";
         text::paragraph(ui, why, font::small(), style.faint);
-    } else {
-        field::command(ui, "The same with Kafka's tools", &commands);
     }
-    if let Some(http) = &scene.options.http {
-        field::command(ui, "The same over HTTP", &http_command(http, state.node, name, state.wished));
+    for line in as_command::lines(&Command::Logs(wish), &Around::scene(scene)) {
+        field::command(ui, line.title, &line.text);
     }
-}
-
-/// One line for all brokers, which differ in `--entity-name` only.
-fn kafka_commands(bootstrap: &str, nodes: &[i32], logger: &str, level: Option<Level>) -> String {
-    let brokers: Vec<String> = nodes.iter().filter(|id| !is_controller(**id)).map(i32::to_string).collect();
-    let bootstrap = bootstrap.split(',').next().unwrap_or_default();
-    let change = match level {
-        Some(level) => format!("--add-config {logger}={level}"),
-        None => format!("--delete-config {logger}"),
-    };
-    let command = |name: &str| {
-        format!(
-            "kafka-configs.sh --bootstrap-server {bootstrap} --entity-type broker-loggers --entity-name {name} --alter {change}"
-        )
-    };
-    match brokers.as_slice() {
-        [] => String::new(),
-        [broker] => command(broker),
-        many => format!("for b in {}; do {}; done", many.join(" "), command("$b")),
-    }
-}
-
-fn http_command(http: &str, node: Option<i32>, logger: &str, level: Option<Level>) -> String {
-    let node = node.map_or_else(String::new, |id| format!("\"node\":{id},"));
-    let level = level.map_or_else(|| "null".to_owned(), |level| format!("\"{level}\""));
-    format!(
-        "curl -X PUT -H 'content-type: application/json' -d '{{{node}\"logger\":\"{logger}\",\"level\":{level}}}' {http}/api/loggers"
-    )
 }
 
 #[cfg(test)]
@@ -281,26 +256,5 @@ mod tests {
         let found: Vec<Logger> = rows(&levels, None, "compacted").into_iter().map(|row| row.logger).collect();
         assert_eq!(found, [Logger::Cleaner, Logger::LogCleaner]);
         assert!(rows(&levels, None, "no such logger").is_empty());
-    }
-
-    #[test]
-    fn commands_do_the_same() {
-        let start = "kafka-configs.sh --bootstrap-server h:1 --entity-type broker-loggers --entity-name";
-        for (nodes, level, command) in [
-            (&[1][..], Some(Level::Debug), format!("{start} 1 --alter --add-config kafka=DEBUG")),
-            (&[2], None, format!("{start} 2 --alter --delete-config kafka")),
-            (&[3000], None, String::new()),
-            (&[1, 2, 3000], None, format!("for b in 1 2; do {start} $b --alter --delete-config kafka; done")),
-        ] {
-            assert_eq!(kafka_commands("h:1,h:2", nodes, "kafka", level), command);
-        }
-        assert_eq!(
-            http_command("http://h", Some(1), "kafka", None),
-            r#"curl -X PUT -H 'content-type: application/json' -d '{"node":1,"logger":"kafka","level":null}' http://h/api/loggers"#
-        );
-        assert!(
-            http_command("http://h", None, "kafka", Some(Level::Warn))
-                .contains(r#"'{"logger":"kafka","level":"WARN"}'"#)
-        );
     }
 }

@@ -28,7 +28,8 @@ use crate::ui::widgets::text;
 /// What this screen remembers.
 #[derive(Debug)]
 pub struct State {
-    asked: Asked,
+    /// Which lines are shown.
+    pub asked: Asked,
     rows: Rows,
     table: TableState,
     /// The line that is shown in full.
@@ -69,6 +70,12 @@ impl Default for State {
 }
 
 impl State {
+    /// Shows a logger, and what its level is.
+    pub fn open_logger(&mut self, logger: Logger) {
+        (self.panel, self.half) = (Some(true), Half::Levels);
+        self.levels.open(logger);
+    }
+
     /// Shows a node's lines of that time; those of all, for -1.
     pub fn open(&mut self, node_id: i32, at_ms: i64) {
         self.asked = Asked { node: (node_id >= 0).then_some(node_id), ..Asked::default() };

@@ -37,10 +37,12 @@ pub enum Source {
 /// What the explorer remembers.
 #[derive(Debug, Default)]
 pub struct State {
-    source: Source,
-    filter: String,
+    /// Whose names are shown.
+    pub source: Source,
+    /// Words that names and meanings must have.
+    pub filter: String,
     /// By [`measured::pin_of`], or a name that is left out.
-    chosen: Option<String>,
+    pub chosen: Option<String>,
     table: TableState,
     rows: Cached<String, Vec<Entry>>,
     lines: Cached<(u64, Query, String, bool), Lines>,

@@ -24,14 +24,28 @@ use crate::ui::widgets::{text, tile};
 pub struct State {
     /// The topic; without one, the first in trouble, else the first.
     pub name: Option<Arc<str>>,
-    table: TableState,
+    /// Of the table.
+    pub table: TableState,
+    /// The partition that somebody asked for, and whether it is still to be brought into sight.
+    marked: Option<(i32, bool)>,
     rows: Cached<(u64, Arc<str>, Option<Sort>), Vec<usize>>,
 }
 
 impl State {
+    /// Of a topic.
+    pub fn of(name: Arc<str>) -> State {
+        State { name: Some(name), ..State::default() }
+    }
+
     /// Shows another topic.
     pub fn open(&mut self, name: Arc<str>) {
-        *self = State { name: Some(name), ..State::default() };
+        *self = State::of(name);
+    }
+
+    /// Shows a partition of a topic.
+    pub fn open_partition(&mut self, name: Arc<str>, partition: i32) {
+        self.open(name);
+        self.marked = Some((partition, true));
     }
 }
 
@@ -109,6 +123,11 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let rows = state
         .rows
         .get((scene.model.generation, Arc::clone(&topic.name), sort), || rows(topic, &scene.model.down, sort));
+    let marked = state.marked.and_then(|(id, _)| rows.iter().position(|row| topic.partitions[*row].id == id));
+    if let (Some(row), Some((id, true))) = (marked, state.marked) {
+        state.table.go_to(row, size::ROW);
+        state.marked = Some((id, false));
+    }
     framed(ui, |ui| {
         let table = Table {
             id: "partitions",
@@ -117,7 +136,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             row_height: size::ROW,
             max_height: None,
             active: false,
-            selected: None,
+            selected: marked,
         };
         table.show(ui, &mut state.table, |index, row| {
             let partition = &topic.partitions[rows[index]];

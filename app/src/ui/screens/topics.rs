@@ -8,6 +8,7 @@ use egui::{CornerRadius, Frame, Stroke, Ui};
 use super::header;
 use crate::monitor::snapshot::Topic;
 use crate::ui::app::{Action, Dialog, Scene};
+use crate::ui::commands::{self, Id};
 use crate::ui::format;
 use crate::ui::model::{Cached, TopicHealth};
 use crate::ui::tokens::{palette, radius, size, space};
@@ -21,9 +22,12 @@ use crate::ui::widgets::table::{Column, Sort, Table, TableState};
 /// What this screen remembers.
 #[derive(Debug, Default)]
 pub struct State {
-    filter: String,
-    internal: bool,
-    table: TableState,
+    /// Words that names must have.
+    pub filter: String,
+    /// Whether internal topics are shown.
+    pub internal: bool,
+    /// Of the table.
+    pub table: TableState,
     rows: Cached<(u64, String, bool, Option<Sort>), Vec<usize>>,
 }
 
@@ -49,6 +53,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         if create.clicked() {
             actions.push(Action::Ask(Dialog::CreateTopic));
         }
+        commands::tell(create, Id::CreateTopic);
     });
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::M;

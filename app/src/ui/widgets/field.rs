@@ -1,8 +1,8 @@
 //! Text inputs: the filter box that stands over every table, and labelled fields of dialogs with their complaint right under them.
 
 use egui::{
-    Align2, CornerRadius, Frame, Margin, Rect, Response, Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder, Vec2,
-    pos2, vec2,
+    Align2, Context, CornerRadius, Frame, Id, Margin, Rect, Response, Sense, Stroke, StrokeKind, TextEdit, Ui,
+    UiBuilder, Vec2, pos2, vec2,
 };
 
 use super::button::Button;
@@ -24,6 +24,10 @@ pub fn filter_box(ui: &mut Ui, name: &str, hint: &str, value: &mut String) -> Re
     let right = if value.is_empty() { rect.right() - space::S } else { rect.right() - size::CONTROL_SMALL - space::XS };
     let inner = Rect::from_x_y_ranges(symbol.right() + space::S..=right, rect.y_range());
     let response = input(ui, inner, hint, value).accessible_name(name);
+    if is_summoned(ui.ctx()) {
+        response.request_focus();
+        response.scroll_to_me(None);
+    }
     if response.has_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
         value.clear();
     }
@@ -42,6 +46,16 @@ pub fn filter_box(ui: &mut Ui, name: &str, hint: &str, value: &mut String) -> Re
         egui::epaint::RectShape::new(rect, CornerRadius::same(radius::M), style.input, stroke, StrokeKind::Inside);
     ui.painter().set(ground, shape);
     response
+}
+
+/// The next filter box that is shown takes the cursor.
+pub fn summon(ctx: &Context) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("summoned filter"), true));
+}
+
+/// Whether a filter box is waited for; nobody waits for it afterwards.
+pub fn is_summoned(ctx: &Context) -> bool {
+    ctx.data_mut(|data| data.remove_temp(Id::unique("summoned filter"))).unwrap_or(false)
 }
 
 /// A labelled field with a complaint (or a hint) under it.

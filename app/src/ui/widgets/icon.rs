@@ -47,8 +47,12 @@ pub enum Icon {
     Close,
     /// Create.
     Plus,
+    /// Less.
+    Minus,
     /// Delete.
     Trash,
+    /// What can be set.
+    Settings,
     /// Light theme.
     Sun,
     /// Dark theme.
@@ -57,6 +61,8 @@ pub enum Icon {
     Star,
     /// Back.
     Back,
+    /// Forward again.
+    Forward,
     /// Sorted upwards.
     Up,
     /// Sorted downwards.
@@ -162,6 +168,13 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             pen.line(&[(8.0, 3.0), (8.0, 13.0)]);
             pen.line(&[(3.0, 8.0), (13.0, 8.0)]);
         }
+        Icon::Minus => pen.line(&[(3.0, 8.0), (13.0, 8.0)]),
+        Icon::Settings => {
+            for (y, x) in [(3.8, 10.4), (8.0, 5.4), (12.2, 9.2)] {
+                pen.line(&[(2.0, y), (14.0, y)]);
+                pen.dot(x, y, 1.9);
+            }
+        }
         Icon::Trash => {
             pen.line(&[(2.6, 4.4), (13.4, 4.4)]);
             pen.line(&[(6.0, 4.2), (6.0, 2.4), (10.0, 2.4), (10.0, 4.2)]);
@@ -189,6 +202,7 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             pen.line(&tips);
         }
         Icon::Back => pen.line(&[(10.0, 3.2), (5.2, 8.0), (10.0, 12.8)]),
+        Icon::Forward => pen.line(&[(6.0, 3.2), (10.8, 8.0), (6.0, 12.8)]),
         Icon::Up => pen.line(&[(3.8, 10.2), (8.0, 5.8), (12.2, 10.2)]),
         Icon::Down => pen.line(&[(3.8, 5.8), (8.0, 10.2), (12.2, 5.8)]),
         Icon::Clock => {
