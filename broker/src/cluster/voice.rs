@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::fault::{Links, Plug};
-use crate::node::{Inbox, Network};
+use crate::node::{Delivered, Inbox, Network};
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::types::NodeId;
 
@@ -77,7 +77,7 @@ impl Voice {
         let deadline = Instant::now() + ATTEMPT;
         loop {
             match line.inbox.try_recv() {
-                Ok((_, PeerMessage::Response { correlation, body })) if correlation == asked => {
+                Ok(Delivered { message: PeerMessage::Response { correlation, body }, .. }) if correlation == asked => {
                     return match body {
                         PeerResponse::NotController { leader_id } => {
                             Heard::Elsewhere((leader_id >= 0).then_some(leader_id))
@@ -85,7 +85,9 @@ impl Voice {
                         body => Heard::Answer(body),
                     };
                 }
-                Ok((_, PeerMessage::Refused { correlation })) if correlation == asked => return Heard::Elsewhere(None),
+                Ok(Delivered { message: PeerMessage::Refused { correlation }, .. }) if correlation == asked => {
+                    return Heard::Elsewhere(None);
+                }
                 // An answer to a question that is no longer waited for.
                 Ok(_) => {}
                 Err(_) if Instant::now() >= deadline => return Heard::Elsewhere(None),
@@ -104,7 +106,8 @@ mod tests {
     fn controller(links: &Links, id: NodeId, answer: PeerResponse) -> std::thread::JoinHandle<()> {
         let (plug, mut inbox) = links.plug_in(id);
         std::thread::spawn(move || {
-            if let Some((from, PeerMessage::Request { correlation, .. })) = inbox.blocking_recv() {
+            let asked = inbox.blocking_recv();
+            if let Some(Delivered { from, message: PeerMessage::Request { correlation, .. }, .. }) = asked {
                 plug.send(from, PeerMessage::Response { correlation, body: answer });
             }
         })

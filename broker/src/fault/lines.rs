@@ -14,11 +14,11 @@ use tokio::sync::mpsc;
 
 use super::links::Direction;
 use super::locked;
-use crate::node::{INBOX_MAX, Inbox};
+use crate::node::{Delivered, INBOX_MAX, Inbox, stopwatch};
 use crate::server::peer::PeerMessage;
 use crate::types::NodeId;
 
-type Mailbox = mpsc::Sender<(NodeId, PeerMessage)>;
+type Mailbox = mpsc::Sender<Delivered>;
 
 /// Unanswered requests of one node to another that are remembered; the oldest, whose asker has given up long ago, are forgotten first.
 const ASKED_MAX: usize = 4_096;
@@ -229,7 +229,7 @@ impl Lines {
         }
         let Some(line) = self.line(to) else { return Vec::new() };
         let Some(mailbox) = locked(&line).mailbox.clone() else { return Vec::new() };
-        match mailbox.try_send((from, message)) {
+        match mailbox.try_send(Delivered { from, arrived: stopwatch(), message }) {
             Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Vec::new(),
             Err(mpsc::error::TrySendError::Closed(_)) => {
                 let mut line = locked(&line);

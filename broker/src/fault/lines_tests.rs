@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{LinkEffect, Links, Parting, Plug};
-use crate::node::{Inbox, Network};
+use crate::node::{Delivered, Inbox, Network};
 use crate::quorum::Message;
 use crate::server::peer::{PeerMessage, PeerRequest, PeerResponse};
 
@@ -14,7 +14,7 @@ fn ask(correlation: u64) -> PeerMessage {
 /// Takes the next request; the number that it came under.
 fn taken(inbox: &mut Inbox) -> u64 {
     match inbox.try_recv() {
-        Ok((_, PeerMessage::Request { correlation, .. })) => correlation,
+        Ok(Delivered { message: PeerMessage::Request { correlation, .. }, .. }) => correlation,
         other => panic!("{other:?}"),
     }
 }
@@ -27,7 +27,7 @@ fn answer(correlation: u64, leader_id: i32) -> PeerMessage {
 fn heard(inbox: &mut Inbox) -> Vec<(u64, Option<i32>)> {
     let next = || inbox.try_recv().ok();
     std::iter::from_fn(next)
-        .map(|(_, message)| match message {
+        .map(|delivered| match delivered.message {
             PeerMessage::Refused { correlation } => (correlation, None),
             PeerMessage::Response { correlation, body: PeerResponse::NotController { leader_id } } => {
                 (correlation, Some(leader_id))

@@ -226,16 +226,16 @@ impl Wires {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::INBOX_MAX;
+    use crate::node::{Delivered, INBOX_MAX, stopwatch};
     use crate::quorum::Message;
 
     fn hello(epoch: i32) -> PeerMessage {
         PeerMessage::Quorum(Message::BeginQuorumEpochResponse { epoch, leader: None })
     }
 
-    fn epoch(message: Option<(NodeId, PeerMessage)>) -> i32 {
-        match message {
-            Some((_, PeerMessage::Quorum(Message::BeginQuorumEpochResponse { epoch, .. }))) => epoch,
+    fn epoch(delivered: Option<Delivered>) -> i32 {
+        match delivered.map(|delivered| delivered.message) {
+            Some(PeerMessage::Quorum(Message::BeginQuorumEpochResponse { epoch, .. })) => epoch,
             _ => panic!("another message"),
         }
     }
@@ -279,7 +279,10 @@ mod tests {
         let links = Links::default();
         let (one_out, mut one) = links.plug_in(1);
         one_out.send(2, hello(1));
-        assert!(matches!(one.try_recv(), Ok((2, PeerMessage::Refused { correlation: 0 }))));
+        assert!(matches!(
+            one.try_recv(),
+            Ok(Delivered { from: 2, message: PeerMessage::Refused { correlation: 0 }, .. })
+        ));
         let (_two_out, _two) = links.plug_in(2);
         for _ in 0..INBOX_MAX + 10 {
             one_out.send(2, hello(1));
@@ -302,6 +305,23 @@ mod tests {
             assert_eq!(epoch(two.blocking_recv()), number);
         }
         assert!(start.elapsed() >= delay);
+    }
+
+    #[test]
+    fn a_message_waits_from_its_arrival_on_and_not_from_when_it_was_sent() {
+        let links = Links::default();
+        let ((one_out, _one), (_two_out, mut two)) = (links.plug_in(1), links.plug_in(2));
+        let delay = Duration::from_millis(20);
+        let late = links.break_them(vec![(1, 2)], LinkEffect::Late { delay, jitter: Duration::ZERO });
+        let sent_at = stopwatch();
+        one_out.send(2, hello(1));
+        let delivered = two.blocking_recv().unwrap();
+        assert!((sent_at + delay..=stopwatch()).contains(&delivered.arrived), "{sent_at:?} {delivered:?}");
+        links.heal(late);
+        one_out.send(2, hello(2));
+        let sent_by = stopwatch();
+        let delivered = two.blocking_recv().unwrap();
+        assert!(delivered.arrived <= sent_by, "how long nobody looked is not part of the way");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::handle::{Control, Wish};
 use super::idle::Sleep;
 use super::outlet::Outlet;
 use super::process_io::disk_bytes;
-use super::{Clock, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk, stopwatch};
+use super::{Clock, Delivered, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk, stopwatch};
 use crate::logging::{Level, Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, Report};
@@ -239,13 +239,13 @@ impl Shell {
         }
     }
 
-    fn take_messages(&self, first: (NodeId, crate::server::peer::PeerMessage), inbox: &mut Inbox) {
+    fn take_messages(&self, first: Delivered, inbox: &mut Inbox) {
         let now = self.clock.now();
         let mut broker = self.broker.borrow_mut();
-        broker.on_peer_message(now, first.0, first.1);
+        broker.on_peer_message_since(now, first.from, first.message, first.arrived);
         for _ in 1..BATCH_MAX {
-            let Ok((from, message)) = inbox.try_recv() else { break };
-            broker.on_peer_message(now, from, message);
+            let Ok(next) = inbox.try_recv() else { break };
+            broker.on_peer_message_since(now, next.from, next.message, next.arrived);
         }
     }
 

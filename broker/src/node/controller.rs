@@ -12,6 +12,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::Delivered;
 pub use super::controller_error::{ControllerError, ControllerStartError};
 use super::controller_metrics::ControllerMetrics;
 use super::controller_requests::{self as requests, Asked};
@@ -154,13 +155,26 @@ impl Controller {
         controller
     }
 
-    /// A message arrived.
+    /// A message is here, and waited for nothing.
     pub fn on_peer_message(&mut self, now: Now, from: NodeId, message: PeerMessage) {
+        self.take_message(now, from, message, None);
+    }
+
+    /// A message was waiting.
+    pub fn on_delivered(&mut self, now: Now, delivered: Delivered) {
+        self.take_message(now, delivered.from, delivered.message, Some(delivered.arrived));
+    }
+
+    fn take_message(&mut self, now: Now, from: NodeId, message: PeerMessage, arrived: Option<Duration>) {
         if self.failure.is_some() {
             return;
         }
         let (since, is_operation) = ((self.stopwatch)(), matches!(message, PeerMessage::Request { .. }));
-        let begun = self.times.begin(&self.quorum, from, &message, since);
+        let arrived = arrived.unwrap_or(since);
+        let begun = self.times.begin(&self.quorum, from, &message, (arrived, since));
+        if is_operation {
+            self.metrics.waited(since.saturating_sub(arrived));
+        }
         self.note_stall(now);
         match message {
             PeerMessage::Quorum(message) => self.quorum.on_message(now, from, message),

@@ -51,6 +51,7 @@ pub(super) struct ControllerMetrics {
     metadata_errors: u64,
     unclean_elections: Meter,
     elections_from_elr: Meter,
+    queue_times: Histogram,
     processing_times: Histogram,
     last_appended_ms: i64,
     /// Of the stopwatch.
@@ -72,6 +73,7 @@ impl ControllerMetrics {
             metadata_errors: 0,
             unclean_elections: Meter::default(),
             elections_from_elr: Meter::default(),
+            queue_times: Histogram::millis(),
             processing_times: Histogram::millis(),
             last_appended_ms: -1,
             worked: Duration::ZERO,
@@ -84,6 +86,11 @@ impl ControllerMetrics {
     /// Another leads.
     pub fn saw_active_controller(&mut self) {
         self.new_active_controllers += 1;
+    }
+
+    /// A request had waited so long when its turn came. A timer is due at a time, and waits for nothing.
+    pub fn waited(&mut self, time: Duration) {
+        self.queue_times.record_time(time);
     }
 
     /// So long was worked; as a controller, if it `is_operation`, and as a member of the quorum otherwise.
@@ -157,6 +164,7 @@ impl ControllerMetrics {
         out.count(&bean::METADATA_ERROR_COUNT, [], self.metadata_errors);
         out.meter(&bean::UNCLEAN_LEADER_ELECTIONS, [], &mut self.unclean_elections);
         out.meter(&bean::ELECTIONS_FROM_ELR, [], &mut self.elections_from_elr);
+        out.histogram(&bean::EVENT_QUEUE_TIME, [], &mut self.queue_times);
         out.histogram(&bean::EVENT_QUEUE_PROCESSING_TIME, [], &mut self.processing_times);
     }
 }

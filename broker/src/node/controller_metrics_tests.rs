@@ -1,10 +1,13 @@
 //! What controllers tell, against what the test made happen.
 
+use std::time::Duration;
+
 use super::controller_tests::{Cluster, VOTERS};
 use crate::metrics::table::{controller as bean, metadata, raft};
 use crate::metrics::{Bean, MetricsReport, Reading};
-use crate::quorum::Message;
-use crate::types::NodeId;
+use crate::quorum::{FetchOutcome, Message, VoteRequest};
+use crate::server::peer::{PeerMessage, PeerRequest};
+use crate::types::{Id, NodeId};
 
 fn report(cluster: &mut Cluster, id: NodeId) -> MetricsReport {
     let now = cluster.now;
@@ -207,6 +210,63 @@ fn requests_and_timers_are_counted_with_the_time_that_they_took() {
     assert!((0.4..=0.6).contains(&idle), "by this stopwatch every other interval is work: {idle}");
 }
 
+/// Where the test has put it.
+fn put() -> Duration {
+    PUT_MS.with(|ms| Duration::from_millis(ms.get()))
+}
+
+thread_local!(static PUT_MS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+
+#[test]
+fn requests_wait_from_their_arrival_until_their_turn() {
+    use super::Delivered;
+    use crate::metrics::table::requests;
+    let (mut cluster, _) = with_topics();
+    let active = cluster.active();
+    cluster.run(1_000);
+    let read = |report: &MetricsReport, bean, labels: &[(&str, &str)]| match &report.get(bean, labels).unwrap().reading
+    {
+        Reading::Histogram(times) => **times,
+        other => panic!("{other:?}"),
+    };
+    let before = read(&report(&mut cluster, active), &bean::EVENT_QUEUE_TIME, &[]);
+    let (now, node) = (cluster.now, cluster.nodes.get_mut(&active).unwrap());
+    node.stopwatch = put;
+    // Three that came while the thread was at something else, one that came to an idle thread; and a message of the quorum, which is none of
+    // the controller's operations, as in Kafka.
+    let waits = [(200, 260), (230, 262), (262, 262), (900, 900)];
+    for (correlation, (arrived_ms, begun_ms)) in waits.into_iter().enumerate() {
+        PUT_MS.set(begun_ms);
+        let body = PeerRequest::ListPartitionReassignments(Box::default());
+        let message = PeerMessage::Request { correlation: 10_000 + correlation as u64, body };
+        node.on_delivered(now, Delivered { from: 1, arrived: Duration::from_millis(arrived_ms), message });
+        // Timers have no time of arrival.
+        node.on_tick(now);
+    }
+    let vote = VoteRequest {
+        epoch: 0,
+        last_epoch: 0,
+        log_end_offset: 0,
+        directory_id: Id::ZERO,
+        voter_directory_id: Id::ZERO,
+        pre_vote: false,
+    };
+    let message = PeerMessage::Quorum(Message::VoteRequest(vote));
+    node.on_delivered(now, Delivered { from: 3002, arrived: Duration::from_millis(850), message });
+    cluster.run(1_000);
+    let report = report(&mut cluster, active);
+    let expected: Vec<u64> = waits.iter().map(|(arrived, begun)| begun - arrived).collect();
+    let (count, sum) = (expected.len() as u64, expected.iter().sum::<u64>() as f64);
+    let after = read(&report, &bean::EVENT_QUEUE_TIME, &[]);
+    assert_eq!((after.count - before.count, (after.sum - before.sum).round(), after.max), (count, sum, 60.0));
+    let queued = read(&report, &requests::REQUEST_QUEUE_TIME, &[("request", "ListPartitionReassignments")]);
+    assert_eq!((queued.count, queued.sum.round(), queued.max), (count, sum, 60.0));
+    let votes = read(&report, &requests::REQUEST_QUEUE_TIME, &[("request", "Vote")]);
+    assert_eq!(votes.max, 50.0);
+    let errors = |error| report.get(&requests::ERRORS, &[("request", "Vote"), ("error", error)]).unwrap().value();
+    assert_eq!(errors("FENCED_LEADER_EPOCH"), 1.0, "an epoch that is over");
+}
+
 #[test]
 fn requests_of_brokers_and_of_members_are_counted_by_api() {
     use crate::metrics::table::requests;
@@ -229,6 +289,20 @@ fn requests_of_brokers_and_of_members_are_counted_by_api() {
         // Each of the two others has a fetch under way at most.
         assert!((fetches - 2.0..=fetches).contains(&count("Fetch", "18")), "{fetches}");
         assert_eq!(count("FetchFollower", "18"), count("Fetch", "18"));
+        // Kafka's answers have an error of the whole, and one of the partition.
+        let errors = |request, error| {
+            report.get(&requests::ERRORS, &[("request", request), ("error", error)]).map_or(0.0, |of| of.value())
+        };
+        let told = |fits: &dyn Fn(&Message) -> bool| cluster.sent[&id].iter().filter(|one| fits(one)).count() as f64;
+        let fetched = told(&|message| matches!(message, Message::FetchResponse(_)));
+        let refused = told(
+            &|message| matches!(message, Message::FetchResponse(answer) if matches!(answer.outcome, FetchOutcome::NotLeader)),
+        );
+        let refusals = ["NOT_LEADER_OR_FOLLOWER", "FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH"];
+        let refusals: f64 = refusals.map(|error| errors("Fetch", error)).iter().sum();
+        assert_eq!((errors("Fetch", "NONE"), refusals), (2.0 * fetched - refused, refused));
+        let voted = told(&|message| matches!(message, Message::VoteResponse(_)));
+        assert_eq!(errors("Vote", "NONE") + errors("Vote", "FENCED_LEADER_EPOCH"), 2.0 * voted);
         let asked = (count("BrokerHeartbeat", "1"), count("BrokerRegistration", "4"), count("CreateTopics", &newest));
         if id != active {
             assert_eq!(asked, (0.0, 0.0, 0.0));
@@ -245,9 +319,9 @@ fn requests_of_brokers_and_of_members_are_counted_by_api() {
 }
 
 /// Two milliseconds later each time that it is asked.
-fn ticking() -> std::time::Duration {
+fn ticking() -> Duration {
     use std::cell::Cell;
     thread_local!(static ASKED: Cell<u64> = const { Cell::new(0) });
     ASKED.set(ASKED.get() + 2);
-    std::time::Duration::from_millis(ASKED.get())
+    Duration::from_millis(ASKED.get())
 }

@@ -61,11 +61,11 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>) -> Exit {
             },
             message = inbox.recv() => {
                 let now = clock.now();
-                let Some((from, message)) = message else { return Exit::Stopped };
-                controller.on_peer_message(now, from, message);
+                let Some(first) = message else { return Exit::Stopped };
+                controller.on_delivered(now, first);
                 for _ in 1..BATCH_MAX {
-                    let Ok((from, message)) = inbox.try_recv() else { break };
-                    controller.on_peer_message(now, from, message);
+                    let Ok(next) = inbox.try_recv() else { break };
+                    controller.on_delivered(now, next);
                 }
             }
             () = wait_for(deadline.or(stop_by).map(|mono| clock.instant(mono))) => controller.on_tick(clock.now()),

@@ -65,11 +65,22 @@ impl NodeDisk for RealDisk {
 /// How many messages may wait for a node; what comes on top is lost, as from a full socket buffer.
 pub const INBOX_MAX: usize = 8_192;
 
-/// What waits for a node: who sent it, and what.
-pub type Inbox = tokio::sync::mpsc::Receiver<(NodeId, PeerMessage)>;
+/// A message that is there.
+#[derive(Debug)]
+pub struct Delivered {
+    /// Who sent it.
+    pub from: NodeId,
+    /// Since when it waits for the node's thread, on the [`stopwatch`].
+    pub arrived: Duration,
+    /// What.
+    pub message: PeerMessage,
+}
+
+/// What waits for a node.
+pub type Inbox = tokio::sync::mpsc::Receiver<Delivered>;
 
 /// Time as it goes by while a core works.
-fn stopwatch() -> Duration {
+pub fn stopwatch() -> Duration {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     BEGIN.get_or_init(Instant::now).elapsed()
 }

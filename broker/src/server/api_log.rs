@@ -42,7 +42,7 @@ pub(super) fn answered(broker: &Broker, context: &RequestContext, response: &Res
         return;
     }
     let mut errors: BTreeMap<i16, usize> = BTreeMap::new();
-    response.for_each_error(|code| {
+    response.for_each_error(context.header.api_version, |code| {
         if code != ErrorCode::None.code() {
             *errors.entry(code).or_default() += 1;
         }

@@ -14,6 +14,7 @@ use super::connections::Connections;
 use super::context::{ClientResponse, ConnId, Handled, Outbox, RequestContext};
 use super::fetch_session::FetchSessions;
 use super::follower_times::FollowerTimes;
+use super::forward_times::ForwardTimes;
 use super::group_bridge::GroupBridge;
 use super::init_producer_id::ProducerIds;
 use super::latest_offsets::LatestOffsetsClient;
@@ -124,6 +125,7 @@ pub struct Broker {
     pub(super) upkeep: upkeep::Upkeep,
     pub(super) rounds: Rounds,
     pub(super) follower_fetches: FollowerTimes,
+    pub(super) forward_times: ForwardTimes,
     pub(super) peer_times: PeerTimes<u64>,
     failure: Option<String>,
 }
@@ -175,6 +177,7 @@ impl Broker {
             upkeep: upkeep::Upkeep::new(now),
             rounds: Rounds::new(now),
             follower_fetches: FollowerTimes::default(),
+            forward_times: ForwardTimes::default(),
             peer_times: PeerTimes::default(),
             failure: None,
             config,
@@ -232,7 +235,7 @@ impl Broker {
     /// Answers a request.
     pub fn reply(&mut self, now: Now, context: &RequestContext, mut response: Response) {
         let muted_for = throttle::on_reply(self, now, context, &mut response);
-        let is_unexpected = self.metrics.requests.answer(&response);
+        let is_unexpected = self.metrics.requests.answer(context.header.api_version, &response);
         api_log::answered(self, context, &response, is_unexpected);
         match protocol::encode_response(&context.header, &response) {
             Ok(frame) => self.respond(context, Some((&response, frame)), muted_for),
@@ -270,9 +273,15 @@ impl Broker {
         self.telemetry.on_disconnect(conn);
     }
 
-    /// Another node sent something.
+    /// Another node sent something, which waited for nothing.
     pub fn on_peer_message(&mut self, now: Now, from: NodeId, message: PeerMessage) {
         forward::on_peer_message(self, now, from, message);
+        self.pump(now);
+    }
+
+    /// The same, of something that has been waiting since `arrived`, on the stopwatch.
+    pub fn on_peer_message_since(&mut self, now: Now, from: NodeId, message: PeerMessage, arrived: Duration) {
+        forward::on_peer_message_since(self, now, from, message, Some(arrived));
         self.pump(now);
     }
 

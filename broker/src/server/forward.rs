@@ -15,6 +15,7 @@ use super::{
     offset_for_leader_epoch, share_persister, share_state_bridge, txn_markers, txn_verification, upkeep,
     write_txn_markers,
 };
+use crate::protocol::messages::FetchRequestData;
 use crate::protocol::{Api, ErrorCode};
 use crate::replica;
 use crate::types::{NO_NODE, NodeId, Now};
@@ -92,19 +93,30 @@ impl Broker {
         let deadline = now.mono + patience;
         let repeat = Some(request.clone());
         match self.active_controller {
-            Some(to) => send(self, to, Pending { purpose, to, repeat, deadline, retry_at: None }, request),
+            Some(to) => {
+                let is_forwarded = purpose.is_forwarded();
+                let number = send(self, to, Pending { purpose, to, repeat, deadline, retry_at: None }, request);
+                if is_forwarded {
+                    self.forward_times.entered(number, now.mono, Some(now.mono));
+                }
+            }
             None => {
                 let retry_at = Some(now.mono + RETRY);
-                self.requests.enter(Pending { purpose, to: NO_NODE, repeat, deadline, retry_at });
+                let is_forwarded = purpose.is_forwarded();
+                let number = self.requests.enter(Pending { purpose, to: NO_NODE, repeat, deadline, retry_at });
+                if is_forwarded {
+                    self.forward_times.entered(number, now.mono, None);
+                }
             }
         }
     }
 }
 
-/// Enters a request and sends it.
-pub(super) fn send(broker: &mut Broker, to: NodeId, pending: Pending, body: PeerRequest) {
+/// Enters a request and sends it; its number.
+pub(super) fn send(broker: &mut Broker, to: NodeId, pending: Pending, body: PeerRequest) -> u64 {
     let correlation = broker.requests.enter(pending);
     broker.out.peer.push((to, PeerMessage::Request { correlation, body }));
+    correlation
 }
 
 /// What the quorum and the replicas want sent.
@@ -147,7 +159,7 @@ pub(super) fn send_outputs(broker: &mut Broker, now: Now) {
             },
             replica::Output::FetchReply { to, correlation, response } => {
                 if let Some((answered, stations)) = broker.follower_fetches.end(to, correlation, (broker.stopwatch)()) {
-                    broker.metrics.requests.followed(&answered, &stations);
+                    broker.metrics.requests.followed(&answered, &stations, &response);
                 }
                 let body = PeerResponse::Fetch(response);
                 broker.out.peer.push((to, PeerMessage::Response { correlation, body }));
@@ -173,21 +185,52 @@ pub(super) fn hear_oneself(broker: &mut Broker, now: Now) -> bool {
     busy
 }
 
-/// Another node sent something, or this one to itself.
+/// Another node sent something, or this one to itself, which waited for nothing.
 pub(super) fn on_peer_message(broker: &mut Broker, now: Now, from: NodeId, message: PeerMessage) {
+    on_peer_message_since(broker, now, from, message, None);
+}
+
+/// The same; `arrived`: since when it waits, if it does.
+pub(super) fn on_peer_message_since(
+    broker: &mut Broker,
+    now: Now,
+    from: NodeId,
+    message: PeerMessage,
+    arrived: Option<Duration>,
+) {
+    let begun = match &message {
+        PeerMessage::Request { .. } => (broker.stopwatch)(),
+        _ => Duration::ZERO,
+    };
+    let times = (arrived.unwrap_or(begun), begun);
+    if let PeerMessage::Request { correlation, body: PeerRequest::Fetch(request) } = message {
+        follower_fetch(broker, now, (from, correlation), &request, times);
+        return;
+    }
     let asked = match &message {
-        // Of followers' fetches it is known already.
-        PeerMessage::Request { body: PeerRequest::Fetch(_), .. } => None,
         PeerMessage::Request { correlation, body } => peer_costs::asked(body).map(|asked| (*correlation, asked)),
         _ => None,
     };
     if let Some((correlation, asked)) = asked {
-        broker.peer_times.begin(from, correlation, asked, (broker.stopwatch)());
+        broker.peer_times.begin(from, correlation, asked, times);
     }
     take_peer_message(broker, now, from, message);
     if let Some((correlation, _)) = asked {
         broker.peer_times.worked(from, correlation, (broker.stopwatch)());
     }
+}
+
+fn follower_fetch(
+    broker: &mut Broker,
+    now: Now,
+    (from, correlation): (NodeId, u64),
+    request: &FetchRequestData,
+    times: (Duration, Duration),
+) {
+    let size_bytes = request.encoded_len(Api::Fetch.max_version()).unwrap_or(0);
+    broker.follower_fetches.begin(from, correlation, size_bytes, times);
+    broker.replicas.on_peer_fetch(now, from, correlation, request);
+    broker.follower_fetches.worked(from, (broker.stopwatch)());
 }
 
 /// Measures the answers to other nodes that are on their way out.
@@ -219,15 +262,12 @@ fn take_peer_message(broker: &mut Broker, now: Now, from: NodeId, message: PeerM
             if let Some(pending) = broker.requests.take(correlation) {
                 match body {
                     PeerResponse::NotController { .. } => on_failure(broker, now, correlation, pending),
-                    body => on_answer(broker, now, pending, body),
+                    body => {
+                        broker.forward_times.answered(correlation, now.mono);
+                        on_answer(broker, now, pending, body);
+                    }
                 }
             }
-        }
-        PeerMessage::Request { correlation, body: PeerRequest::Fetch(request) } => {
-            let size_bytes = request.encoded_len(Api::Fetch.max_version()).unwrap_or(0);
-            broker.follower_fetches.begin(from, correlation, size_bytes, (broker.stopwatch)());
-            broker.replicas.on_peer_fetch(now, from, correlation, &request);
-            broker.follower_fetches.worked(from, (broker.stopwatch)());
         }
         PeerMessage::Request { correlation, body: PeerRequest::OffsetForLeaderEpoch(request) } => {
             let answer = offset_for_leader_epoch::answer(broker, *request);
@@ -351,7 +391,8 @@ fn on_failure(broker: &mut Broker, now: Now, correlation: u64, mut pending: Pend
 
 /// Requests whose time is over, and those to be sent again.
 pub(super) fn on_tick(broker: &mut Broker, now: Now) {
-    for pending in broker.requests.take_expired(now.mono) {
+    for (correlation, pending) in broker.requests.take_expired(now.mono) {
+        broker.forward_times.gave_up(correlation, now.mono);
         match pending.purpose {
             Purpose::Client(context) => {
                 api_log::not_answered(broker, &context);
@@ -386,6 +427,7 @@ pub(super) fn on_tick(broker: &mut Broker, now: Now) {
     for (correlation, mut pending) in broker.requests.take_retries(now.mono) {
         match (broker.active_controller, pending.repeat.clone()) {
             (Some(leader), Some(body)) => {
+                broker.forward_times.sent(correlation, now.mono);
                 pending.to = leader;
                 pending.retry_at = None;
                 broker.requests.put_back(correlation, pending);

@@ -23,6 +23,7 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<MetricsReport> {
     let followers = broker.replicas.follower_fetches();
     broker.quotas.collect(&mut out, throttle::millis(now));
     out.count(&quotas::FORWARDING_QUEUE_LENGTH, [], broker.requests.unsent() as u64);
+    broker.forward_times.collect(&mut out);
     out.value(&quotas::START_TIME, [], broker.upkeep.started_ms as f64);
     broker.purgatory.collect(&mut out, followers);
     broker.sessions.collect(&mut out, followers);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::data_tests::{Outcome, Site, TOPIC, batch, fetch, image, produce};
+use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::metadata::delta::ImageDelta;
-use crate::metrics::table::{purgatory, requests, sessions, topics};
-use crate::metrics::{Bean, MetricsReport, Series};
-use crate::protocol::ErrorCode;
-use crate::protocol::messages::FetchRequestData;
+use crate::metrics::table::{purgatory, quotas, requests, sessions, topics};
+use crate::metrics::{Bean, MetricsReport, Reading, Series};
+use crate::protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
+use crate::protocol::messages::{FetchRequestData, UpdateFeaturesRequestData};
+use crate::protocol::{Api, ErrorCode};
 
 fn report(site: &mut Site) -> MetricsReport {
     site.pass(1000);
@@ -119,4 +121,100 @@ fn errors_are_counted_as_the_answers_have_them() {
     assert_eq!(count("Produce", "UNKNOWN_TOPIC_OR_PARTITION"), Some(2.0));
     assert_eq!(count("Fetch", "NONE"), Some(2.0), "of the whole and of one part");
     assert_eq!(count("Fetch", "UNKNOWN_TOPIC_OR_PARTITION"), Some(1.0));
+}
+
+#[test]
+fn a_followers_fetch_is_counted_with_its_errors_and_with_the_time_that_it_waited_for_its_turn() {
+    let mut site = Site::with(image(1, 0, &[1, 2], &[1, 2]));
+    site.broker.stopwatch = || Duration::from_millis(25);
+    let parts = [0, 1, 7].map(|partition| FetchPartition {
+        partition,
+        partition_max_bytes: 1_000,
+        log_start_offset: 0,
+        last_fetched_epoch: -1,
+        current_leader_epoch: if partition == 1 { 3 } else { 0 },
+        ..FetchPartition::default()
+    });
+    let topic = FetchTopic { topic_id: TOPIC.into(), partitions: parts.to_vec(), ..FetchTopic::default() };
+    let mut codes: Vec<i16> = Vec::new();
+    // The second time it says that it is another one than it is.
+    for (correlation, replica_id) in [(1, 2), (2, 1)] {
+        let request = FetchRequestData {
+            replica_state: ReplicaState { replica_id, replica_epoch: 5, ..ReplicaState::default() },
+            session_epoch: 0,
+            max_bytes: 1_000_000,
+            topics: vec![topic.clone()],
+            ..FetchRequestData::default()
+        };
+        let message = PeerMessage::Request { correlation, body: PeerRequest::Fetch(Box::new(request)) };
+        site.broker.on_peer_message_since(site.now, 2, message, Duration::from_millis(21));
+        for (_, message) in std::mem::take(&mut site.broker.out.peer) {
+            if let PeerMessage::Response { body: PeerResponse::Fetch(answer), .. } = message {
+                let parts = answer.responses.iter().flat_map(|topic| &topic.partitions);
+                codes.extend(parts.map(|part| part.error_code).chain([answer.error_code]));
+            }
+        }
+    }
+    assert!(codes.iter().any(|code| *code != 0) && codes.len() >= 4, "{codes:?}");
+    let told = report(&mut site);
+    for code in &codes {
+        let times = codes.iter().filter(|other| *other == code).count() as f64;
+        let error = crate::protocol::error_name(ErrorCode::from(*code));
+        assert_eq!(
+            value(&told, &requests::ERRORS, &[("request", "Fetch"), ("error", &*error)]),
+            Some(times),
+            "{error}"
+        );
+    }
+    let Reading::Histogram(queued) =
+        &told.get(&requests::REQUEST_QUEUE_TIME, &[("request", "FetchFollower")]).unwrap().reading
+    else {
+        panic!()
+    };
+    assert_eq!((queued.count, queued.min, queued.max), (2, 4.0, 4.0));
+}
+
+/// Times of what is forwarded: the test is the controller, and time passes as it wishes.
+#[test]
+fn what_is_forwarded_is_timed_until_it_is_sent_and_until_it_is_answered() {
+    let mut site = Site::alone();
+    let p99 = |report: &MetricsReport| {
+        [&quotas::FORWARDING_QUEUE_TIME_P99, &quotas::FORWARDING_REMOTE_TIME_P99]
+            .map(|bean| value(report, bean, &[]).unwrap())
+    };
+    assert!(p99(&report(&mut site)).iter().all(|time| time.is_nan()), "nothing was forwarded yet");
+    let sent = |site: &mut Site| {
+        let mut sent =
+            std::mem::take(&mut site.broker.out.peer).into_iter().filter_map(|(to, message)| match message {
+                PeerMessage::Request { correlation, body: PeerRequest::UpdateFeatures(_) } => Some((to, correlation)),
+                _ => None,
+            });
+        sent.next()
+    };
+    assert_eq!(site.ask(2, UpdateFeaturesRequestData::default()), Outcome::Waits);
+    let entered = site.now.mono;
+    site.pass(2_000);
+    assert_eq!(sent(&mut site), None, "there is no controller");
+    site.broker.active_controller = Some(3000);
+    site.pass(50);
+    let (to, correlation) = sent(&mut site).unwrap();
+    assert_eq!(to, 3000);
+    // That one is not active any more.
+    site.pass(150);
+    let body = PeerResponse::NotController { leader_id: 3001 };
+    site.broker.on_peer_message(site.now, 3000, PeerMessage::Response { correlation, body });
+    site.broker.active_controller = Some(3001);
+    site.pass(50);
+    let (to, correlation) = sent(&mut site).unwrap();
+    let queued_ms = (site.now.mono - entered).as_secs_f64() * 1_000.0;
+    assert_eq!(to, 3001);
+    site.pass(700);
+    let body = PeerResponse::UpdateFeatures(Box::default());
+    site.broker.on_peer_message(site.now, 3001, PeerMessage::Response { correlation, body });
+    assert!(matches!(site.outcome(&Site::header(Api::UpdateFeatures, 2)), Outcome::Answer(_)));
+    let told = p99(&report(&mut site));
+    // Values are told apart to some 3 %.
+    for (told, expected) in told.into_iter().zip([queued_ms, 700.0]) {
+        assert!((told / expected - 1.0).abs() < 0.07, "{told} {expected}");
+    }
 }

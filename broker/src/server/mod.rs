@@ -54,6 +54,7 @@ mod follower_times;
 mod forward;
 #[cfg(test)]
 mod forward_tests;
+mod forward_times;
 pub mod get_telemetry_subscriptions;
 pub mod group_bridge;
 pub mod heartbeat;

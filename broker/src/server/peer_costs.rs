@@ -4,8 +4,12 @@
 //! Source: `org.apache.kafka.common.protocol.ApiKeys`; `AbstractResponse.errorCounts`.
 
 use super::peer::{PeerRequest, PeerResponse};
+use crate::protocol::messages::FetchResponseData;
 use crate::protocol::{Api, ErrorCode};
 use crate::share_state::{StateRequest, StateResponse};
+
+/// Kafka's name for what leaders ask about transactions without adding anything to them (AddPartitionsToTxn).
+pub const VERIFICATION: &str = "AddPartitionsToTxnVerification";
 
 /// A request as Kafka's metrics know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,9 @@ pub fn asked(request: &PeerRequest) -> Option<Asked> {
         Ask::Fetch(data) => asked!(Fetch, data),
         Ask::OffsetForLeaderEpoch(data) => asked!(OffsetForLeaderEpoch, data),
         Ask::ListOffsets(data) => asked!(ListOffsets, data),
+        Ask::AddPartitionsToTxn(data) if data.transactions.iter().all(|transaction| transaction.verify_only) => {
+            Asked { name: VERIFICATION, ..asked!(AddPartitionsToTxn, data) }
+        }
         Ask::AddPartitionsToTxn(data) => asked!(AddPartitionsToTxn, data),
         Ask::WriteTxnMarkers(data) => asked!(WriteTxnMarkers, data),
         Ask::ShareState(StateRequest::Initialize(data)) => asked!("InitializeShareGroupState", 0, data),
@@ -67,6 +74,20 @@ pub fn asked(request: &PeerRequest) -> Option<Asked> {
     })
 }
 
+/// The API under whose name errors are counted.
+pub fn api_name(asked: &Asked) -> &'static str {
+    match asked.name {
+        VERIFICATION => Api::AddPartitionsToTxn.name(),
+        name => name,
+    }
+}
+
+/// [`for_each_error`] of a follower's fetch.
+pub fn for_each_error_of_fetch(data: &FetchResponseData, mut visit: impl FnMut(i16)) {
+    visit(data.error_code);
+    data.responses.iter().flat_map(|topic| &topic.partitions).for_each(|part| visit(part.error_code));
+}
+
 /// Calls `visit` with each error code of an answer, of the whole and of its parts, 0 where there is no error.
 pub fn for_each_error(response: &PeerResponse, mut visit: impl FnMut(i16)) {
     use PeerResponse as Answer;
@@ -85,10 +106,15 @@ pub fn for_each_error(response: &PeerResponse, mut visit: impl FnMut(i16)) {
         Answer::ControllerRegistration(data) => visit(data.error_code),
         Answer::AssignReplicasToDirs(data) => visit(data.error_code),
         Answer::ListPartitionReassignments(data) => visit(data.error_code),
-        Answer::UnregisterBroker(data) => visit(data.error_code),
-        Answer::AddRaftVoter(data) => visit(data.error_code),
-        Answer::RemoveRaftVoter(data) => visit(data.error_code),
-        Answer::AddPartitionsToTxn(data) => visit(data.error_code),
+        Answer::UnregisterBroker(data) => failed(data.error_code).into_iter().for_each(visit),
+        Answer::AddRaftVoter(data) => failed(data.error_code).into_iter().for_each(visit),
+        Answer::RemoveRaftVoter(data) => failed(data.error_code).into_iter().for_each(visit),
+        Answer::AddPartitionsToTxn(data) => {
+            visit(data.error_code);
+            let topics = data.results_by_transaction.iter().flat_map(|result| &result.topic_results);
+            let parts = topics.flat_map(|topic| &topic.results_by_partition);
+            parts.for_each(|part| visit(part.partition_error_code));
+        }
         Answer::AlterPartition(data) => {
             visit(data.error_code);
             each!(data.topics, partitions);
@@ -127,6 +153,12 @@ pub fn for_each_error(response: &PeerResponse, mut visit: impl FnMut(i16)) {
         Answer::ShareState(StateResponse::Delete(data)) => each!(data.results, partitions),
         Answer::ShareState(StateResponse::Summary(data)) => each!(data.results, partitions),
         Answer::NotController { .. } => visit(ErrorCode::NotController.code()),
-        Answer::Fetch(_) | Answer::Rebalance(_) => {}
+        Answer::Fetch(data) => for_each_error_of_fetch(data, visit),
+        Answer::Rebalance(_) => {}
     }
+}
+
+/// Some answers count only if they tell of an error.
+fn failed(code: i16) -> Option<i16> {
+    (code != ErrorCode::None.code()).then_some(code)
 }

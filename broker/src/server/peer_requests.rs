@@ -49,6 +49,13 @@ pub enum Purpose {
     ShareState(u64),
 }
 
+impl Purpose {
+    /// Whether a client waits for what the controller says.
+    pub fn is_forwarded(&self) -> bool {
+        matches!(self, Purpose::Client(_) | Purpose::AlterConfigs(_))
+    }
+}
+
 /// One request under way.
 #[derive(Clone, Debug)]
 pub struct Pending {
@@ -91,21 +98,20 @@ impl PeerRequests {
 
     /// How many client requests wait.
     pub fn forwarded(&self) -> usize {
-        let waits = |purpose: &Purpose| matches!(purpose, Purpose::Client(_) | Purpose::AlterConfigs(_));
-        self.pending.values().filter(|pending| waits(&pending.purpose)).count()
+        self.pending.values().filter(|pending| pending.purpose.is_forwarded()).count()
     }
 
     /// How many client requests are still to be sent, or to be sent again.
     pub fn unsent(&self) -> usize {
-        let waits = |purpose: &Purpose| matches!(purpose, Purpose::Client(_) | Purpose::AlterConfigs(_));
-        self.pending.values().filter(|pending| waits(&pending.purpose) && pending.retry_at.is_some()).count()
+        let is_unsent = |pending: &&Pending| pending.purpose.is_forwarded() && pending.retry_at.is_some();
+        self.pending.values().filter(is_unsent).count()
     }
 
     /// Requests whose time is over, taken out.
-    pub fn take_expired(&mut self, now: Duration) -> Vec<Pending> {
+    pub fn take_expired(&mut self, now: Duration) -> Vec<(u64, Pending)> {
         let expired: Vec<u64> =
             self.pending.iter().filter(|(_, pending)| pending.deadline <= now).map(|(number, _)| *number).collect();
-        expired.into_iter().filter_map(|number| self.pending.remove(&number)).collect()
+        expired.into_iter().filter_map(|number| Some((number, self.pending.remove(&number)?))).collect()
     }
 
     /// Requests to be sent again now, taken out.

@@ -31,14 +31,14 @@ impl<Key: Ord> PeerTimes<Key> {
         self.open.is_empty()
     }
 
-    /// A question is taken up.
-    pub fn begin(&mut self, from: NodeId, key: Key, asked: Asked, at: Duration) {
+    /// A question, which is here since `arrived`, is taken up at `begun`.
+    pub fn begin(&mut self, from: NodeId, key: Key, asked: Asked, (arrived, begun): (Duration, Duration)) {
         if self.open.len() >= OPEN_MAX {
-            self.open.retain(|_, (_, stations)| at.saturating_sub(stations.arrived) < FORGET_AFTER);
+            self.open.retain(|_, (_, stations)| begun.saturating_sub(stations.begun) < FORGET_AFTER);
         }
         if self.open.len() < OPEN_MAX {
             // It has not turned to something else until it says so.
-            let stations = Stations { arrived: at, begun: at, worked: Duration::MAX, ..Stations::default() };
+            let stations = Stations { arrived, begun, worked: Duration::MAX, ..Stations::default() };
             self.open.insert((from, key), (asked, stations));
         }
     }
@@ -70,13 +70,14 @@ mod tests {
         let asked = Asked { name: "WriteTxnMarkers", version: 1, size_bytes: 10 };
         let mut times = PeerTimes::default();
         for number in 0..OPEN_MAX as u64 + 5 {
-            times.begin(2, number, asked, seconds(1));
+            times.begin(2, number, asked, (seconds(1), seconds(1)));
         }
         assert!(times.end(2, OPEN_MAX as u64, seconds(2)).is_none(), "there was no room");
-        times.begin(3, 1, asked, seconds(200));
+        times.begin(3, 1, asked, (seconds(198), seconds(200)));
         times.worked(3, 1, seconds(201));
         let (ended, stations) = times.end(3, 1, seconds(205)).unwrap();
-        assert_eq!((ended, stations.parts().local, stations.parts().remote), (asked, seconds(1), seconds(4)));
+        assert_eq!((ended, stations.parts().request_queue), (asked, seconds(2)));
+        assert_eq!((stations.parts().local, stations.parts().remote), (seconds(1), seconds(4)));
         assert!(times.is_empty(), "all others were too old");
     }
 }

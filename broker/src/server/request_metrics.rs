@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::peer::PeerResponse;
-use super::peer_costs::{self, Asked};
+use super::peer_costs::{self, Asked, VERIFICATION};
 use super::request_times::{Parts, Stations};
 use crate::metadata::report::RequestCounters;
 use crate::metrics::table::requests as bean;
 use crate::metrics::{Bean, Collector, Histogram, Meter};
+use crate::protocol::messages::FetchResponseData;
 use crate::protocol::{Api, ErrorCode, Response, error_name};
 
 /// Longest latency that an interval's histogram tells apart: one minute.
 const LATENCY_MAX_US: u64 = 60_000_000;
 
-/// Fetches of consumers and of followers are counted apart as well, and those of the one API that was renamed.
+/// Fetches of consumers and of followers are counted apart as well, and those of the one API that was renamed; leaders' questions about
+/// transactions are counted apart only.
 const CONSUMER: &str = "FetchConsumer";
 const FOLLOWER: &str = "FetchFollower";
 const OLD_LISTING: &str = "ListClientMetricsResources";
@@ -193,6 +195,7 @@ pub struct RequestMetrics {
     consumer: OfRequest,
     follower: OfRequest,
     old_listing: OfRequest,
+    verification: OfRequest,
     /// Of APIs that clients are not offered.
     peers: PeerRequestMetrics,
 }
@@ -213,6 +216,7 @@ impl Default for RequestMetrics {
             consumer: OfRequest::new(CONSUMER),
             follower: OfRequest::new(FOLLOWER),
             old_listing: OfRequest::new(OLD_LISTING),
+            verification: OfRequest::new(VERIFICATION),
             peers: PeerRequestMetrics::default(),
         }
     }
@@ -224,7 +228,7 @@ impl RequestMetrics {
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut OfRequest> {
-        let apart = [&mut self.consumer, &mut self.follower, &mut self.old_listing];
+        let apart = [&mut self.consumer, &mut self.follower, &mut self.old_listing, &mut self.verification];
         self.apis.iter_mut().flatten().chain(apart)
     }
 
@@ -241,31 +245,36 @@ impl RequestMetrics {
         }
     }
 
-    /// A follower's fetch is done with.
-    pub fn followed(&mut self, answered: &Answered, stations: &Stations) {
+    /// A follower's fetch is done with. Its errors count with those of the API.
+    pub fn followed(&mut self, answered: &Answered, stations: &Stations, answer: &FetchResponseData) {
         let parts = stations.parts();
         if let Some(of) = self.of(answered.api) {
             of.record(answered, &parts);
+            peer_costs::for_each_error_of_fetch(answer, |code| of.count_error(code));
         }
         self.follower.record(answered, &parts);
     }
 
     /// Another node's request is done with, one that is no fetch.
     pub fn peer_done(&mut self, asked: &Asked, stations: &Stations, answer: &PeerResponse) {
-        let place = Api::ALL.iter().find(|api| api.name() == asked.name).map(|api| place(*api));
-        let Some(of) = place.and_then(|place| self.apis.get_mut(place)).and_then(Option::as_mut) else {
+        let api = Api::ALL.iter().find(|api| api.name() == peer_costs::api_name(asked)).copied();
+        let Some(of) = api.and_then(|api| self.of(api)) else {
             self.peers.done(asked, stations);
             return peer_costs::for_each_error(answer, |code| self.peers.error(asked.name, code));
         };
-        of.take(asked.version, asked.size_bytes, Duration::ZERO, &stations.parts());
         peer_costs::for_each_error(answer, |code| of.count_error(code));
+        let parts = stations.parts();
+        match asked.name {
+            VERIFICATION => self.verification.take(asked.version, asked.size_bytes, Duration::ZERO, &parts),
+            _ => of.take(asked.version, asked.size_bytes, Duration::ZERO, &parts),
+        }
     }
 
-    /// What an answer says. Gives whether it is an error that nobody foresaw.
-    pub fn answer(&mut self, response: &Response) -> bool {
+    /// What an answer of this version says. Gives whether it is an error that nobody foresaw.
+    pub fn answer(&mut self, version: i16, response: &Response) -> bool {
         let mut is_unexpected = false;
         if let Some(of) = self.of(response.api()) {
-            response.for_each_error(|code| {
+            response.for_each_error(version, |code| {
                 of.count_error(code);
                 is_unexpected |= code == ErrorCode::UnknownServerError.code();
             });
@@ -296,6 +305,7 @@ impl RequestMetrics {
 mod tests {
     use super::*;
     use crate::metrics::{Reading, Rounds};
+    use crate::protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
     use crate::protocol::messages::{HeartbeatResponseData, ProduceResponseData};
     use crate::types::{Id, Now};
 
@@ -329,9 +339,12 @@ mod tests {
         let time = stations(Duration::from_millis(8));
         metrics.done(&answered(Api::Fetch, 12), &time);
         metrics.done(&answered(Api::Fetch, 13), &time);
-        metrics.followed(&answered(Api::Fetch, 18), &time);
-        metrics.answer(&HeartbeatResponseData { error_code: 25, ..HeartbeatResponseData::default() }.into());
-        metrics.answer(&ProduceResponseData::default().into());
+        let part = |error_code| PartitionData { error_code, ..PartitionData::default() };
+        let topic = FetchableTopicResponse { partitions: vec![part(0), part(74)], ..FetchableTopicResponse::default() };
+        let fetched = FetchResponseData { responses: vec![topic], ..FetchResponseData::default() };
+        metrics.followed(&answered(Api::Fetch, 18), &time, &fetched);
+        metrics.answer(4, &HeartbeatResponseData { error_code: 25, ..HeartbeatResponseData::default() }.into());
+        metrics.answer(9, &ProduceResponseData::default().into());
         assert_eq!(metrics.counters().len(), 1, "the window counts a request once");
         let mut out = Rounds::new(Now::default()).begin(Now { mono: Duration::from_secs(1), wall_ms: 0 }).unwrap();
         metrics.collect(&mut out);
@@ -347,8 +360,14 @@ mod tests {
         );
         assert_eq!((count("FetchConsumer", "13"), count("FetchConsumer", "18")), (Some(1.0), None));
         assert_eq!((count("FetchFollower", "18"), count("FetchFollower", "13")), (Some(1.0), None));
-        let errors = [("request", "Heartbeat"), ("error", "UNKNOWN_MEMBER_ID")];
-        assert_eq!(report.get(&bean::ERRORS, &errors).map(crate::metrics::Series::value), Some(1.0));
+        let errors = |request, error| {
+            let labels = [("request", request), ("error", error)];
+            report.get(&bean::ERRORS, &labels).map(crate::metrics::Series::value)
+        };
+        assert_eq!(errors("Heartbeat", "UNKNOWN_MEMBER_ID"), Some(1.0));
+        assert_eq!(errors("Fetch", "NONE"), Some(2.0), "a follower's: of the whole and of one part");
+        assert_eq!(errors("Fetch", "FENCED_LEADER_EPOCH"), Some(1.0));
+        assert_eq!(errors("FetchFollower", "NONE"), None, "Kafka has errors by API only");
         let read = |bean, request| match &report.get(bean, &[("request", request)]).unwrap().reading {
             Reading::Histogram(reading) => **reading,
             other => panic!("{other:?}"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// When a request passed its stations, on the node's stopwatch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stations {
-    /// The node saw its last bytes on the socket.
+    /// The node saw its last bytes on the socket; another node's request was there.
     pub arrived: Duration,
     /// The thread began to work on it.
     pub begun: Duration,

@@ -47,6 +47,8 @@ super::beans! {
     UNCLEAN_LEADER_ELECTIONS: Meter, Count, Controller, "kafka.controller", "ControllerStats", "UncleanLeaderElectionsPerSec", [];
     /// Leaders elected from the eligible leader replicas, as this controller read them in the log since its start.
     ELECTIONS_FROM_ELR: Meter, Count, Controller, "kafka.controller", "ControllerStats", "ElectionFromEligibleLeaderReplicasPerSec", [];
+    /// How long a request waited among the messages to this controller until it came to it; timers, which wait for nothing, do not count.
+    EVENT_QUEUE_TIME: Histogram, Millis, Controller, "kafka.controller", "ControllerEventManager", "EventQueueTimeMs", [];
     /// How long this controller worked on a request or a timer.
     EVENT_QUEUE_PROCESSING_TIME: Histogram, Millis, Controller, "kafka.controller", "ControllerEventManager", "EventQueueProcessingTimeMs", [];
     /// Share of the time that this controller's thread had nothing to do, since the reading before.

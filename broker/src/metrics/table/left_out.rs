@@ -64,11 +64,6 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "kafka_server_Request_exempt_request_time",
         "What other brokers ask takes no time of this kind: it comes by no socket.",
     ),
-    (
-        "kafka_server_ForwardingManager_QueueTimeMs_*",
-        "A request is forwarded at once; what waits for a controller is told by QueueLength.",
-    ),
-    ("kafka_server_ForwardingManager_RemoteTimeMs_*", "It is the RemoteTimeMs of the requests that are forwarded."),
     ("kafka_server_client_metrics_*{client_instance_id=*}", "A series of each client instance would have no bound."),
     ("kafka_server_AddPartitionsManager_*", LINK),
     ("kafka_server_Persister_*", LINK),
@@ -105,10 +100,6 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "The end of a transaction that cannot be written yet waits in no queue: it stays with its transaction.",
     ),
     ("kafka_server_SharePartitionMetrics{FetchLock*", "A broker is one thread, and a share partition needs no lock."),
-    (
-        "kafka_controller_ControllerEventManager{EventQueueTimeMs}",
-        "What a controller is asked waits among the messages of the quorum, which do not say since when.",
-    ),
     ("kafka_server_app_info_StartTimeMs", "The same as `start-time-ms`, under the name of an older bean."),
     (
         "kafka_server_app_info_start_time_ms{client_id=*}",

@@ -26,6 +26,14 @@ super::beans! {
     MUTATION_QUEUE_SIZE: Attribute, Count, Broker, "kafka.server", "ControllerMutation", "queue-size", [];
     /// Clients' requests that are to be sent to the active controller and are not yet.
     FORWARDING_QUEUE_LENGTH: Attribute, Count, Broker, "kafka.server", "ForwardingManager", "QueueLength", [];
+    /// 99th percentile of the time that clients' requests waited until they were sent to the controller that answered them.
+    FORWARDING_QUEUE_TIME_P99: Attribute, Millis, Broker, "kafka.server", "ForwardingManager", "QueueTimeMs.p99", [];
+    /// 99.9th percentile of the time that clients' requests waited until they were sent to the controller that answered them.
+    FORWARDING_QUEUE_TIME_P999: Attribute, Millis, Broker, "kafka.server", "ForwardingManager", "QueueTimeMs.p999", [];
+    /// 99th percentile of the time that the active controller took to answer clients' requests.
+    FORWARDING_REMOTE_TIME_P99: Attribute, Millis, Broker, "kafka.server", "ForwardingManager", "RemoteTimeMs.p99", [];
+    /// 99.9th percentile of the time that the active controller took to answer clients' requests.
+    FORWARDING_REMOTE_TIME_P999: Attribute, Millis, Broker, "kafka.server", "ForwardingManager", "RemoteTimeMs.p999", [];
     /// When the broker started, in ms since 1970.
     START_TIME: Attribute, Ordinal, Broker, "kafka.server", "app-info", "start-time-ms", [];
 }

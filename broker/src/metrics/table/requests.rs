@@ -10,7 +10,7 @@ super::beans! {
     ERRORS: Meter, Count, Node, "kafka.network", "RequestMetrics", "ErrorsPerSec", ["request", "error"];
     /// Size of requests; another node's, which is passed in memory, counts as its body would be written.
     REQUEST_BYTES: Histogram, Bytes, Node, "kafka.network", "RequestMetrics", "RequestBytes", ["request"];
-    /// From the moment that the node saw the request on its socket until its one thread began to work on it.
+    /// From the moment that the request was there, on a socket or from another node, until the node's one thread began to work on it.
     REQUEST_QUEUE_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "RequestQueueTimeMs", ["request"];
     /// Work on the request until it was answered, or until it began to wait.
     LOCAL_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "LocalTimeMs", ["request"];
