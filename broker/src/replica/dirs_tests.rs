@@ -439,6 +439,55 @@ fn a_log_is_not_compacted_while_it_moves() {
 }
 
 #[test]
+fn logs_that_cannot_be_compacted_are_told_by_their_directory() {
+    let mut site = Site::new(4);
+    let set = |pairs: &[(&str, &str)]| Arc::new(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect());
+    let (broker, topic) = ((RESOURCE_BROKER, "".into()), (RESOURCE_TOPIC, "t".into()));
+    let compacted =
+        [("cleanup.policy", "compact"), ("segment.bytes", "1048576"), ("min.cleanable.dirty.ratio", "0.01")];
+    // Nothing is compacted before it is rotten.
+    site.image.configs.insert(broker.clone(), set(&[("log.cleaner.backoff.ms", "60000")]));
+    site.image.configs.insert(topic.clone(), set(&compacted));
+    let delta = ImageDelta { configs_changed: [broker, topic].into(), ..ImageDelta::default() };
+    site.manager.apply_image(site.now, &site.image, &delta);
+    site.pass(16_000);
+    for partition in 0..4 {
+        for _ in 0..12 + partition * 12 {
+            let mut batch = BatchBuilder::new(0, Compression::None);
+            batch.push(site.now.wall_ms, Some(b"key"), Some(&[7; 100_000]), &[]);
+            site.manager.append(site.now, &id(partition), batch.build_mut(), -1).unwrap();
+        }
+    }
+    let rotten = [0, 2, 3];
+    for partition in rotten {
+        let first = site.root_of(partition).join("00000000000000000000.log");
+        let mut file = site.disk.open(&first, false).unwrap();
+        let byte = file.read_at(1, 100).unwrap()[0];
+        file.write_all_at(&[byte ^ 1], 100).unwrap();
+    }
+    site.pass(70_000);
+    let report = read(&mut site.manager, site.now, &site.image);
+    // What is closed, by the files on the disk: all segments but the newest.
+    let mut expected = std::collections::BTreeMap::from([("/d1", (0.0, 0.0)), ("/d2", (0.0, 0.0))]);
+    for partition in rotten {
+        let dir = site.root_of(partition);
+        let root = if dir.starts_with("/d1") { "/d1" } else { "/d2" };
+        let mut segments: Vec<_> =
+            site.disk.list(&dir).unwrap().into_iter().filter(|it| it.ends_with(".log")).collect();
+        segments.sort();
+        segments.pop();
+        let bytes: u64 = segments.iter().map(|it| site.disk.open(&dir.join(it), false).unwrap().len().unwrap()).sum();
+        assert!(bytes > 0, "{partition}");
+        let of = expected.get_mut(root).unwrap();
+        *of = (of.0 + 1.0, of.1 + bytes as f64);
+    }
+    for (root, expected) in expected {
+        let of = |bean| report.get(bean, &[("logDirectory", root)]).unwrap().value();
+        assert_eq!((of(&log_bean::UNCLEANABLE_PARTITIONS_COUNT), of(&log_bean::UNCLEANABLE_BYTES)), expected, "{root}");
+    }
+}
+
+#[test]
 fn a_move_waits_for_the_controller_and_can_be_taken_back() {
     let mut site = Site::new(2);
     let (from, to) = (site.root(0), if site.root(0) == Path::new("/d1") { "/d2" } else { "/d1" });

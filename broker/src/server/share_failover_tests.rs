@@ -202,6 +202,26 @@ impl Cluster {
         }
     }
 
+    /// Delivers what is asked and answered; what followers and their leader say to each other is still under way.
+    fn without_followers(&mut self) -> VecDeque<(NodeId, NodeId, PeerMessage)> {
+        let mut others = VecDeque::new();
+        while let Some((from, to, message)) = self.wire.pop_front() {
+            let is_about_state = matches!(
+                message,
+                PeerMessage::Request { body: PeerRequest::ShareState(_), .. }
+                    | PeerMessage::Response { body: PeerResponse::ShareState(_), .. }
+            );
+            match is_about_state {
+                true => {
+                    self.wire.push_front((from, to, message));
+                    self.deliver(false);
+                }
+                false => others.push_back((from, to, message)),
+            }
+        }
+        others
+    }
+
     fn pass(&mut self, ms: u64) {
         self.now = self.now.plus(Duration::from_millis(ms));
         for Seat { broker, .. } in self.seats.values_mut() {
@@ -315,6 +335,58 @@ fn nothing_is_answered_that_its_followers_do_not_have() {
     }
     assert_eq!(cluster.error(written), Some(ErrorCode::None));
     assert_eq!(cluster.start_offset(), 10);
+}
+
+#[test]
+fn writes_are_timed_from_the_question_to_the_answer() {
+    use crate::metrics::table::shares;
+    let mut cluster = Cluster::new();
+    cluster.initialize();
+    cluster.settle();
+    let mut taken = Vec::new();
+    for (start, silent_ms) in [(10, 0), (20, 130), (30, 470)] {
+        let written = cluster.write(start);
+        // The question arrives at once, the followers hear of it later, and the answer is here as soon as they have said so.
+        let asked_at = cluster.now.mono;
+        let mut late = cluster.without_followers();
+        for _ in 0..silent_ms / 10 {
+            assert_eq!(cluster.error(written), None, "followers do not have it");
+            cluster.pass(10);
+            late.append(&mut cluster.without_followers());
+        }
+        late.append(&mut cluster.wire);
+        cluster.wire = late;
+        while cluster.error(written).is_none() {
+            if !cluster.deliver(false) {
+                cluster.pass(10);
+            }
+        }
+        assert_eq!(cluster.error(written), Some(ErrorCode::None));
+        taken.push((cluster.now.mono - asked_at).as_secs_f64() * 1_000.0);
+        assert!(*taken.last().unwrap() >= f64::from(silent_ms), "{taken:?}");
+        cluster.settle();
+    }
+    // One that is refused is answered at once, and counts as well.
+    let part = write_share_group_state_request::PartitionData::default().with_state_epoch(0);
+    let refused = cluster.ask(StateKind::Write, PartRequest::Write(part.with_leader_epoch(0)));
+    cluster.settle();
+    assert_eq!(cluster.error(refused), Some(ErrorCode::FencedStateEpoch));
+    taken.push(0.0);
+    // A read of a new leader has to be noted; one more of the same has not.
+    for _ in 0..2 {
+        let part = read_share_group_state_request::PartitionData::default().with_leader_epoch(1);
+        cluster.ask(StateKind::Read, PartRequest::Read(part));
+        cluster.settle();
+    }
+    let now = cluster.now.plus(Duration::from_secs(1));
+    let report = cluster.seats.get_mut(&1).unwrap().broker.metrics_report(now).unwrap();
+    let of = |bean| report.get(bean, &[]).unwrap().value();
+    assert_eq!(of(&shares::WRITE_TOTAL), taken.len() as f64 + 1.0);
+    assert_eq!(of(&shares::WRITE_LATENCY_MAX), taken.iter().copied().fold(0.0, f64::max));
+    assert!(
+        (of(&shares::WRITE_LATENCY_AVG) - taken.iter().sum::<f64>() / taken.len() as f64).abs() < 0.01,
+        "{taken:?}"
+    );
 }
 
 #[test]

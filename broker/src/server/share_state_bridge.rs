@@ -66,7 +66,7 @@ pub struct ShareStateBridge {
     last_caller: u64,
     /// Up to where each partition was last pruned.
     pruned: BTreeMap<i32, i64>,
-    /// States written.
+    /// States that were to be written.
     writes: Windowed,
     /// Milliseconds from a request to write to its answer.
     write_latency: Windowed,
@@ -100,6 +100,7 @@ impl ShareStateBridge {
     /// Tells its series.
     pub fn collect(&mut self, out: &mut Collector) {
         self.log.times.collect(out, &bean::TIMES, self.log.partition_counts());
+        (0..self.coordinator.take_writes()).for_each(|_| self.writes.once());
         self.writes.turn(out.now().mono);
         self.write_latency.turn(out.now().mono);
         out.count(&bean::WRITE_TOTAL, [], self.writes.count());
@@ -129,21 +130,10 @@ impl ShareStateBridge {
     }
 
     /// A request is answered whole.
-    fn answered(
-        &mut self,
-        now: Now,
-        kind: StateKind,
-        since: Duration,
-        parts: &[(TopicIdPartition, Option<PartResponse>)],
-    ) {
-        if kind != StateKind::Write {
-            return;
+    fn answered(&mut self, now: Now, kind: StateKind, since: Duration) {
+        if kind == StateKind::Write {
+            self.write_latency.record(now.mono.saturating_sub(since).as_secs_f64() * 1_000.0);
         }
-        self.write_latency.record(now.mono.saturating_sub(since).as_secs_f64() * 1_000.0);
-        let done = |(_, part): &&(TopicIdPartition, Option<PartResponse>)| {
-            part.as_ref().is_some_and(|part| part.error() == ErrorCode::None)
-        };
-        parts.iter().filter(done).for_each(|_| self.writes.once());
     }
 
     /// Takes an answer in; whom to send all of them to, if it was the last.
@@ -261,7 +251,7 @@ pub(super) fn carry_out(broker: &mut Broker, now: Now) -> bool {
             Output::Reply { to, response } => {
                 let gathered = broker.share_states.gather(to, response);
                 if let Some(Gathering { to, correlation, kind, parts, since, .. }) = gathered {
-                    broker.share_states.answered(now, kind, since, &parts);
+                    broker.share_states.answered(now, kind, since);
                     let parts = parts.into_iter().filter_map(|(id, response)| Some((id, response?)));
                     answer(broker, to, correlation, StateResponse::join(kind, parts));
                 }

@@ -86,7 +86,7 @@ struct Waiting {
     ask_at: Option<Duration>,
     /// Whom it was sent to, and in which life.
     sent: Option<(NodeId, i64)>,
-    /// When it was first asked.
+    /// When it was asked last.
     since: Duration,
 }
 
@@ -118,6 +118,14 @@ struct Times {
 impl Default for Times {
     fn default() -> Times {
         Times { taken: Histogram::millis(), failures: Meter::default() }
+    }
+}
+
+impl Times {
+    /// A coordinator answered, or will not, and refused so many partitions: as in Kafka each time that it is asked counts.
+    fn answered(&mut self, took: Duration, refused: usize) {
+        self.taken.record_time(took);
+        self.failures.mark(refused as u64);
     }
 }
 
@@ -201,10 +209,11 @@ fn send(broker: &mut Broker, now: Now, number: u64) {
         let found = endpoints::reachable(&broker.image, leader).filter(|broker| !broker.fenced)?;
         Some((leader, found.epoch))
     });
-    waiting.ask_at = None;
+    (waiting.ask_at, waiting.since) = (None, now.mono);
     waiting.sent = coordinator;
     let Some((to, _)) = coordinator else {
-        return finish(broker, now, number, all(&broker.verifier, number, ErrorCode::CoordinatorNotAvailable));
+        // Nobody was asked, so that nothing is measured.
+        return end(broker, now, number, all(&broker.verifier, number, ErrorCode::CoordinatorNotAvailable));
     };
     let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
     for partition in &question.partitions {
@@ -260,15 +269,21 @@ pub(super) fn on_answer(broker: &mut Broker, now: Now, number: u64, answer: Opti
     if is_concurrent && support == Support::AddsOnWrite && now.mono < waiting.patience_until {
         // The markers of its last transaction are still being written: that is soon over, and cheaper than a retry of the client's.
         waiting.ask_at = Some(now.mono + broker.config.millis("add.partitions.to.txn.retry.backoff.ms"));
-        return;
+        let took = now.mono.saturating_sub(waiting.since);
+        return broker.verifier.times.answered(took, errors.len());
     }
     finish(broker, now, number, errors);
 }
 
 fn finish(broker: &mut Broker, now: Now, number: u64, errors: BTreeMap<TopicPartition, ErrorCode>) {
+    let Some(waiting) = broker.verifier.waiting.get(&number) else { return };
+    let took = now.mono.saturating_sub(waiting.since);
+    broker.verifier.times.answered(took, errors.len());
+    end(broker, now, number, errors);
+}
+
+fn end(broker: &mut Broker, now: Now, number: u64, errors: BTreeMap<TopicPartition, ErrorCode>) {
     let Some(waiting) = broker.verifier.waiting.remove(&number) else { return };
-    broker.verifier.times.taken.record_time(now.mono.saturating_sub(waiting.since));
-    broker.verifier.times.failures.mark(errors.len() as u64);
     let conn = waiting.context.conn;
     broker.verifier.by_connection.remove(&conn);
     broker.verifier.released.push(conn);
@@ -322,3 +337,7 @@ pub(super) fn on_image(broker: &mut Broker, now: Now) {
         finish(broker, now, number, all(&broker.verifier, number, ErrorCode::NetworkException));
     }
 }
+
+#[cfg(test)]
+#[path = "txn_verification_tests.rs"]
+mod tests;

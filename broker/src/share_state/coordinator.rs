@@ -88,6 +88,7 @@ pub struct ShareCoordinator {
     open: BTreeMap<i32, OpenBatch>,
     appends: BTreeMap<AppendToken, Append>,
     last_token: u64,
+    writes: u64,
     waiting: BTreeMap<ReplyTo, Waiting>,
     pub(super) next_cold_at: Option<Duration>,
     pub(super) next_prune_at: Option<Duration>,
@@ -104,6 +105,7 @@ impl ShareCoordinator {
             open: BTreeMap::new(),
             appends: BTreeMap::new(),
             last_token: 0,
+            writes: 0,
             waiting: BTreeMap::new(),
             next_cold_at: None,
             next_prune_at: None,
@@ -182,6 +184,11 @@ impl ShareCoordinator {
         self.shards.values().map(|shard| shard.slots.len()).sum()
     }
 
+    /// How many writes it was asked for, or had to make for a read, since the last call.
+    pub fn take_writes(&mut self) -> u64 {
+        std::mem::take(&mut self.writes)
+    }
+
     /// Works on what waits for a share partition until something has to be recorded.
     fn go_on(&mut self, now: Now, shard: i32, key: &SharePartitionKey) {
         loop {
@@ -199,7 +206,12 @@ impl ShareCoordinator {
                 now_ms: now.wall_ms,
                 updates_per_snapshot: self.config.updates_per_snapshot,
             };
-            match decide::decide(&asked.request, facts) {
+            let is_write = matches!(asked.request, PartRequest::Write(_));
+            let is_read = matches!(asked.request, PartRequest::Read(_));
+            let (response, record) = decide::decide(&asked.request, facts);
+            // As in Kafka: what is refused counts too, and a read that has to note a new leader.
+            self.writes += u64::from(is_write || (is_read && record.is_some()));
+            match (response, record) {
                 (response, None) => self.reply(asked.to, response),
                 (response, Some(record)) => self.write(now, shard, key, record, Some((asked.to, response))),
             }

@@ -4,9 +4,9 @@
 //! `org.apache.kafka.coordinator.common.runtime.CoordinatorRuntimeMetricsImpl`, `org.apache.kafka.server.share.metrics.ShareGroupMetrics`.
 
 super::beans! {
-    /// Writes of states of share partitions.
+    /// States of share partitions that were to be written, also where that was refused, or for a read by a new leader.
     WRITE_TOTAL: Total, Count, Broker, "kafka.server", "share-coordinator-metrics", "write-total", [];
-    /// Writes of states of share partitions.
+    /// States of share partitions that were to be written, also where that was refused, or for a read by a new leader.
     WRITE_RATE: Attribute, PerSecond, Broker, "kafka.server", "share-coordinator-metrics", "write-rate", [];
     /// Mean time from a request to write states to its answer.
     WRITE_LATENCY_AVG: Attribute, Millis, Broker, "kafka.server", "share-coordinator-metrics", "write-latency-avg", [];
