@@ -136,6 +136,16 @@ impl Group {
         }
     }
 
+    /// The ids of its members.
+    pub(super) fn member_ids(&self) -> Vec<Arc<str>> {
+        match self {
+            Group::Classic(group) => group.member_ids(),
+            Group::Consumer(group) => group.member_ids(),
+            Group::Share(group) => group.member_ids(),
+            Group::Streams(group) => group.member_ids(),
+        }
+    }
+
     /// Whether it has no members.
     pub(super) fn is_empty(&self) -> bool {
         match self {

@@ -6,6 +6,7 @@ use super::classic::{ClassicGroup, GroupState};
 use super::consumer::Owned;
 use super::coordinator::{Shared, Step};
 use super::kind::Group;
+use super::record::OffsetAndMetadata;
 use super::work::{Standing, Work};
 use crate::logging::{Level, Logger};
 
@@ -27,6 +28,33 @@ impl Shared {
     pub(super) fn note_loaded(&self, partition: i32, id: &str, group: &Group) {
         self.note(partition, Level::Info, id, || {
             format!("Loaded {} group with {} members", group.type_name(), group.member_count())
+        });
+        if self.config.log.is_on(Logger::GroupMetadata, Level::Debug) {
+            for member in group.member_ids() {
+                self.note(partition, Level::Debug, id, || format!("Loaded member {member}"));
+            }
+        }
+    }
+
+    /// An offset that is to be committed; `how`: as part of what, and by whom.
+    pub(super) fn note_offset(
+        &self,
+        shard: i32,
+        group: &str,
+        (topic, partition): (&str, i32),
+        value: &OffsetAndMetadata,
+        how: impl FnOnce() -> String,
+    ) {
+        self.note_as(Logger::OffsetMetadata, shard, Level::Debug, || {
+            let (offset, epoch, how) = (value.offset, value.leader_epoch, how());
+            format!("[GroupId {group}] Commits offset {offset} of {topic}-{partition}, leader epoch {epoch}, {how}")
+        });
+    }
+
+    /// Somebody who is in no group commits offsets, and that makes one.
+    pub(super) fn note_simple_group(&self, partition: i32, group: &str) {
+        self.note_as(Logger::OffsetMetadata, partition, Level::Info, || {
+            format!("[GroupId {group}] Is made by a commit of offsets, and has no members")
         });
     }
 

@@ -94,7 +94,11 @@ impl GroupCoordinator {
             None => return Err(ErrorCode::IllegalGeneration),
         }
         let offsets = request.topics.iter().map(|topic| topic.partitions.len()).sum();
-        step.check_room(offsets, shard.groups.contains_key(group_id))?;
+        let is_known = shard.groups.contains_key(group_id);
+        step.check_room(offsets, is_known)?;
+        if !is_known {
+            step.shared.note_simple_group(partition, group_id);
+        }
         step.commit(to, request, topics, response)
     }
 }
@@ -156,6 +160,9 @@ impl Step<'_> {
                 let value = self.offset_of(request, *id, partition);
                 let record = record::encode_offset(&group, name, partition.partition_index, Some(&value));
                 records.push(record.map_err(|_| ErrorCode::UnknownServerError)?);
+                self.shared.note_offset(self.partition, &group, (name, partition.partition_index), &value, || {
+                    format!("of member '{}'", request.member_id.as_str())
+                });
                 changes.push(Change::Offset {
                     group: group.clone(),
                     topic: name.clone(),

@@ -15,6 +15,7 @@ use super::kind::Group;
 use super::pending::{Change, Deferred};
 use super::record::{self, Decoded, OffsetAndMetadata, RecordError, decode};
 use crate::log::VerificationGuard;
+use crate::logging::{Level, Logger};
 use crate::metadata::image::Image;
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
@@ -105,7 +106,11 @@ impl GroupCoordinator {
             None => return Err(ErrorCode::IllegalGeneration),
         }
         let offsets = topics.iter().map(|topic| topic.partitions.len()).sum();
-        step.check_room(offsets, shard.groups.contains_key(group_id))?;
+        let is_known = shard.groups.contains_key(group_id);
+        step.check_room(offsets, is_known)?;
+        if !is_known {
+            step.shared.note_simple_group(partition, group_id);
+        }
         let (records, changes) = step.txn_records(request, topics, answers)?;
         if records.is_empty() {
             return Ok(false);
@@ -131,6 +136,10 @@ impl GroupCoordinator {
         }
         let Some(shard) = self.shards.get_mut(&partition) else { return };
         let mut step = Step { shared: &mut self.shared, log: &mut shard.log, partition, now };
+        step.shared.note_as(Logger::OffsetMetadata, partition, Level::Debug, || {
+            let what = if end.commit { "committed" } else { "aborted" };
+            format!("The transaction of producer {} is {what}, and with it the offsets in it", end.producer_id)
+        });
         let changes = vec![Change::EndTxn {
             producer_id: end.producer_id,
             commit: end.commit || Bug::AbortedOffsetsCommitted.is_planted(),
@@ -201,6 +210,10 @@ impl Step<'_> {
                 let value = self.txn_offset_of(partition);
                 let record = record::encode_offset(&group, &topic.name, index, Some(&value));
                 let record = record.map_err(|_| ErrorCode::UnknownServerError)?;
+                self.shared.note_offset(self.partition, &group, (&topic.name, index), &value, || {
+                    let (producer, member) = (request.producer_id, request.member_id.as_str());
+                    format!("in the transaction of producer {producer}, of member '{member}'")
+                });
                 let key = (group.clone(), topic.name.clone(), index);
                 entries.push((record, Change::TxnOffset { producer_id: request.producer_id, key, value }));
                 results.push((&*topic.name, index, ErrorCode::None));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::controller_tests::{Cluster, VOTERS, text};
+use super::controller_tests::{Cluster, SNAPSHOTS, VOTERS, text};
 use crate::logging::{Level, LogLine, Logger};
 use crate::protocol::messages::{DeleteTopicsRequestData, UpdateFeaturesRequestData};
 use crate::server::peer::PeerRequest;
@@ -118,4 +118,61 @@ fn brokers_topics_and_refusals_are_told_by_all_controllers() {
     cluster.ask(active, PeerRequest::UpdateFeatures(Box::new(request)));
     let told = lines(&cluster);
     assert!(wrote(&told, active, Logger::FeatureControl, Level::Warn, &["no.such.feature"]), "{told:#?}");
+}
+
+#[test]
+fn a_snapshot_that_is_fetched_is_told_from_its_name_to_its_end() {
+    let mut cluster = Cluster::with(&SNAPSHOTS);
+    cluster.run(1_000);
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    let away = standbys(&cluster)[0];
+    cluster.nodes.remove(&away);
+    for topic in 0..60 {
+        let active = cluster.active();
+        cluster.ask(active, Cluster::create(&format!("t{topic}")));
+        cluster.heartbeat(epoch);
+    }
+    let active = cluster.active();
+    let newest = cluster.nodes[&active].quorum().latest_snapshot().unwrap();
+    let made = lines(&cluster);
+    let file = format!("{:020}-{:010}.checkpoint", newest.end_offset, newest.epoch);
+    let named = format!("New KRaft snapshot file {file}");
+    assert!(wrote(&made, active, Logger::SnapshotGenerator, Level::Info, &[&named, "bytes were read"]), "{made:#?}");
+    cluster.start(away);
+    cluster.run(1_000);
+    let told = lines(&cluster);
+    let installed = cluster.nodes[&away].quorum().log_start_offset();
+    assert!(installed > 0);
+    let begins = format!("Fetches snapshot {file} from leader {active}");
+    let ends = format!("The log was truncated to nothing: it goes on at offset {installed}, after snapshot {file}");
+    for fact in [begins, ends] {
+        assert!(wrote(&told, away, Logger::RaftClient, Level::Info, &[&fact]), "{fact}: {told:#?}");
+    }
+    let others = |line: &&LogLine| line.node_id != away && line.message.contains("Fetches snapshot");
+    assert_eq!(told.iter().find(others), None, "nobody else had to");
+}
+
+#[test]
+fn quotas_are_told_by_all_controllers_when_they_are_set_and_when_they_go() {
+    use crate::protocol::messages::AlterClientQuotasRequestData;
+    use crate::protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+    let mut cluster = Cluster::new();
+    cluster.run(1_000);
+    let active = cluster.active();
+    lines(&cluster);
+    for (value, remove, facts) in [(1_024.0, false, "1024"), (0.0, true, "removed")] {
+        let op = OpData { key: text("producer_byte_rate"), value, remove, ..Default::default() };
+        let entity =
+            EntityData { entity_type: text("client-id"), entity_name: Some(text("loud")), ..Default::default() };
+        let entry = EntryData { entity: vec![entity], ops: vec![op], ..Default::default() };
+        let request = AlterClientQuotasRequestData { entries: vec![entry], ..Default::default() };
+        cluster.ask(active, PeerRequest::AlterClientQuotas(Box::new(request)));
+        cluster.run(1_000);
+        let told = lines(&cluster);
+        for id in VOTERS {
+            let facts = ["client-id", "loud", "producer_byte_rate", facts];
+            assert!(wrote(&told, id, Logger::QuotaControl, Level::Info, &facts), "{id}: {told:#?}");
+        }
+    }
 }

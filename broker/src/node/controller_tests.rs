@@ -48,7 +48,7 @@ fn with_overrides(overrides: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// A snapshot every few records, and next to nothing of the log before it.
-const SNAPSHOTS: [(&str, &str); 3] = [
+pub(super) const SNAPSHOTS: [(&str, &str); 3] = [
     ("metadata.log.max.record.bytes.between.snapshots", "1000"),
     ("metadata.max.retention.bytes", "0"),
     ("internal.metadata.log.segment.bytes", "2000"),
@@ -63,7 +63,7 @@ impl Cluster {
         Cluster::with(&[])
     }
 
-    fn with(overrides: &[(&str, &str)]) -> Cluster {
+    pub(super) fn with(overrides: &[(&str, &str)]) -> Cluster {
         let (writer, lines) = crossbeam_channel::bounded(100_000);
         let mut cluster = Cluster {
             lines,

@@ -146,6 +146,77 @@ fn quotas_and_who_is_over_them_are_told() {
     site.produce(9, 1, batch(100));
     site.lines.expect(&[(Logger::ClientQuotas, Level::Debug, &["Produce-ANONYMOUS:tests", "Delay time: ("])]);
     assert_eq!(throttle::millis(Now::default()), 0);
+    // And that they are gone.
+    let gone: Vec<_> = std::mem::take(&mut site.broker.image.client_quotas).into_keys().collect();
+    let delta = ImageDelta { client_quotas_changed: gone.into_iter().collect(), ..ImageDelta::default() };
+    publish_log::quotas(&site.broker, &delta);
+    site.lines.expect(&[
+        (Logger::ClientQuotas, INFO, &["Quotas of user <default> are now: none"]),
+        (Logger::ConnectionQuotas, INFO, &["No own limit of connections any more for ip 10.0.0.1"]),
+    ]);
+}
+
+#[test]
+fn subscriptions_and_what_clients_push_are_told() {
+    use crate::metadata::config::RESOURCE_CLIENT_METRICS;
+    use crate::protocol::messages::{GetTelemetrySubscriptionsRequestData, PushTelemetryRequestData};
+    let mut site = Site::alone();
+    let change = |site: &mut Site, configs: &[(&str, &str)]| {
+        let resource = (RESOURCE_CLIENT_METRICS, Arc::from("sub"));
+        let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        site.broker.image.configs.insert(resource.clone(), Arc::new(configs));
+        let delta = ImageDelta { configs_changed: [resource].into(), ..ImageDelta::default() };
+        super::get_telemetry_subscriptions::on_image(&mut site.broker, &delta);
+    };
+    change(&mut site, &[("metrics", "*"), ("interval.ms", "1000")]);
+    let prefix = "[ClientMetricsManager id=1] ";
+    site.lines.expect(&[(Logger::ClientMetrics, INFO, &[prefix, "Subscription sub has effect"])]);
+    site.lines.set(Logger::ClientMetrics, Level::Debug);
+    let Outcome::Answer(Response::GetTelemetrySubscriptions(told)) =
+        site.ask(0, GetTelemetrySubscriptionsRequestData::default())
+    else {
+        panic!()
+    };
+    let id = crate::types::Id::from(told.client_instance_id).to_string();
+    let push = PushTelemetryRequestData::default()
+        .with_client_instance_id(told.client_instance_id)
+        .with_subscription_id(told.subscription_id);
+    // An empty push is a valid message of OpenTelemetry's.
+    site.ask(0, push.clone());
+    site.lines.expect(&[(
+        Logger::ClientMetrics,
+        Level::Debug,
+        &[prefix, "Client ", &id, " pushed metrics of 0 bytes"],
+    )]);
+    site.ask(0, push.clone());
+    site.lines.expect(&[(
+        Logger::ClientMetrics,
+        Level::Debug,
+        &[prefix, "A push of client ", &id, "is refused: THROTTLING_QUOTA_EXCEEDED"],
+    )]);
+    site.pass(2_000);
+    site.ask(0, push.with_metrics(Bytes::from_static(&[0xff; 9])));
+    site.lines.expect(&[(
+        Logger::ClientMetrics,
+        Level::Error,
+        &[prefix, &id, " pushed unreadable metrics of 9 bytes"],
+    )]);
+    change(&mut site, &[("interval.ms", "soon")]);
+    site.lines.expect(&[(Logger::ClientMetrics, Level::Warn, &["client metrics subscription sub has no effect: "])]);
+    change(&mut site, &[]);
+    site.lines.expect(&[(Logger::ClientMetrics, INFO, &["Subscription sub is gone"])]);
+}
+
+#[test]
+fn a_snapshot_that_takes_the_place_of_the_metadata_is_told_with_both_offsets() {
+    let mut site = Site::alone();
+    site.broker.image.epoch = 3;
+    publish_log::snapshot(&site.broker, 4, Duration::from_micros(250));
+    site.lines.expect(&[(
+        Logger::MetadataLoader,
+        INFO,
+        &["[MetadataLoader id=1] handleLoadSnapshot: ", "from offset 4 ", "offset=10, epoch=3", "250 us"],
+    )]);
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl Work<'_> {
             Ok(converted) => converted,
             Err(Unconvertible::Malformed) => return refuse("the embedded consumer protocol is malformed"),
             Err(Unconvertible::UserData) => {
+                self.note(Level::Info, id, || "Stays a classic group: it has an assignor of its own".to_owned());
                 let message = format!(
                     "Cannot upgrade classic group {id} to consumer group because an unsupported custom assignor is in \
                      use. Please refer to the documentation or switch to a default assignor before re-attempting the \
