@@ -222,7 +222,10 @@ fn requests_are_logged_as_long_as_a_client_wants_it() {
     let told = wait_for("requests of the client", PATIENCE, || {
         ask_as("heard-client");
         let told = requests(&serve, "heard-client");
-        match told.iter().find(|told| told["requestHeader"]["requestApiKeyName"] == "METADATA") {
+        let is_asked = |told: &&Value| {
+            told["requestHeader"]["requestApiKeyName"] == "METADATA" && told["request"]["topics"][0]["name"] == "t"
+        };
+        match told.iter().find(is_asked) {
             Some(told) => Ok(told.clone()),
             None => Err(format!("{told:?}")),
         }
@@ -231,6 +234,8 @@ fn requests_are_logged_as_long_as_a_client_wants_it() {
     assert_eq!((&header["requestApiKey"], &header["clientId"]), (&json!(3), &json!("heard-client")));
     assert_eq!(told["clientInformation"]["softwareName"], "librdkafka");
     assert!(told["connection"].as_str().unwrap().starts_with("127.0.0.1:"), "{told}");
+    let answered = &told["response"]["topics"][0];
+    assert_eq!((&answered["name"], answered["partitions"].as_array().unwrap().len()), (&json!("t"), 1), "{told}");
     let times = ["requestQueueTimeMs", "localTimeMs", "remoteTimeMs", "responseQueueTimeMs", "sendTimeMs"];
     let sum: f64 = times.iter().map(|time| told[time].as_f64().unwrap()).sum();
     let total = told["totalTimeMs"].as_f64().unwrap();

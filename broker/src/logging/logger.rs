@@ -82,7 +82,7 @@ loggers! {
     Processor = "kafka.network.Processor", None, Server, "Connections: what they send, and why they end.";
     RequestChannel = "kafka.network.RequestChannel$", Some(Level::Warn), Request, "Updates of the metrics of requests.";
     SocketServer = "kafka.network.SocketServer", None, Server, "Listeners.";
-    RequestLogger = "kafka.request.logger", Some(Level::Warn), Request, "Each request when it is done, with its times: DEBUG; with what was asked and answered: TRACE.";
+    RequestLogger = "kafka.request.logger", Some(Level::Warn), Request, "Each request when it is done: what was asked and answered, and its times: DEBUG.";
     AutoTopicCreation = "kafka.server.AutoTopicCreationManager", None, Server, "Topics that are created because somebody asked for them.";
     BrokerServer = "kafka.server.BrokerServer", None, Server, "A broker's start and end.";
     ControllerApis = "kafka.server.ControllerApis", None, Server, "Requests to controllers.";

@@ -5,6 +5,7 @@
 
 mod answer_errors;
 mod api;
+mod body;
 mod error;
 mod frame;
 mod id;
@@ -12,6 +13,7 @@ mod precheck;
 mod throttle;
 
 pub use api::{Api, Request, Response};
+pub use body::Json;
 pub use error::{DecodeError, EncodeError, error_name, upper_snake};
 pub use frame::{
     MAX_SMALL_REQUEST_BYTES, RequestHeader, decode_request, decode_response, encode_request, encode_response,

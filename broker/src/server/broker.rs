@@ -216,9 +216,10 @@ impl Broker {
     pub(super) fn handle_frame(&mut self, now: Now, conn: ConnId, seq: u64, client_host: IpAddr, frame: Bytes) {
         let size_bytes = frame.len();
         throttle::begin_work(self);
+        let kept = request_log::kept(&self.config.log, &frame);
         match protocol::decode_request(frame) {
             Ok((header, request)) => {
-                let body = request_log::body(&self.config.log, &request);
+                let body = request_log::body(kept, &header, &request);
                 let context = RequestContext { conn, seq, header, client_host, received: now, size_bytes, body };
                 api_log::handling(self, &context);
                 match dispatch::handle(self, &context, now, request) {
@@ -238,7 +239,7 @@ impl Broker {
         let is_unexpected = self.metrics.requests.answer(context.header.api_version, &response);
         api_log::answered(self, context, &response, is_unexpected);
         match protocol::encode_response(&context.header, &response) {
-            Ok(frame) => self.respond(context, Some((&response, frame)), muted_for),
+            Ok(frame) => self.respond(context, Some(frame), muted_for),
             Err(error) => {
                 // The answer does not fit the version asked for: a bug of ours. The client must not wait for ever.
                 let message = format!("an answer to {} could not be encoded: {error}", context.api_name());
@@ -255,9 +256,8 @@ impl Broker {
         self.respond(context, None, muted_for);
     }
 
-    fn respond(&mut self, context: &RequestContext, answer: Option<(&Response, bytes::BytesMut)>, muted_for: Duration) {
-        let (response, frame) = answer.unzip();
-        let logged = request_log::answered(self, context, response);
+    fn respond(&mut self, context: &RequestContext, frame: Option<bytes::BytesMut>, muted_for: Duration) {
+        let logged = request_log::answered(self, context, frame.as_deref());
         let (api, version) = (context.header.api_key, context.header.api_version);
         let answered = Answered { api, version, size_bytes: context.size_bytes, muted_for };
         self.out.responses.push(ClientResponse { conn: context.conn, seq: context.seq, answered, frame, logged });

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use super::peer::PeerMessage;
 use super::request_log::LoggedRequest;
 use super::request_metrics::Answered;
-use crate::protocol::{Api, RequestHeader, Response};
+use crate::protocol::{Api, Json, RequestHeader, Response};
 use crate::types::{NodeId, Now};
 
 /// A client connection, numbered by the node; numbers are never used twice within one incarnation.
@@ -30,7 +30,7 @@ pub struct RequestContext {
     /// Size of its frame, without the length in front.
     pub size_bytes: usize,
     /// What it says, if the request logger is to tell it.
-    pub body: Option<Arc<str>>,
+    pub body: Option<Arc<Json>>,
 }
 
 /// What a handler did with a request.

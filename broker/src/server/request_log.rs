@@ -1,14 +1,14 @@
-//! The request logger: one line for each request that is done, with its times; with what was asked and answered for those who ask for
-//! more. The line is made when all is over, but what it says of the request is gathered when it is answered.
+//! The request logger: one line for each request that is done, with what was asked and answered and its times. The line is made when all is
+//! over, but what it says of the request is gathered when it comes and when it is answered.
 //!
 //! Source: `kafka.network.RequestChannel.Request.updateRequestMetrics`, `org.apache.kafka.network.RequestConvertToJson.requestDescMetrics`.
-//! There are no deprecated versions to be logged at INFO, and the bodies are in the form that this program's debugging has, not Kafka's JSON.
+//! There are no deprecated versions to be logged at INFO. Where Kafka's line would be long, bodies are shown in part here.
 
-use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
 
 use super::broker::Broker;
 use super::context::RequestContext;
@@ -17,11 +17,11 @@ use super::request_times::Parts;
 use crate::logging::{Level, Logger, NodeLog};
 use crate::metadata::config::shown_value;
 use crate::protocol::messages::KafkaString;
-use crate::protocol::{Request, RequestHeader, Response, upper_snake};
+use crate::protocol::{Json, Request, RequestHeader, upper_snake};
 use crate::quota::ANONYMOUS;
 
-/// Longest body that is logged, so that a line holds two.
-const BODY_MAX_BYTES: usize = 3_000;
+/// About how much of a body is shown, so that a line holds two.
+const BODY_BYTES: usize = 5_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,11 +41,11 @@ struct ClientInformation {
 }
 
 /// What is known of a request when it is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoggedRequest {
     header: Header,
-    request: Option<Arc<str>>,
-    response: Option<String>,
+    request: Option<Arc<Json>>,
+    response: Option<Json>,
     connection: String,
     client: ClientInformation,
 }
@@ -56,8 +56,8 @@ pub struct LoggedRequest {
 struct Line<'a> {
     is_forwarded: bool,
     request_header: &'a Header,
-    request: &'a str,
-    response: &'a str,
+    request: Body<'a>,
+    response: Body<'a>,
     connection: &'a str,
     total_time_ms: f64,
     request_queue_time_ms: f64,
@@ -72,6 +72,18 @@ struct Line<'a> {
     client_information: &'a ClientInformation,
 }
 
+/// An empty text where there is none.
+struct Body<'a>(Option<&'a Json>);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(body) => body.serialize(serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
 /// Kafka counts microseconds, and tells milliseconds.
 fn ms(time: Duration) -> f64 {
     time.as_micros() as f64 / 1000.0
@@ -84,8 +96,8 @@ impl LoggedRequest {
             // Controllers are what requests are forwarded to.
             is_forwarded: false,
             request_header: &self.header,
-            request: self.request.as_deref().unwrap_or_default(),
-            response: self.response.as_deref().unwrap_or_default(),
+            request: Body(self.request.as_deref()),
+            response: Body(self.response.as_ref()),
             connection: &self.connection,
             total_time_ms: ms(parts.total()),
             request_queue_time_ms: ms(parts.request_queue),
@@ -104,30 +116,6 @@ impl LoggedRequest {
     }
 }
 
-/// Keeps the beginning of what is written to it, and stops the writer then.
-struct Beginning {
-    text: String,
-    max_bytes: usize,
-}
-
-impl Write for Beginning {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.max_bytes - self.text.len();
-        if text.len() <= room {
-            self.text.push_str(text);
-            return Ok(());
-        }
-        self.text.push_str(&text[..text.floor_char_boundary(room)]);
-        Err(fmt::Error)
-    }
-}
-
-fn beginning(value: &dyn fmt::Debug) -> String {
-    let mut beginning = Beginning { text: String::new(), max_bytes: BODY_MAX_BYTES };
-    let whole = write!(beginning, "{value:?}").is_ok();
-    if whole { beginning.text } else { beginning.text + "…" }
-}
-
 /// The request with values that nobody may read hidden: both that alter configs are made alike, of different types.
 macro_rules! without_secrets {
     ($request:expr) => {{
@@ -143,17 +131,23 @@ macro_rules! without_secrets {
     }};
 }
 
-/// What is asked, if the log is to have it. Secrets are left out.
-pub(super) fn body(log: &NodeLog, request: &Request) -> Option<Arc<str>> {
-    if !log.is_on(Logger::RequestLogger, Level::Trace) {
-        return None;
-    }
-    let text = match request {
-        Request::AlterConfigs(request) => beginning(&without_secrets!(request)),
-        Request::IncrementalAlterConfigs(request) => beginning(&without_secrets!(request)),
-        request => beginning(request),
+/// The frame of a request, if the log is to have it.
+pub(super) fn kept(log: &NodeLog, frame: &Bytes) -> Option<Bytes> {
+    log.is_on(Logger::RequestLogger, Level::Debug).then(|| frame.clone())
+}
+
+/// What is asked in a frame that was kept. Secrets are left out.
+pub(super) fn body(kept: Option<Bytes>, header: &RequestHeader, request: &Request) -> Option<Arc<Json>> {
+    let frame = kept?;
+    let version = header.api_version;
+    let body = match request {
+        Request::AlterConfigs(request) => Json::of_request(&without_secrets!(request).into(), version, BODY_BYTES),
+        Request::IncrementalAlterConfigs(request) => {
+            Json::of_request(&without_secrets!(request).into(), version, BODY_BYTES)
+        }
+        _ => Json::of_frame(header, frame, BODY_BYTES),
     };
-    Some(text.into())
+    body.map(Arc::new)
 }
 
 fn header(header: &RequestHeader) -> Header {
@@ -166,22 +160,17 @@ fn header(header: &RequestHeader) -> Header {
     }
 }
 
-/// What the log is to tell of a request that is answered now (`response`: none by protocol); nothing, if nobody wants to read it.
-pub(super) fn answered(
-    broker: &Broker,
-    context: &RequestContext,
-    response: Option<&Response>,
-) -> Option<Box<LoggedRequest>> {
+/// What the log is to tell of a request that is answered now (`answer`: its frame; none by protocol); nothing, if nobody wants to read it.
+pub(super) fn answered(broker: &Broker, context: &RequestContext, answer: Option<&[u8]>) -> Option<Box<LoggedRequest>> {
     let log = &broker.config.log;
     if !log.is_on(Logger::RequestLogger, Level::Debug) {
         return None;
     }
     let (name, version) = broker.connections.software(context.conn);
-    let response = response.filter(|_| log.is_on(Logger::RequestLogger, Level::Trace));
     Some(Box::new(LoggedRequest {
         header: header(&context.header),
         request: context.body.clone(),
-        response: response.map(|response| beginning(response)),
+        response: answer.and_then(|frame| Json::of_answer(&context.header, frame, BODY_BYTES)),
         connection: broker.connections.id(&broker.config, context.conn, context.client_host),
         client: ClientInformation { software_name: name.to_owned(), software_version: version.to_owned() },
     }))
@@ -222,11 +211,18 @@ mod tests {
             .with_client_software_name(text("librdkafka"))
             .with_client_software_version(text("2.12.1"));
         logged(&mut site, 4, introduction).unwrap();
+        let size = batch(2).len();
         let logged = logged(&mut site, 9, produce(9, 1, &[(0, batch(2))])).unwrap();
         let expected = serde_json::json!({
             "isForwarded": false,
             "requestHeader": {"requestApiKey": 0, "requestApiVersion": 9, "correlationId": 9, "clientId": "tests", "requestApiKeyName": "PRODUCE"},
-            "request": "", "response": "", "connection": "127.0.0.1:0-127.0.0.1:50000-0-1",
+            "request": {"transactionalId": null, "acks": 1, "timeoutMs": 1000, "topicData": [
+                {"name": "t", "partitionData": [{"index": 0, "recordsSizeInBytes": size}]},
+            ]},
+            "response": {"responses": [{"name": "t", "partitionResponses": [
+                {"index": 0, "errorCode": 0, "baseOffset": 0, "logAppendTimeMs": -1, "logStartOffset": 0, "recordErrors": [], "errorMessage": null},
+            ]}], "throttleTimeMs": 0},
+            "connection": "127.0.0.1:0-127.0.0.1:50000-0-1",
             "totalTimeMs": 1.45, "requestQueueTimeMs": 0.1, "localTimeMs": 0.25, "remoteTimeMs": 1.0, "throttleTimeMs": 7,
             "responseQueueTimeMs": 0.05, "sendTimeMs": 0.05, "securityProtocol": "PLAINTEXT", "principal": "User:ANONYMOUS",
             "listener": "PLAINTEXT", "clientInformation": {"softwareName": "librdkafka", "softwareVersion": "2.12.1"},
@@ -235,32 +231,45 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_for_those_who_ask_and_short() {
+    fn long_bodies_do_not_make_a_line_too_long() {
         let mut site = Site::alone();
-        site.lines.set(Logger::RequestLogger, Level::Trace);
-        let short = logged(&mut site, 4, ApiVersionsRequestData::default()).unwrap();
-        let told = line(&short);
-        assert!(told["request"].as_str().unwrap().starts_with("ApiVersions(ApiVersionsRequestData {"), "{told}");
-        assert!(told["response"].as_str().unwrap().contains("api_keys"), "{told}");
-        let long = logged(&mut site, 9, produce(9, 1, &[(0, batch(10_000))])).unwrap();
+        site.lines.set(Logger::RequestLogger, Level::Debug);
+        let batches: Vec<_> = (0..2_000).map(|partition| (partition, batch(1))).collect();
+        let long = logged(&mut site, 9, produce(9, 1, &batches)).unwrap();
         let told = line(&long);
-        let request = told["request"].as_str().unwrap();
-        assert!(request.len() <= BODY_MAX_BYTES + 3 && request.ends_with('…'), "{}", request.len());
+        for (body, list) in
+            [(&told["request"]["topicData"], "partitionData"), (&told["response"]["responses"], "partitionResponses")]
+        {
+            let parts = body[0][list].as_array().unwrap();
+            assert_eq!(parts[1]["index"], 1);
+            assert_eq!(parts.last().unwrap(), &format!("… {} more", 2_000 - (parts.len() - 1)));
+        }
+        assert!(told.to_string().len() < crate::logging::LINE_MAX_BYTES);
         assert_eq!(site.ask(9, produce(9, 0, &[(0, batch(1))])), Outcome::NoAnswer);
+        let silent = line(&logged(&mut site, 9, produce(9, 0, &[(0, batch(1))])).unwrap());
+        assert_eq!((&silent["request"]["acks"], &silent["response"]), (&0.into(), &"".into()));
     }
 
     #[test]
     fn secrets_are_left_out() {
         let site = Site::alone();
-        site.lines.set(Logger::RequestLogger, Level::Trace);
+        site.lines.set(Logger::RequestLogger, Level::Debug);
         let config =
             |name: &str, value: &str| AlterableConfig::default().with_name(text(name)).with_value(Some(text(value)));
         let configs = vec![config("plugin.token", "abc-secret"), config("max.connections", "77")];
         let resource =
             AlterConfigsResource::default().with_resource_type(4).with_resource_name(text("1")).with_configs(configs);
         let request = IncrementalAlterConfigsRequestData::default().with_resources(vec![resource]);
-        let body = body(&site.lines.log, &Request::IncrementalAlterConfigs(request)).unwrap();
-        assert!(body.contains("77") && body.contains("[hidden]") && !body.contains("abc-secret"), "{body}");
+        let header = Site::header(Api::IncrementalAlterConfigs, 1);
+        let request = Request::IncrementalAlterConfigs(request);
+        let frame = crate::protocol::encode_request(&header, &request).unwrap().freeze().slice(4..);
+        let body = body(kept(&site.lines.log, &frame), &header, &request).unwrap();
+        let told = serde_json::to_value(&*body).unwrap();
+        let configs = &told["resources"][0]["configs"];
+        assert_eq!((&configs[0]["value"], &configs[1]["value"]), (&"[hidden]".into(), &"77".into()));
+        assert!(!told.to_string().contains("abc-secret"), "{told}");
+        site.lines.set(Logger::RequestLogger, Level::Info);
+        assert_eq!(kept(&site.lines.log, &frame), None);
     }
 
     #[test]
