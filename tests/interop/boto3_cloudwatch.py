@@ -249,12 +249,85 @@ def protocols():
             pass
 
 
+def leaders(id, number, period=10):
+    metric = {"Namespace": "AWS/Kafka", "MetricName": "LeaderCount", "Dimensions": [CLUSTER, broker(number)]}
+    return {"Id": id, "MetricStat": {"Metric": metric, "Period": period, "Stat": "Maximum"}, "ReturnData": False}
+
+
+@feature(CLIENT, "metric math is watched: what the admin client counts, and not one more")
+def math_alarm():
+    count = len([one for topic in admin.list_topics(timeout=30).topics.values() for one in topic.partitions.values()])
+    metrics = [{"Id": "all", "Expression": "l1 + l2 +\n l3", "Label": "Leaders & all", "ReturnData": True}, *(leaders(f"l{number}", number, 1) for number in (1, 2, 3))]
+    for name, one in clients.items():
+        rings, other = f"math <{name}>", f"math <{name}> no"
+        for alarm, threshold in ((rings, count - 0.5), (other, count + 0.5)):
+            one.put_metric_alarm(AlarmName=alarm, Metrics=metrics, EvaluationPeriods=1, Threshold=threshold, ComparisonOperator="GreaterThanThreshold")
+
+        def states():
+            return {alarm["AlarmName"]: alarm["StateValue"] for alarm in one.describe_alarms(AlarmNamePrefix=rings)["MetricAlarms"]}
+
+        until(f"ALARM by {name}", lambda: states() == {rings: "ALARM", other: "OK"})
+        told = one.describe_alarms(AlarmNames=[rings])["MetricAlarms"][0]
+        same(f"metrics by {name}", told["Metrics"], metrics)
+        assert not told.keys() & {"MetricName", "Namespace", "Period", "Statistic"}, told
+        assert f"the newest are {count} (" in told["StateReason"], told["StateReason"]
+        of_metric = one.describe_alarms_for_metric(Namespace="AWS/Kafka", MetricName="LeaderCount", Dimensions=[CLUSTER, broker(1)])
+        assert rings not in [alarm["AlarmName"] for alarm in of_metric["MetricAlarms"]], "alarms on metric math are no metric's"
+        for wrong in ({"MetricName": "LeaderCount"}, {"Metrics": metrics[1:]}, {"Metrics": metrics[:1]}, {"ThresholdMetricId": "all"}):
+            wish = {"Metrics": metrics, "AlarmName": rings, "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold", **wrong}
+            try:
+                one.put_metric_alarm(**wish)
+                raise AssertionError(f"{name}: {wrong} was taken")
+            except botocore.exceptions.ClientError as error:
+                same(f"error by {name}", error.response["Error"]["Code"], "ValidationError")
+        one.delete_alarms(AlarmNames=[rings, other])
+
+
+@feature(CLIENT, "Metrics Insights says by broker what the admin client counts, and is watched")
+def insights():
+    partitions = [one for topic in admin.list_topics(timeout=30).topics.values() for one in topic.partitions.values()]
+    truth = {str(number): sum(one.leader == number for one in partitions) for number in (1, 2, 3)}
+    schema = 'FROM SCHEMA("AWS/Kafka", "Cluster Name", "Broker ID")'
+    for name, one in clients.items():
+        def ask(text, period=1):
+            queries = [{"Id": "q1", "Expression": text, "Period": period}, {"Id": "sum", "Expression": "SUM(q1)"}]
+            data = one.get_metric_data(MetricDataQueries=queries, StartTime=now() - datetime.timedelta(seconds=8), EndTime=now())["MetricDataResults"]
+            return [(line["Label"], line["Values"][0]) for line in data if line["Id"] == "q1"], [line["Values"][0] for line in data if line["Id"] == "sum"]
+
+        by_broker, total = ask(f'SELECT MAX(LeaderCount) {schema} GROUP BY "Broker ID" ORDER BY MAX() DESC')
+        same(f"leaders by {name}", dict(by_broker), truth)
+        same(f"order by {name}", [count for _, count in by_broker], sorted(truth.values(), reverse=True))
+        same(f"sum by {name}", total, [len(partitions)])
+        few, _ = ask(f"SELECT MAX(LeaderCount) {schema} WHERE \"Broker ID\" != '2' GROUP BY \"Broker ID\" LIMIT 1")
+        same(f"without broker 2 by {name}", few, [("1", truth["1"])])
+        try:
+            ask("SELECT MAX(LeaderCount) FROM AWS/Kafka")
+            raise AssertionError(f"{name}: no error")
+        except botocore.exceptions.ClientError as error:
+            same(f"error by {name}", error.response["Error"]["Code"], "ValidationError")
+            assert "at character 29" in str(error), error
+        query = {"Id": "q1", "Expression": f"SELECT SUM(LeaderCount) {schema}", "Period": 1, "ReturnData": True}
+        one.put_metric_alarm(
+            AlarmName=f"sql <{name}>", Metrics=[query], EvaluationPeriods=1, Threshold=len(partitions), ComparisonOperator="GreaterThanOrEqualToThreshold")
+        until(f"ALARM by {name}", lambda: one.describe_alarms(AlarmNames=[f"sql <{name}>"])["MetricAlarms"][0]["StateValue"] == "ALARM")
+        one.delete_alarms(AlarmNames=[f"sql <{name}>"])
+
+
 @feature(CLIENT, "an alarm follows a broker that is killed and comes back")
 def alarm():
     for number in (1, 3):
         cloudwatch.put_metric_alarm(
             AlarmName=f"redundancy-{number}", Namespace="AWS/Kafka", MetricName="UnderReplicatedPartitions", Dimensions=[CLUSTER, broker(number)],
             Statistic="Maximum", Period=1, EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold")
+
+    # Missing counts for nothing, so that what is filled with zeros tells that a broker is gone.
+    replicas = {"Namespace": "AWS/Kafka", "MetricName": "PartitionCount", "Dimensions": [CLUSTER, broker(2)]}
+    gone = [
+        {"Id": "p2", "MetricStat": {"Metric": replicas, "Period": 1, "Stat": "Maximum"}, "ReturnData": False},
+        {"Id": "gone", "Expression": "IF(FILL(p2, 0) < 1, 1, 0)", "ReturnData": True},
+    ]
+    cloudwatch.put_metric_alarm(
+        AlarmName="redundancy-gone-2", Metrics=gone, EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold")
 
     def states():
         return {one["AlarmName"]: one["StateValue"] for one in cloudwatch.describe_alarms(AlarmNamePrefix="redundancy-")["MetricAlarms"]}

@@ -33,8 +33,8 @@ fn cloudwatch(serve: &Serve, operation: &str, params: &Value) -> Value {
     serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap_or(Value::Null)
 }
 
-fn alarm(serve: &Serve) -> Value {
-    cloudwatch(serve, "DescribeAlarms", &json!({ "AlarmNames": ["mine"] }))["MetricAlarms"][0].clone()
+fn alarm(serve: &Serve, name: &str) -> Value {
+    cloudwatch(serve, "DescribeAlarms", &json!({ "AlarmNames": [name] }))["MetricAlarms"][0].clone()
 }
 
 fn monitoring(serve: &Serve) -> (Value, Value) {
@@ -52,10 +52,21 @@ fn change_all(serve: &Serve, dir: &Path) {
         "ComparisonOperator": "GreaterThanThreshold", "Tags": [{ "Key": "severity", "Value": "critical" }],
     });
     cloudwatch(serve, "PutMetricAlarm", &wish);
+    let metric = json!({
+        "Namespace": "AWS/Kafka", "MetricName": "GlobalTopicCount", "Dimensions": [{ "Name": "Cluster Name", "Value": "brokerscope" }],
+    });
+    let topics =
+        json!({ "Id": "t", "ReturnData": false, "MetricStat": { "Metric": metric, "Period": 1, "Stat": "Maximum" } });
+    let wish = json!({
+        "AlarmName": "math", "EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold",
+        "Metrics": [topics, { "Id": "e", "Expression": "t * 0 + 1", "ReturnData": true, "Label": "One" }],
+    });
+    cloudwatch(serve, "PutMetricAlarm", &wish);
     wait_for("the alarm to ring, and to be kept", PATIENCE, || {
         let kept = std::fs::read_to_string(dir.join("monitoring.json")).unwrap_or_default();
-        let is_kept = kept.contains("\"mine\"") && kept.contains("\"state\": \"ALARM\"");
-        if is_kept && alarm(serve)["StateValue"] == "ALARM" { Ok(()) } else { Err(kept) }
+        let is_kept = kept.contains("\"mine\"") && kept.matches("\"state\": \"ALARM\"").count() == 2;
+        let rings = ["mine", "math"].map(|name| alarm(serve, name)["StateValue"] == "ALARM");
+        if is_kept && rings == [true, true] { Ok(()) } else { Err(kept) }
     });
 }
 
@@ -65,12 +76,16 @@ fn alarms_and_level_survive_a_stop_and_a_kill() {
     let serve = start(dir.path(), &[]);
     assert_eq!(monitoring(&serve), (json!("PER_BROKER"), json!("golden")));
     change_all(&serve, dir.path());
-    let before = alarm(&serve);
+    let (before, math) = (alarm(&serve, "mine"), alarm(&serve, "math"));
+    assert_eq!(math["Metrics"][1]["Expression"], "t * 0 + 1");
     assert!(serve.terminate().success());
 
     let serve = start(dir.path(), &[]);
     assert_eq!(monitoring(&serve), (json!("PER_TOPIC_PER_BROKER"), json!("seeds")));
-    let after = alarm(&serve);
+    let after = alarm(&serve, "mine");
+    for field in ["StateTransitionedTimestamp", "Metrics"] {
+        assert_eq!(alarm(&serve, "math")[field], math[field], "{field} of metric math");
+    }
     for field in ["StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp", "Threshold", "Dimensions"] {
         assert_eq!(after[field], before[field], "{field}: it has been ringing all the time");
     }
@@ -82,7 +97,7 @@ fn alarms_and_level_survive_a_stop_and_a_kill() {
 
     let serve = start(dir.path(), &["--monitoring-level", "DEFAULT"]);
     assert_eq!(monitoring(&serve), (json!("DEFAULT"), json!("seeds")), "what is said now wins");
-    assert_eq!(alarm(&serve)["StateTransitionedTimestamp"], before["StateTransitionedTimestamp"]);
+    assert_eq!(alarm(&serve, "mine")["StateTransitionedTimestamp"], before["StateTransitionedTimestamp"]);
     assert!(serve.terminate().success());
     let serve = start(dir.path(), &[]);
     assert_eq!(monitoring(&serve).0, json!("DEFAULT"), "and is remembered");

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::measured;
-use crate::monitor::cloudwatch::alarm::{Actions, Alarm, Comparison, MissingData};
+use crate::monitor::cloudwatch::alarm::{Actions, Alarm, Comparison, MissingData, Watched};
 use crate::monitor::cloudwatch::alarms::Alarms;
 use crate::monitor::cloudwatch::catalog;
+use crate::monitor::cloudwatch::math::formula::Formula;
 use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::store::{Key, Store};
 use crate::monitor::view::Severity;
@@ -61,6 +62,8 @@ pub struct AlarmDraft {
     pub search: String,
     /// The series.
     pub key: Option<Arc<Key>>,
+    /// Instead of a series, the metric math that the alarm is on: it stays as it is.
+    pub formula: Option<Arc<Formula>>,
     /// What is compared.
     pub statistic: Statistic,
     /// Seconds.
@@ -117,6 +120,7 @@ impl AlarmDraft {
             name: String::new(),
             search: String::new(),
             key: None,
+            formula: None,
             statistic: Statistic::Average,
             period_s: 10,
             comparison: Comparison::Greater,
@@ -152,12 +156,14 @@ impl AlarmDraft {
     }
 
     fn fill(&mut self, alarm: &Alarm) {
+        let metric = alarm.metric();
         *self = AlarmDraft {
             changes: Some(alarm.name.clone()),
             name: alarm.name.clone(),
             search: String::new(),
-            key: Some(Arc::new(alarm.key.clone())),
-            statistic: alarm.statistic,
+            key: metric.map(|(key, _)| Arc::new(key.clone())),
+            formula: alarm.formula().cloned(),
+            statistic: metric.map_or(Statistic::Average, |(_, statistic)| statistic),
             period_s: alarm.period_s,
             comparison: alarm.comparison,
             threshold: alarm.threshold.to_string(),
@@ -203,7 +209,8 @@ impl AlarmDraft {
         let (datapoints, periods) = (count(&self.datapoints), count(&self.periods));
         let mut complaints = Complaints {
             name: self.name_complaint(alarms),
-            key: self.key.is_none().then(|| "Choose the series that it watches.".to_owned()),
+            key: (self.key.is_none() && self.formula.is_none())
+                .then(|| "Choose the series that it watches.".to_owned()),
             threshold: number(&self.threshold)
                 .is_none()
                 .then(|| "The threshold must be a number, as 0.5 or 1e6.".to_owned()),
@@ -223,6 +230,13 @@ impl AlarmDraft {
             complaints.periods = Some(sentence);
         }
         complaints
+    }
+
+    fn watched(&self) -> Option<Watched> {
+        if let Some(formula) = &self.formula {
+            return Some(Watched::Formula(formula.clone()));
+        }
+        Some(Watched::Metric { key: Key::clone(self.key.as_ref()?), statistic: self.statistic })
     }
 
     fn name_complaint(&self, alarms: &Alarms) -> Option<String> {
@@ -245,8 +259,7 @@ impl AlarmDraft {
         Some(Alarm {
             name: self.changes.clone().unwrap_or_else(|| self.name.trim().to_owned()),
             description: self.description.trim().to_owned(),
-            key: Key::clone(self.key.as_ref()?),
-            statistic: self.statistic,
+            watched: self.watched()?,
             period_s: self.period_s,
             evaluation_periods: count(&self.periods)?,
             datapoints_to_alarm: count(&self.datapoints)?,
@@ -383,6 +396,24 @@ mod tests {
              --datapoints-to-alarm 2 --evaluation-periods 2 --treat-missing-data missing \
              --tags Key=severity,Value=warning --alarm-description 'Don'\\''t panic'"
         );
+    }
+
+    #[test]
+    fn metric_math_stays_as_it_is_and_the_command_says_all_of_it() {
+        let mut view = view();
+        let math = fixture::math_alarm();
+        Arc::make_mut(&mut view.alarms).put(1, math.clone()).unwrap();
+        let mut draft = AlarmDraft::new(Start::Change(math.name.clone()), &view.store, &view.alarms);
+        draft.threshold = "70".into();
+        assert!(draft.check(&view.alarms).none());
+        assert_eq!(draft.alarm(), Some(Alarm { threshold: 70.0, ..math.clone() }));
+        let command = aws::put("http://h:1", &math);
+        assert!(!command.contains("--statistic") && !command.contains("--period") && !command.contains("--namespace"));
+        let metrics = command.split_once("--metrics '").unwrap().1.split_once('\'').unwrap().0;
+        let metrics: serde_json::Value = serde_json::from_str(metrics).unwrap();
+        assert_eq!(metrics[1]["MetricStat"]["Metric"]["Dimensions"][1]["Name"], "Broker ID");
+        assert_eq!((&metrics[1]["MetricStat"]["Period"], &metrics[1]["ReturnData"]), (&10.into(), &false.into()));
+        assert_eq!((&metrics[0]["Expression"], &metrics[0]["Label"]), (&"out / in1".into(), &"Read per write".into()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::alarm_draft::{self, AlarmDraft, COMPARISONS, Complaints, MISSING, SEV
 use super::app::{Action, Scene};
 use super::as_command::aws;
 use super::measured::{self, Query, STATISTICS};
+use super::screens::alarm_detail::formula_words;
 use super::screens::alarms::condition;
 use super::tokens::{font, palette, size, space};
 use super::widgets::button::{Button, Tone};
@@ -13,7 +14,7 @@ use super::widgets::chart::{Chart, Crosshair, Threshold, Trace};
 use super::widgets::dialog::{self, Buttons, Outcome};
 use super::widgets::field::{self, filter_box};
 use super::widgets::picker::{Choice, labelled};
-use super::widgets::{axis, text};
+use super::widgets::text;
 use crate::monitor::cloudwatch::alarm::Alarm;
 use crate::monitor::cloudwatch::catalog;
 use crate::monitor::cloudwatch::statistics::Statistic;
@@ -62,6 +63,11 @@ pub fn put(ctx: &Context, scene: &Scene<'_>, draft: &mut AlarmDraft, actions: &m
 fn series(ui: &mut Ui, scene: &Scene<'_>, draft: &mut AlarmDraft, complaints: &Complaints) {
     let style = palette(ui);
     let view = &scene.model.view.cloudwatch;
+    if let Some(formula) = &draft.formula {
+        text::label(ui, "Metric math, as it was put by CloudWatch's API", font::small(), style.muted);
+        formula_words(ui, formula);
+        return;
+    }
     if let Some(key) = draft.key.clone() {
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -129,12 +135,19 @@ fn conditions(ui: &mut Ui, draft: &mut AlarmDraft, complaints: &Complaints) {
         Some(row) => row.unit.name(),
         None => "number",
     };
-    ui.columns(4, |columns| {
-        labelled(&mut columns[0], "Statistic", &mut draft.statistic, &choices(&statistics));
-        labelled(&mut columns[1], "Period", &mut draft.period_s, &choices(&periods));
-        labelled(&mut columns[2], "ALARM when it is", &mut draft.comparison, &choices(&COMPARISONS));
+    let of_metric = draft.formula.is_none();
+    ui.columns(if of_metric { 4 } else { 2 }, |columns| {
+        let columns = if of_metric {
+            let (of_metric, rest) = columns.split_at_mut(2);
+            labelled(&mut of_metric[0], "Statistic", &mut draft.statistic, &choices(&statistics));
+            labelled(&mut of_metric[1], "Period", &mut draft.period_s, &choices(&periods));
+            rest
+        } else {
+            columns
+        };
+        labelled(&mut columns[0], "ALARM when it is", &mut draft.comparison, &choices(&COMPARISONS));
         let label = format!("Threshold ({unit})");
-        field::field(&mut columns[3], &label, "0", &mut draft.threshold, complaints.threshold.as_deref());
+        field::field(&mut columns[1], &label, "0", &mut draft.threshold, complaints.threshold.as_deref());
     });
     ui.columns(4, |columns| {
         field::field(&mut columns[0], "Datapoints", "2", &mut draft.datapoints, complaints.datapoints.as_deref());
@@ -172,18 +185,17 @@ fn outlook(ui: &mut Ui, scene: &Scene<'_>, alarm: Option<&Alarm>) {
     let style = palette(ui);
     let Some(alarm) = alarm else { return };
     let (view, now_ms) = (&scene.model.view.cloudwatch, scene.model.snapshot().at_ms);
-    let unit = catalog::definition(&alarm.key).map_or(axis::Unit::Count, |row| measured::unit(row, alarm.statistic));
+    let unit = measured::unit_of(alarm);
     let period_s = if measured::fits(alarm.period_s, COURSE.range_s) { alarm.period_s } else { COURSE.period_s };
     let query = Query { period_s, ..COURSE };
-    let points = view.store.get(&alarm.key).map(|series| measured::points(series, alarm.statistic, query, now_ms));
-    let points = points.unwrap_or_default();
+    let points = measured::points_of(alarm, &view.store, query, now_ms);
     let newest = points.iter().rev().find(|point| point.1.is_finite());
     let newest =
         newest.map_or_else(|| "no value yet".to_owned(), |point| format!("newest value {}", unit.write(point.1)));
     text::label(ui, &format!("ALARM when {}; {newest}", condition(alarm)), font::small(), style.muted);
     if ui.ctx().content_rect().height() >= ROOMY {
         let line = Threshold { value: alarm.threshold, name: format!("ALARM when {}", alarm.comparison.words()) };
-        let name = format!("{}, {} of {}", measured::line_name(&alarm.key), alarm.statistic, period(period_s));
+        let name = format!("{} of {}", measured::watched_name(alarm), period(period_s));
         let trace = Trace { name, color: style.series[0], dashed: false, points, format: unit };
         let chart = Chart {
             bands: scene.model.faults.bands(),

@@ -17,6 +17,8 @@ use crate::monitor::snapshot::{
 use crate::monitor::view::{EventEntry, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View};
 use crate::ui::backend::Backend;
 
+pub use super::fixture_cloudwatch::math_alarm;
+
 /// When all fixtures happen.
 pub const AT_MS: i64 = 1_790_000_000_000;
 /// When broker 2 was killed in [`incident`].

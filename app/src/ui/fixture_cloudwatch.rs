@@ -4,10 +4,15 @@ use std::sync::{Arc, LazyLock};
 
 use super::fixture::{AT_MS, KILLED_MS, Noise};
 use crate::monitor::cloudwatch::advice::AlarmSet;
+use crate::monitor::cloudwatch::alarm::{Actions, Alarm, Comparison, MissingData, Watched};
 use crate::monitor::cloudwatch::alarms::Alarms;
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level, Unit};
+use crate::monitor::cloudwatch::math::formula::Formula;
+use crate::monitor::cloudwatch::math::query::{Query, What};
+use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, Store};
 use crate::monitor::cloudwatch::watch::{CLUSTER_NAME, CloudwatchView};
+use crate::monitor::view::Severity;
 
 static WELL: LazyLock<CloudwatchView> = LazyLock::new(|| made(false));
 static BROKEN: LazyLock<CloudwatchView> = LazyLock::new(|| made(true));
@@ -15,6 +20,37 @@ static BROKEN: LazyLock<CloudwatchView> = LazyLock::new(|| made(true));
 /// What the window gets.
 pub fn view(broken: bool) -> CloudwatchView {
     if broken { BROKEN.clone() } else { WELL.clone() }
+}
+
+/// What consumers read of broker 1 for each byte that is written there.
+pub fn math_alarm() -> Alarm {
+    let stat = |id: &str, metric: &str| {
+        let dimensions = vec![(Dimension::ClusterName, CLUSTER_NAME.into()), (Dimension::BrokerId, "1".into())];
+        let key = Arc::new(Key::new(metric, dimensions));
+        let what = What::Stat { key, statistic: Statistic::Average, period_s: 10 };
+        Query { id: id.into(), is_wanted: false, label: None, what }
+    };
+    let share = What::expression("out / in1", None).map(|what| {
+        let share = Query { id: "share".into(), is_wanted: true, label: Some("Read per write".into()), what };
+        vec![share, stat("out", "BytesOutPerSec"), stat("in1", "BytesInPerSec")]
+    });
+    let Ok(formula) = share.map_err(|error| error.to_string()).and_then(Formula::new) else {
+        unreachable!("it makes sense");
+    };
+    Alarm {
+        name: "Reads outrun writes".into(),
+        description: "See which group reads all again.".into(),
+        watched: Watched::Formula(Arc::new(formula)),
+        period_s: 10,
+        evaluation_periods: 3,
+        datapoints_to_alarm: 2,
+        threshold: 3.0,
+        comparison: Comparison::Greater,
+        missing: MissingData::Missing,
+        severity: Severity::Warning,
+        is_ours: false,
+        actions: Actions::default(),
+    }
 }
 
 fn made(broken: bool) -> CloudwatchView {

@@ -143,6 +143,14 @@ pub fn ids(ids: &[i32]) -> String {
     ids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Text of at most so many characters; what is cut off is told by three dots.
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
 /// `1 member`, `2 members`.
 pub fn plural(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{} {one}s", self::count(count as i64)) }
@@ -199,5 +207,6 @@ mod tests {
         assert_eq!(ids(&[3, 1]), "3, 1");
         assert_eq!(plural(1, "member"), "1 member");
         assert_eq!(plural(1200, "topic"), "1,200 topics");
+        assert_eq!((shortened("größer", 6), shortened("größer", 4)), ("größer".into(), "grö…".into()));
     }
 }

@@ -9,6 +9,7 @@ use egui::Color32;
 use super::tokens::Palette;
 use super::widgets::axis::Unit;
 use super::widgets::chart::Trace;
+use crate::monitor::cloudwatch::alarm::{Alarm, Watched};
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level};
 use crate::monitor::cloudwatch::statistics::{Hundredths, Statistic};
 use crate::monitor::cloudwatch::store::{Dimension, Key, Point, Series, Store};
@@ -214,16 +215,20 @@ fn color(style: &Palette, key: &Key, index: usize) -> Color32 {
 
 /// The points of a series in a query's range, with one period before it so that lines reach the edge; gaps are NaN.
 pub fn points(series: &Series, statistic: Statistic, query: Query, now_ms: i64) -> Vec<(i64, f64)> {
-    let Query { range_s, period_s, .. } = query;
-    let now_s = now_ms.div_euclid(1000);
-    // Of a period that is not over, a sum says too little.
-    let adds_up = matches!(statistic, Statistic::Sum | Statistic::SampleCount) && period_s > 1;
-    let until_s = if adds_up { now_s - now_s.rem_euclid(period_s) } else { now_s + 1 };
-    with_gaps(series.points(statistic, period_s, now_s - range_s - period_s, until_s), period_s)
+    let (from_s, until_s) = span(query, matches!(statistic, Statistic::Sum | Statistic::SampleCount), now_ms);
+    with_gaps(series.points(statistic, query.period_s, from_s, until_s), query.period_s)
 }
 
-fn with_gaps(points: Vec<Point>, period_s: i64) -> Vec<(i64, f64)> {
-    let mut all: Vec<(i64, f64)> = Vec::with_capacity(points.len());
+/// From when to when points are asked for. Of a period that is not over, what adds up says too little.
+fn span(query: Query, adds_up: bool, now_ms: i64) -> (i64, i64) {
+    let Query { range_s, period_s, .. } = query;
+    let now_s = now_ms.div_euclid(1000);
+    let until_s = if adds_up && period_s > 1 { now_s - now_s.rem_euclid(period_s) } else { now_s + 1 };
+    (now_s - range_s - period_s, until_s)
+}
+
+fn with_gaps(points: impl IntoIterator<Item = Point>, period_s: i64) -> Vec<(i64, f64)> {
+    let mut all: Vec<(i64, f64)> = Vec::new();
     for point in points {
         if let Some((last_ms, _)) = all.last().copied()
             && point.at_s * 1000 - last_ms > period_s.max(LATE_S) * 1000
@@ -233,6 +238,34 @@ fn with_gaps(points: Vec<Point>, period_s: i64) -> Vec<(i64, f64)> {
         all.push((point.at_s * 1000, point.value));
     }
     all
+}
+
+/// The points of what an alarm watches, as [`points`].
+pub fn points_of(alarm: &Alarm, store: &Store, query: Query, now_ms: i64) -> Vec<(i64, f64)> {
+    let formula = match &alarm.watched {
+        Watched::Formula(formula) => formula,
+        Watched::Metric { key, statistic } => {
+            return store.get(key).map(|series| points(series, *statistic, query, now_ms)).unwrap_or_default();
+        }
+    };
+    let span = span(query, formula.adds_up(), now_ms);
+    // What is too much work for an alarm was not put.
+    let points = formula.points(store, query.period_s, span).unwrap_or_default();
+    with_gaps(points.into_iter().map(|(at_s, value)| Point { at_s, value }), query.period_s)
+}
+
+/// How what an alarm watches is written: metric math comes to plain numbers.
+pub fn unit_of(alarm: &Alarm) -> Unit {
+    let metric = alarm.metric().and_then(|(key, statistic)| Some(unit(catalog::definition(key)?, statistic)));
+    metric.unwrap_or(Unit::Count)
+}
+
+/// What an alarm watches, as a line of a chart is called: `Broker 1, Maximum`, `m1 / m2 * 100`.
+pub fn watched_name(alarm: &Alarm) -> String {
+    match &alarm.watched {
+        Watched::Metric { key, statistic } => format!("{}, {statistic}", line_name(key)),
+        Watched::Formula(formula) => formula.title(),
+    }
 }
 
 /// What a line is called: `Broker 1`, `orders on broker 1`, `billing: orders-3`.

@@ -224,12 +224,75 @@ func alarmed() error {
 	return err
 }
 
+// counted asks by Metrics Insights, with the label that Grafana makes of what a query is grouped by.
+func counted() error {
+	query := expression("queryA", `SELECT MAX(LeaderCount) FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") WHERE "Cluster Name" = 'brokerscope' GROUP BY "Broker ID" ORDER BY MAX() ASC`)
+	query.Label = aws.String("${LABEL}|&|${PROP('Dim.Broker ID')}")
+	found, err := data(query, expression("of", "SUM(queryA)"), stat("m1", "LeaderCount", "1", "Maximum"),
+		stat("m2", "LeaderCount", "2", "Maximum"), stat("m3", "LeaderCount", "3", "Maximum"), expression("plus", "m1+m2+m3"))
+	if err != nil {
+		return err
+	}
+	var labels []string
+	for _, result := range found["queryA"] {
+		labels = append(labels, *result.Label)
+	}
+	slices.Sort(labels)
+	if err := same("labels", labels, "[1|&|1 2|&|2 3|&|3]"); err != nil {
+		return err
+	}
+	if len(found["of"][0].Values) == 0 {
+		return errors.New("there is no value yet")
+	}
+	return same("its sum", found["of"][0].Values, found["plus"][0].Values)
+}
+
+// watched puts an alarm on metric math, which rings, and is told as it was put.
+func watched() error {
+	sum := expression("sum", "m1 * 0 + m2 * 0 + 7")
+	sum.Period, sum.Label = nil, aws.String("Seven")
+	parts := []types.MetricDataQuery{sum, stat("m1", "LeaderCount", "1", "Maximum"), stat("m2", "LeaderCount", "2", "Maximum")}
+	for index := range parts[1:] {
+		parts[index+1].MetricStat.Period, parts[index+1].ReturnData = aws.Int32(1), aws.Bool(false)
+	}
+	input := &cloudwatch.PutMetricAlarmInput{
+		AlarmName: aws.String("math by go"), Metrics: parts, EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(6),
+		ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold,
+	}
+	if _, err := client.PutMetricAlarm(ctx, input); err != nil {
+		return err
+	}
+	err := until(func() error {
+		told, err := client.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{"math by go"}})
+		if err != nil {
+			return err
+		}
+		alarm := told.MetricAlarms[0]
+		if len(alarm.Metrics) != 3 || *alarm.Metrics[0].Expression != *sum.Expression || *alarm.Metrics[1].MetricStat.Period != 1 || alarm.MetricName != nil {
+			return fmt.Errorf("it is told as %+v", alarm)
+		}
+		return same("state", alarm.StateValue, "ALARM")
+	})
+	if err != nil {
+		return err
+	}
+	input.Metrics = parts[1:]
+	var refusal smithy.APIError
+	if _, err := client.PutMetricAlarm(ctx, input); !errors.As(err, &refusal) || refusal.ErrorCode() != "ValidationError" {
+		return fmt.Errorf("without a result to watch: %v", err)
+	}
+	_, err = client.DeleteAlarms(ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"math by go"}})
+	return err
+}
+
 func main() {
 	feature("ListMetrics with a dimension of any value", func() error { return until(listed) })
 	feature("GetMetricData of Grafana's SEARCH is that of the series alone", func() error { return until(searched) })
 	feature("GetMetricData of metric math", func() error { return until(computed) })
+	feature("GetMetricData of Metrics Insights, with Grafana's labels", func() error { return until(counted) })
 	feature("an expression that makes no sense is refused as CloudWatch does", refused)
 	feature("alarms are put, ring, are described and deleted", alarmed)
+	feature("an alarm on metric math is put, rings, is told and deleted", watched)
 	if failures > 0 {
 		os.Exit(1)
 	}

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::fault::Fault;
 use super::metrics::dimensions;
 use super::params::Params;
+use super::queries::{self, ACCOUNT};
 use super::tree::{Tree, text};
-use crate::monitor::cloudwatch::alarm::{Actions, Alarm, AlarmState, MissingData};
+use crate::monitor::cloudwatch::alarm::{Actions, Alarm, AlarmState, MissingData, Watched};
 use crate::monitor::cloudwatch::alarms::{AlarmStatus, HistoryItem};
 use crate::monitor::cloudwatch::catalog::{NAMESPACE, definition};
+use crate::monitor::cloudwatch::math::formula::{Formula, QUERIES_MAX};
+use crate::monitor::cloudwatch::math::query::Query;
 use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::watch::{Change, CloudwatchView};
 use crate::monitor::view::Severity;
@@ -20,9 +23,7 @@ const PAGE_MAX: i64 = 100;
 const ACTION_MAX: usize = 1_024;
 
 /// What one may say of an alarm and is not understood here.
-const NOT_THERE: [&str; 8] = [
-    "Metrics",
-    "ThresholdMetricId",
+const NOT_THERE: [&str; 6] = [
     "EvaluationWindow",
     "WarmUpConfiguration",
     "EvaluationCriteria",
@@ -31,28 +32,27 @@ const NOT_THERE: [&str; 8] = [
     "EvaluateLowSampleCountPercentile",
 ];
 
+/// What an alarm on one metric says, and one on metric math must not.
+const OF_ONE_METRIC: [&str; 7] =
+    ["Namespace", "MetricName", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic"];
+
 /// `PutMetricAlarm`.
 pub(super) fn put(params: Params<'_>) -> Result<Change, Fault> {
     let name = params.needed_text("AlarmName", 255)?.to_owned();
+    let comparison = params.text("ComparisonOperator", 255)?.unwrap_or_default();
+    if params.has("ThresholdMetricId")
+        || comparison.contains("UpperThreshold")
+        || comparison == "LessThanLowerThreshold"
+    {
+        return Err(Fault::validation(
+            "Anomaly detection is not there, so that an alarm has a Threshold and no ThresholdMetricId or band.",
+        ));
+    }
     if let Some(one) = NOT_THERE.iter().find(|one| params.has(one)) {
-        return Err(Fault::validation(format!(
-            "{one} is not there: alarms are on one metric each, without metric math."
-        )));
+        return Err(Fault::validation(format!("{one} is not there.")));
     }
-    if params.needed_text("Namespace", 255)? != NAMESPACE {
-        return Err(Fault::validation(format!("There is no namespace but {NAMESPACE}.")));
-    }
-    let key = params.key()?.ok_or_else(|| Fault::value("No metric has such dimensions."))?;
-    let row = definition(&key)
-        .ok_or_else(|| Fault::value(format!("There is no metric {:?} with these dimensions.", key.metric)))?;
-    if params.text("Unit", 255)?.is_some_and(|unit| unit != row.unit.name()) {
-        return Err(Fault::value(format!("The unit of {} is {}.", row.name, row.unit.name())));
-    }
-    let statistic = match (params.maybe::<Statistic>("Statistic")?, params.maybe::<Statistic>("ExtendedStatistic")?) {
-        (Some(statistic), None) if statistic.is_simple() => statistic,
-        (None, Some(statistic)) if !statistic.is_simple() => statistic,
-        _ => return Err(Fault::combination("Exactly one of Statistic and ExtendedStatistic must be there.")),
-    };
+    let is_on_math = !params.list("Metrics", QUERIES_MAX)?.is_empty();
+    let (watched, period_s) = if is_on_math { of_math(params)? } else { of_metric(params)? };
     let evaluation_periods =
         params.integer("EvaluationPeriods", 1..=86_400)?.ok_or_else(|| Fault::missing("EvaluationPeriods"))?;
     let datapoints_to_alarm = params.integer("DatapointsToAlarm", 1..=86_400)?.unwrap_or(evaluation_periods);
@@ -66,9 +66,8 @@ pub(super) fn put(params: Params<'_>) -> Result<Change, Fault> {
     Ok(Change::PutAlarm(Box::new(Alarm {
         name,
         description: params.text("AlarmDescription", 1024)?.unwrap_or_default().to_owned(),
-        key,
-        statistic,
-        period_s: params.period()?,
+        watched,
+        period_s,
         evaluation_periods: evaluation_periods as u32,
         datapoints_to_alarm: datapoints_to_alarm as u32,
         threshold: params.double("Threshold")?.ok_or_else(|| Fault::missing("Threshold"))?,
@@ -83,6 +82,26 @@ pub(super) fn put(params: Params<'_>) -> Result<Change, Fault> {
             insufficient_data: texts("InsufficientDataActions")?,
         },
     })))
+}
+
+fn of_metric(params: Params<'_>) -> Result<(Watched, i64), Fault> {
+    let key = params.key_that_is(params.text("Unit", 255)?)?;
+    let statistic = match (params.maybe::<Statistic>("Statistic")?, params.maybe::<Statistic>("ExtendedStatistic")?) {
+        (Some(statistic), None) if statistic.is_simple() => statistic,
+        (None, Some(statistic)) if !statistic.is_simple() => statistic,
+        _ => return Err(Fault::combination("Exactly one of Statistic and ExtendedStatistic must be there.")),
+    };
+    Ok((Watched::Metric { key, statistic }, params.period()?))
+}
+
+fn of_math(params: Params<'_>) -> Result<(Watched, i64), Fault> {
+    if let Some(one) = OF_ONE_METRIC.iter().find(|one| params.has(one)) {
+        return Err(Fault::validation(format!("{one} should not be set if list of Metrics is set.")));
+    }
+    let queries = params.list("Metrics", QUERIES_MAX)?.iter().map(queries::read_of_alarm);
+    let formula = Formula::new(queries.collect::<Result<Vec<Query>, Fault>>()?).map_err(Fault::validation)?;
+    let period_s = formula.period_s();
+    Ok((Watched::Formula(Arc::new(formula)), period_s))
 }
 
 /// CloudWatch knows no severity: it stands in the tag `severity`, the only one that is looked at.
@@ -122,10 +141,9 @@ pub(super) fn set_state(params: Params<'_>) -> Result<Change, Fault> {
 fn shown(status: &AlarmStatus) -> Tree {
     let alarm = &status.alarm;
     let list = |items: &[String]| Tree::List(items.iter().map(|item| text(item.as_str())).collect());
-    let statistic = if alarm.statistic.is_simple() { "Statistic" } else { "ExtendedStatistic" };
     let mut members = vec![
         ("AlarmName", text(alarm.name.as_str())),
-        ("AlarmArn", text(format!("arn:aws:cloudwatch:local:000000000000:alarm:{}", alarm.name))),
+        ("AlarmArn", text(format!("arn:aws:cloudwatch:local:{ACCOUNT}:alarm:{}", alarm.name))),
         ("AlarmDescription", text(alarm.description.as_str())),
         ("AlarmConfigurationUpdatedTimestamp", Tree::Time(status.configured_ms)),
         ("ActionsEnabled", Tree::Bool(!alarm.actions.is_disabled)),
@@ -136,18 +154,28 @@ fn shown(status: &AlarmStatus) -> Tree {
         ("StateReason", text(status.reason.as_str())),
         ("StateUpdatedTimestamp", Tree::Time(status.updated_ms)),
         ("StateTransitionedTimestamp", Tree::Time(status.changed_ms)),
-        ("MetricName", text(&*alarm.key.metric)),
-        ("Namespace", text(NAMESPACE)),
-        (statistic, text(alarm.statistic.to_string())),
-        ("Dimensions", dimensions(&alarm.key)),
-        ("Period", Tree::Integer(alarm.period_s)),
         ("EvaluationPeriods", Tree::Integer(alarm.evaluation_periods.into())),
         ("DatapointsToAlarm", Tree::Integer(alarm.datapoints_to_alarm.into())),
         ("Threshold", Tree::Double(alarm.threshold)),
         ("ComparisonOperator", text(alarm.comparison.name())),
         ("TreatMissingData", text(alarm.missing.name())),
     ];
-    members.extend(definition(&alarm.key).map(|row| ("Unit", text(row.unit.name()))));
+    match &alarm.watched {
+        Watched::Metric { key, statistic } => {
+            let name = if statistic.is_simple() { "Statistic" } else { "ExtendedStatistic" };
+            members.extend([
+                ("MetricName", text(&*key.metric)),
+                ("Namespace", text(NAMESPACE)),
+                (name, text(statistic.to_string())),
+                ("Dimensions", dimensions(key)),
+                ("Period", Tree::Integer(alarm.period_s)),
+            ]);
+            members.extend(definition(key).map(|row| ("Unit", text(row.unit.name()))));
+        }
+        Watched::Formula(formula) => {
+            members.push(("Metrics", Tree::List(formula.queries().iter().map(queries::shown).collect())));
+        }
+    }
     Tree::Struct(members)
 }
 
@@ -186,7 +214,7 @@ pub(super) fn describe(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) 
     Ok(Tree::Struct(members))
 }
 
-/// `DescribeAlarmsForMetric`.
+/// `DescribeAlarmsForMetric`: those on this one metric; alarms on metric math are none, as with CloudWatch.
 pub(super) fn describe_for_metric(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> Result<Tree, Fault> {
     let ours = params.needed_text("Namespace", 255)? == NAMESPACE;
     let key = params.key()?.filter(|_| ours);
@@ -194,9 +222,11 @@ pub(super) fn describe_for_metric(view: &CloudwatchView, params: Params<'_>, _no
     let period_s = params.integer("Period", 1..=86_400)?;
     let fits = |status: &&Arc<AlarmStatus>| {
         let alarm = &status.alarm;
-        Some(&alarm.key) == key.as_ref()
-            && statistic.is_none_or(|statistic| alarm.statistic == statistic)
-            && period_s.is_none_or(|period_s| alarm.period_s == period_s)
+        alarm.metric().is_some_and(|(own, of)| {
+            Some(own) == key.as_ref()
+                && statistic.is_none_or(|statistic| of == statistic)
+                && period_s.is_none_or(|period_s| alarm.period_s == period_s)
+        })
     };
     let found = view.alarms.alarms.values().filter(fits).map(|status| shown(status));
     Ok(Tree::Struct(vec![("MetricAlarms", Tree::List(found.collect()))]))

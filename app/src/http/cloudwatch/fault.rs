@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use crate::monitor::cloudwatch::math::Senseless;
 use crate::monitor::order::{Refusal, RefusalKind};
 
 /// What went wrong.
@@ -74,6 +75,15 @@ impl Fault {
     pub fn internal(message: impl Into<String>) -> Fault {
         let fault = Fault::new("InternalServiceFault", "InternalServiceError", message);
         Fault { status: StatusCode::INTERNAL_SERVER_ERROR, ..fault }
+    }
+}
+
+impl From<Senseless> for Fault {
+    fn from(senseless: Senseless) -> Fault {
+        match senseless {
+            Senseless::Expression(_) => Fault::validation(senseless.to_string()),
+            Senseless::Missing(name) => Fault::missing(name),
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! ListMetrics, GetMetricData, GetMetricStatistics.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::fault::Fault;
 use super::params::Params;
-use super::queries::{Engine, Query, Told};
+use super::queries::read;
 use super::tree::{Tree, text};
 use crate::monitor::cloudwatch::catalog::{NAMESPACE, definition};
+use crate::monitor::cloudwatch::math::engine::{Engine, Told};
+use crate::monitor::cloudwatch::math::query::Query;
 use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::store::{Dimension, Key};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
@@ -168,13 +169,10 @@ pub(super) fn data(view: &CloudwatchView, params: Params<'_>, _now_ms: i64) -> R
             (skip.parse::<usize>().map_err(|_| Fault::token())?, end_ms.min(until))
         }
     };
-    let queries = queries.iter().map(Query::read).collect::<Result<Vec<Query>, Fault>>()?;
-    let mut ids = BTreeSet::new();
-    if let Some(twice) = queries.iter().find(|query| !ids.insert(query.id.as_str())) {
-        return Err(Fault::validation(format!("The values for parameter Id are not unique: {:?}.", twice.id)));
-    }
+    let queries = queries.iter().map(read).collect::<Result<Vec<Query>, Fault>>()?;
+    Query::check_all(&queries).map_err(Fault::validation)?;
     let page_end_ms = end_ms.min((view.store.newest_s() + 1) * 1000);
-    let mut engine = Engine::new(view, &queries, (start_ms.div_euclid(1000), seconds_up(page_end_ms)));
+    let mut engine = Engine::new(&view.store, &queries, (start_ms.div_euclid(1000), seconds_up(page_end_ms)));
     let (asked, mut taken, mut has_more, mut results) = (skip, 0, false, Vec::new());
     for (index, query) in queries.iter().enumerate().filter(|(_, query)| query.is_wanted) {
         for Told { label, mut points } in engine.tell(index)? {

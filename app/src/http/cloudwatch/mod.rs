@@ -8,18 +8,17 @@
 
 mod alarms;
 mod call;
-mod compute;
 mod fault;
-mod math;
 mod metrics;
 mod params;
 mod queries;
-mod search;
 mod tree;
 mod wire;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_alarms;
 #[cfg(test)]
 mod tests_math;
 

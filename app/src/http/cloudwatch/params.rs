@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
+use crate::monitor::cloudwatch::catalog::{NAMESPACE, definition};
 use crate::monitor::cloudwatch::store::{Dimension, Key};
 use crate::monitor::cloudwatch::time::parse_iso;
 
@@ -184,6 +185,23 @@ impl<'v> Params<'v> {
         let named = |(name, value): (&str, &str)| Some((Dimension::named(name)?, value.into()));
         let dimensions: Option<Vec<_>> = self.dimensions()?.into_iter().map(named).collect();
         Ok(dimensions.map(|dimensions| Key::new(metric, dimensions)))
+    }
+
+    /// The series that an alarm can be on.
+    ///
+    /// # Errors
+    /// There is none such, or it is of another unit.
+    pub fn key_that_is(&self, unit: Option<&str>) -> Result<Key, Fault> {
+        if self.needed_text("Namespace", 255)? != NAMESPACE {
+            return Err(Fault::validation(format!("There is no namespace but {NAMESPACE}.")));
+        }
+        let key = self.key()?.ok_or_else(|| Fault::value("No metric has such dimensions."))?;
+        let row = definition(&key)
+            .ok_or_else(|| Fault::value(format!("There is no metric {:?} with these dimensions.", key.metric)))?;
+        if unit.is_some_and(|unit| unit != row.unit.name()) {
+            return Err(Fault::value(format!("The unit of {} is {}.", row.name, row.unit.name())));
+        }
+        Ok(key)
     }
 
     /// Seconds of a period that CloudWatch allows.

@@ -1,100 +1,65 @@
-//! The queries of GetMetricData: series, and expressions on them and on each other.
+//! Queries of GetMetricData and of alarms on metric math: how they are read and told.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::compute::{self, Aggregate, Filling, Line, Value, combine};
 use super::fault::Fault;
-use super::math::{Expression, fault};
-use super::metrics::is_ours;
+use super::metrics::{is_ours, metric};
 use super::params::Params;
-use super::search::Search;
-use crate::monitor::cloudwatch::catalog::{NAMESPACE, definition};
-use crate::monitor::cloudwatch::statistics::Statistic;
-use crate::monitor::cloudwatch::store::{Dimension, Key};
-use crate::monitor::cloudwatch::watch::CloudwatchView;
+use super::tree::{Tree, text};
+use crate::monitor::cloudwatch::catalog::definition;
+use crate::monitor::cloudwatch::math::query::{Query, What};
+use crate::monitor::cloudwatch::store::Key;
 
-/// Numbers that all expressions of a request may go through; a busy dashboard needs some ten thousand.
-const NUMBERS_MAX: usize = 10_000_000;
+/// Longest expression, in characters; CloudWatch's own bound.
+const EXPRESSION_MAX: usize = 2_048;
 
-/// Functions that there are.
-const FUNCTIONS: &str = "ABS, AVG, CEIL, DATAPOINT_COUNT, DIFF, FILL, FIRST, FLOOR, IF, LAST, LOG, LOG10, MAX, METRIC_COUNT, METRICS, MIN, \
-                         PERIOD, RATE, REMOVE_EMPTY, RUNNING_SUM, SEARCH, SLICE, SORT, STDDEV, SUM and TIME_SERIES";
-
-/// A query.
-pub struct Query {
-    /// Its name among the queries.
-    pub id: String,
-    /// Whether its result is to be told.
-    pub is_wanted: bool,
-    label: Option<String>,
-    what: What,
+/// Reads one.
+///
+/// # Errors
+/// It is not well formed.
+pub(super) fn read(value: &Json) -> Result<Query, Fault> {
+    read_with(value, stat_of)
 }
 
-enum What {
-    Stat { key: Arc<Key>, statistic: Statistic, period_s: i64 },
-    Expression { expression: Expression, period_s: Option<i64> },
+/// Reads one of an alarm, whose metrics must be there.
+///
+/// # Errors
+/// It is not well formed, or on a metric that cannot be.
+pub(super) fn read_of_alarm(value: &Json) -> Result<Query, Fault> {
+    if Params::new(value)?.text("AccountId", 255)?.is_some_and(|account| account != ACCOUNT) {
+        return Err(Fault::value(format!("There is no account but {ACCOUNT}.")));
+    }
+    read_with(value, stat_that_is)
 }
 
-/// A line of a result.
-pub struct Told {
-    /// What it is called.
-    pub label: String,
-    /// (s since 1970, value), ascending.
-    pub points: Vec<(i64, f64)>,
-}
+/// The account in whose name all is told.
+pub(super) const ACCOUNT: &str = "000000000000";
 
-impl Query {
-    /// Reads one.
-    ///
-    /// # Errors
-    /// It is not well formed.
-    pub fn read(value: &Json) -> Result<Query, Fault> {
-        let params = Params::new(value)?;
-        let id = params.needed_text("Id", 255)?.to_owned();
-        let is_name = |id: &str| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !is_name(&id) {
-            return Err(Fault::validation(format!(
-                "The value {id:?} for parameter Id is not valid: it begins with a lower-case letter and has letters, digits and underscores."
-            )));
+fn read_with(value: &Json, stat_of: fn(&Params<'_>) -> Result<What, Fault>) -> Result<Query, Fault> {
+    let params = Params::new(value)?;
+    let id = params.needed_text("Id", 255)?.to_owned();
+    Query::check_id(&id).map_err(Fault::validation)?;
+    let label = params.text("Label", 2048)?.map(str::to_owned);
+    let is_wanted = params.bool("ReturnData")?.unwrap_or(true);
+    let what = match (params.inner("MetricStat")?, params.text("Expression", EXPRESSION_MAX)?) {
+        (Some(stat), None) => stat_of(&stat)?,
+        (None, Some(expression)) => {
+            let period_s = if params.has("Period") { Some(params.period()?) } else { None };
+            What::expression(expression, period_s)?
         }
-        let label = params.text("Label", 2048)?.map(str::to_owned);
-        let is_wanted = params.bool("ReturnData")?.unwrap_or(true);
-        let what = match (params.inner("MetricStat")?, params.text("Expression", 2048)?) {
-            (Some(stat), None) => stat_of(&stat)?,
-            (None, Some(expression)) => {
-                if expression.trim_start().to_ascii_uppercase().starts_with("SELECT ") {
-                    return Err(fault("Metrics Insights' SELECT is not there; SEARCH finds series"));
-                }
-                let period_s = if params.has("Period") { Some(params.period()?) } else { None };
-                What::Expression { expression: Expression::parse(expression)?, period_s }
-            }
-            _ => return Err(Fault::validation(format!("Query {id:?} must have either MetricStat or Expression."))),
-        };
-        Ok(Query { id, is_wanted, label, what })
-    }
+        _ => return Err(Fault::validation(format!("Query {id:?} must have either MetricStat or Expression."))),
+    };
+    Ok(Query { id, is_wanted, label, what })
+}
 
-    /// What a line of its result is called: CloudWatch names a series by its metric, those of a list by what tells them apart, and what comes of
-    /// several by the query.
-    fn label(&self, line: &Line, of_list: bool) -> String {
-        let of_series = of_list || matches!(self.what, What::Stat { .. });
-        // What an expression makes of a single series is its own.
-        let Some(key) = line.key.as_deref().filter(|_| of_series) else {
-            return self.label.as_ref().map_or_else(|| self.id.clone(), |label| label.replace("${LABEL}", &self.id));
-        };
-        let values = key.dimensions.iter().filter(|(dimension, _)| *dimension != Dimension::ClusterName);
-        let values = values.map(|(_, value)| &**value).collect::<Vec<_>>().join(" ");
-        let own =
-            if of_list && !values.is_empty() { format!("{values} {}", key.metric) } else { key.metric.to_string() };
-        let Some(label) = &self.label else { return own };
-        with_properties(label, &own, key, line)
-    }
+fn metric_of<'v>(stat: &Params<'v>) -> Result<Params<'v>, Fault> {
+    stat.inner("Metric")?.ok_or_else(|| Fault::missing("MetricStat.Metric"))
 }
 
 fn stat_of(stat: &Params<'_>) -> Result<What, Fault> {
-    let metric = stat.inner("Metric")?.ok_or_else(|| Fault::missing("MetricStat.Metric"))?;
+    let metric = metric_of(stat)?;
     let row = metric.key()?;
     let unit = stat.text("Unit", 255)?;
     let of_unit = |key: &Key| unit.is_none_or(|unit| definition(key).is_some_and(|row| row.unit.name() == unit));
@@ -105,290 +70,29 @@ fn stat_of(stat: &Params<'_>) -> Result<What, Fault> {
     Ok(What::Stat { key: Arc::new(key), statistic: stat.needed("Stat")?, period_s: stat.period()? })
 }
 
-/// A label with what stands for properties of the series filled in.
-fn with_properties(label: &str, own: &str, key: &Key, line: &Line) -> String {
-    let mut label = label.replace("${LABEL}", own);
-    for (property, value) in [
-        ("MetricName", key.metric.to_string()),
-        ("Namespace", NAMESPACE.to_owned()),
-        ("Stat", line.statistic.map(|statistic| statistic.to_string()).unwrap_or_default()),
-        ("Period", line.period_s.to_string()),
-    ] {
-        label = label.replace(&format!("${{PROP('{property}')}}"), &value);
-    }
-    for (dimension, value) in &key.dimensions {
-        label = label.replace(&format!("${{PROP('Dim.{}')}}", dimension.name()), value);
-    }
-    label
+fn stat_that_is(stat: &Params<'_>) -> Result<What, Fault> {
+    let key = metric_of(stat)?.key_that_is(stat.text("Unit", 255)?)?;
+    Ok(What::Stat { key: Arc::new(key), statistic: stat.needed("Stat")?, period_s: stat.period()? })
 }
 
-/// Works out queries of one request. What several need is worked out once.
-pub struct Engine<'e> {
-    view: &'e CloudwatchView,
-    queries: &'e [Query],
-    start_s: i64,
-    end_s: i64,
-    done: BTreeMap<usize, Value>,
-    under_way: Vec<usize>,
-    left: usize,
-}
-
-impl<'e> Engine<'e> {
-    /// For a time span.
-    pub fn new(view: &'e CloudwatchView, queries: &'e [Query], (start_s, end_s): (i64, i64)) -> Engine<'e> {
-        let (done, under_way) = (BTreeMap::new(), Vec::new());
-        Engine { view, queries, start_s, end_s, done, under_way, left: NUMBERS_MAX }
-    }
-
-    /// The lines of a query.
-    ///
-    /// # Errors
-    /// An expression makes no sense, or is too much work.
-    pub fn tell(&mut self, index: usize) -> Result<Vec<Told>, Fault> {
-        let value = self.query(index)?;
-        let query = &self.queries[index];
-        let of_list = matches!(value, Value::Lines(_));
-        if matches!(value, Value::Number(_)) {
-            return Err(fault(format_args!(
-                "{:?} comes to a number and not to a time series: see TIME_SERIES",
-                query.id
-            )));
-        }
-        let told = |line: Line| Told { label: query.label(&line, of_list), points: line.points };
-        Ok(value.lines().into_iter().map(told).collect())
-    }
-
-    fn query(&mut self, index: usize) -> Result<Value, Fault> {
-        if let Some(value) = self.done.get(&index) {
-            let value = value.clone();
-            self.pay(value.size())?;
-            return Ok(value);
-        }
-        let queries = self.queries;
-        let value = match &queries[index].what {
-            What::Stat { key, statistic, period_s } => Value::Line(self.series(key, *statistic, *period_s)?),
-            What::Expression { expression, period_s } => {
-                if self.under_way.contains(&index) {
-                    return Err(fault(format_args!("{:?} needs itself", queries[index].id)));
-                }
-                self.under_way.push(index);
-                let value = self.value(expression, *period_s)?;
-                self.under_way.pop();
-                value
-            }
-        };
-        self.done.insert(index, value.clone());
-        Ok(value)
-    }
-
-    fn pay(&mut self, numbers: usize) -> Result<(), Fault> {
-        let left = self.left.checked_sub(numbers);
-        self.left = left.ok_or_else(|| fault("the expressions go through too many numbers"))?;
-        Ok(())
-    }
-
-    fn series(&mut self, key: &Arc<Key>, statistic: Statistic, period_s: i64) -> Result<Line, Fault> {
-        let series = self.view.store.get(key);
-        let points = series.map(|series| series.points(statistic, period_s, self.start_s, self.end_s));
-        let points: Vec<(i64, f64)> =
-            points.unwrap_or_default().into_iter().map(|point| (point.at_s, point.value)).collect();
-        self.pay(1 + points.len())?;
-        Ok(Line { key: Some(key.clone()), statistic: Some(statistic), period_s, points })
-    }
-
-    fn value(&mut self, expression: &Expression, period_s: Option<i64>) -> Result<Value, Fault> {
-        let value = match expression {
-            Expression::Number(number) => Value::Number(*number),
-            Expression::Text(text) => return Err(fault(format_args!("{text:?} stands where a value should"))),
-            Expression::Name(name) => {
-                let index = self.queries.iter().position(|query| query.id == *name);
-                return self.query(index.ok_or_else(|| fault(format_args!("no query has the id {name:?}")))?);
-            }
-            Expression::List(items) => {
-                let mut lines = Vec::new();
-                for item in items {
-                    lines.extend(self.value(item, period_s)?.lines());
-                }
-                Value::Lines(lines)
-            }
-            Expression::Minus(inner) => self.value(inner, period_s)?.map(|value| -value),
-            Expression::Binary(operator, one, other) => {
-                let (one, other) = (self.value(one, period_s)?, self.value(other, period_s)?);
-                self.pay(one.size() + other.size())?;
-                combine(*operator, one, other)?
-            }
-            Expression::Call(name, arguments) => self.call(name, arguments, period_s)?,
-        };
-        self.pay(value.size())?;
-        Ok(value)
-    }
-
-    fn call(&mut self, name: &str, arguments: &[Expression], period_s: Option<i64>) -> Result<Value, Fault> {
-        match (name, arguments) {
-            ("SEARCH", [Expression::Text(query), Expression::Text(statistic), rest @ ..]) => {
-                return self.search(query, statistic, rest, period_s);
-            }
-            ("SEARCH", _) => {
-                return Err(fault("SEARCH takes what to look for and the statistic, both in quotes, and a period"));
-            }
-            ("METRICS", []) => return self.metrics(""),
-            ("METRICS", [Expression::Text(part)]) => return self.metrics(part),
-            ("FILL", [value, Expression::Name(how)]) if how == "REPEAT" || how == "LINEAR" => {
-                let filling = if how == "REPEAT" { Filling::Repeat } else { Filling::Linear };
-                let value = self.value(value, period_s)?;
-                return self.fill(value, filling);
-            }
-            ("SORT", [value, Expression::Name(by), Expression::Name(order), rest @ ..]) => {
-                return self.sort(value, (by, order), rest, period_s);
-            }
-            _ => {}
-        }
-        let mut values = Vec::with_capacity(arguments.len());
-        for argument in arguments {
-            values.push(self.value(argument, period_s)?);
-        }
-        let mut values = values.into_iter();
-        let count = values.len();
-        let mut next = || values.next().ok_or_else(|| fault(format_args!("{name} needs more arguments")));
-        let most = match name {
-            "IF" | "SLICE" => 3,
-            "FILL" => 2,
-            _ => 1,
-        };
-        if count > most {
-            return Err(fault(format_args!("{name} takes no more than {most} arguments here")));
-        }
-        match name {
-            "ABS" => Ok(next()?.map(f64::abs)),
-            "CEIL" => Ok(next()?.map(f64::ceil)),
-            "FLOOR" => Ok(next()?.map(f64::floor)),
-            "LOG" => Ok(next()?.map(f64::ln)),
-            "LOG10" => Ok(next()?.map(f64::log10)),
-            "DIFF" => next()?.each(name, |line| compute::growth(line, false)),
-            "RATE" => next()?.each(name, |line| compute::growth(line, true)),
-            "RUNNING_SUM" => next()?.each(name, compute::running_sum),
-            "PERIOD" => Ok(Value::Number(next()?.line(name)?.period_s as f64)),
-            "METRIC_COUNT" => Ok(Value::Number(next()?.lines().len() as f64)),
-            "REMOVE_EMPTY" => {
-                let lines = next()?.lines();
-                Ok(Value::Lines(lines.into_iter().filter(|line| !line.points.is_empty()).collect()))
-            }
-            "FIRST" => first(next()?.lines().into_iter().next(), name),
-            "LAST" => first(next()?.lines().pop(), name),
-            "FILL" => {
-                let (value, number) = (next()?, next()?.number(name)?);
-                self.fill(value, Filling::Number(number))
-            }
-            "IF" => compute::choose(next()?, next()?, next().ok()),
-            "SLICE" => {
-                let (lines, from) = (next()?.lines(), next()?.number(name)?);
-                let until = next().ok().map(|until| until.number(name)).transpose()?.unwrap_or(f64::INFINITY);
-                let index = |number: f64| number.clamp(0.0, lines.len() as f64) as usize;
-                let (from, until) = (index(from), index(until));
-                Ok(Value::Lines(lines[from.min(until)..until].to_vec()))
-            }
-            "TIME_SERIES" => {
-                let number = next()?.number(name)?;
-                let period_s = period_s.ok_or_else(|| Fault::missing("Period"))?;
-                let times = self.times(period_s)?;
-                let points = times.into_iter().map(|at_s| (at_s, number)).filter(|point| point.1.is_finite()).collect();
-                Ok(Value::Line(Line { period_s, points, ..Line::default() }))
-            }
-            _ => match Aggregate::named(name) {
-                Some(aggregate) => Ok(aggregate.of_value(next()?)),
-                None => Err(fault(format_args!("there is no function {name:?}; there are {FUNCTIONS}"))),
-            },
+/// A query as CloudWatch writes it.
+pub(super) fn shown(query: &Query) -> Tree {
+    let mut members = vec![("Id", text(query.id.as_str()))];
+    match &query.what {
+        What::Stat { key, statistic, period_s } => members.push((
+            "MetricStat",
+            Tree::Struct(vec![
+                ("Metric", metric(key)),
+                ("Period", Tree::Integer(*period_s)),
+                ("Stat", text(statistic.to_string())),
+            ]),
+        )),
+        What::Expression { text: expression, period_s, .. } => {
+            members.push(("Expression", text(expression.as_str())));
+            members.extend(period_s.map(|period_s| ("Period", Tree::Integer(period_s))));
         }
     }
-
-    /// All series of the request that are no expressions, and have this in their id.
-    fn metrics(&mut self, part: &str) -> Result<Value, Fault> {
-        let queries = self.queries;
-        let mut lines = Vec::new();
-        for (index, query) in queries.iter().enumerate() {
-            if matches!(query.what, What::Stat { .. }) && query.id.contains(part) {
-                lines.extend(self.query(index)?.lines());
-            }
-        }
-        Ok(Value::Lines(lines))
-    }
-
-    fn search(
-        &mut self,
-        query: &str,
-        statistic: &str,
-        rest: &[Expression],
-        period_s: Option<i64>,
-    ) -> Result<Value, Fault> {
-        let statistic = statistic.parse().map_err(|error| fault(format_args!("{statistic:?} {error}")))?;
-        let period_s = match rest {
-            [] => period_s.ok_or_else(|| Fault::missing("Period"))?,
-            [Expression::Number(seconds)] if seconds.fract() == 0.0 && (1.0..=86_400.0).contains(seconds) => {
-                *seconds as i64
-            }
-            _ => return Err(fault("the period must be a number of seconds")),
-        };
-        let search = Search::parse(query)?;
-        let mut lines = Vec::new();
-        for key in search.find(&self.view.store) {
-            lines.push(self.series(&key, statistic, period_s)?);
-        }
-        Ok(Value::Lines(lines))
-    }
-
-    /// When periods of the time span begin, as far as there can be values.
-    fn times(&mut self, period_s: i64) -> Result<Vec<i64>, Fault> {
-        let period_s = period_s.max(1);
-        let first = self.start_s - self.start_s.rem_euclid(period_s);
-        let end_s = self.end_s.min(self.view.store.newest_s() + 1);
-        let count = usize::try_from((end_s - first).max(0) / period_s + 1).unwrap_or(usize::MAX);
-        self.pay(count)?;
-        Ok((first..end_s).step_by(period_s as usize).collect())
-    }
-
-    fn fill(&mut self, value: Value, filling: Filling) -> Result<Value, Fault> {
-        let lines = match &value {
-            Value::Line(line) => std::slice::from_ref(line),
-            Value::Lines(lines) => lines.as_slice(),
-            Value::Number(_) => &[],
-        };
-        let periods: std::collections::BTreeSet<i64> = lines.iter().map(|line| line.period_s).collect();
-        let mut times = BTreeMap::new();
-        for period_s in periods {
-            let all = self.times(period_s)?;
-            self.pay(all.len().saturating_mul(lines.len()))?;
-            times.insert(period_s, all);
-        }
-        let of = |period_s: i64| times.get(&period_s).map_or(&[][..], Vec::as_slice);
-        value.each("FILL", |line| compute::fill(line, of(line.period_s), filling))
-    }
-
-    fn sort(
-        &mut self,
-        value: &Expression,
-        (by, order): (&str, &str),
-        rest: &[Expression],
-        period_s: Option<i64>,
-    ) -> Result<Value, Fault> {
-        let by = Aggregate::named(by)
-            .ok_or_else(|| fault(format_args!("SORT goes by AVG, MIN, MAX or SUM, and not by {by:?}")))?;
-        let most = match rest {
-            [] => usize::MAX,
-            [Expression::Number(most)] => *most as usize,
-            _ => return Err(fault("SORT takes a number of series at its end")),
-        };
-        let lines = self.value(value, period_s)?.lines();
-        let rank = |line: Line| (by.of(line.points.iter().map(|point| point.1)), line);
-        let mut ranked: Vec<(f64, Line)> = lines.into_iter().map(rank).collect();
-        match order {
-            "ASC" => ranked.sort_by(|one, other| one.0.total_cmp(&other.0)),
-            "DESC" => ranked.sort_by(|one, other| other.0.total_cmp(&one.0)),
-            _ => return Err(fault(format_args!("SORT takes ASC or DESC, and not {order:?}"))),
-        }
-        Ok(Value::Lines(ranked.into_iter().take(most).map(|(_, line)| line).collect()))
-    }
-}
-
-fn first(line: Option<Line>, name: &str) -> Result<Value, Fault> {
-    line.map(Value::Line).ok_or_else(|| fault(format_args!("{name} was given no time series")))
+    members.extend(query.label.as_ref().map(|label| ("Label", text(label.as_str()))));
+    members.push(("ReturnData", Tree::Bool(query.is_wanted)));
+    Tree::Struct(members)
 }

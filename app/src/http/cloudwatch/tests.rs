@@ -199,7 +199,11 @@ fn wish(name: &str) -> Value {
     })
 }
 
-fn change(operation: fn(Params<'_>) -> Result<Change, Fault>, watch: &mut Watch, params: &Value) -> Result<(), Fault> {
+pub(super) fn change(
+    operation: fn(Params<'_>) -> Result<Change, Fault>,
+    watch: &mut Watch,
+    params: &Value,
+) -> Result<(), Fault> {
     let (answer, _) = watch.change(1_000, operation(Params::new(params)?)?);
     answer.map(drop).map_err(Fault::from)
 }
@@ -299,10 +303,12 @@ fn alarms_that_make_no_sense_are_refused() {
         ("DatapointsToAlarm", json!(3), "ValidationError"),
         ("Threshold", Value::Null, "MissingParameter"),
         ("Threshold", json!("NaN"), "InvalidParameterValue"),
-        ("ComparisonOperator", json!("GreaterThanUpperThreshold"), "InvalidParameterValue"),
+        ("ComparisonOperator", json!("GreaterThanUpperThreshold"), "ValidationError"),
+        ("ComparisonOperator", json!("Greater"), "InvalidParameterValue"),
         ("TreatMissingData", json!("no"), "InvalidParameterValue"),
         ("Unit", json!("Bytes"), "InvalidParameterValue"),
-        ("Metrics", json!([]), "ValidationError"),
+        ("Metrics", json!([{}]), "ValidationError"),
+        ("ThresholdMetricId", json!("ad1"), "ValidationError"),
         ("AlarmActions", json!(["x".repeat(1025)]), "InvalidParameterValue"),
         ("Tags", json!([{ "Key": "severity", "Value": "loud" }]), "InvalidParameterValue"),
     ] {

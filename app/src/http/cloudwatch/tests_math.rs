@@ -128,7 +128,8 @@ fn what_makes_no_sense_is_said_in_one_sentence() {
         ("SEARCH('{AWS/Kafka} x', 'Average', 60)", "PROPERTY"),
         ("SEARCH('{AWS/Kafka}', 'Mean', 60)", "not a statistic"),
         ("SEARCH('{AWS/Kafka}', 'Average', 0)", "number of seconds"),
-        ("SELECT AVG(LeaderCount) FROM \"AWS/Kafka\"", "Metrics Insights"),
+        ("SELECT AVG(LeaderCount) FROM AWS/Kafka", "'/' is not expected, at character 33 of the query"),
+        ("SUM(SELECT AVG(LeaderCount))", "a comma or ')'"),
         ("l1 +", "at its end"),
     ] {
         let fault = lines(expression).unwrap_err();
@@ -149,4 +150,44 @@ fn too_much_work_is_refused_and_not_begun() {
     });
     let fault = ask(metrics::data, &view(1), wish).unwrap_err();
     assert!(fault.message.contains("too many numbers"), "{}", fault.message);
+}
+
+#[test]
+fn metrics_insights_answers_with_labels() {
+    let of = |query: &str, more: Value| {
+        let mut wish = json!({ "Id": "q1", "Expression": query, "Period": 60 });
+        wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = answer(&[wish, json!({ "Id": "e", "Expression": "q1 * 10", "ReturnData": false })])?;
+        let results = answer["MetricDataResults"].as_array().unwrap().clone();
+        Ok::<_, Fault>(
+            results.iter().map(|line| (line["Label"].clone(), line["Values"][0].clone())).collect::<Vec<_>>(),
+        )
+    };
+    let from = r#"FROM SCHEMA("AWS/Kafka", "Cluster Name", "Broker ID")"#;
+    let grouped = format!(
+        r#"SELECT MAX(LeaderCount) {from} WHERE "Broker ID" != '2' GROUP BY "Broker ID" ORDER BY MAX() DESC LIMIT 5"#
+    );
+    let single = format!("SELECT SUM(LeaderCount) {from}");
+    for (query, more, expected) in [
+        (&grouped, json!({}), vec![(json!("3"), json!(3.0)), (json!("1"), json!(1.0))]),
+        (&single, json!({}), vec![(json!("q1"), json!(360.0))]),
+        (&single, json!({ "Label": "All" }), vec![(json!("All"), json!(360.0))]),
+        (
+            &grouped,
+            json!({ "Label": "${LABEL}|&|${PROP('Dim.Broker ID')}|&|${PROP('MetricName')}" }),
+            vec![(json!("3|&|3|&|LeaderCount"), json!(3.0)), (json!("1|&|1|&|LeaderCount"), json!(1.0))],
+        ),
+    ] {
+        assert_eq!(of(query, more), Ok(expected), "{query}");
+    }
+    assert_eq!(of(&single, json!({ "Period": null })).unwrap_err().code, "MissingParameter");
+    let twice = json!({ "Id": "q2", "Expression": single, "Period": 60 });
+    let fault = answer(&[json!({ "Id": "q1", "Expression": single, "Period": 60 }), twice]).unwrap_err();
+    assert!(fault.message.contains("only one Metrics Insights query"), "{}", fault.message);
+    // Other expressions go on with what it gave.
+    let sums = [
+        json!({ "Id": "q1", "Expression": grouped, "Period": 60, "ReturnData": false }),
+        json!({ "Id": "e", "Expression": "SUM(q1) / l2" }),
+    ];
+    assert_eq!(answer(&sums).unwrap()["MetricDataResults"][0]["Values"], json!([2.0, 2.0]));
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::alarm::{Actions, Alarm, Comparison, MissingData};
+use super::alarm::{Actions, Alarm, Comparison, MissingData, Watched};
 use super::catalog;
 use super::statistics::Statistic::{self, Average, Maximum};
 use super::store::{Dimension, Key, Store};
@@ -226,8 +226,7 @@ fn alarm(template: &Template, key: Key) -> Alarm {
     Alarm {
         name: key.to_string(),
         description: template.advice.into(),
-        key,
-        statistic: template.statistic,
+        watched: Watched::Metric { key, statistic: template.statistic },
         period_s: PERIOD_S,
         evaluation_periods: template.periods.1,
         datapoints_to_alarm: template.periods.0,

@@ -6,11 +6,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::math::Senseless;
+use super::math::formula::Formula;
 use super::statistics::Statistic;
-use super::store::{Key, RESOLUTIONS, Series};
+use super::store::{Key, RESOLUTIONS, Store};
 use super::time::iso;
 use crate::monitor::view::Severity;
 
@@ -149,6 +152,20 @@ impl FromStr for MissingData {
     }
 }
 
+/// What an alarm looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Watched {
+    /// A series.
+    Metric {
+        /// Which.
+        key: Key,
+        /// What of it.
+        statistic: Statistic,
+    },
+    /// Metric math.
+    Formula(Arc<Formula>),
+}
+
 /// What is to be watched, and what for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
@@ -156,10 +173,8 @@ pub struct Alarm {
     pub name: String,
     /// What to do, in one line; or what who made it says.
     pub description: String,
-    /// The series.
-    pub key: Key,
-    /// What is compared.
-    pub statistic: Statistic,
+    /// What is compared with the threshold.
+    pub watched: Watched,
     /// Seconds: 1, 5, 10, 20, 30 or a multiple of 60.
     pub period_s: i64,
     /// How many periods are looked at.
@@ -224,7 +239,43 @@ impl Alarm {
         if !self.threshold.is_finite() {
             return Err("Threshold must be a number.".into());
         }
-        Ok(())
+        match &self.watched {
+            Watched::Metric { .. } => Ok(()),
+            Watched::Formula(formula) if formula.period_s() != period_s => {
+                Err("Period must be that of the metrics list.".into())
+            }
+            Watched::Formula(formula) => formula.check(periods),
+        }
+    }
+
+    /// The series that it is on, and what of it; none of an alarm on metric math.
+    pub fn metric(&self) -> Option<(&Key, Statistic)> {
+        match &self.watched {
+            Watched::Metric { key, statistic } => Some((key, *statistic)),
+            Watched::Formula(_) => None,
+        }
+    }
+
+    /// The metric math that it is on.
+    pub fn formula(&self) -> Option<&Arc<Formula>> {
+        match &self.watched {
+            Watched::Metric { .. } => None,
+            Watched::Formula(formula) => Some(formula),
+        }
+    }
+
+    /// What it watches, in periods of any length that begin in a time span (aligned to them): (s since 1970, value).
+    ///
+    /// # Errors
+    /// That is too much work.
+    pub fn points(&self, store: &Store, period_s: i64, span: (i64, i64)) -> Result<Vec<(i64, f64)>, Senseless> {
+        match &self.watched {
+            Watched::Metric { key, statistic } => {
+                let points = store.get(key).map(|series| series.points(*statistic, period_s, span.0, span.1));
+                Ok(points.into_iter().flatten().map(|point| (point.at_s, point.value)).collect())
+            }
+            Watched::Formula(formula) => formula.points(store, period_s, span),
+        }
     }
 
     /// The end of the newest period that is over, s since 1970.
@@ -232,18 +283,23 @@ impl Alarm {
         now_s - now_s.rem_euclid(self.period_s)
     }
 
-    /// Looks at the series; `None`: the state stays.
-    pub fn evaluate(&self, series: Option<&Series>, now_s: i64) -> Option<Verdict> {
+    /// Looks at what it watches; `None`: the state stays.
+    pub fn evaluate(&self, store: &Store, now_s: i64) -> Option<Verdict> {
         let end_s = self.end_s(now_s);
         let periods = i64::from(self.evaluation_periods + PERIODS_IN_RESERVE);
         let from_s = end_s - periods * self.period_s;
-        let points =
-            series.map(|series| series.points(self.statistic, self.period_s, from_s, end_s)).unwrap_or_default();
+        let points = match self.points(store, self.period_s, (from_s, end_s)) {
+            Ok(points) => points,
+            Err(error) => {
+                let reason = format!("Insufficient Data: {error}");
+                return Some(Verdict { state: AlarmState::InsufficientData, reason });
+            }
+        };
         let mut values = vec![None; periods as usize];
-        for point in &points {
-            let age = ((end_s - point.at_s) / self.period_s - 1) as usize;
-            if let Some(value) = values.get_mut(age) {
-                *value = Some((point.at_s, point.value));
+        for (at_s, value) in points {
+            let age = ((end_s - at_s) / self.period_s - 1) as usize;
+            if let Some(slot) = values.get_mut(age) {
+                *slot = Some((at_s, value));
             }
         }
         let breaching: Vec<Option<bool>> = values
@@ -308,7 +364,8 @@ pub fn judge(periods: &[Option<bool>], evaluated: usize, to_alarm: usize, missin
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::{Datum, Dimension, Store};
+    use super::super::math::query::{Query, What};
+    use super::super::store::{Datum, Dimension};
     use super::*;
 
     /// CloudWatch's own tables: periods from the oldest to the newest (`0` within, `X` beyond, `-` missing); the state by treatment.
@@ -352,12 +409,15 @@ mod tests {
         }
     }
 
+    fn key(name: &str) -> Key {
+        Key::new(name, vec![(Dimension::ClusterName, "c".into())])
+    }
+
     fn alarm() -> Alarm {
         Alarm {
             name: "a".into(),
             description: String::new(),
-            key: Key::new("m", vec![(Dimension::ClusterName, "c".into())]),
-            statistic: Statistic::Maximum,
+            watched: Watched::Metric { key: key("m"), statistic: Statistic::Maximum },
             period_s: 10,
             evaluation_periods: 2,
             datapoints_to_alarm: 2,
@@ -382,13 +442,51 @@ mod tests {
             (80, 0.0, "INSUFFICIENT_DATA"),
         ] {
             let at_s = 1000 + second;
-            let state = alarm.evaluate(store.get(&alarm.key).map(|series| &**series), at_s).unwrap();
+            let state = alarm.evaluate(&store, at_s).unwrap();
             if second < 60 {
-                store.put(at_s, [Datum { key: alarm.key.clone(), value }]);
+                store.put(at_s, [Datum { key: key("m"), value }]);
             }
             assert_eq!(state.state.name(), expected, "at {second}: {}", state.reason);
             assert!(state.reason.ends_with('.'));
         }
+    }
+
+    /// `used / room * 100`, each of periods of 10 s.
+    fn share() -> Formula {
+        let stat = |id: &str, metric: &str| Query {
+            id: id.into(),
+            is_wanted: false,
+            label: None,
+            what: What::Stat { key: Arc::new(key(metric)), statistic: Statistic::Maximum, period_s: 10 },
+        };
+        let what = What::expression("used / room * 100", None).unwrap();
+        let share = Query { id: "share".into(), is_wanted: true, label: None, what };
+        Formula::new(vec![share, stat("used", "m"), stat("room", "n")]).unwrap()
+    }
+
+    #[test]
+    fn metric_math_is_looked_at_as_a_metric_is() {
+        let alarm = Alarm { watched: Watched::Formula(Arc::new(share())), ..alarm() };
+        let mut store = Store::default();
+        let mut states = Vec::new();
+        for second in 1000..1080 {
+            states.extend(alarm.evaluate(&store, second).map(|verdict| (second, verdict.state)));
+            // Of 50, 2 are used, then 3; and from 1050 on nothing is left to divide by.
+            let (used, room) = (if second < 1030 { 2.0 } else { 3.0 }, if second < 1050 { 50.0 } else { 0.0 });
+            store.put(second, [("m", used), ("n", room)].map(|(name, value)| Datum { key: key(name), value }));
+        }
+        states.dedup_by_key(|(_, state)| *state);
+        use AlarmState::{Alarm as Ringing, InsufficientData, Ok};
+        assert_eq!(states, [(1000, InsufficientData), (1010, Ok), (1050, Ringing)]);
+        let said = alarm.evaluate(&store, 1050).unwrap().reason;
+        assert!(
+            said.contains("2 of the last 2 datapoints were greater than the threshold (5); the newest are 6 (1970"),
+            "{said}"
+        );
+        // What is divided by zero is missing, and so in the end all is.
+        assert_eq!(alarm.evaluate(&store, 1090).unwrap().state, InsufficientData);
+        let (wrong, long) = (Alarm { period_s: 60, ..alarm.clone() }, Alarm { evaluation_periods: 2_000, ..alarm });
+        assert!(wrong.check().unwrap_err().contains("metrics list") && long.check().is_err());
     }
 
     #[test]

@@ -78,11 +78,10 @@ impl AlarmStatus {
             Grace::Until(until_s) if now_s >= until_s => Grace::Over,
             grace => grace,
         };
-        let series = store.get(&alarm.key).map(|series| &**series);
         if self.grace == Grace::Over {
-            alarm.evaluate(series, now_s)
+            alarm.evaluate(store, now_s)
         } else {
-            Alarm { missing: MissingData::Ignore, ..alarm.clone() }.evaluate(series, now_s)
+            Alarm { missing: MissingData::Ignore, ..alarm.clone() }.evaluate(store, now_s)
         }
     }
 }
@@ -339,7 +338,7 @@ fn fresh(alarm: Alarm, now_ms: i64) -> AlarmStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::super::alarm::{Actions, Comparison};
+    use super::super::alarm::{Actions, Comparison, Watched};
     use super::super::statistics::Statistic;
     use super::super::store::{Datum, Dimension, Key};
     use super::*;
@@ -355,8 +354,7 @@ mod tests {
         Alarm {
             name: name.into(),
             description: String::new(),
-            key: key("1"),
-            statistic: Statistic::Maximum,
+            watched: Watched::Metric { key: key("1"), statistic: Statistic::Maximum },
             period_s: 1,
             evaluation_periods: 1,
             datapoints_to_alarm: 1,

@@ -1,17 +1,23 @@
 //! What is remembered of monitoring from one run to the next, as JSON: the level, the set of alarms, the alarms that were put by hand with their
 //! states, and the history. Pure: who keeps the bytes is another's business.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::advice::AlarmSet;
-use super::alarm::{Actions, Alarm};
+use super::alarm::{Actions, Alarm, Watched};
 use super::alarms::{ALARMS_MAX, AlarmStatus, Alarms, HISTORY_MAX, HistoryItem, HistoryKind};
 use super::catalog::Level;
+use super::math::formula::Formula;
+use super::math::query::{Query, What};
+use super::statistics::Statistic;
 use super::store::{Dimension, Key};
 use super::watch::CloudwatchView;
 
-/// The version of the format.
-const VERSION: u32 = 1;
+/// The version of the format; the one before knows no alarms on metric math, and is written where there are none.
+const VERSION: u32 = 2;
+const BEFORE_MATH: u32 = 1;
 
 /// Bytes that are read; more is none of ours.
 pub const BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -52,9 +58,16 @@ struct Document {
 struct KeptAlarm {
     name: String,
     description: String,
-    metric: String,
+    /// Of an alarm on one metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metric: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dimensions: Vec<(String, String)>,
-    statistic: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statistic: Option<String>,
+    /// Of one on metric math.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<KeptQuery>,
     period_s: i64,
     evaluation_periods: u32,
     datapoints_to_alarm: u32,
@@ -76,6 +89,27 @@ struct KeptAlarm {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct KeptQuery {
+    id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    return_data: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    period_s: Option<i64>,
+    /// Either this,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expression: Option<String>,
+    /// or these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metric: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dimensions: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statistic: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct KeptItem {
     seq: u64,
     alarm: String,
@@ -92,7 +126,7 @@ struct KeptItem {
 pub fn encode(view: &CloudwatchView) -> serde_json::Result<Vec<u8>> {
     let alarms = &view.alarms;
     let mut left = HISTORY_BYTES_MAX;
-    let fits = |item: &&std::sync::Arc<HistoryItem>| {
+    let fits = |item: &&Arc<HistoryItem>| {
         let bytes = item.alarm.len() + item.summary.len() + item.data.len();
         left = left.saturating_sub(bytes);
         left > 0
@@ -100,8 +134,9 @@ pub fn encode(view: &CloudwatchView) -> serde_json::Result<Vec<u8>> {
     let mut history: Vec<KeptItem> = alarms.history.iter().rev().take_while(fits).map(|item| kept_item(item)).collect();
     history.reverse();
     let by_hand = alarms.alarms.values().filter(|status| !status.alarm.is_ours);
+    let has_math = by_hand.clone().any(|status| status.alarm.formula().is_some());
     serde_json::to_vec_pretty(&Document {
-        version: VERSION,
+        version: if has_math { VERSION } else { BEFORE_MATH },
         level: view.level,
         alarm_set: alarms.set,
         deleted: alarms.deleted().take(DELETED_MAX).cloned().collect(),
@@ -123,13 +158,15 @@ fn kept_item(item: &HistoryItem) -> KeptItem {
 
 fn kept_alarm(status: &AlarmStatus) -> KeptAlarm {
     let alarm = &status.alarm;
-    let dimensions = alarm.key.dimensions.iter().map(|(dimension, value)| (dimension.name().into(), value.to_string()));
+    let metric = alarm.metric();
+    let queries = alarm.formula().map(|formula| formula.queries()).unwrap_or_default();
     KeptAlarm {
         name: alarm.name.clone(),
         description: alarm.description.clone(),
-        metric: alarm.key.metric.to_string(),
-        dimensions: dimensions.collect(),
-        statistic: alarm.statistic.to_string(),
+        metric: metric.map(|(key, _)| key.metric.to_string()),
+        dimensions: metric.map(|(key, _)| kept_dimensions(key)).unwrap_or_default(),
+        statistic: metric.map(|(_, statistic)| statistic.to_string()),
+        metrics: queries.iter().map(kept_query).collect(),
         period_s: alarm.period_s,
         evaluation_periods: alarm.evaluation_periods,
         datapoints_to_alarm: alarm.datapoints_to_alarm,
@@ -149,6 +186,31 @@ fn kept_alarm(status: &AlarmStatus) -> KeptAlarm {
     }
 }
 
+fn kept_dimensions(key: &Key) -> Vec<(String, String)> {
+    key.dimensions.iter().map(|(dimension, value)| (dimension.name().into(), value.to_string())).collect()
+}
+
+fn kept_query(query: &Query) -> KeptQuery {
+    let (mut expression, mut metric, mut dimensions, mut statistic) = (None, None, Vec::new(), None);
+    match &query.what {
+        What::Expression { text, .. } => expression = Some(text.clone()),
+        What::Stat { key, statistic: of, .. } => {
+            (metric, dimensions) = (Some(key.metric.to_string()), kept_dimensions(key));
+            statistic = Some(of.to_string());
+        }
+    }
+    KeptQuery {
+        id: query.id.clone(),
+        label: query.label.clone(),
+        return_data: query.is_wanted,
+        period_s: query.what.period_s(),
+        expression,
+        metric,
+        dimensions,
+        statistic,
+    }
+}
+
 /// What was written by [`encode`].
 ///
 /// # Errors
@@ -160,8 +222,10 @@ pub fn decode(bytes: &[u8]) -> Result<Remembered, Unreadable> {
         version: u32,
     }
     let Version { version } = serde_json::from_slice(bytes).map_err(|error| damaged(&error))?;
-    if version != VERSION {
-        return Err(Unreadable(format!("its format is version {version}, and this program knows version {VERSION}")));
+    if !(BEFORE_MATH..=VERSION).contains(&version) {
+        return Err(Unreadable(format!(
+            "its format is version {version}, and this program knows versions up to {VERSION}"
+        )));
     }
     let document: Document = serde_json::from_slice(bytes).map_err(|error| damaged(&error))?;
     if document.alarms.len() > ALARMS_MAX || document.history.len() > HISTORY_MAX {
@@ -194,20 +258,50 @@ fn item(kept: KeptItem) -> Option<HistoryItem> {
     })
 }
 
-fn status(kept: KeptAlarm) -> Result<AlarmStatus, String> {
-    fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
-        text.parse().map_err(|error| format!("{text:?} {error}"))
-    }
-    let mut dimensions = Vec::with_capacity(kept.dimensions.len());
-    for (name, value) in kept.dimensions {
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{text:?} {error}"))
+}
+
+fn metric(
+    metric: Option<String>,
+    dimensions: Vec<(String, String)>,
+    statistic: Option<String>,
+) -> Result<(Key, Statistic), String> {
+    let (Some(metric), Some(statistic)) = (metric, statistic) else {
+        return Err("a metric has no name or no statistic".into());
+    };
+    let mut named = Vec::with_capacity(dimensions.len());
+    for (name, value) in dimensions {
         let dimension = Dimension::named(&name).ok_or_else(|| format!("there is no dimension {name:?}"))?;
-        dimensions.push((dimension, value.into()));
+        named.push((dimension, value.into()));
     }
+    Ok((Key::new(metric, named), parsed(&statistic)?))
+}
+
+fn query(kept: KeptQuery) -> Result<Query, String> {
+    let what = match kept.expression {
+        Some(text) => What::expression(&text, kept.period_s).map_err(|error| error.to_string())?,
+        None => {
+            let (key, statistic) = metric(kept.metric, kept.dimensions, kept.statistic)?;
+            let period_s = kept.period_s.ok_or_else(|| "a metric has no period".to_owned())?;
+            What::Stat { key: Arc::new(key), statistic, period_s }
+        }
+    };
+    Ok(Query { id: kept.id, is_wanted: kept.return_data, label: kept.label, what })
+}
+
+fn status(kept: KeptAlarm) -> Result<AlarmStatus, String> {
+    let watched = if kept.metrics.is_empty() {
+        let (key, statistic) = metric(kept.metric, kept.dimensions, kept.statistic)?;
+        Watched::Metric { key, statistic }
+    } else {
+        let queries = kept.metrics.into_iter().map(query).collect::<Result<Vec<Query>, String>>()?;
+        Watched::Formula(Arc::new(Formula::new(queries)?))
+    };
     let alarm = Alarm {
         name: kept.name,
         description: kept.description,
-        key: Key::new(kept.metric, dimensions),
-        statistic: parsed(&kept.statistic)?,
+        watched,
         period_s: kept.period_s,
         evaluation_periods: kept.evaluation_periods,
         datapoints_to_alarm: kept.datapoints_to_alarm,
@@ -230,8 +324,6 @@ fn status(kept: KeptAlarm) -> Result<AlarmStatus, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::alarm::{AlarmState, Comparison, MissingData, Verdict};
     use super::super::alarms::Transition;
     use super::super::store::{Datum, Store};
@@ -246,8 +338,7 @@ mod tests {
         Alarm {
             name: name.into(),
             description: "Ring \"twice\"\n".into(),
-            key: key(),
-            statistic: "p99.9".parse().unwrap(),
+            watched: Watched::Metric { key: key(), statistic: "p99.9".parse().unwrap() },
             period_s: 10,
             evaluation_periods: 2,
             datapoints_to_alarm: 1,
@@ -291,6 +382,55 @@ mod tests {
         assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]) && seqs[0] == 1 && seqs.len() > 4, "{seqs:?}");
     }
 
+    /// Two metrics and an expression that has its own period, or one query of Metrics Insights.
+    fn on_math(name: &str, is_insights: bool) -> Alarm {
+        let stat = |id: &str| Query {
+            id: id.into(),
+            is_wanted: false,
+            label: None,
+            what: What::Stat { key: Arc::new(key()), statistic: "p99.9".parse().unwrap(), period_s: 10 },
+        };
+        let expression = |text: &str| {
+            let what = What::expression(text, Some(10)).unwrap();
+            Query { id: "e1".into(), is_wanted: true, label: Some("Share \"of\" it".into()), what }
+        };
+        let queries = if is_insights {
+            vec![expression("SELECT AVG(LeaderCount) FROM \"AWS/Kafka\" WHERE \"Broker ID\" = '1'")]
+        } else {
+            vec![stat("m1"), stat("m2"), expression("m1 / m2\n* 100")]
+        };
+        Alarm { watched: Watched::Formula(Arc::new(Formula::new(queries).unwrap())), ..alarm(name) }
+    }
+
+    #[test]
+    fn metric_math_is_read_back_and_needs_a_later_version() {
+        let mut alarms = Alarms::default();
+        let version = |alarms: &Alarms| {
+            let view = CloudwatchView { alarms: Arc::new(alarms.clone()), ..CloudwatchView::default() };
+            let bytes = encode(&view).unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            (decode(text.as_bytes()).unwrap().alarms, text)
+        };
+        alarms.put(1, alarm("plain")).unwrap();
+        assert!(version(&alarms).1.contains("\"version\": 1"), "who knows no math can read it");
+        alarms.put(2, on_math("math", false)).unwrap();
+        alarms.put(3, on_math("insights", true)).unwrap();
+        let (read, text) = version(&alarms);
+        assert!(text.contains("\"version\": 2"));
+        for name in ["plain", "math", "insights"] {
+            assert_eq!(read.alarms[name].alarm, alarms.alarms[name].alarm, "{name}");
+        }
+        for (damaged, expected) in [
+            (text.replace("m1 / m2", "m1 / m3"), "no query has the id"),
+            (text.replace("\"return_data\": true", "\"return_data\": false"), "Exactly one element"),
+            (text.replace("SELECT AVG", "SELECT AGV"), "at character 8"),
+            (text.replace("\"period_s\": 10", "\"period_s\": 0"), "Period"),
+        ] {
+            let said = decode(damaged.as_bytes()).unwrap_err().to_string();
+            assert!(said.contains(expected) && !said.contains('\n'), "{expected}: {said}");
+        }
+    }
+
     #[test]
     fn a_state_that_is_remembered_holds_until_data_speak_or_should_have_spoken() {
         let mut alarms = decode(&encode(&view()).unwrap()).unwrap().alarms;
@@ -315,7 +455,8 @@ mod tests {
         for (damaged, expected) in [
             (String::new(), "damaged"),
             (text[..text.len() / 2].to_owned(), "damaged"),
-            (text.replace("\"version\": 1", "\"version\": 2"), "version 2"),
+            (text.replace("\"version\": 1", "\"version\": 3"), "version 3"),
+            (text.replace("\"statistic\": \"p99.9\",", ""), "no statistic"),
             (text.replace("PER_TOPIC_PER_BROKER", "PER_TOPIC"), "damaged"),
             (text.replace("p99.9", "p999"), "not a statistic"),
             (text.replace("Broker ID", "Broker"), "no dimension"),

@@ -9,6 +9,7 @@ pub mod advice;
 pub mod alarm;
 pub mod alarms;
 pub mod catalog;
+pub mod math;
 pub mod measure;
 pub mod memory;
 mod model;

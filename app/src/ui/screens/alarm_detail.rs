@@ -6,9 +6,10 @@ use egui::{Align, Layout, Ui};
 
 use super::alarms::{condition, pill};
 use super::page;
-use crate::monitor::cloudwatch::alarm::AlarmState;
+use crate::monitor::cloudwatch::alarm::{Alarm, AlarmState, Watched};
 use crate::monitor::cloudwatch::alarms::{AlarmStatus, HistoryItem};
 use crate::monitor::cloudwatch::catalog;
+use crate::monitor::cloudwatch::math::formula::Formula;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::Command;
 use crate::ui::alarm_draft::Start;
@@ -18,7 +19,6 @@ use crate::ui::format;
 use crate::ui::measured::{self, Query, RANGES};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
-use crate::ui::widgets::axis::Unit;
 use crate::ui::widgets::button::{Button, Tone, segments};
 use crate::ui::widgets::card::card;
 use crate::ui::widgets::chart::{Chart, Crosshair, Threshold, Trace};
@@ -52,6 +52,8 @@ impl Default for State {
 }
 
 const CHART: f32 = 170.0;
+/// Of an expression, the heading says at most so many characters.
+const TITLE_MAX: usize = 40;
 /// The history shows at most so many rows before it scrolls by itself.
 const ROWS_AT_MOST: f32 = 8.0;
 
@@ -124,6 +126,9 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, status: &AlarmStatus, actions: &mut V
     });
     if let Some(http) = &scene.options.http {
         command(ui, "Set ALARM as a command", &aws::set_state(http, &alarm.name, "ALARM", "test"));
+        if alarm.formula().is_some() {
+            command(ui, "Put it as a command", &aws::put(http, alarm));
+        }
     }
 }
 
@@ -137,29 +142,21 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
                 state.query.set_range(range_s);
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                text::label(ui, &alarm.key.metric, font::heading(), style.text);
+                text::label(ui, &title(alarm), font::heading(), style.text);
             });
         });
     });
-    let row = catalog::definition(&alarm.key);
-    let unit = row.map_or(Unit::Count, |row| measured::unit(row, alarm.statistic));
+    let row = alarm.metric().and_then(|(key, _)| catalog::definition(key));
+    let unit = measured::unit_of(alarm);
     let (view, now_ms) = (&scene.model.view.cloudwatch, scene.model.snapshot().at_ms);
     let mut query = state.query;
     if measured::fits(alarm.period_s, query.range_s) {
         query.period_s = alarm.period_s;
     }
     let key = (scene.model.measured, query, alarm.name.clone());
-    let points = state.points.get(key, || {
-        let series = view.store.get(&alarm.key);
-        series.map(|series| measured::points(series, alarm.statistic, query, now_ms)).unwrap_or_default()
-    });
+    let points = state.points.get(key, || measured::points_of(alarm, &view.store, query, now_ms));
     let trace = Trace {
-        name: format!(
-            "{}, {} of {}",
-            measured::line_name(&alarm.key),
-            alarm.statistic,
-            measured::period_name(query.period_s)
-        ),
+        name: format!("{} of {}", measured::watched_name(alarm), measured::period_name(query.period_s)),
         color: style.series[0],
         dashed: false,
         points: points.clone(),
@@ -175,6 +172,10 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
     state.crosshair.turn();
     chart.show(ui, &mut state.crosshair, &[trace]);
     state.crosshair.settle(ui.ctx());
+    if let Some(formula) = alarm.formula() {
+        formula_words(ui, formula);
+        return;
+    }
     match row.and_then(|row| row.prometheus) {
         Some(name) => {
             ui.horizontal(|ui| {
@@ -188,6 +189,21 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
     }
     if row.is_some_and(|row| row.is_simulated) {
         super::metrics_wall::SIMULATED.show(ui);
+    }
+}
+
+fn title(alarm: &Alarm) -> String {
+    match &alarm.watched {
+        Watched::Metric { key, .. } => key.metric.to_string(),
+        Watched::Formula(formula) => format::shortened(&formula.title(), TITLE_MAX),
+    }
+}
+
+/// What stands for what in an expression.
+pub fn formula_words(ui: &mut Ui, formula: &Formula) {
+    let style = palette(ui);
+    for (id, words) in formula.words() {
+        text::paragraph(ui, &format!("{id} = {words}"), font::mono_small(), style.muted);
     }
 }
 

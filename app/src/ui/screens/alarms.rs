@@ -8,7 +8,7 @@ use egui::Ui;
 use super::topics::framed;
 use super::{alarm_detail, header, side_by_side};
 use crate::monitor::cloudwatch::advice::AlarmSet;
-use crate::monitor::cloudwatch::alarm::{Alarm, AlarmState};
+use crate::monitor::cloudwatch::alarm::{Alarm, AlarmState, Watched};
 use crate::monitor::cloudwatch::alarms::{AlarmStatus, Alarms};
 use crate::monitor::cloudwatch::store::Store;
 use crate::monitor::cloudwatch::watch::Change;
@@ -61,6 +61,8 @@ const WIDE: f32 = 600.0;
 const LIST_SHARE: f32 = 0.54;
 /// What a sparkline shows.
 const SPARK: Query = Query { range_s: 600, period_s: 10, statistic: None };
+/// Of an expression, a condition says at most so many characters.
+const TITLE_MAX: usize = 60;
 /// So many sparklines are kept.
 const SPARKS_MAX: usize = 600;
 
@@ -162,8 +164,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
 }
 
 fn spark(store: &Store, alarm: &Alarm, now_ms: i64) -> Vec<f64> {
-    let Some(series) = store.get(&alarm.key) else { return Vec::new() };
-    let points = measured::points(series, alarm.statistic, SPARK, now_ms);
+    let points = measured::points_of(alarm, store, SPARK, now_ms);
     points.into_iter().map(|(_, value)| value).collect()
 }
 
@@ -194,13 +195,19 @@ pub fn condition(alarm: &Alarm) -> String {
         (1, 1) => format!("in a period of {} s", alarm.period_s),
         (some, all) => format!("in {some} of {all} periods of {} s", alarm.period_s),
     };
-    format!("{} {} {} {periods}", alarm.statistic, alarm.comparison.words(), threshold(alarm))
+    let what = match &alarm.watched {
+        Watched::Metric { statistic, .. } => statistic.to_string(),
+        Watched::Formula(formula) => format::shortened(&formula.title(), TITLE_MAX),
+    };
+    format!("{what} {} {} {periods}", alarm.comparison.words(), threshold(alarm))
 }
 
 /// The threshold in the metric's unit.
 fn threshold(alarm: &Alarm) -> String {
-    crate::monitor::cloudwatch::catalog::definition(&alarm.key)
-        .map_or_else(|| alarm.threshold.to_string(), |row| measured::unit(row, alarm.statistic).write(alarm.threshold))
+    match &alarm.watched {
+        Watched::Metric { .. } => measured::unit_of(alarm).write(alarm.threshold),
+        Watched::Formula(_) => alarm.threshold.to_string(),
+    }
 }
 
 /// What rings comes first, the gravest before all; then what nothing is known of.

@@ -14,6 +14,10 @@ fn put(window: &Window) -> Alarm {
     }
 }
 
+fn series_of(alarm: &Alarm) -> String {
+    alarm.metric().unwrap().0.to_string()
+}
+
 #[test]
 fn an_alarm_is_put_on_a_series_that_was_searched() {
     let http = Some("http://127.0.0.1:11001".to_owned());
@@ -59,7 +63,7 @@ fn a_chart_leads_to_an_alarm_on_what_it_shows() {
     window.type_into("Threshold (Count)", "4");
     window.click("Put alarm");
     let alarm = put(&window);
-    assert_eq!((alarm.key.to_string().as_str(), alarm.threshold), ("UnderReplicatedPartitions of broker 3", 4.0));
+    assert_eq!((series_of(&alarm).as_str(), alarm.threshold), ("UnderReplicatedPartitions of broker 3", 4.0));
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn the_explorer_leads_to_an_alarm_on_a_series() {
     assert!(window.shows("LeaderCount · Broker 1") && window.sent().is_empty(), "Enter takes the series and no more");
     window.harness.key_press(egui::Key::Enter);
     window.harness.run();
-    assert_eq!(put(&window).key.to_string(), "LeaderCount of broker 1");
+    assert_eq!(series_of(&put(&window)), "LeaderCount of broker 1");
 }
 
 #[test]
@@ -122,4 +126,22 @@ fn the_level_is_picked_with_what_it_gives() {
     window.click("Level: PER_BROKER");
     window.choose("Level PER_TOPIC_PER_BROKER, up to");
     assert_eq!(window.sent(), [Command::Monitoring(Change::Level(Level::PerTopicPerBroker))]);
+}
+
+#[test]
+fn an_alarm_on_metric_math_is_told_in_words_and_its_threshold_is_changed() {
+    let mut view = fixture::healthy();
+    Arc::make_mut(&mut view.cloudwatch.alarms).put(1, fixture::math_alarm()).unwrap();
+    let http = Some("http://127.0.0.1:11001".to_owned());
+    let mut window = Window::open(view, Options { screen: Screen::Alarms, http, ..Options::default() });
+    window.type_into("Filter alarms", "reads outrun");
+    window.choose("INSUFFICIENT_DATA, Reads outrun writes");
+    assert!(window.shows("ALARM when Read per write greater than 3 in 2 of 3 periods of 10 s"));
+    assert!(window.shows("share = out / in1") && window.shows("in1 = Average of BytesInPerSec of broker 1"));
+    assert!(window.shows("--metrics '[{"), "the command that puts it");
+    window.click("Change this alarm");
+    assert!(!window.shows("Statistic: Average") && !window.shows("Other series"));
+    window.type_into("Threshold (number)", "0");
+    window.click("Change alarm");
+    assert_eq!(put(&window), Alarm { threshold: 30.0, ..fixture::math_alarm() });
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fault::Fault;
-use super::math::{Operator, fault};
-use crate::monitor::cloudwatch::statistics::Statistic;
-use crate::monitor::cloudwatch::store::Key;
+use super::super::statistics::Statistic;
+use super::super::store::Key;
+use super::expression::Operator;
+use super::{Senseless, senseless};
 
 /// A series of values, ascending by time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,10 +82,10 @@ impl Value {
     ///
     /// # Errors
     /// It is something else.
-    pub fn line(self, function: &str) -> Result<Line, Fault> {
+    pub fn line(self, function: &str) -> Result<Line, Senseless> {
         match self {
             Value::Line(line) => Ok(line),
-            _ => Err(fault(format_args!("{function} takes one time series here"))),
+            _ => Err(senseless(format_args!("{function} takes one time series here"))),
         }
     }
 
@@ -93,10 +93,10 @@ impl Value {
     ///
     /// # Errors
     /// It is something else.
-    pub fn number(&self, function: &str) -> Result<f64, Fault> {
+    pub fn number(&self, function: &str) -> Result<f64, Senseless> {
         match self {
             Value::Number(number) => Ok(*number),
-            _ => Err(fault(format_args!("{function} takes a number there"))),
+            _ => Err(senseless(format_args!("{function} takes a number there"))),
         }
     }
 
@@ -113,9 +113,9 @@ impl Value {
     ///
     /// # Errors
     /// It is a number.
-    pub fn each(self, function: &str, of: impl Fn(&Line) -> Vec<(i64, f64)>) -> Result<Value, Fault> {
+    pub fn each(self, function: &str, of: impl Fn(&Line) -> Vec<(i64, f64)>) -> Result<Value, Senseless> {
         match self {
-            Value::Number(_) => Err(fault(format_args!("{function} takes time series and no number"))),
+            Value::Number(_) => Err(senseless(format_args!("{function} takes time series and no number"))),
             Value::Line(line) => Ok(Value::Line(line.with(of(&line)))),
             Value::Lines(lines) => Ok(Value::Lines(lines.into_iter().map(|line| line.with(of(&line))).collect())),
         }
@@ -126,7 +126,7 @@ impl Value {
 ///
 /// # Errors
 /// Both are lists.
-pub fn combine(operator: Operator, one: Value, other: Value) -> Result<Value, Fault> {
+pub fn combine(operator: Operator, one: Value, other: Value) -> Result<Value, Senseless> {
     Ok(match (one, other) {
         (Value::Number(one), Value::Number(other)) => Value::Number(operator.of(one, other)),
         (one, Value::Number(other)) => one.map(|one| operator.of(one, other)),
@@ -139,7 +139,7 @@ pub fn combine(operator: Operator, one: Value, other: Value) -> Result<Value, Fa
             Value::Lines(lines.iter().map(|line| meet(operator, &one, line, line.key.clone())).collect())
         }
         (Value::Lines(_), Value::Lines(_)) => {
-            return Err(fault("two lists of time series cannot stand on both sides of an operator"));
+            return Err(senseless("two lists of time series cannot stand on both sides of an operator"));
         }
     })
 }
@@ -279,13 +279,13 @@ pub fn fill(line: &Line, times: &[i64], filling: Filling) -> Vec<(i64, f64)> {
 ///
 /// # Errors
 /// Some value is a list.
-pub fn choose(condition: Value, then: Value, otherwise: Option<Value>) -> Result<Value, Fault> {
+pub fn choose(condition: Value, then: Value, otherwise: Option<Value>) -> Result<Value, Senseless> {
     if [Some(&condition), Some(&then), otherwise.as_ref()]
         .into_iter()
         .flatten()
         .any(|one| matches!(one, Value::Lines(_)))
     {
-        return Err(fault("IF takes numbers and single time series"));
+        return Err(senseless("IF takes numbers and single time series"));
     }
     let line = match condition {
         Value::Number(number) if number != 0.0 => return Ok(then),
@@ -295,7 +295,7 @@ pub fn choose(condition: Value, then: Value, otherwise: Option<Value>) -> Result
             return Ok(otherwise.unwrap_or_else(none));
         }
         Value::Line(line) => line,
-        Value::Lines(_) => return Err(fault("IF takes numbers and single time series")),
+        Value::Lines(_) => return Err(senseless("IF takes numbers and single time series")),
     };
     let value = |of: &Value, at_s: i64| match of {
         Value::Number(number) => Some(*number),

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::fault::Fault;
-use crate::monitor::cloudwatch::catalog::NAMESPACE;
-use crate::monitor::cloudwatch::store::{Dimension, Key, Store};
+use super::super::catalog::NAMESPACE;
+use super::super::store::{Dimension, Key, Store};
+use super::{Senseless, senseless};
 
 /// Series that a search may find; CloudWatch's own bound.
 const FOUND_MAX: usize = 500;
@@ -27,12 +27,12 @@ enum Token {
 }
 
 /// Words, quoted words and signs.
-fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
+fn tokens(text: &str) -> Result<Vec<Token>, Senseless> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         if first == '"' {
-            let end = rest[1..].find('"').ok_or_else(|| fault("a quotation mark is not closed"))?;
+            let end = rest[1..].find('"').ok_or_else(|| wrong("a quotation mark is not closed"))?;
             tokens.push(Token::Word(rest[1..=end].to_owned()));
             rest = &rest[end + 2..];
         } else if "{}(),=".contains(first) {
@@ -48,9 +48,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
     Ok(tokens)
 }
 
-fn fault(why: &str) -> Fault {
-    Fault::validation(format!(
-        "Error in expression: {why}. SEARCH looks for '{{AWS/Kafka,DIMENSION,…}} MetricName=\"NAME\" DIMENSION=\"VALUE\"'."
+fn wrong(why: &str) -> Senseless {
+    senseless(format_args!(
+        "{why}; SEARCH looks for '{{AWS/Kafka,DIMENSION,…}} MetricName=\"NAME\" DIMENSION=\"VALUE\"'"
     ))
 }
 
@@ -59,11 +59,11 @@ impl Search {
     ///
     /// # Errors
     /// It is not well formed.
-    pub fn parse(text: &str) -> Result<Search, Fault> {
+    pub fn parse(text: &str) -> Result<Search, Senseless> {
         let tokens = tokens(text)?;
         let mut tokens = tokens.into_iter().peekable();
         if tokens.next() != Some(Token::Sign('{')) {
-            return Err(fault("it must begin with namespace and dimensions in braces"));
+            return Err(wrong("it must begin with namespace and dimensions in braces"));
         }
         let mut schema = Vec::new();
         loop {
@@ -71,7 +71,7 @@ impl Search {
                 Some(Token::Word(name)) => schema.push(name),
                 Some(Token::Sign(',')) => {}
                 Some(Token::Sign('}')) => break,
-                _ => return Err(fault("the braces hold names and commas only")),
+                _ => return Err(wrong("the braces hold names and commas only")),
             }
         }
         let mut names = schema.iter();
@@ -79,23 +79,23 @@ impl Search {
         let dimensions: Option<BTreeSet<Dimension>> = names.map(|name| Dimension::named(name)).collect();
         let mut terms = Vec::new();
         while let Some(token) = tokens.next() {
-            let Token::Word(name) = token else { return Err(fault("a property's name is expected")) };
+            let Token::Word(name) = token else { return Err(wrong("a property's name is expected")) };
             if name == "AND" {
                 continue;
             }
             if tokens.next() != Some(Token::Sign('=')) {
-                return Err(fault("only PROPERTY=\"VALUE\" is understood"));
+                return Err(wrong("only PROPERTY=\"VALUE\" is understood"));
             }
             terms.push((name, Search::values(&mut tokens)?));
         }
         Ok(Search { dimensions: dimensions.filter(|_| is_ours), terms })
     }
 
-    fn values(tokens: &mut impl Iterator<Item = Token>) -> Result<Vec<String>, Fault> {
+    fn values(tokens: &mut impl Iterator<Item = Token>) -> Result<Vec<String>, Senseless> {
         match tokens.next() {
             Some(Token::Word(value)) => return Ok(vec![value]),
             Some(Token::Sign('(')) => {}
-            _ => return Err(fault("a value is expected")),
+            _ => return Err(wrong("a value is expected")),
         }
         let mut values = Vec::new();
         loop {
@@ -103,7 +103,7 @@ impl Search {
                 Some(Token::Word(or)) if or == "OR" => {}
                 Some(Token::Word(value)) => values.push(value),
                 Some(Token::Sign(')')) => return Ok(values),
-                _ => return Err(fault("parentheses hold values and OR only")),
+                _ => return Err(wrong("parentheses hold values and OR only")),
             }
         }
     }
@@ -131,8 +131,8 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::store::Datum;
     use super::*;
-    use crate::monitor::cloudwatch::store::Datum;
 
     fn key(metric: &str, broker: &str) -> Key {
         Key::new(metric, vec![(Dimension::ClusterName, "c".into()), (Dimension::BrokerId, broker.into())])

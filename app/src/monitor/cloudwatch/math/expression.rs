@@ -4,7 +4,7 @@
 //! lists in brackets, calls, `-` `+ - * / ^`, comparisons, `AND` and `OR`. An expression has at most 2,048 characters (of the caller's bound)
 //! and nests at most [`DEPTH_MAX`] deep.
 
-use super::fault::Fault;
+use super::{Senseless, senseless};
 
 /// How deep expressions may nest.
 const DEPTH_MAX: usize = 32;
@@ -90,11 +90,6 @@ enum Token {
     Sign(char),
 }
 
-/// What is wrong with an expression.
-pub(super) fn fault(why: impl std::fmt::Display) -> Fault {
-    Fault::validation(format!("Error in expression: {why}."))
-}
-
 /// Signs of operators, longer ones first.
 const OPERATORS: [(&str, Operator); 13] = [
     ("==", Operator::Equal),
@@ -112,20 +107,21 @@ const OPERATORS: [(&str, Operator); 13] = [
     ("^", Operator::Power),
 ];
 
-fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
+fn tokens(text: &str) -> Result<Vec<Token>, Senseless> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '\'' | '"' => {
-                let end = rest[1..].find(first).ok_or_else(|| fault("a quotation mark is not closed"))? + 1;
+                let end = rest[1..].find(first).ok_or_else(|| senseless("a quotation mark is not closed"))? + 1;
                 tokens.push(Token::Text(rest[1..end].to_owned()));
                 end + 1
             }
             '0'..='9' | '.' => {
                 let length = number_length(rest);
-                let number: f64 =
-                    rest[..length].parse().map_err(|_| fault(format_args!("{:?} is no number", &rest[..length])))?;
+                let number: f64 = rest[..length]
+                    .parse()
+                    .map_err(|_| senseless(format_args!("{:?} is no number", &rest[..length])))?;
                 tokens.push(Token::Number(number));
                 length
             }
@@ -147,7 +143,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
                 let (sign, operator) = OPERATORS
                     .into_iter()
                     .find(|(sign, _)| rest.starts_with(sign))
-                    .ok_or_else(|| fault(format_args!("{first:?} is not expected")))?;
+                    .ok_or_else(|| senseless(format_args!("{first:?} is not expected")))?;
                 tokens.push(Token::Operator(operator));
                 sign.len()
             }
@@ -177,12 +173,12 @@ impl Expression {
     ///
     /// # Errors
     /// It is not well formed, or nests too deep.
-    pub fn parse(text: &str) -> Result<Expression, Fault> {
+    pub fn parse(text: &str) -> Result<Expression, Senseless> {
         let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0 };
         let expression = parser.expression(0)?;
         match parser.peek() {
             None => Ok(expression),
-            Some(_) => Err(fault("something follows its end")),
+            Some(_) => Err(senseless("something follows its end")),
         }
     }
 }
@@ -226,10 +222,10 @@ impl Parser {
     }
 
     /// An expression of operators that bind at least so strongly.
-    fn expression(&mut self, least: u8) -> Result<Expression, Fault> {
+    fn expression(&mut self, least: u8) -> Result<Expression, Senseless> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(fault(format_args!("it nests deeper than {DEPTH_MAX}")));
+            return Err(senseless(format_args!("it nests deeper than {DEPTH_MAX}")));
         }
         let mut left = self.value()?;
         while let Some(Token::Operator(operator)) = self.peek() {
@@ -246,7 +242,7 @@ impl Parser {
         Ok(left)
     }
 
-    fn value(&mut self) -> Result<Expression, Fault> {
+    fn value(&mut self) -> Result<Expression, Senseless> {
         match self.take() {
             Some(Token::Number(number)) => Ok(Expression::Number(number)),
             Some(Token::Text(text)) => Ok(Expression::Text(text)),
@@ -256,14 +252,14 @@ impl Parser {
             Some(Token::Sign('[')) => Ok(Expression::List(self.list(']')?)),
             Some(Token::Sign('(')) => {
                 let inner = self.expression(0)?;
-                if self.takes(')') { Ok(inner) } else { Err(fault("a parenthesis is not closed")) }
+                if self.takes(')') { Ok(inner) } else { Err(senseless("a parenthesis is not closed")) }
             }
-            Some(token) => Err(fault(format_args!("a value is expected, and not {}", shown(&token)))),
-            None => Err(fault("a value is expected at its end")),
+            Some(token) => Err(senseless(format_args!("a value is expected, and not {}", shown(&token)))),
+            None => Err(senseless("a value is expected at its end")),
         }
     }
 
-    fn list(&mut self, end: char) -> Result<Vec<Expression>, Fault> {
+    fn list(&mut self, end: char) -> Result<Vec<Expression>, Senseless> {
         let mut items = Vec::new();
         if self.takes(end) {
             return Ok(items);
@@ -274,18 +270,20 @@ impl Parser {
                 return Ok(items);
             }
             if !self.takes(',') {
-                return Err(fault(format_args!("a comma or {end:?} is expected")));
+                return Err(senseless(format_args!("a comma or {end:?} is expected")));
             }
         }
     }
 }
 
+/// How an operator is written.
+fn sign_of(operator: Operator) -> &'static str {
+    OPERATORS.iter().find(|(_, one)| *one == operator).map_or("", |(sign, _)| sign)
+}
+
 fn shown(token: &Token) -> String {
     match token {
-        Token::Operator(operator) => {
-            let sign = OPERATORS.iter().find(|(_, one)| one == operator).map_or("", |(sign, _)| sign);
-            format!("{sign:?}")
-        }
+        Token::Operator(operator) => format!("{:?}", sign_of(*operator)),
         Token::Sign(sign) => format!("{sign:?}"),
         Token::Number(number) => number.to_string(),
         Token::Text(text) | Token::Word(text) => format!("{text:?}"),
@@ -307,7 +305,7 @@ mod tests {
             Expression::Call(name, arguments) => format!("{name}({})", list(arguments)),
             Expression::Minus(inner) => format!("(-{})", written(inner)),
             Expression::Binary(operator, one, other) => {
-                let sign = OPERATORS.iter().find(|(_, known)| known == operator).unwrap().0;
+                let sign = sign_of(*operator);
                 format!("({}{sign}{})", written(one), written(other))
             }
         }
@@ -361,8 +359,8 @@ mod tests {
             &minus,
         ] {
             let fault = Expression::parse(text).unwrap_err();
-            assert_eq!(fault.code, "ValidationError", "{text}");
-            assert!(fault.message.ends_with('.') && !fault.message.contains('\n'), "{}", fault.message);
+            let said = fault.to_string();
+            assert!(said.ends_with('.') && !said.contains('\n'), "{text}: {said}");
         }
     }
 
