@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::metrics::{is_ours, metric};
 use super::params::Params;
 use super::tree::{Tree, text};
-use crate::monitor::cloudwatch::catalog::definition;
+use crate::monitor::cloudwatch::catalog::{ACCOUNT, definition};
 use crate::monitor::cloudwatch::math::query::{Query, What};
 use crate::monitor::cloudwatch::store::Key;
 
@@ -33,9 +33,6 @@ pub(super) fn read_of_alarm(value: &Json) -> Result<Query, Fault> {
     }
     read_with(value, stat_that_is)
 }
-
-/// The account in whose name all is told.
-pub(super) const ACCOUNT: &str = "000000000000";
 
 fn read_with(value: &Json, stat_of: fn(&Params<'_>) -> Result<What, Fault>) -> Result<Query, Fault> {
     let params = Params::new(value)?;

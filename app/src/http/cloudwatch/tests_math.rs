@@ -125,7 +125,7 @@ fn what_makes_no_sense_is_said_in_one_sentence() {
         ("FIRST(REMOVE_EMPTY([none]))", "no time series"),
         ("'Average'", "where a value should"),
         ("SEARCH(l1, 'Average', 60)", "in quotes"),
-        ("SEARCH('{AWS/Kafka} x', 'Average', 60)", "PROPERTY"),
+        ("SEARCH('{AWS/Kafka} x=', 'Average', 60)", "a value is expected"),
         ("SEARCH('{AWS/Kafka}', 'Mean', 60)", "not a statistic"),
         ("SEARCH('{AWS/Kafka}', 'Average', 0)", "number of seconds"),
         ("SELECT AVG(LeaderCount) FROM AWS/Kafka", "'/' is not expected, at character 33 of the query"),

@@ -24,6 +24,9 @@ pub use left_out::{LEFT_OUT, LeftOut};
 /// The namespace of MSK's metrics.
 pub const NAMESPACE: &str = "AWS/Kafka";
 
+/// The account in whose name all is told.
+pub const ACCOUNT: &str = "000000000000";
+
 /// MSK's monitoring levels; each has what the one before has, and more. Changed as by MSK's UpdateMonitoring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

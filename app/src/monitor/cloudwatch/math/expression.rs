@@ -113,8 +113,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, Senseless> {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '\'' | '"' => {
-                let end = rest[1..].find(first).ok_or_else(|| senseless("a quotation mark is not closed"))? + 1;
-                tokens.push(Token::Text(rest[1..end].to_owned()));
+                let end = closing(rest, first).ok_or_else(|| senseless("a quotation mark is not closed"))?;
+                tokens.push(Token::Text(rest[1..end].replace(&format!("\\{first}"), &first.to_string())));
                 end + 1
             }
             '0'..='9' | '.' => {
@@ -151,6 +151,16 @@ fn tokens(text: &str) -> Result<Vec<Token>, Senseless> {
         rest = rest[length..].trim_start();
     }
     Ok(tokens)
+}
+
+/// Where the text ends that begins with this mark; one after a backslash belongs to it.
+fn closing(text: &str, mark: char) -> Option<usize> {
+    let mut is_escaped = true;
+    text.char_indices().find_map(|(at, c)| {
+        let ends = c == mark && !is_escaped;
+        is_escaped = at == 0 && is_escaped && c != mark || c == '\\' && !is_escaped;
+        ends.then_some(at)
+    })
 }
 
 /// Digits, a point, an exponent.
@@ -330,6 +340,7 @@ mod tests {
             ("MAX([m1, m2])", "MAX([m1,m2])"),
             ("IF(m1>3, m1, 0) / 2", "(IF((m1>3),m1,0)/2)"),
             ("FILL(m1, REPEAT)", "FILL(m1,REPEAT)"),
+            (r#"SEARCH('M="it\'s" N="a\"b"', 'Sum', 60)"#, r#"SEARCH('M="it's" N="a\"b"','Sum',60)"#),
             (r#"SEARCH('{A,"B C"} M="x"', "Sum", 60)"#, r#"SEARCH('{A,"B C"} M="x"','Sum',60)"#),
         ] {
             assert_eq!(Expression::parse(text).map(|one| written(&one)), Ok(expected.to_owned()), "{text}");
