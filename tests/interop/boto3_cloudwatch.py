@@ -198,14 +198,20 @@ def network():
         assert idle and 0 <= min(idle) <= max(idle) <= 100, idle
 
 
+def leading():
+    """Partitions that each broker leads, as the admin client sees it: after a kill, leadership goes back in its own time."""
+    partitions = [one for topic in admin.list_topics(timeout=30).topics.values() for one in topic.partitions.values()]
+    return {str(number): sum(one.leader == number for one in partitions) for number in (1, 2, 3)}
+
+
 @feature(CLIENT, "states are what Kafka's admin client sees")
 def states():
     metadata = admin.list_topics(timeout=30)
     partitions = [partition for topic in metadata.topics.values() for partition in topic.partitions.values()]
     until("GlobalPartitionCount", lambda: statistic("GlobalPartitionCount", "Maximum", [])[-1] == len(partitions))
     same("GlobalTopicCount", statistic("GlobalTopicCount", "Maximum", [])[-1], len(metadata.topics))
+    until("LeaderCount", lambda: [statistic("LeaderCount", "Maximum", [broker(number)])[-1] for number in (1, 2, 3)] == list(leading().values()))
     for number in (1, 2, 3):
-        same(f"LeaderCount of {number}", statistic("LeaderCount", "Maximum", [broker(number)])[-1], sum(one.leader == number for one in partitions))
         same(f"PartitionCount of {number}", statistic("PartitionCount", "Maximum", [broker(number)])[-1], sum(number in one.replicas for one in partitions))
     same("OfflinePartitionsCount", statistic("OfflinePartitionsCount", "Maximum", [])[-1], 0)
     same("ActiveControllerCount", statistic("ActiveControllerCount", "Sum", [])[-1], 1)
@@ -285,32 +291,39 @@ def math_alarm():
 
 @feature(CLIENT, "Metrics Insights says by broker what the admin client counts, and is watched")
 def insights():
-    partitions = [one for topic in admin.list_topics(timeout=30).topics.values() for one in topic.partitions.values()]
-    truth = {str(number): sum(one.leader == number for one in partitions) for number in (1, 2, 3)}
+    count = sum(leading().values())
     schema = 'FROM SCHEMA("AWS/Kafka", "Cluster Name", "Broker ID")'
     for name, one in clients.items():
         def ask(text, period=1):
             queries = [{"Id": "q1", "Expression": text, "Period": period}, {"Id": "sum", "Expression": "SUM(q1)"}]
             data = one.get_metric_data(MetricDataQueries=queries, StartTime=now() - datetime.timedelta(seconds=8), EndTime=now())["MetricDataResults"]
-            return [(line["Label"], line["Values"][0]) for line in data if line["Id"] == "q1"], [line["Values"][0] for line in data if line["Id"] == "sum"]
+            return [(line["Label"], line["Values"]) for line in data if line["Id"] == "q1"], [line["Values"] for line in data if line["Id"] == "sum"]
 
-        by_broker, total = ask(f'SELECT MAX(LeaderCount) {schema} GROUP BY "Broker ID" ORDER BY MAX() DESC')
-        same(f"leaders by {name}", dict(by_broker), truth)
-        same(f"order by {name}", [count for _, count in by_broker], sorted(truth.values(), reverse=True))
-        same(f"sum by {name}", total, [len(partitions)])
+        by_broker = f'SELECT MAX(LeaderCount) {schema} GROUP BY "Broker ID" ORDER BY MAX() DESC'
+        until(f"leaders by {name}", lambda: {label: values[0] for label, values in ask(by_broker)[0]} == leading())
+        highest = [max(values) for _, values in ask(by_broker)[0]]
+        same(f"order by {name}", highest, sorted(highest, reverse=True))
+        until(f"sum by {name}", lambda: [values[0] for values in ask(by_broker)[1]] == [count])
         few, _ = ask(f"SELECT MAX(LeaderCount) {schema} WHERE \"Broker ID\" != '2' GROUP BY \"Broker ID\" LIMIT 1")
-        same(f"without broker 2 by {name}", few, [("1", truth["1"])])
+        same(f"without broker 2 by {name}", [label for label, _ in few], ["1"])
         try:
-            ask("SELECT MAX(LeaderCount) FROM AWS/Kafka")
+            ask("SELECT MAX(LeaderCount) FROM AWS/Kafka")  # which wants quotation marks
             raise AssertionError(f"{name}: no error")
         except botocore.exceptions.ClientError as error:
             same(f"error by {name}", error.response["Error"]["Code"], "ValidationError")
-            assert "at character 29" in str(error), error
+            assert "at character 33 " in str(error), error
         query = {"Id": "q1", "Expression": f"SELECT SUM(LeaderCount) {schema}", "Period": 1, "ReturnData": True}
         one.put_metric_alarm(
-            AlarmName=f"sql <{name}>", Metrics=[query], EvaluationPeriods=1, Threshold=len(partitions), ComparisonOperator="GreaterThanOrEqualToThreshold")
+            AlarmName=f"sql <{name}>", Metrics=[query], EvaluationPeriods=1, Threshold=count, ComparisonOperator="GreaterThanOrEqualToThreshold")
         until(f"ALARM by {name}", lambda: one.describe_alarms(AlarmNames=[f"sql <{name}>"])["MetricAlarms"][0]["StateValue"] == "ALARM")
         one.delete_alarms(AlarmNames=[f"sql <{name}>"])
+
+
+@feature(CLIENT, "CloudWatch Logs has no log groups, which Grafana asks for when it tests a data source")
+def log_groups():
+    logs = boto3.client("logs", endpoint_url=http, region_name="local", aws_access_key_id="any", aws_secret_access_key="any")
+    same("log groups", logs.describe_log_groups(limit=1)["logGroups"], [])
+    same("billing", cloudwatch.list_metrics(Namespace="AWS/Billing", MetricName="EstimatedCharges")["Metrics"], [])
 
 
 @feature(CLIENT, "an alarm follows a broker that is killed and comes back")

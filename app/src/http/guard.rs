@@ -82,17 +82,22 @@ fn check_origin(bound: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
 /// Where CloudWatch's SDKs call, besides `/`.
 pub const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
 
+/// What they send: of JSON, CloudWatch has version 1.0 and CloudWatch Logs 1.1.
+const SIGNED: [&str; 4] = [
+    "application/x-www-form-urlencoded",
+    "application/x-amz-json-1.0",
+    "application/x-amz-json-1.1",
+    "application/cbor",
+];
+
 /// CloudWatch's SDKs send forms and CBOR, and sign them. No page can send `Authorization` of this kind without asking first (CORS preflight),
 /// and that is never granted; nor can a form. The signature itself says nothing here: there is no secret that it could be checked with.
 fn is_signed_call(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<bool, Problem> {
     let is_path = uri.path() == "/" || uri.path().starts_with(CLOUDWATCH_PATH);
     let is_signed = text(headers, &AUTHORIZATION)?.is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 "));
     let media_type = text(headers, &CONTENT_TYPE)?.map(|value| value.split(';').next().unwrap_or_default().trim());
-    let is_known = media_type.is_none_or(|media_type| {
-        ["application/x-www-form-urlencoded", "application/x-amz-json-1.0", "application/cbor"]
-            .iter()
-            .any(|known| media_type.eq_ignore_ascii_case(known))
-    });
+    let is_known =
+        media_type.is_none_or(|media_type| SIGNED.iter().any(|known| media_type.eq_ignore_ascii_case(known)));
     Ok(method == Method::POST && is_path && is_signed && is_known)
 }
 
@@ -179,6 +184,7 @@ mod tests {
         for (method, path, headers, expected) in [
             (Method::POST, "/", &[host, signed, form][..], 200),
             (Method::POST, "/", &[host, signed, json], 200),
+            (Method::POST, "/", &[host, signed, ("content-type", "application/x-amz-json-1.1")], 200),
             (Method::POST, by_path, &[host, signed, cbor], 200),
             (Method::POST, by_path, &[host, signed], 200),
             // What a page of another origin can send, and what it cannot.

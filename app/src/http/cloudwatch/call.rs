@@ -17,7 +17,7 @@ use crate::monitor::cloudwatch::watch::{Change, CloudwatchView};
 use crate::monitor::command::Command;
 
 /// All operations that there are.
-pub(super) const OPERATIONS: [&str; 9] = [
+pub(super) const OPERATIONS: [&str; 10] = [
     "ListMetrics",
     "GetMetricData",
     "GetMetricStatistics",
@@ -27,6 +27,7 @@ pub(super) const OPERATIONS: [&str; 9] = [
     "DescribeAlarmHistory",
     "DeleteAlarms",
     "SetAlarmState",
+    "DescribeLogGroups",
 ];
 
 /// CloudWatch takes no longer bodies either, where they may be longest.
@@ -86,6 +87,9 @@ async fn carry_out(sources: &Sources, operation: &str, params: serde_json::Value
     if let Some(change) = changing {
         return make(sources, change).await.map(|()| None);
     }
+    if operation == "DescribeLogGroups" {
+        return Ok(Some(log_groups()));
+    }
     let read: fn(&CloudwatchView, Params<'_>, i64) -> Result<Tree, Fault> = match operation {
         "ListMetrics" => metrics::list,
         "GetMetricData" => metrics::data,
@@ -101,6 +105,11 @@ async fn carry_out(sources: &Sources, operation: &str, params: serde_json::Value
     // Many points take a while to be gathered; the rest of HTTP goes on meanwhile.
     let read = tokio::task::spawn_blocking(move || read(&view, Params::new(&params)?, now_ms)).await;
     read.map_err(|error| Fault::internal(format!("The answer could not be made: {error}.")))?.map(Some)
+}
+
+/// CloudWatch Logs' only operation here: Grafana's "Save & test" asks for log groups too, and there are none.
+fn log_groups() -> Tree {
+    Tree::Struct(vec![("logGroups", Tree::List(Vec::new()))])
 }
 
 /// Hands in a change, and waits until whoever reads next sees it.
