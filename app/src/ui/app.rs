@@ -354,7 +354,7 @@ impl BrokerscopeApp {
     }
 
     /// What is to be remembered the next time.
-    fn to_remember(&mut self, ctx: &egui::Context) -> String {
+    fn remembrance(&mut self, ctx: &egui::Context) -> String {
         let memory = Memory {
             theme: Some(self.options.theme),
             zoom: Some(ctx.zoom_factor()),
@@ -557,7 +557,7 @@ impl eframe::App for BrokerscopeApp {
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         if !self.options.is_forgetful {
-            storage.set_string(memory::KEY, self.to_remember(&self.ctx.clone()));
+            storage.set_string(memory::KEY, self.remembrance(&self.ctx.clone()));
         }
     }
 

@@ -16,8 +16,8 @@ const TWO_COLUMNS: f32 = 940.0;
 /// The groups of the left column.
 const LEFT: usize = 4;
 /// What keys and names take.
-const KEYS: f32 = 96.0;
-const NAME: f32 = 178.0;
+const KEYS: f32 = 90.0;
+const NAME: f32 = 176.0;
 /// What stands above and below the list in the window.
 const AROUND: f32 = 190.0;
 
@@ -31,7 +31,8 @@ pub fn show(ctx: &Context) -> Outcome {
         );
         text::paragraph(ui, &words, font::small(), style.muted);
         let room = ctx.content_rect().height() - AROUND;
-        ScrollArea::vertical().id_salt("help").max_height(room).show(ui, |ui| {
+        // A sheet that has just opened is low, and the area would stay so.
+        ScrollArea::vertical().id_salt("help").min_scrolled_height(room).max_height(room).show(ui, |ui| {
             let width = ui.available_width();
             if width < TWO_COLUMNS {
                 Group::ALL.iter().for_each(|of| group(ui, *of));

@@ -43,7 +43,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, actions: &mut Vec<Action>) -> Outc
         let words = if scene.options.is_forgetful {
             "Not remembered: the cluster was started with --ephemeral."
         } else {
-            "Remembered, with the screen, its filters, orders and pins, until the next start."
+            "Remembered for the next start, as are the screen, filters, orders and pins."
         };
         text::paragraph(ui, words, font::small(), palette(ui).faint);
     })

@@ -130,7 +130,7 @@ fn single(id: Id, scene: &Scene<'_>) -> Option<Deed> {
             let missing = value.is_empty().then_some("while no broker listens");
             deed(Action::Copy { what: "the bootstrap servers", value }).unless(missing)
         }
-        Id::CopyClusterId => {
+        Id::CopyCluster => {
             let value = snapshot.cluster_id.clone();
             let missing = value.is_empty().then_some("while the cluster is starting");
             deed(Action::Copy { what: "the cluster id", value }).unless(missing)

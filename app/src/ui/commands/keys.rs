@@ -33,14 +33,15 @@ impl Keys {
             Keys::Pair(one, other) => format!("{one} {other}"),
             Keys::Stroke(modifiers, key) => {
                 let names = ModifierNames::NAMES;
-                let arrow = match key {
+                let own = match key {
                     Key::ArrowLeft => Some("Left"),
                     Key::ArrowRight => Some("Right"),
+                    Key::Comma => Some(","),
                     _ => None,
                 };
-                match arrow {
-                    Some(arrow) => format!("{}+{arrow}", names.format(&modifiers, is_mac)),
-                    None => KeyboardShortcut::new(modifiers, key).format(&names, is_mac).replace("Equals", "="),
+                match own {
+                    Some(own) => format!("{}+{own}", names.format(&modifiers, is_mac)),
+                    None => KeyboardShortcut::new(modifiers, key).format(&names, is_mac),
                 }
             }
             Keys::Mouse(PointerButton::Extra1) => "mouse button 4".to_owned(),
@@ -146,6 +147,7 @@ mod tests {
             (Keys::Stroke(COMMAND, Key::K), "Ctrl+K"),
             (Keys::Stroke(COMMAND_SHIFT, Key::H), "Ctrl+Shift+H"),
             (Keys::Stroke(Modifiers::ALT, Key::ArrowLeft), "Alt+Left"),
+            (Keys::Stroke(COMMAND, Key::Comma), "Ctrl+,"),
             (Keys::Mouse(PointerButton::Extra2), "mouse button 5"),
         ] {
             assert_eq!(keys.words(false), told);

@@ -44,7 +44,7 @@ pub enum Id {
     MonitoringLevel,
     NodeLog,
     CopyBootstrap,
-    CopyClusterId,
+    CopyCluster,
     CopyHttp,
 }
 
@@ -70,7 +70,7 @@ pub enum Group {
 impl Group {
     /// All, as the help has them.
     pub const ALL: [Group; 7] =
-        [Group::Find, Group::Go, Group::Window, Group::Cluster, Group::Workload, Group::Watch, Group::Break];
+        [Group::Find, Group::Go, Group::Window, Group::Workload, Group::Cluster, Group::Watch, Group::Break];
 
     /// Its title.
     pub const fn title(self) -> &'static str {
@@ -160,8 +160,13 @@ const fn watch(id: Id, icon: Icon, name: &'static str, what: &'static str) -> En
 
 /// All commands.
 pub static ALL: &[Entry] = &[
-    find(Id::Palette, Icon::Search, "Find anything", "Search all commands, brokers, topics, partitions, groups, …")
-        .keys(&[Keys::Stroke(COMMAND, Key::K)]),
+    find(
+        Id::Palette,
+        Icon::Search,
+        "Find anything",
+        "Search all commands and all that there is: nodes, topics, groups and more",
+    )
+    .keys(&[Keys::Stroke(COMMAND, Key::K)]),
     find(Id::Filter, Icon::Search, "Filter", "Put the cursor into the screen's filter; Escape leaves it")
         .keys(&[Keys::Char('/')]),
     find(Id::Help, Icon::Info, "Commands and shortcuts", "Show all commands with their keys").keys(&[Keys::Char('?')]),
@@ -191,7 +196,7 @@ pub static ALL: &[Entry] = &[
     window(Id::TextSmaller, Icon::Minus, "Smaller text", "Make text smaller, and nothing else"),
     window(Id::CopyBootstrap, Icon::Copy, "Copy bootstrap servers", "Copy what clients connect to")
         .keys(&[Keys::Stroke(COMMAND_SHIFT, Key::B)]),
-    window(Id::CopyClusterId, Icon::Copy, "Copy cluster id", "Copy the id of the cluster"),
+    window(Id::CopyCluster, Icon::Copy, "Copy cluster id", "Copy the id of the cluster"),
     window(Id::CopyHttp, Icon::Copy, "Copy HTTP address", "Copy the address of the HTTP API"),
     cluster(Id::CreateTopic, Icon::Plus, "Create topic", "Create a topic").keys(&[Keys::Pair('c', 't')]),
     cluster(

@@ -166,7 +166,7 @@ mod tests {
         let view = fixture::incident();
         let recents = Recents::remembered(["topic orders".to_owned(), "command Help".into(), "broker Broker 2".into()]);
         let all = found(view, &recents, "");
-        assert_eq!(all[..3], ["topic orders", "broker Broker 2", "command Find anything"]);
+        assert_eq!(all[..3], ["topic orders", "broker Broker 2", "command Filter"]);
         assert!(all.contains(&"command Heal all".to_owned()) && !all.contains(&"topic clicks".to_owned()));
     }
 

@@ -58,7 +58,9 @@ pub fn show(
         let is_called = keys(ui, state);
         input(ui, state);
         line(ui);
+        ui.add_space(space::XS);
         let pressed = list(ui, state, is_done);
+        ui.add_space(space::XS);
         line(ui);
         about(ui, scene, state);
         pressed || is_called
@@ -267,12 +269,14 @@ fn about(ui: &mut Ui, scene: &Scene<'_>, state: &State) {
         let Some(item) = state.chosen() else { return };
         ui.horizontal(|ui| {
             ui.set_height(size::CONTROL_SMALL);
-            match &item.obstacle {
-                Some(obstacle) => text::label(ui, &format!("Not {obstacle}."), font::small(), style.warning),
-                None => text::label(ui, &format!("{}.", what(item)), font::small(), style.muted),
-            };
+            // The keys are there in any case; a long line of what is done gives way.
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                text::label(ui, "Up, Down: choose    Enter: do it    Esc: close", font::tiny(), style.faint);
+                text::label(ui, "Enter: do it    Esc: close", font::tiny(), style.faint);
+                ui.add_space(space::M);
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| match &item.obstacle {
+                    Some(obstacle) => text::label(ui, &format!("Not {obstacle}."), font::small(), style.warning),
+                    None => text::label(ui, &format!("{}.", what(item)), font::small(), style.muted),
+                });
             });
         });
         let command = command_of(&item.action, scene);

@@ -1,6 +1,6 @@
 //! Dialogs: one at a time, over a veil; Escape and a click beside it close it.
 
-use egui::{Context, CornerRadius, Frame, Id, Margin, Modal, Shadow, Stroke, Ui};
+use egui::{Context, CornerRadius, Event, Frame, Id, Key, Margin, Modal, Shadow, Stroke, Ui};
 
 use super::button::{Button, Tone};
 use super::icon::Icon;
@@ -38,6 +38,12 @@ pub fn wide<'a>(ctx: &Context, id: &str, title: &str, content: impl FnOnce(&mut 
     sized(ctx, id, title, size::DIALOG_WIDE, content)
 }
 
+/// Whether Enter was pressed here: held down since before the dialog was there, it confirms nothing.
+fn is_entered(ui: &Ui) -> bool {
+    let is_enter = |event: &Event| matches!(event, Event::Key { key: Key::Enter, pressed: true, repeat: false, modifiers, .. } if modifiers.is_none());
+    ui.input(|input| input.events.iter().any(is_enter))
+}
+
 fn sized<'a>(
     ctx: &Context,
     id: &str,
@@ -65,7 +71,7 @@ fn sized<'a>(
             if let Some(symbol) = symbol {
                 confirm = confirm.with_icon(symbol);
             }
-            let enter = buttons.enabled && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            let enter = buttons.enabled && is_entered(ui);
             if confirm.show(ui).clicked() || enter {
                 outcome = Outcome::Confirmed;
             } else if Button::new("Cancel").show(ui).clicked() {
