@@ -105,9 +105,9 @@ fn lines(broken: bool) -> LogLines {
     }
     let said = "[QuorumController id=3001] audit-1 has no leader: 2 held its only replica";
     say(fenced + 30, 3001, warn, Logger::ReplicationControl, said.into());
-    let said = "[GroupCoordinator id=3] Group demo-readers prepares to rebalance in generation 7: its members come from broker 2";
+    let said = "[GroupCoordinator id=3 topic=__consumer_offsets partition=17] [GroupId demo-readers] Group demo-readers prepares to rebalance in generation 7: its members come from broker 2";
     say(fenced + 400, 3, info, Logger::GroupMetadata, said.into());
-    let said = "[GroupCoordinator id=3] Group demo-readers is stable in generation 8 with 2 members";
+    let said = "[GroupCoordinator id=3 topic=__consumer_offsets partition=17] [GroupId demo-readers] Group demo-readers is stable in generation 8 with 2 members";
     say(fenced + 3_100, 3, info, Logger::GroupMetadata, said.into());
     let said = "[Partition clicks-11 broker=1] ISR goes from 1,3 to 1: 3 was 3,412 ms behind; high watermark 391,204";
     say(AT_MS - 41_000, 1, info, Logger::Partition, said.into());
@@ -116,8 +116,7 @@ fn lines(broken: bool) -> LogLines {
     say(AT_MS - 12_000, 1, warn, Logger::Processor, said.into());
     let said = "[KafkaApi-3] Metadata of version 13 for client reporter-1 failed: the disk /data/3/disk-1 gave EIO at offset 81,204";
     say(AT_MS - 6_000, 3, error, Logger::KafkaApis, said.into());
-    let said =
-        "[GroupCoordinator id=1] Group fraud-check prepares to rebalance in generation 9: member fraud-check-2 joined";
+    let said = "[GroupCoordinator id=1 topic=__consumer_offsets partition=41] [GroupId fraud-check] Group fraud-check prepares to rebalance in generation 9: member fraud-check-2 joined";
     say(AT_MS - 2_300, 1, info, Logger::GroupMetadata, said.into());
     ring.lines()
 }

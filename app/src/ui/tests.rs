@@ -118,7 +118,7 @@ fn every_screen_shows_its_facts() {
         (
             Screen::Logs,
             &[
-                "broker 1, INFO, GroupMetadataManager, [GroupCoordinator id=1] Group fraud-check",
+                "broker 1, INFO, GroupMetadataManager, [GroupCoordinator id=1 topic=__consumer_offsets partition=41] [GroupId fraud-check] Group",
                 "broker 3, ERROR, KafkaApis, ",
                 "Following",
                 "Levels and delivery",

@@ -5,10 +5,11 @@ use std::time::Duration;
 use broker::logging::{Level, Logger};
 use egui::{Align, Layout, ScrollArea, Ui};
 
+use super::log_message::{InRow, in_row};
 use super::log_rows::{Asked, Rows};
 use super::topics::framed;
 use super::{header, log_delivery, log_levels, side_by_side};
-use crate::monitor::logs::entry::{Entry, short_name};
+use crate::monitor::logs::entry::short_name;
 use crate::monitor::logs::ring::LogLines;
 use crate::monitor::names::{node, node_inside};
 use crate::ui::app::{Action, Scene};
@@ -100,8 +101,6 @@ const ROOMY: f32 = 760.0;
 
 /// Lines are looked through for so long in each frame.
 const BUDGET: Duration = Duration::from_millis(3);
-/// No row is wide enough for more characters.
-const ROW_CHARS: usize = 400;
 /// From this width on the panel stands open by itself.
 const WIDE: f32 = 1500.0;
 const PANEL: f32 = 384.0;
@@ -265,8 +264,9 @@ fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
                 row.text(short_name(entry.logger));
                 row.hint(|| format!("{}\n{}", entry.logger.name(), entry.logger.what()));
             }
-            let message = in_a_row(entry);
-            if entry.level >= Level::Info { row.strong_mono(&message) } else { row.mono(&message) }
+            let InRow { about, what, spoken } = in_row(entry);
+            row.led_mono(&about, &what, &spoken, entry.level >= Level::Info);
+            row.hint(|| entry.message.to_string());
         });
         if let Some(seq) = pressed.and_then(|row| rows.seq(row)) {
             state.chosen = if state.chosen == Some(seq) { None } else { Some(seq) };
@@ -282,16 +282,6 @@ pub fn mood(level: Level) -> Mood {
         Level::Trace | Level::Debug | Level::Info => Mood::Quiet,
         Level::Warn => Mood::Warning,
         Level::Error | Level::Fatal => Mood::Critical,
-    }
-}
-
-/// What fits into a row.
-fn in_a_row(entry: &Entry) -> String {
-    let end = entry.message.char_indices().nth(ROW_CHARS).map_or(entry.message.len(), |(at, _)| at);
-    let message = &entry.message[..end];
-    match entry.lost_before {
-        0 => message.to_owned(),
-        lost => format!("({} lost before) {message}", format::plural(lost as usize, "line")),
     }
 }
 
@@ -343,27 +333,5 @@ fn panel(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Ac
     match state.half {
         Half::Levels => log_levels::show(ui, scene, &mut state.levels, actions),
         Half::Delivery => log_delivery::show(ui, scene, &mut state.delivery, actions),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_cut_and_tell_what_was_lost() {
-        let (level, logger) = (Level::Info, Logger::KafkaApis);
-        let entry = |message: &str, lost_before| Entry {
-            seq: 1,
-            at_ms: 0,
-            node_id: 1,
-            level,
-            logger,
-            message: message.into(),
-            lost_before,
-        };
-        assert_eq!(in_a_row(&entry("short", 0)), "short");
-        assert_eq!(in_a_row(&entry("short", 1)), "(1 line lost before) short");
-        assert_eq!(in_a_row(&entry(&"ä".repeat(1_000), 0)).chars().count(), ROW_CHARS);
     }
 }

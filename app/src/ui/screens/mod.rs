@@ -10,6 +10,7 @@ pub mod group_detail;
 pub mod groups;
 pub mod log_delivery;
 pub mod log_levels;
+pub mod log_message;
 pub mod log_rows;
 pub mod logs;
 pub mod metrics;

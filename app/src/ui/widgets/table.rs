@@ -408,10 +408,15 @@ impl Row<'_> {
         }
     }
 
-    /// Something that is read as it stands, before the rest of the row.
-    pub fn strong_mono(&mut self, words: &str) {
-        let (rect, align) = self.cell(words);
-        text::paint(self.painter, rect, align, words, font::mono(), self.style.text);
+    /// Something that is read as it stands, after a quieter word of what it is about; `spoken` is what screen readers get.
+    pub fn led_mono(&mut self, about: &str, words: &str, spoken: &str, is_strong: bool) {
+        let (mut rect, align) = self.cell(spoken);
+        if !about.is_empty() {
+            let end = text::paint(self.painter, rect, align, about, font::mono(), self.style.faint).right();
+            rect.min.x = (end + space::S).min(rect.right());
+        }
+        let ink = if is_strong { self.style.text } else { self.style.muted };
+        text::paint(self.painter, rect, align, words, font::mono(), ink);
     }
 
     /// A number that is blank while it is zero, and has colour when it is not.
