@@ -16,6 +16,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, ClusterArgs, Subcommands};
 use failure::Failure;
+pub use screenshot::Studio;
 use session::Session;
 
 /// Runs the program; its exit code: 0 asked to stop, 1 failed, 2 bad usage.

@@ -1,11 +1,12 @@
 //! Views for tests and for the gallery: a cluster in the middle of an incident, one that is well, one that is empty, one that is huge.
-//! Nothing of this is compiled into the program.
+//! The program itself uses nothing of this: tests do, the benchmark and the gallery.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use broker::metadata::report::{BrokerCounters, NodeState};
 
+pub use super::fixture_busy::{Busy, EVERY_MS};
 use super::{fixture_cloudwatch, fixture_logs};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::command::Command;

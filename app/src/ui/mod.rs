@@ -14,13 +14,12 @@ mod commands;
 mod dialog_alarm;
 mod dialog_fault;
 mod dialogs;
+mod discard;
 mod faults;
 mod finder;
-#[cfg(any(test, feature = "gallery"))]
 pub mod fixture;
-#[cfg(any(test, feature = "gallery"))]
+mod fixture_busy;
 mod fixture_cloudwatch;
-#[cfg(any(test, feature = "gallery"))]
 mod fixture_logs;
 mod format;
 mod help;

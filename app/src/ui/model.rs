@@ -6,6 +6,7 @@ use broker::metadata::report::NodeState;
 use broker::metrics::names::Attribute;
 use broker::metrics::table::controller::UNCLEAN_LEADER_ELECTIONS;
 
+use super::discard::Discard;
 use super::faults::Faults;
 use super::widgets::icon::Icon;
 use super::widgets::matrix::Cell;
@@ -164,6 +165,7 @@ pub struct Model {
     pub alarms: usize,
     /// How bad the worst of them is.
     pub alarms_mood: Mood,
+    discard: Discard,
 }
 
 /// The cluster's health in numbers, as Strimzi's Kafka dashboard has them; what `Totals` has is not repeated.
@@ -202,7 +204,7 @@ impl Model {
         let same_faults = same_events
             && view.snapshot.faults == self.view.snapshot.faults
             && Arc::ptr_eq(&view.snapshot.past_faults, &self.view.snapshot.past_faults);
-        self.view = view;
+        self.discard.put(std::mem::replace(&mut self.view, view));
         self.measured += u64::from(!same_store);
         if !same_alarms {
             self.alarmed += 1;
@@ -438,9 +440,14 @@ impl<K, V> Cached<K, V> {
 }
 
 impl<K: PartialEq, V> Cached<K, V> {
+    /// Whether the value for `key` is at hand.
+    pub fn is_fresh(&self, key: &K) -> bool {
+        self.entry.as_ref().is_some_and(|(known, _)| known == key)
+    }
+
     /// The value for `key`.
     pub fn get(&mut self, key: K, make: impl FnOnce() -> V) -> &V {
-        let fresh = self.entry.as_ref().is_some_and(|(known, _)| *known == key);
+        let fresh = self.is_fresh(&key);
         let entry = if fresh { self.entry.take() } else { None };
         &self.entry.insert(entry.unwrap_or_else(|| (key, make()))).1
     }

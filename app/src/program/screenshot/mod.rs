@@ -15,7 +15,7 @@ use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
 use crate::monitor::view::View;
 use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice};
-use painter::Studio;
+pub use painter::Studio;
 
 /// A cluster that shows no life after this long beyond what was asked for is broken.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use egui::epaint::{ImageDelta, Primitive, textures::TexturesDelta};
-use egui::{Context, ImageData, Pos2, RawInput, Rect, TextureId, Ui, ViewportId, vec2};
+use egui::{Context, Event, ImageData, Pos2, RawInput, Rect, TextureId, Ui, ViewportId, vec2};
 use image::RgbaImage;
 
 use super::canvas::{Canvas, Texture};
@@ -20,17 +20,24 @@ pub struct Studio {
     size: (u32, u32),
     scale: f32,
     textures: HashMap<TextureId, Texture>,
+    events: Vec<(u32, Event)>,
 }
 
 impl Studio {
     /// `size` in points, `scale` pixels a point.
     pub fn new(size: (u32, u32), scale: f32) -> Studio {
-        Studio { ctx: Context::default(), size, scale, textures: HashMap::new() }
+        Studio { ctx: Context::default(), size, scale, textures: HashMap::new(), events: Vec::new() }
     }
 
     /// For what is set up before the first frame.
     pub fn context(&self) -> &Context {
         &self.ctx
+    }
+
+    /// What happens to the window, and in which of its frames (there are eight).
+    pub fn with_events(mut self, events: Vec<(u32, Event)>) -> Studio {
+        self.events = events;
+        self
     }
 
     /// Lets `paint` run for some frames and gives the last.
@@ -57,6 +64,7 @@ impl Studio {
             screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(self.size.0 as f32, self.size.1 as f32))),
             time: Some(f64::from(frame) * FRAME_S),
             focused: true,
+            events: self.events.iter().filter(|(when, _)| *when == frame).map(|(_, event)| event.clone()).collect(),
             max_texture_side: Some(8192),
             ..RawInput::default()
         };

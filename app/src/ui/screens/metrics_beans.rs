@@ -1,9 +1,10 @@
 //! The explorer's other half: Kafka's MBeans as the nodes told them last, with their names in Prometheus.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use broker::metrics::names::{self, Attribute, Dialect};
-use broker::metrics::{Bean, Series, Unit as BeanUnit};
+use broker::metrics::{Bean, MetricsReport, Series, Unit as BeanUnit};
 use egui::Ui;
 
 use super::metrics::copyable;
@@ -27,6 +28,8 @@ pub struct State {
     chosen: Option<String>,
     table: TableState,
     rows: Cached<(u64, String), Vec<Row>>,
+    /// Of the chosen bean and all nodes: the node's id, and where the series stands in its report.
+    found: Cached<(u64, String), Vec<(i32, usize)>>,
     series: TableState,
     chosen_series: usize,
     attribute: usize,
@@ -37,8 +40,8 @@ pub struct State {
 struct Row {
     bean: &'static Bean,
     name: String,
-    /// Of all nodes: the node's id, and where the series stands in its report.
-    series: Vec<(i32, usize)>,
+    /// How many series nodes told of it.
+    series: usize,
 }
 
 const LIST: [Column; 2] =
@@ -57,25 +60,32 @@ fn object_name(bean: &Bean) -> String {
     format!("{}:type={}{joint}{}", bean.domain, bean.kind, bean.name)
 }
 
+/// All beans by name. Nodes tell tens of thousands of series a second: they are counted here, and looked at one by one only for the chosen bean.
 fn rows(measured: &Measured, filter: &str) -> Vec<Row> {
-    let mut rows = BTreeMap::<String, Row>::new();
-    let mut names = BTreeMap::<*const Bean, String>::new();
-    for (node, report) in measured {
-        for (index, series) in report.series.iter().enumerate() {
-            let bean = series.bean;
-            let name = names.entry(bean).or_insert_with(|| object_name(bean));
-            let row = match rows.get_mut(name) {
-                Some(row) => row,
-                None => rows.entry(name.clone()).or_insert(Row { bean, name: name.clone(), series: Vec::new() }),
-            };
-            row.series.push((*node, index));
+    let mut counts = HashMap::<*const Bean, (&'static Bean, usize)>::new();
+    for report in measured.values() {
+        // Series of a bean often stand side by side.
+        for run in report.series.chunk_by(|one, other| std::ptr::eq(one.bean, other.bean)) {
+            counts.entry(run[0].bean).or_insert((run[0].bean, 0)).1 += run.len();
         }
     }
+    let row = |(bean, series)| Row { bean, name: object_name(bean), series };
     let matches = |row: &Row| {
         let said = format!("{} {}", row.name, row.bean.help()).to_lowercase();
         filter.split_whitespace().all(|word| said.contains(word))
     };
-    rows.into_values().filter(matches).collect()
+    let mut rows: Vec<Row> = counts.into_values().map(row).filter(matches).collect();
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    rows
+}
+
+fn found(measured: &Measured, bean: &'static Bean) -> Vec<(i32, usize)> {
+    let of_node = |(node, report): (&i32, &Arc<MetricsReport>)| {
+        let node = *node;
+        let fitting = report.series.iter().enumerate().filter(|(_, series)| std::ptr::eq(series.bean, bean));
+        fitting.map(|(index, _)| (node, index)).collect::<Vec<_>>()
+    };
+    measured.iter().flat_map(of_node).collect()
 }
 
 /// The list.
@@ -101,7 +111,7 @@ pub fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, filter: &str)
         let pressed = table.show(ui, &mut state.table, |index, row| {
             let bean = rows[index].bean;
             row.two_lines(bean.name, &format!("{}:type={}", bean.domain, bean.kind));
-            row.text(&format::count(rows[index].series.len() as i64));
+            row.text(&format::count(rows[index].series as i64));
         });
         if let Some(index) = pressed {
             state.chosen = Some(rows[index].name.clone());
@@ -124,19 +134,15 @@ pub fn detail(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             text::paragraph(ui, row.bean.help(), font::body(), style.text);
             copyable(ui, "MBean", &row.name);
         });
-        card(ui, |ui| series(ui, &scene.model.view.metrics, state, &row));
+        card(ui, |ui| series(ui, scene, state, &row));
     });
 }
 
-fn series(ui: &mut Ui, measured: &Measured, state: &mut State, row: &Row) {
-    let style = palette(ui);
+fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &Row) {
+    let (style, measured) = (palette(ui), &scene.model.view.metrics);
     let attributes = Attribute::of(row.bean.shape);
-    let found: Vec<(i32, &Series)> = row
-        .series
-        .iter()
-        .filter_map(|(node, index)| Some((*node, measured.get(node)?.series.get(*index)?)))
-        .filter(|(_, series)| std::ptr::eq(series.bean, row.bean))
-        .collect();
+    let found = state.found.get((scene.model.measured, row.name.clone()), || found(measured, row.bean));
+    let read = |(node, index): (i32, usize)| measured.get(&node)?.series.get(index);
     text::label(ui, &format!("{} series", format::count(found.len() as i64)), font::heading(), style.text);
     if attributes.len() > 1 {
         use crate::ui::widgets::picker::{Choice, picker};
@@ -158,10 +164,10 @@ fn series(ui: &mut Ui, measured: &Measured, state: &mut State, row: &Row) {
     let pressed = ui
         .scope(|ui| {
             table.show(ui, &mut state.series, |index, line| {
-                let (node, series) = found[index];
-                line.strong(&crate::monitor::names::node(node));
-                line.text(&keys(series));
-                let value = attribute.read(&series.reading);
+                line.strong(&crate::monitor::names::node(found[index].0));
+                let series = read(found[index]);
+                line.text(&series.map(keys).unwrap_or_default());
+                let value = series.and_then(|series| attribute.read(&series.reading));
                 line.text(&value.map_or_else(|| "–".to_owned(), |value| write(row.bean, attribute, value)));
             })
         })
@@ -169,13 +175,13 @@ fn series(ui: &mut Ui, measured: &Measured, state: &mut State, row: &Row) {
     if let Some(index) = pressed {
         state.chosen_series = index;
     }
-    let Some((node, series)) = found.get(selected) else { return };
+    let Some((place, series)) = found.get(selected).and_then(|place| Some((place, read(*place)?))) else { return };
     ui.add_space(space::XS);
     for (dialect, what) in
         [(Dialect::Strimzi, "PromQL (Strimzi's names)"), (Dialect::OpenMonitoring, "PromQL (open monitoring)")]
     {
         if let Some(name) = names::name(dialect, row.bean, attribute) {
-            copyable(ui, what, &promql(&name, series, *node));
+            copyable(ui, what, &promql(&name, series, place.0));
         }
     }
 }

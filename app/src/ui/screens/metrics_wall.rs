@@ -1,6 +1,7 @@
 //! The wall: eight numbers that tell the cluster's health, and a chart for each metric of the size that is chosen.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 
@@ -24,7 +25,12 @@ use crate::ui::widgets::{text, tile};
 #[derive(Debug, Default)]
 pub struct State {
     lines: BTreeMap<String, Cached<(u64, Query, bool), Lines>>,
+    /// Until when charts may be read anew in this frame; those that come too late are shown as they were, and read in the next.
+    read_until: Option<Instant>,
 }
+
+/// Charts are read for so long in each frame.
+const BUDGET: Duration = Duration::from_millis(3);
 
 /// Charts grow with the window between these heights.
 const CHART_LEAST: f32 = 120.0;
@@ -47,12 +53,15 @@ const THREE_COLUMNS: f32 = 1_240.0;
 /// So many faults are told by name above the charts.
 const FAULTS_TOLD: usize = 3;
 
+static NOT_READ: Lines = Lines { traces: Vec::new(), series: 0 };
+
 /// The mark of what is made by a model.
 pub const SIMULATED: Pill = Pill::new(Mood::Busy, Icon::Info, "simulated");
 
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, actions: &mut Vec<Action>) {
     let rows = panels(screen.size, &screen.pins, scene);
+    screen.wall.read_until = Some(Instant::now() + BUDGET);
     let bands = scene.model.faults.bands().clone();
     let from_ms = scene.model.snapshot().at_ms - screen.query.range_s * 1000;
     let shown: Vec<&Band> =
@@ -229,7 +238,14 @@ fn panel(
     let dark = ui.visuals().dark_mode;
     let store = &model.view.cloudwatch.store;
     let cached = screen.wall.lines.entry(pin.clone()).or_default();
-    let lines = cached.get((model.measured, query, dark), || measured::lines(store, row, query, now_ms, style));
+    let is_late = screen.wall.read_until.is_some_and(|until| Instant::now() >= until);
+    let key = (model.measured, query, dark);
+    let lines = if is_late && !cached.is_fresh(&key) {
+        ui.ctx().request_repaint();
+        cached.peek().unwrap_or(&NOT_READ)
+    } else {
+        cached.get(key, || measured::lines(store, row, query, now_ms, style))
+    };
     let unit = measured::unit(row, query.statistic_of(row));
     let chart = Chart {
         bands,
@@ -238,7 +254,7 @@ fn panel(
         ..Chart::new(&pin, now_ms, query.range_s, height, unit)
     };
     chart.show(ui, &mut screen.crosshair, &lines.traces);
-    let series = lines.series;
+    let (series, is_read) = (lines.series, !std::ptr::eq(lines, &NOT_READ));
     ui.horizontal(|ui| {
         ui.set_height(size::CONTROL_SMALL);
         ui.spacing_mut().item_spacing.x = space::XS;
@@ -256,7 +272,8 @@ fn panel(
             }
         }
         let words = match series {
-            0 => "no data yet".to_owned(),
+            0 if is_read => "no data yet".to_owned(),
+            0 => "reading…".to_owned(),
             series if series > measured::LINES_MAX => {
                 format!("the greatest {} of {}", measured::LINES_MAX, format::count(series as i64))
             }
