@@ -5,6 +5,8 @@
 
 pub mod monitor;
 
+pub mod client;
+
 pub mod source;
 
 pub mod workload;

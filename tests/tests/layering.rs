@@ -32,10 +32,11 @@ const BROKER: [&str; 22] = [
 ];
 
 /// Rooms of the app, and what each may import.
-const APP: [(&str, &[&str]); 8] = [
+const APP: [(&str, &[&str]); 9] = [
     ("monitor", &["monitor"]),
     ("ui", &["ui", "monitor"]),
-    ("source", &["source", "monitor", "workload"]),
+    ("client", &["client", "monitor"]),
+    ("source", &["source", "client", "monitor", "workload"]),
     ("workload", &["workload", "monitor"]),
     ("http", &["http", "monitor"]),
     ("cli", &["cli", "monitor"]),

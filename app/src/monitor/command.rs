@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::cloudwatch::watch::Change;
+use super::inquiry::Query;
 use super::logs::Wish;
+use super::operation::Operation;
 use super::order::Answer;
 
 /// One wish.
@@ -44,6 +46,10 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Do something to topics, groups or configs.
+    Operate(Operation),
+    /// Ask something; the answer stands in [`super::view::View::inquiries`].
+    Inquire(Query),
     /// Have a broker read and check every byte of its logs.
     Scrub {
         /// Which; without it, every broker that runs.

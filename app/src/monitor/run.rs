@@ -16,6 +16,7 @@ use super::cloudwatch::watch::{Change, CloudwatchView, Watch};
 use super::command::Notice;
 use super::events::EventLog;
 use super::host::Host;
+use super::inquiry::Inquiries;
 use super::join::{Facts, Join};
 use super::logs::LogsView;
 use super::logs::run::LogNews;
@@ -287,8 +288,9 @@ impl Worker {
             metrics: self.metrics.clone(),
             cloudwatch: self.watch.view(),
             events: self.events.entries(),
-            // They are published by their own thread.
+            // These are published by their own threads.
             logs: LogsView::default(),
+            inquiries: Inquiries::default(),
             notices: Vec::new(),
         };
         self.slot.publish(view);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::command::Notice;
+use super::inquiry::{Findings, Query};
 use super::logs::LogsView;
 use super::view::View;
 
@@ -43,11 +44,11 @@ impl ViewSlot {
         *locked(&self.inner.wake) = Some(Box::new(wake));
     }
 
-    /// Puts a new view in place, but for its logs, and wakes the reader.
+    /// Puts a new view in place, but for its logs and inquiries, and wakes the reader.
     pub fn publish(&self, view: View) {
         let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
-        let logs = std::mem::take(&mut known.logs);
-        *known = View { logs, ..view };
+        let (logs, inquiries) = (std::mem::take(&mut known.logs), std::mem::take(&mut known.inquiries));
+        *known = View { logs, inquiries, ..view };
         drop(known);
         self.wake();
     }
@@ -55,6 +56,19 @@ impl ViewSlot {
     /// Puts new logs into the view, whose other parts have a thread of their own, and wakes the reader.
     pub fn publish_logs(&self, logs: LogsView) {
         self.inner.view.write().unwrap_or_else(PoisonError::into_inner).logs = logs;
+        self.wake();
+    }
+
+    /// Notes that somebody asks. False: the answer is on its way already.
+    pub fn ask(&self, query: &Query) -> bool {
+        let is_news = self.inner.view.write().unwrap_or_else(PoisonError::into_inner).inquiries.ask(query);
+        self.wake();
+        is_news
+    }
+
+    /// Puts an answer to a question into the view, and wakes the reader.
+    pub fn answer(&self, query: &Query, at_ms: i64, answer: Result<Arc<Findings>, String>) {
+        self.inner.view.write().unwrap_or_else(PoisonError::into_inner).inquiries.answer(query, at_ms, answer);
         self.wake();
     }
 

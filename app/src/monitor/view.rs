@@ -7,6 +7,7 @@ use broker::metrics::MetricsReport;
 
 use super::cloudwatch::watch::CloudwatchView;
 use super::command::Notice;
+use super::inquiry::Inquiries;
 use super::logs::LogsView;
 use super::snapshot::Snapshot;
 
@@ -25,6 +26,8 @@ pub struct View {
     pub events: Arc<VecDeque<Arc<EventEntry>>>,
     /// The nodes' logs.
     pub logs: LogsView,
+    /// What screens asked of the cluster.
+    pub inquiries: Inquiries,
     /// Answers to commands that arrived since the window last looked (the reader drains its own copy).
     pub notices: Vec<Notice>,
 }

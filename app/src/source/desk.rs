@@ -15,12 +15,15 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use super::brokers::{BrokerControl, BrokerWishes, News};
 use super::control::NodeControl;
 use super::faults::{self, Faults};
+use super::operations;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, Notice, WorkloadSpec};
+use crate::monitor::inquiry::Query;
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::run::Asked;
 use crate::monitor::names::{is_controller, node};
+use crate::monitor::operation::Operation;
 use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
 use crate::monitor::run::Word;
 use crate::monitor::slot::ViewSlot;
@@ -199,6 +202,8 @@ impl Worker {
                 let refused = self.brokers.remove_controller(id, reply);
                 return refused.into_iter().for_each(|(answer, reply)| self.answer(answer, reply));
             }
+            Command::Operate(operation) => return self.operate(reply, operation),
+            Command::Inquire(query) => self.inquire(query),
             Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
@@ -211,6 +216,8 @@ impl Worker {
     fn answer(&self, answer: Answer, reply: Option<Reply>) {
         match reply {
             Some(reply) => reply(answer),
+            // What is found stands in the view.
+            None if matches!(&answer, Ok(done) if done.text.is_empty()) => {}
             None => self.tools.slot.notify(Notice::of(answer)),
         }
     }
@@ -348,6 +355,38 @@ impl Worker {
             // The reply went with the closure; whoever waits for it sees it dropped.
             Err(error) => self.notify_failure(Refusal::failed(format!("No thread could be started: {error}."))),
         }
+    }
+
+    fn operate(&mut self, reply: Option<Reply>, operation: Operation) {
+        if self.topic_requests >= TOPIC_REQUESTS_MAX {
+            return self.answer(Err(Refusal::failed("Too many requests are under way; try again.")), reply);
+        }
+        let (servers, finished) = (self.tools.bootstrap_servers.clone(), self.finished.clone());
+        let slot = self.tools.slot.clone();
+        let run = move || {
+            let (answer, throttled) = operations::perform(&servers(), &operation);
+            drop(finished.send(Finished::Topic(answer, reply)));
+            if let Some(throttled) = throttled {
+                operations::lift_when_done(&servers, &throttled, &slot);
+            }
+        };
+        match std::thread::Builder::new().name("operation".into()).spawn(run) {
+            Ok(_) => self.topic_requests += 1,
+            Err(error) => self.notify_failure(Refusal::failed(format!("No thread could be started: {error}."))),
+        }
+    }
+
+    /// The answer goes into the view; to whoever waits for one it is said that it comes.
+    fn inquire(&self, query: Query) -> Answer {
+        let (servers, slot) = ((self.tools.bootstrap_servers)(), self.tools.slot.clone());
+        if slot.ask(&query) {
+            let asked = query.clone();
+            let run = move || operations::answer(&servers, &asked, &slot);
+            if let Err(error) = std::thread::Builder::new().name("inquiry".into()).spawn(run) {
+                self.tools.slot.answer(&query, now_ms(), Err(format!("No thread could be started: {error}.")));
+            }
+        }
+        Ok(Done { id: None, text: String::new() })
     }
 
     fn start_workload(&mut self, spec: WorkloadSpec) -> Answer {

@@ -1,6 +1,6 @@
 //! Where snapshots come from, and who carries out commands: the embedded cluster.
 //!
-//! Knows the monitor's words and the cluster; nothing of the window, of HTTP or of how workloads are made.
+//! Knows the monitor's words, the cluster and its client; nothing of the window, of HTTP or of how workloads are made.
 
 pub mod brokers;
 pub mod control;
@@ -10,6 +10,7 @@ pub mod embedded;
 #[cfg(test)]
 mod fake_nodes;
 pub mod faults;
+pub mod operations;
 pub mod plan;
 pub mod topics;
 

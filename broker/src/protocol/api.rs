@@ -86,6 +86,18 @@ macro_rules! apis {
             }
         })+
 
+        $(impl Call for messages::$request {
+            const API: Api = Api::$name;
+            type Answer = messages::$response;
+
+            fn answer(response: Response) -> Option<Self::Answer> {
+                match response {
+                    Response::$name(body) => Some(body),
+                    _ => None,
+                }
+            }
+        })+
+
         /// An answer to a client.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Response {
@@ -185,6 +197,17 @@ apis! {
     DescribeShareGroupOffsets = 90, 0..=1, flexible 0, DescribeShareGroupOffsetsRequestData, DescribeShareGroupOffsetsResponseData;
     AlterShareGroupOffsets = 91, 0..=0, flexible 0, AlterShareGroupOffsetsRequestData, AlterShareGroupOffsetsResponseData;
     DeleteShareGroupOffsets = 92, 0..=0, flexible 0, DeleteShareGroupOffsetsRequestData, DeleteShareGroupOffsetsResponseData;
+}
+
+/// A request whose answer is known by its type: what our own clients ask with.
+pub trait Call: Into<Request> {
+    /// Which API it is of.
+    const API: Api;
+    /// What is answered.
+    type Answer;
+
+    /// The answer in a response; `None`: it answers something else.
+    fn answer(response: Response) -> Option<Self::Answer>;
 }
 
 impl Api {

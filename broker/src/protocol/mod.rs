@@ -12,7 +12,7 @@ mod id;
 mod precheck;
 mod throttle;
 
-pub use api::{Api, Request, Response};
+pub use api::{Api, Call, Request, Response};
 pub use body::Json;
 pub use error::{DecodeError, EncodeError, error_name, upper_snake};
 pub use frame::{

@@ -1,0 +1,326 @@
+//! The client against a real cluster of this program, and librdkafka beside it to tell whether what it did is so.
+
+use std::collections::BTreeMap;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use broker::cluster::{Cluster, ClusterConfig, Profile};
+use broker::protocol::ErrorCode;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::*;
+use crate::monitor::inquiry::ConfigSource;
+use crate::monitor::operation::{ConfigChange, ConfigResource, Election, Move, OffsetOf};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct House {
+    cluster: Cluster,
+    servers: String,
+    _dir: tempfile::TempDir,
+}
+
+fn house() -> House {
+    let dir = tempfile::tempdir().unwrap();
+    let (reports, reports_in) = crossbeam_channel::unbounded();
+    let (lines, lines_in) = crossbeam_channel::unbounded();
+    // Nobody looks; they must not fill up.
+    std::thread::spawn(move || reports_in.iter().for_each(drop));
+    std::thread::spawn(move || lines_in.iter().for_each(drop));
+    let config = ClusterConfig {
+        brokers: 3,
+        controllers: 1,
+        zones: 3,
+        log_dirs: 1,
+        data_dir: dir.path().to_path_buf(),
+        kafka_port: 0,
+        bind: [127, 0, 0, 1].into(),
+        profile: Profile::Lab,
+        overrides: BTreeMap::new(),
+    };
+    let cluster = Cluster::start(config, reports, lines).unwrap();
+    cluster.wait_ready(PATIENCE).unwrap();
+    House { servers: cluster.bootstrap_servers(), cluster, _dir: dir }
+}
+
+impl House {
+    fn client(&self) -> Client {
+        Client::new(&self.servers, PATIENCE)
+    }
+
+    fn rdkafka(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.servers).set("group.id", "g").set("enable.auto.commit", "false");
+        config
+    }
+
+    fn consumer(&self) -> BaseConsumer {
+        self.rdkafka().create().unwrap()
+    }
+
+    /// Values `0`, `1`, … to a partition, with timestamps 1,000 apart from 10,000 on.
+    fn write(&self, topic: &str, partition: i32, count: i64) {
+        let producer: BaseProducer = self.rdkafka().create().unwrap();
+        for number in 0..count {
+            let value = number.to_string();
+            let record = BaseRecord::<(), str>::to(topic).payload(&value).partition(partition);
+            producer.send(record.timestamp(10_000 + number * 1_000)).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    /// (partitions, replicas of partition 0, leader of partition 0), as librdkafka sees them.
+    fn seen(&self, topic: &str) -> (usize, Vec<i32>, i32) {
+        let metadata = self.consumer().fetch_metadata(Some(topic), PATIENCE).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        partitions
+            .first()
+            .map_or((0, Vec::new(), -1), |first| (partitions.len(), first.replicas().to_vec(), first.leader()))
+    }
+}
+
+fn offset(topic: &str, partition: i32, offset: i64) -> OffsetOf {
+    OffsetOf { topic: topic.into(), partition, offset }
+}
+
+fn until<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> Result<(), T>) {
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(seen) = look() {
+        assert!(Instant::now() < deadline, "{what} did not come to pass: {seen:?}");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn topics_partitions_and_configs() {
+    let house = house();
+    let mut client = house.client();
+    create_topic(&mut client, "t", 2, 3, &[("retention.ms".into(), "60000".into())]).unwrap();
+    until("the topic", || if house.seen("t").0 == 2 { Ok(()) } else { Err(house.seen("t")) });
+    let again = create_topic(&mut client, "t", 2, 3, &[]).unwrap_err();
+    assert_eq!(again.code(), Some(ErrorCode::TopicAlreadyExists));
+    let wrong = create_topic(&mut client, "u", 2, 9, &[]).unwrap_err().refusal("Topic u was not created").text;
+    assert!(wrong.contains("(INVALID_REPLICATION_FACTOR)") && wrong.ends_with('.'), "{wrong}");
+
+    add_partitions(&mut client, "t", 5).unwrap();
+    until("five partitions", || if house.seen("t").0 == 5 { Ok(()) } else { Err(house.seen("t")) });
+    assert_eq!(add_partitions(&mut client, "t", 5).unwrap_err().code(), Some(ErrorCode::InvalidPartitions));
+    assert_eq!(add_partitions(&mut client, "x", 5).unwrap_err().code(), Some(ErrorCode::UnknownTopicOrPartition));
+
+    let topic = ConfigResource::Topic("t".into());
+    let value = |entries: &[crate::monitor::inquiry::ConfigEntry], name: &str| {
+        let found = entries.iter().find(|entry| entry.name == name).unwrap();
+        (found.value.clone(), found.source)
+    };
+    let told = describe_configs(&mut client, &topic).unwrap();
+    assert!(told.len() > 25 && told.is_sorted_by_key(|entry| entry.name.clone()));
+    assert_eq!(value(&told, "retention.ms"), (Some("60000".into()), ConfigSource::Topic));
+    assert_eq!(value(&told, "cleanup.policy").1, ConfigSource::Default);
+    let entry = told.iter().find(|entry| entry.name == "retention.ms").unwrap();
+    assert_eq!((entry.kind, entry.read_only, entry.doc.is_empty()), ("long", false, false));
+    let entry = told.iter().find(|entry| entry.name == "cleanup.policy").unwrap();
+    let synonyms: Vec<_> = entry.synonyms.iter().map(|synonym| (synonym.name.as_str(), synonym.source)).collect();
+    assert_eq!(synonyms, [("log.cleanup.policy", ConfigSource::Default)]);
+
+    let change = |name: &str, value: Option<&str>| ConfigChange { name: name.into(), value: value.map(str::to_owned) };
+    alter_configs(&mut client, &topic, &[change("retention.ms", None), change("cleanup.policy", Some("compact"))])
+        .unwrap();
+    let admin: AdminClient<DefaultClientContext> = house.rdkafka().create().unwrap();
+    until("librdkafka sees the change", || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let asked = [ResourceSpecifier::Topic("t")];
+        let told = runtime.block_on(admin.describe_configs(&asked, &AdminOptions::new())).unwrap().remove(0).unwrap();
+        let value = |name: &str| told.get(name).and_then(|entry| entry.value.clone());
+        let seen = (value("cleanup.policy"), value("retention.ms"));
+        if seen == (Some("compact".into()), Some("604800000".into())) { Ok(()) } else { Err(seen) }
+    });
+    let refused = alter_configs(&mut client, &topic, &[change("no.such.config", Some("1"))]).unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::InvalidConfig));
+
+    let broker = ConfigResource::Broker(Some(2));
+    alter_configs(&mut client, &broker, &[change("log.cleaner.threads", Some("2"))]).unwrap();
+    until("the broker's config", || {
+        let seen = value(&describe_configs(&mut client, &broker).unwrap(), "log.cleaner.threads");
+        if seen == (Some("2".into()), ConfigSource::DynamicBroker) { Ok(()) } else { Err(seen) }
+    });
+    let started_with = describe_configs(&mut client, &broker).unwrap();
+    assert_eq!(value(&started_with, "node.id"), (Some("2".into()), ConfigSource::StaticBroker));
+
+    delete_topic(&mut client, "t").unwrap();
+    assert_eq!(delete_topic(&mut client, "t").unwrap_err().code(), Some(ErrorCode::UnknownTopicOrPartition));
+}
+
+#[test]
+fn records_offsets_and_groups() {
+    let house = house();
+    let mut client = house.client();
+    create_topic(&mut client, "t", 2, 3, &[]).unwrap();
+    house.write("t", 0, 10);
+    house.write("t", 1, 4);
+    let at = |client: &mut Client, ms| {
+        offsets_of_topic(client, "t", ms).unwrap().into_iter().map(|one| one.offset).collect::<Vec<_>>()
+    };
+    assert_eq!((at(&mut client, -2), at(&mut client, -1)), (vec![0, 0], vec![10, 4]));
+    assert_eq!((at(&mut client, 13_500), at(&mut client, 15_000)), (vec![4, -1], vec![5, -1]));
+
+    set_offsets(&mut client, "g", &[offset("t", 0, 7), offset("t", 1, 1)]).unwrap();
+    let mut wanted = TopicPartitionList::new();
+    wanted.add_partition("t", 0);
+    wanted.add_partition("t", 1);
+    let committed = house.consumer().committed_offsets(wanted.clone(), PATIENCE).unwrap();
+    let seen: Vec<Offset> =
+        committed.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::offset).collect();
+    assert_eq!(seen, [Offset::Offset(7), Offset::Offset(1)]);
+    let mut told = committed_offsets(&mut client, "g").unwrap();
+    told.sort_by_key(|one| one.partition);
+    assert_eq!(told, [offset("t", 0, 7), offset("t", 1, 1)]);
+    delete_offsets(&mut client, "g", &[("t".into(), 1)]).unwrap();
+    assert_eq!(committed_offsets(&mut client, "g").unwrap(), [offset("t", 0, 7)]);
+
+    // Somebody is in it: what it reads is its own business.
+    let consumer = house.consumer();
+    consumer.subscribe(&["t"]).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while consumer.poll(Duration::from_millis(100)).is_none() {
+        assert!(Instant::now() < deadline, "the consumer reads");
+    }
+    let busy =
+        set_offsets(&mut client, "g", &[offset("t", 0, 0)]).unwrap_err().refusal("Group g stays where it is").text;
+    assert!(busy.contains("the group has members"), "{busy}");
+    assert_eq!(delete_group(&mut client, "g").unwrap_err().code(), Some(ErrorCode::NonEmptyGroup));
+    consumer.commit(&wanted_at(7), CommitMode::Sync).unwrap();
+    drop(consumer);
+    until("the group is empty", || delete_group(&mut client, "g"));
+    assert_eq!(delete_group(&mut client, "g").unwrap_err().code(), Some(ErrorCode::GroupIdNotFound));
+
+    let begins = delete_records(&mut client, &[offset("t", 0, 6), offset("t", 1, -1)]).unwrap();
+    let begins: BTreeMap<i32, i64> = begins.into_iter().map(|one| (one.partition, one.offset)).collect();
+    assert_eq!(begins, BTreeMap::from([(0, 6), (1, 4)]));
+    assert_eq!(house.consumer().fetch_watermarks("t", 0, PATIENCE).unwrap(), (6, 10));
+    assert_eq!(
+        delete_records(&mut client, &[offset("t", 0, 99)]).unwrap_err().code(),
+        Some(ErrorCode::OffsetOutOfRange)
+    );
+}
+
+fn wanted_at(offset: i64) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset("t", 0, Offset::Offset(offset)).unwrap();
+    list
+}
+
+#[test]
+fn replicas_move_and_leaders_are_elected() {
+    let house = house();
+    let mut client = house.client();
+    create_topic(&mut client, "t", 1, 2, &[]).unwrap();
+    house.write("t", 0, 100);
+    let (_, before, _) = house.seen("t");
+    let new = (1..=3).find(|id| !before.contains(id)).unwrap();
+    let replicas = vec![new, before[0]];
+    let moves = [Move { topic: "t".into(), partition: 0, replicas: replicas.clone() }];
+    let throttled = reassign(&mut client, &moves, Some(10_000_000)).unwrap();
+    assert_eq!(throttled.topics.iter().map(|topic| &**topic).collect::<Vec<_>>(), ["t"]);
+    let rate = |client: &mut Client| {
+        let told = describe_configs(client, &ConfigResource::Broker(Some(new))).unwrap();
+        told.into_iter().find(|entry| entry.name == "follower.replication.throttled.rate").and_then(|entry| entry.value)
+    };
+    assert_eq!(rate(&mut client).as_deref(), Some("10000000"));
+    until("the replicas are there", || {
+        let seen = house.seen("t").1;
+        let moving = reassignments(&mut client).unwrap();
+        if seen == replicas && moving.is_empty() { Ok(()) } else { Err((seen, moving)) }
+    });
+    unthrottle(&mut client, &throttled).unwrap();
+    until("the throttle is gone", || {
+        if rate(&mut client).is_none_or(|rate| rate != "10000000") { Ok(()) } else { Err("set") }
+    });
+
+    until("the first replica leads", || {
+        let elected = elect_leaders(&mut client, Election::Preferred, &[("t".into(), 0)]).unwrap();
+        let leader = house.seen("t").2;
+        if leader == new && elected.failed.is_empty() { Ok(()) } else { Err((leader, elected)) }
+    });
+    let elected = elect_leaders(&mut client, Election::Preferred, &[("t".into(), 0)]).unwrap();
+    assert_eq!((elected.changed, elected.not_needed), (0, 1));
+    let none = cancel_reassignments(&mut client, &[("t".into(), 0)]).unwrap_err();
+    assert_eq!(none.code(), Some(ErrorCode::NoReassignmentInProgress));
+    let nobody =
+        reassign(&mut client, &[Move { topic: "t".into(), partition: 0, replicas: vec![77] }], None).unwrap_err();
+    assert_eq!(nobody.code(), Some(ErrorCode::InvalidReplicaAssignment), "{nobody}");
+}
+
+#[test]
+fn open_transactions_are_found_with_their_ids() {
+    let house = house();
+    let mut client = house.client();
+    create_topic(&mut client, "t", 1, 3, &[]).unwrap();
+    let producer: BaseProducer =
+        house.rdkafka().set("transactional.id", "shop").set("transaction.timeout.ms", "50000").create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    producer.send(BaseRecord::<(), str>::to("t").payload("v").partition(0)).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    let found = producers(&mut client, "t").unwrap();
+    let [only] = found.as_slice() else { panic!("{found:?}") };
+    let transaction: Arc<_> = only.transaction.clone().unwrap();
+    assert_eq!((only.partition, only.txn_start_offset, only.last_sequence), (0, Some(0), 0));
+    assert_eq!((transaction.transactional_id.as_str(), transaction.state.as_str()), ("shop", "Ongoing"));
+    assert_eq!((transaction.timeout_ms, transaction.producer_id), (50_000, only.producer_id));
+    producer.commit_transaction(PATIENCE).unwrap();
+    until("the transaction has ended", || match producers(&mut client, "t").unwrap().as_slice() {
+        [only] if only.txn_start_offset.is_none() && only.transaction.is_none() => Ok(()),
+        other => Err(other.to_vec()),
+    });
+}
+
+#[test]
+fn a_dead_broker_is_gone_round() {
+    let house = house();
+    let mut client = house.client();
+    create_topic(&mut client, "t", 6, 3, &[]).unwrap();
+    for partition in 0..6 {
+        house.write("t", partition, 1);
+    }
+    assert_eq!(offsets_of_topic(&mut client, "t", -1).unwrap().len(), 6);
+    house.cluster.kill_node(1, "a test").unwrap();
+    // Its leaders move; who asks in between is answered a little later.
+    let told = offsets_of_topic(&mut client, "t", -1).unwrap();
+    assert!(told.iter().all(|one| one.offset == 1) && told.len() == 6, "{told:?}");
+    create_topic(&mut client, "u", 1, 2, &[]).unwrap();
+}
+
+#[test]
+fn nobody_there_and_no_kafka_are_told_apart() {
+    let mut nobody = Client::new("127.0.0.1:1", Duration::from_millis(300));
+    let error = create_topic(&mut nobody, "t", 1, 1, &[]).unwrap_err().to_string();
+    assert!(error.starts_with("no broker answers at 127.0.0.1:1: "), "{error}");
+
+    // Somebody who answers with nonsense: lengths that promise too much, too little, or bytes that are no answer.
+    for nonsense in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[0, 0, 0, 2, 0, 0], &[0x7f, 0xff, 0xff, 0xff, 1], &[]] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let talker = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut asked = [0; 8];
+                if stream.read_exact(&mut asked).is_err() {
+                    return;
+                }
+                // Whoever does not listen any more need not be told.
+                let _ = stream.write_all(nonsense);
+            }
+        });
+        let mut client = Client::new(&address, Duration::from_millis(400));
+        let error = create_topic(&mut client, "t", 1, 1, &[]).unwrap_err();
+        assert!(error.code().is_none() && error.to_string().contains(&address), "{error}");
+        // An empty visit ends the talker.
+        drop(std::net::TcpStream::connect(&address));
+        talker.join().unwrap();
+    }
+}

@@ -1,0 +1,252 @@
+//! What a screen asks of the cluster beyond what nodes publish, and what was answered. Data only: whoever runs the cluster asks it as a
+//! Kafka client ([`crate::monitor::command::Command::Inquire`]), and the newest answer to each question stands in the view.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use super::operation::ConfigResource;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Query {
+    /// All configs of a topic, a broker or a group.
+    Configs(ConfigResource),
+    /// Producers of a topic's partitions, and the transactions that are open on them.
+    Producers(Arc<str>),
+    /// Replicas that are being moved.
+    Reassignments,
+    /// The offsets of a topic's first records at or after a time.
+    OffsetsAt {
+        /// Topic.
+        topic: Arc<str>,
+        /// Wall clock.
+        timestamp_ms: i64,
+    },
+}
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Findings {
+    /// To [`Query::Configs`].
+    Configs(Vec<ConfigEntry>),
+    /// To [`Query::Producers`].
+    Producers(Vec<Producer>),
+    /// To [`Query::Reassignments`].
+    Reassignments(Vec<Reassignment>),
+    /// To [`Query::OffsetsAt`]: by partition; `None`: there is no record at or after that time.
+    OffsetsAt(Vec<(i32, Option<i64>)>),
+}
+
+/// One config, as the broker tells it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConfigEntry {
+    /// Its name.
+    pub name: String,
+    /// Its value; `None` where it is secret or not set.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub source: ConfigSource,
+    /// Whether it can be changed while the broker runs.
+    pub read_only: bool,
+    /// Whether it is secret.
+    pub sensitive: bool,
+    /// `string`, `int`, `long`, `list`, …
+    pub kind: &'static str,
+    /// What else would count, in order: the first is in force.
+    pub synonyms: Vec<Synonym>,
+    /// What it is for.
+    pub doc: String,
+}
+
+/// What a config would be by another source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Synonym {
+    /// Its name there (`log.retention.ms` for a topic's `retention.ms`).
+    pub name: String,
+    /// Value.
+    pub value: Option<String>,
+    /// Source.
+    pub source: ConfigSource,
+}
+
+/// Where a config's value comes from. Source: `DescribeConfigsResponse.ConfigSource`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConfigSource {
+    /// Set on the topic.
+    Topic,
+    /// Set on the broker while it ran.
+    DynamicBroker,
+    /// Set on all brokers while they ran.
+    DynamicDefaultBroker,
+    /// Set when the broker started.
+    StaticBroker,
+    /// Nobody set it.
+    #[default]
+    Default,
+    /// Set on the broker's logger.
+    BrokerLogger,
+    /// Set on a client metrics subscription.
+    ClientMetrics,
+    /// Set on a group.
+    Group,
+    /// A source that this program does not know.
+    Unknown,
+}
+
+impl ConfigSource {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            ConfigSource::Topic => "topic",
+            ConfigSource::DynamicBroker => "broker, while running",
+            ConfigSource::DynamicDefaultBroker => "all brokers",
+            ConfigSource::StaticBroker => "broker, at its start",
+            ConfigSource::Default => "default",
+            ConfigSource::BrokerLogger => "logger",
+            ConfigSource::ClientMetrics => "subscription",
+            ConfigSource::Group => "group",
+            ConfigSource::Unknown => "unknown",
+        }
+    }
+}
+
+/// A producer that a partition's leader knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Producer {
+    /// Partition.
+    pub partition: i32,
+    /// Its id.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i32,
+    /// Sequence number of its last record; -1: it has none.
+    pub last_sequence: i32,
+    /// When it wrote last, by the record's timestamp.
+    pub last_timestamp_ms: i64,
+    /// Where its open transaction begins in this partition; `None`: none is open.
+    pub txn_start_offset: Option<i64>,
+    /// The transaction, if its coordinator tells of it.
+    pub transaction: Option<Arc<Transaction>>,
+}
+
+/// A transaction, as its coordinator tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transaction {
+    /// Transactional id.
+    pub transactional_id: String,
+    /// `Ongoing`, `PrepareCommit`, …
+    pub state: String,
+    /// After how long it is aborted.
+    pub timeout_ms: i32,
+    /// When it began; -1: it has not.
+    pub started_ms: i64,
+    /// Producer id.
+    pub producer_id: i64,
+}
+
+/// A partition whose replicas move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reassignment {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+    /// All replicas now, those that come and those that go included.
+    pub replicas: Vec<i32>,
+    /// Those that come.
+    pub adding: Vec<i32>,
+    /// Those that go.
+    pub removing: Vec<i32>,
+}
+
+/// What is known of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inquiry {
+    /// Whether an answer is on its way.
+    pub under_way: bool,
+    /// The newest answer: when it came, and what it was or why there is none.
+    pub answer: Option<(i64, Result<Arc<Findings>, String>)>,
+}
+
+/// Answers that are kept; the oldest goes first.
+const ANSWERS_KEPT: usize = 128;
+
+/// Questions under way at a time; whoever wants more asks again.
+const UNDER_WAY_MAX: usize = 16;
+
+/// All questions of late.
+#[derive(Clone, Debug, Default)]
+pub struct Inquiries {
+    by_query: Arc<BTreeMap<Query, Inquiry>>,
+}
+
+impl Inquiries {
+    /// What is known of a question; `None`: nobody asked.
+    pub fn get(&self, query: &Query) -> Option<&Inquiry> {
+        self.by_query.get(query)
+    }
+
+    /// Whether these are the same, by pointer.
+    pub fn is_same(&self, other: &Inquiries) -> bool {
+        Arc::ptr_eq(&self.by_query, &other.by_query)
+    }
+
+    /// Somebody asks. False: the answer is on its way already, or too many others are.
+    pub fn ask(&mut self, query: &Query) -> bool {
+        let by_query = Arc::make_mut(&mut self.by_query);
+        if by_query.values().filter(|inquiry| inquiry.under_way).count() >= UNDER_WAY_MAX {
+            return false;
+        }
+        let inquiry = by_query.entry(query.clone()).or_insert(Inquiry { under_way: false, answer: None });
+        !std::mem::replace(&mut inquiry.under_way, true)
+    }
+
+    /// It was answered.
+    pub fn answer(&mut self, query: &Query, at_ms: i64, answer: Result<Arc<Findings>, String>) {
+        let by_query = Arc::make_mut(&mut self.by_query);
+        by_query.insert(query.clone(), Inquiry { under_way: false, answer: Some((at_ms, answer)) });
+        while by_query.len() > ANSWERS_KEPT {
+            let age = |inquiry: &Inquiry| inquiry.answer.as_ref().map_or(i64::MAX, |(at_ms, _)| *at_ms);
+            let Some(oldest) = by_query.iter().min_by_key(|(_, inquiry)| age(inquiry)).map(|(query, _)| query.clone())
+            else {
+                return;
+            };
+            by_query.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(topic: usize) -> Query {
+        Query::Producers(format!("t{topic}").into())
+    }
+
+    #[test]
+    fn a_question_is_asked_once_at_a_time_and_keeps_its_last_answer() {
+        let mut inquiries = Inquiries::default();
+        assert!(inquiries.get(&of(1)).is_none());
+        assert!(inquiries.ask(&of(1)));
+        assert!(!inquiries.ask(&of(1)), "its answer is on its way");
+        let before = inquiries.clone();
+        inquiries.answer(&of(1), 5, Err("No.".into()));
+        assert!(!before.is_same(&inquiries));
+        assert!(inquiries.ask(&of(1)));
+        let known = inquiries.get(&of(1)).unwrap();
+        assert_eq!((known.under_way, known.answer.as_ref().map(|(at_ms, _)| *at_ms)), (true, Some(5)));
+    }
+
+    #[test]
+    fn old_answers_go() {
+        let mut inquiries = Inquiries::default();
+        inquiries.ask(&of(9999));
+        for number in 0..500 {
+            inquiries.answer(&of(number), number as i64, Ok(Arc::new(Findings::Producers(Vec::new()))));
+        }
+        assert_eq!(inquiries.by_query.len(), ANSWERS_KEPT);
+        assert!(inquiries.get(&of(499)).is_some() && inquiries.get(&of(0)).is_none());
+        assert!(inquiries.get(&of(9999)).is_some(), "what is under way stays");
+    }
+}
