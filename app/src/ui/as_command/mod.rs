@@ -4,6 +4,7 @@
 //! Pure: from a command and the addresses of this cluster to text. Everything that comes from outside is quoted here, and nowhere else.
 
 pub mod aws;
+mod operations;
 mod quote;
 
 use broker::logging::Level;
@@ -117,6 +118,7 @@ fn kafka(command: &Command, around: &Around<'_>) -> Vec<Line> {
             let text = format!("{tool} remove-controller --controller-id {id} --controller-directory-id ID");
             vec![line("As a command (describe --replication tells the directory's id)", text)]
         }
+        Command::Operate(operation) => operations::lines(operation, around),
         Command::Logs(Wish::SetLevel { node, logger, level }) => {
             let text = set_level(around, *node, logger, *level);
             text.map(|text| line("The same with Kafka's tools", text)).into_iter().collect()
@@ -169,7 +171,9 @@ fn web(command: &Command, around: &Around<'_>) -> Option<String> {
         Command::AddController(new) => call("POST", "/api/controllers", json_of(new)),
         Command::RemoveController(id) => call("DELETE", &format!("/api/controllers/{id}"), None),
         // Kafka's tools do it.
-        Command::CreateTopic { .. } | Command::DeleteTopic { .. } => return None,
+        Command::CreateTopic { .. } | Command::DeleteTopic { .. } | Command::Operate(_) => return None,
+        // To look is nothing that one would do again by a script.
+        Command::Inquire(_) => return None,
         Command::Scrub { broker } => {
             let body = broker.map_or_else(|| json!({}), |broker| json!({ "broker": broker }));
             call("POST", "/api/scrub", json_of(&body))

@@ -1,0 +1,218 @@
+//! What is done to topics, groups and configs, with Kafka's own tools.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::{AS_A_COMMAND, Around, Line, quoted, tool};
+use crate::monitor::operation::{ConfigChange, ConfigResource, Election, Move, OffsetOf, Operation};
+
+/// The lines of an operation: one where the tool takes all in its arguments, several where it acts on one thing at a time.
+pub fn lines(operation: &Operation, around: &Around<'_>) -> Vec<Line> {
+    let texts = match operation {
+        Operation::AlterConfigs { resource, changes } => alter_configs(resource, changes, around),
+        Operation::AddPartitions { topic, total } => {
+            let tool = tool("kafka-topics.sh", around);
+            vec![format!("{tool} --alter --topic {} --partitions {total}", quoted(topic))]
+        }
+        Operation::DeleteRecords(below) => vec![delete_records(below, around)],
+        Operation::ElectLeaders { election, partitions } => vec![elect(*election, partitions, around)],
+        Operation::Reassign { moves, throttle_bytes_per_s } => vec![reassign(moves, *throttle_bytes_per_s, around)],
+        Operation::CancelReassignments(partitions) => {
+            let partitions: Vec<_> = partitions
+                .iter()
+                .map(|(topic, partition)| json!({ "topic": &**topic, "partition": partition }))
+                .collect();
+            let plan = json!({ "version": 1, "partitions": partitions });
+            let tool = tool("kafka-reassign-partitions.sh", around);
+            vec![format!("{tool} --cancel --reassignment-json-file {}", file_of(&plan))]
+        }
+        Operation::SetOffsets { group, offsets } => set_offsets(group, offsets, around),
+        Operation::DeleteOffsets { group, partitions } => partitions
+            .iter()
+            .map(|(topic, partition)| {
+                let tool = tool("kafka-consumer-groups.sh", around);
+                format!(
+                    "{tool} --delete-offsets --group {} --topic {}",
+                    quoted(group),
+                    quoted(&format!("{topic}:{partition}"))
+                )
+            })
+            .collect(),
+        Operation::DeleteGroup(group) => {
+            vec![format!("{} --delete --group {}", tool("kafka-consumer-groups.sh", around), quoted(group))]
+        }
+    };
+    let several = texts.len() > 1;
+    let title = |index: usize| match (several, index) {
+        (false, _) => AS_A_COMMAND,
+        (true, 0) => "As commands",
+        (true, _) => "And",
+    };
+    texts.into_iter().enumerate().map(|(index, text)| Line { title: title(index), text }).collect()
+}
+
+/// A file that the shell makes of what the tool wants to read.
+fn file_of(content: &serde_json::Value) -> String {
+    format!("<(echo {})", quoted(&content.to_string()))
+}
+
+fn alter_configs(resource: &ConfigResource, changes: &[ConfigChange], around: &Around<'_>) -> Vec<String> {
+    let entity = match resource {
+        ConfigResource::Topic(name) => format!("--entity-type topics --entity-name {}", quoted(name)),
+        ConfigResource::Broker(Some(id)) => format!("--entity-type brokers --entity-name {id}"),
+        ConfigResource::Broker(None) => "--entity-type brokers --entity-default".to_owned(),
+        ConfigResource::Group(name) => format!("--entity-type groups --entity-name {}", quoted(name)),
+    };
+    let mut text = format!("{} {entity} --alter", tool("kafka-configs.sh", around));
+    // A list would end at its first comma, but for brackets.
+    let value = |value: &str| if value.contains(',') { format!("[{value}]") } else { value.to_owned() };
+    let set = changes.iter().filter_map(|change| Some(format!("{}={}", change.name, value(change.value.as_deref()?))));
+    let set: Vec<String> = set.collect();
+    let back: Vec<&str> =
+        changes.iter().filter(|change| change.value.is_none()).map(|change| change.name.as_str()).collect();
+    if !set.is_empty() {
+        text += &format!(" --add-config {}", quoted(&set.join(",")));
+    }
+    if !back.is_empty() {
+        text += &format!(" --delete-config {}", quoted(&back.join(",")));
+    }
+    vec![text]
+}
+
+fn delete_records(below: &[OffsetOf], around: &Around<'_>) -> String {
+    let partitions: Vec<_> = below
+        .iter()
+        .map(|one| json!({ "topic": &*one.topic, "partition": one.partition, "offset": one.offset }))
+        .collect();
+    let offsets = json!({ "partitions": partitions, "version": 1 });
+    format!("{} --offset-json-file {}", tool("kafka-delete-records.sh", around), file_of(&offsets))
+}
+
+fn elect(election: Election, partitions: &[(std::sync::Arc<str>, i32)], around: &Around<'_>) -> String {
+    let kind = match election {
+        Election::Preferred => "preferred",
+        Election::Unclean => "unclean",
+    };
+    let mut text = format!("{} --election-type {kind}", tool("kafka-leader-election.sh", around));
+    // Writing to a string does not fail.
+    let _ = match partitions {
+        [] => write!(text, " --all-topic-partitions"),
+        [(topic, partition)] => write!(text, " --topic {} --partition {partition}", quoted(topic)),
+        many => {
+            let partitions: Vec<_> =
+                many.iter().map(|(topic, partition)| json!({ "topic": &**topic, "partition": partition })).collect();
+            write!(text, " --path-to-json-file {}", file_of(&json!({ "partitions": partitions })))
+        }
+    };
+    text
+}
+
+fn reassign(moves: &[Move], throttle_bytes_per_s: Option<u64>, around: &Around<'_>) -> String {
+    let partitions: Vec<_> = moves
+        .iter()
+        .map(|one| json!({ "topic": &*one.topic, "partition": one.partition, "replicas": one.replicas }))
+        .collect();
+    let plan = json!({ "version": 1, "partitions": partitions });
+    let throttle = throttle_bytes_per_s.map(|rate| format!(" --throttle {rate}")).unwrap_or_default();
+    let tool = tool("kafka-reassign-partitions.sh", around);
+    format!("{tool} --execute --reassignment-json-file {}{throttle}", file_of(&plan))
+}
+
+/// The tool takes topic, partition and offset by lines of a file.
+fn set_offsets(group: &str, offsets: &[OffsetOf], around: &Around<'_>) -> Vec<String> {
+    let tool = tool("kafka-consumer-groups.sh", around);
+    let lines: Vec<String> =
+        offsets.iter().map(|one| quoted(&format!("{},{},{}", one.topic, one.partition, one.offset))).collect();
+    let file = format!("<(printf '%s\\n' {})", lines.join(" "));
+    vec![format!("{tool} --reset-offsets --group {} --from-file {file} --execute", quoted(group))]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::monitor::snapshot::Snapshot;
+
+    #[test]
+    fn each_operation_has_kafkas_own_line() {
+        let snapshot = Snapshot::default();
+        let around = Around { bootstrap: "h:1", http: None, snapshot: &snapshot };
+        let change =
+            |name: &str, value: Option<&str>| ConfigChange { name: name.into(), value: value.map(str::to_owned) };
+        let orders: Arc<str> = "orders".into();
+        let at = |partition, offset| OffsetOf { topic: "it's".into(), partition, offset };
+        for (operation, expected) in [
+            (
+                Operation::AlterConfigs {
+                    resource: ConfigResource::Topic(orders.clone()),
+                    changes: vec![
+                        change("cleanup.policy", Some("compact,delete")),
+                        change("retention.ms", Some("5")),
+                        change("segment.ms", None),
+                    ],
+                },
+                "kafka-configs.sh --bootstrap-server h:1 --entity-type topics --entity-name orders --alter \
+                 --add-config 'cleanup.policy=[compact,delete],retention.ms=5' --delete-config segment.ms",
+            ),
+            (
+                Operation::AlterConfigs {
+                    resource: ConfigResource::Broker(None),
+                    changes: vec![change("log.cleaner.threads", Some("2"))],
+                },
+                "kafka-configs.sh --bootstrap-server h:1 --entity-type brokers --entity-default --alter \
+                 --add-config log.cleaner.threads=2",
+            ),
+            (
+                Operation::AddPartitions { topic: orders.clone(), total: 12 },
+                "kafka-topics.sh --bootstrap-server h:1 --alter --topic orders --partitions 12",
+            ),
+            (
+                Operation::DeleteRecords(vec![at(0, 7)]),
+                "kafka-delete-records.sh --bootstrap-server h:1 --offset-json-file \
+                 <(echo '{\"partitions\":[{\"offset\":7,\"partition\":0,\"topic\":\"it'\\''s\"}],\"version\":1}')",
+            ),
+            (
+                Operation::ElectLeaders { election: Election::Preferred, partitions: vec![] },
+                "kafka-leader-election.sh --bootstrap-server h:1 --election-type preferred --all-topic-partitions",
+            ),
+            (
+                Operation::ElectLeaders { election: Election::Unclean, partitions: vec![(orders.clone(), 3)] },
+                "kafka-leader-election.sh --bootstrap-server h:1 --election-type unclean --topic orders --partition 3",
+            ),
+            (
+                Operation::Reassign {
+                    moves: vec![Move { topic: orders.clone(), partition: 1, replicas: vec![2, 3] }],
+                    throttle_bytes_per_s: Some(1000),
+                },
+                "kafka-reassign-partitions.sh --bootstrap-server h:1 --execute --reassignment-json-file \
+                 <(echo '{\"partitions\":[{\"partition\":1,\"replicas\":[2,3],\"topic\":\"orders\"}],\"version\":1}') --throttle 1000",
+            ),
+            (
+                Operation::SetOffsets { group: "g 1".into(), offsets: vec![at(0, 7), at(1, 8)] },
+                "kafka-consumer-groups.sh --bootstrap-server h:1 --reset-offsets --group 'g 1' \
+                 --from-file <(printf '%s\\n' 'it'\\''s,0,7' 'it'\\''s,1,8') --execute",
+            ),
+            (
+                Operation::DeleteOffsets { group: "g".into(), partitions: vec![(orders, 2)] },
+                "kafka-consumer-groups.sh --bootstrap-server h:1 --delete-offsets --group g --topic orders:2",
+            ),
+            (Operation::DeleteGroup("g".into()), "kafka-consumer-groups.sh --bootstrap-server h:1 --delete --group g"),
+        ] {
+            let told = lines(&operation, &around);
+            let [only] = told.as_slice() else { panic!("{told:?}") };
+            assert_eq!((only.title, only.text.as_str()), (AS_A_COMMAND, expected));
+        }
+    }
+
+    #[test]
+    fn what_the_tool_does_one_by_one_is_several_lines() {
+        let snapshot = Snapshot::default();
+        let around = Around { bootstrap: "", http: None, snapshot: &snapshot };
+        let partitions = vec![("t".into(), 0), ("t".into(), 1)];
+        let told = lines(&Operation::DeleteOffsets { group: "g".into(), partitions }, &around);
+        assert_eq!((told.len(), told[0].title, told[1].title), (2, "As commands", "And"));
+        assert!(told[1].text.contains("$BOOTSTRAP_SERVERS") && told[1].text.ends_with("--topic t:1"));
+    }
+}
