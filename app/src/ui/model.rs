@@ -12,6 +12,7 @@ use super::widgets::icon::Icon;
 use super::widgets::matrix::Cell;
 use super::widgets::pill::{Mood, Pill};
 use crate::monitor::cloudwatch::alarm::AlarmState;
+use crate::monitor::inquiry::{Inquiry, Query};
 use crate::monitor::snapshot::{ActiveFault, Broker, Group, Partition, Snapshot, Topic};
 use crate::monitor::view::{Severity, View};
 
@@ -193,13 +194,15 @@ impl Model {
             self.logged += 1;
             self.view.logs = view.logs.clone();
         }
+        let same_inquiries = view.inquiries.is_same(&self.view.inquiries);
+        self.view.inquiries = view.inquiries.clone();
         let same_snapshot = Arc::ptr_eq(&view.snapshot, &self.view.snapshot);
         let same_events = Arc::ptr_eq(&view.events, &self.view.events);
         let same_store = Arc::ptr_eq(&view.cloudwatch.store, &self.view.cloudwatch.store);
         let same_alarms = Arc::ptr_eq(&view.cloudwatch.alarms, &self.view.cloudwatch.alarms);
         let same_rest = same_events && same_store && same_alarms && Arc::ptr_eq(&view.series, &self.view.series);
         if same_snapshot && same_rest && self.generation > 0 {
-            return !same_logs;
+            return !(same_logs && same_inquiries);
         }
         let same_faults = same_events
             && view.snapshot.faults == self.view.snapshot.faults
@@ -221,6 +224,11 @@ impl Model {
         let newest = self.view.events.iter().rev().take_while(|event| event.at_ms >= since_ms);
         self.fresh_alarms = newest.filter(|event| event.severity == Severity::Critical).count();
         true
+    }
+
+    /// What is known of a question to the cluster; `None`: nobody asked.
+    pub fn inquiry(&self, query: &Query) -> Option<&Inquiry> {
+        self.view.inquiries.get(query)
     }
 
     /// The newest snapshot.
