@@ -65,12 +65,14 @@ pub(super) struct Change<G: Recorded> {
     pub records: Vec<G::Record>,
     /// Its topics have been looked at.
     pub refreshed: bool,
+    /// A member asked for it.
+    pub is_heartbeat: bool,
 }
 
 impl<G: Recorded> Change<G> {
     /// No more than records of the group that is there.
     pub fn of(records: Vec<G::Record>) -> Change<G> {
-        Change { base: None, first: Vec::new(), records, refreshed: false }
+        Change { base: None, first: Vec::new(), records, refreshed: false, is_heartbeat: false }
     }
 }
 
@@ -121,7 +123,7 @@ impl Work<'_> {
         }
         let group: Group = group.into();
         // Kafka does not count the epochs that begin since a member was fenced or left.
-        if after.epoch > before.epoch && (change.refreshed || before.epoch == 0) {
+        if after.epoch > before.epoch && (change.refreshed || change.is_heartbeat || before.epoch == 0) {
             self.shared.metrics.rebalanced(&group);
         }
         self.store(id, records, group, deferred);

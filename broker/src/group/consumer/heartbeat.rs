@@ -200,7 +200,7 @@ impl Work<'_> {
         if current_changed {
             self.note_current(&id, &member);
         }
-        let change = Change { base, first, records, refreshed: outcome.refreshed };
+        let change = Change { base, first, records, refreshed: outcome.refreshed, is_heartbeat: true };
         self.commit(&id, change, Some(Deferred::ConsumerHeartbeat { to, response }))?;
         if current_changed {
             self.watch_revocation(&id, &member);

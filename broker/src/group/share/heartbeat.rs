@@ -158,7 +158,13 @@ impl Work<'_> {
         if is_new {
             self.note(Level::Info, &id, || format!("Member {} joins by the share protocol", member.id));
         }
-        let change = Change { base, first: Vec::new(), records: outcome.records, refreshed: outcome.refreshed };
+        let change = Change {
+            base,
+            first: Vec::new(),
+            records: outcome.records,
+            refreshed: outcome.refreshed,
+            is_heartbeat: true,
+        };
         self.commit_share(&id, change, Some(Deferred::ShareHeartbeat { to, response }))?;
         self.restart_share_session(&id, &member.id);
         if !outcome.missing.is_empty() {

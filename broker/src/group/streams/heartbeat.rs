@@ -244,7 +244,7 @@ impl Work<'_> {
             });
         }
         let refreshed = looked.refreshed && !is_new;
-        let change = Change { base, first, records, refreshed };
+        let change = Change { base, first, records, refreshed, is_heartbeat: true };
         self.commit::<StreamsGroup>(&id, change, Some(Deferred::StreamsHeartbeat { to, beat }))?;
         if delay_ms > 0 && !self.shared.timers.is_set(&delay) {
             self.schedule(delay, delay_ms);

@@ -62,3 +62,31 @@ fn offsets_are_counted_as_they_come_and_go() {
     assert_eq!((value(&report, &bean::OFFSET_EXPIRATION_COUNT), value(&report, &bean::NUM_OFFSETS)), (3.0, 0.0));
     assert_eq!(value(&report, &bean::OFFSET_DELETION_COUNT), 0.0, "nobody asked for it");
 }
+
+#[test]
+fn groups_of_the_other_kinds_are_counted_with_their_rebalances() {
+    use super::streams;
+    use crate::protocol::messages::ShareGroupHeartbeatRequestData;
+    let mut bench = Bench::new();
+    let sum = |report: &MetricsReport, bean| report.of(bean).map(|series| series.value()).sum::<f64>();
+    for (count, member) in [(1.0, "one"), (2.0, "two")] {
+        bench.runs(&streams::joining("s", member, streams::reading(&["t"])));
+        let request = ShareGroupHeartbeatRequestData::default()
+            .with_group_id(text("h"))
+            .with_member_id(text(member))
+            .with_subscribed_topic_names(Some(vec![text("t")]));
+        let (to, now) = (bench.to(), bench.now);
+        bench.groups.share_group_heartbeat(now, to, &client(1), &request);
+        bench.pump();
+        let report = read(&mut bench);
+        assert_eq!(value(&report, &bean::STREAMS_REBALANCE_COUNT), count, "{member}");
+        assert_eq!(value(&report, &bean::SHARE_REBALANCE_COUNT), count, "{member}");
+        assert_eq!((sum(&report, &bean::STREAMS_GROUP_COUNT), sum(&report, &bean::SHARE_GROUP_COUNT)), (1.0, 1.0));
+        assert_eq!(of(&report, &bean::GROUP_COUNT, ("protocol", "streams")), 1.0);
+    }
+    // Members of a classic group that have joined, and wait for their leader.
+    let (_, to) = bench.join_dynamic("c");
+    bench.pass(3_000);
+    bench.joined(to);
+    assert_eq!(value(&read(&mut bench), &bean::NUM_GROUPS_COMPLETING_REBALANCE), 1.0);
+}
