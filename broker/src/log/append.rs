@@ -3,6 +3,7 @@
 //! Source: `UnifiedLog.append`, `LogValidator`, `ProducerStateManager`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -48,6 +49,15 @@ impl AppendRules {
     }
 }
 
+/// What it took to pack records anew, as their topic wants it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Conversion {
+    /// How long, on the disk's stopwatch.
+    pub took: Duration,
+    /// How much memory.
+    pub temporary_bytes: usize,
+}
+
 /// What an append did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AppendInfo {
@@ -66,7 +76,7 @@ pub struct AppendInfo {
     /// The batch was already in the log (a producer's retry): nothing was written, the offsets are those of then.
     pub duplicate: bool,
     /// The records were packed anew, as the topic wants it.
-    pub converted: bool,
+    pub converted: Option<Conversion>,
 }
 
 impl Log {
@@ -118,20 +128,20 @@ impl Log {
                     records: header.record_count as u32,
                     bytes: 0,
                     duplicate: true,
-                    converted: false,
+                    converted: None,
                 });
             }
             headers.iter().try_for_each(|header| log.check_transaction(header, rules.check))?;
             let converted = log.converted(&records)?;
-            let is_converted = converted.is_some();
-            if let Some(converted) = converted {
+            let conversion = converted.as_ref().map(|(_, conversion)| *conversion);
+            if let Some((converted, _)) = converted {
                 records = converted;
                 headers = log.check_batches(&records)?;
                 headers.iter().try_for_each(|header| log.check_sizes(&records, header))?;
             }
             log.assign(now, &mut records, &mut headers, leader_epoch)?;
             let info = log.write(now, &records, &headers, Some(rules))?;
-            let info = AppendInfo { converted: is_converted, ..info };
+            let info = AppendInfo { converted: conversion, ..info };
             if let ([_], Some((tails, id))) = (&headers[..], &log.tails) {
                 tails.push((*id, log.structure), info.first_offset, info.last_offset + 1, records.freeze());
             }
@@ -287,7 +297,7 @@ impl Log {
             records: headers.iter().map(|header| header.record_count as u32).sum(),
             bytes: bytes.len(),
             duplicate: false,
-            converted: false,
+            converted: None,
         })
     }
 

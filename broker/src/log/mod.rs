@@ -39,7 +39,7 @@ mod verification;
 #[cfg(test)]
 mod tests;
 
-pub use append::{AppendInfo, AppendOrigin, AppendRules};
+pub use append::{AppendInfo, AppendOrigin, AppendRules, Conversion};
 pub use checkpoint::MetaProperties;
 pub use cleaning::CleaningStats;
 pub use config::LogConfig;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::append::Conversion;
 use super::{Log, LogError};
 use crate::records::{BatchHeader, Record, TimestampType, batches, convert, records};
 use crate::types::Now;
@@ -136,8 +137,8 @@ impl Log {
         )
     }
 
-    /// The batches in the topic's compression; `None` if they are in it already. Control batches stay as they are.
-    pub(super) fn converted(&self, all: &[u8]) -> Result<Option<BytesMut>, LogError> {
+    /// The batches in the topic's compression, and what that took; `None` if they are in it already. Control batches stay as they are.
+    pub(super) fn converted(&self, all: &[u8]) -> Result<Option<(BytesMut, Conversion)>, LogError> {
         let Some(codec) = self.config.compression else { return Ok(None) };
         let differs = |header: &BatchHeader| {
             !header.is_control() && header.compression().is_ok_and(|compression| compression != codec.compression)
@@ -145,15 +146,19 @@ impl Log {
         if !batches(all).flatten().any(|(header, _)| differs(&header)) {
             return Ok(None);
         }
-        let mut converted = BytesMut::with_capacity(all.len());
+        let since = self.store.disk.stopwatch();
+        let (mut converted, mut temporary_bytes) = (BytesMut::with_capacity(all.len()), 0);
         for batch in batches(all) {
             let (header, batch) = batch?;
             if differs(&header) {
-                converted.extend_from_slice(&convert(batch, codec, self.max_decompressed_bytes())?);
+                let one = convert(batch, codec, self.max_decompressed_bytes())?;
+                converted.extend_from_slice(&one.batch);
+                temporary_bytes += one.temporary_bytes;
             } else {
                 converted.extend_from_slice(batch);
             }
         }
-        Ok(Some(converted))
+        let took = self.store.disk.stopwatch().saturating_sub(since);
+        Ok(Some((converted, Conversion { took, temporary_bytes })))
     }
 }

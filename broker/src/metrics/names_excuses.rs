@@ -14,15 +14,6 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
         "java_lang_Memory_HeapMemoryUsage_used",
         "There is no heap of a JVM; `jvm_memory_used_bytes` tells the program's memory.",
     ),
-    (
-        "kafka_network_RequestMetrics_*{MessageConversionsTimeMs}",
-        "A conversion is part of its append, and is not timed alone.",
-    ),
-    (
-        "kafka_network_requestmetrics_messageconversionstimems*",
-        "A conversion is part of its append, and is not timed alone.",
-    ),
-    ("kafka_network_RequestMetrics_*{TemporaryMemoryBytes}", "What a conversion takes is not measured."),
     ("kafka_server_BrokerTopicMetrics_*{FetchMessageConversionsPerSec}", "Records are given as they are stored."),
     ("kafka_server_brokertopicmetrics_fetchmessageconversions_total", "Records are given as they are stored."),
     ("kafka_network_SocketServer_Value{MemoryPool*}", "There is no pool of request memory."),
@@ -31,7 +22,6 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
     ("kafka_server_socket_server_metrics_expired_connections_killed_count", "Nobody authenticates."),
     ("kafka_server_socket_server_metrics_failed_authentication_total", "Nobody authenticates."),
     ("kafka_server_socket_server_metrics_io_ratio", "The thread that reads and writes does all else as well."),
-    ("kafka_server_Request_exempt_request_time", "What other brokers ask comes by no socket."),
 ];
 
 /// Wanted names whose beans are not in the table yet.

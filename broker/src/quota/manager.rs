@@ -1,5 +1,7 @@
 //! The quotas of a broker: bytes in, bytes out, time spent, connections opened.
 
+use std::time::Duration;
+
 use super::connections::ConnectionRates;
 use super::limits::{Client, Limits};
 use super::rate::{Rate, Windows};
@@ -139,6 +141,8 @@ pub struct ClientQuotas {
     /// Who waits because of that.
     pub mutation_delays: Delays,
     enabled: bool,
+    /// Percent of the broker's thread, of what counts against nobody's quota.
+    exempt: Windowed,
 }
 
 /// The windows of `quota.window.num` and `quota.window.size.seconds`, with a prefix.
@@ -163,6 +167,7 @@ impl ClientQuotas {
             mutations: false,
             mutation_delays: Delays::default(),
             enabled: false,
+            exempt: Windowed::default(),
         }
     }
 
@@ -187,8 +192,17 @@ impl ClientQuotas {
         self.mutations
     }
 
+    /// Time went by for something that counts against nobody's quota. As Kafka, it is kept only where somebody has a quota of time.
+    pub fn spent_exempt(&mut self, took: Duration) {
+        if self.request.is_enabled() {
+            self.exempt.record(took.as_secs_f64() * 100.0);
+        }
+    }
+
     /// Tells its series.
     pub fn collect(&mut self, out: &mut Collector, now_ms: u64) {
+        self.exempt.turn(out.now().mono);
+        out.value(&bean::EXEMPT_REQUEST_TIME, [], self.exempt.sum_rate());
         for manager in [&mut self.produce, &mut self.fetch, &mut self.request] {
             manager.collect(out, now_ms);
         }

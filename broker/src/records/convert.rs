@@ -15,9 +15,18 @@ pub struct Codec {
     pub level: Option<i32>,
 }
 
+/// A batch in another compression.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    /// The batch.
+    pub batch: BytesMut,
+    /// How much memory its records took meanwhile: as they came, if they had to be unpacked, and as they were packed anew.
+    pub temporary_bytes: usize,
+}
+
 /// Builds one whole batch (see [`super::validate`]) anew, its records unpacked to at most `max_decompressed_bytes` and packed by `codec`.
 /// Offsets become consecutive; the largest timestamp becomes that of the records.
-pub fn convert(batch: &[u8], codec: Codec, max_decompressed_bytes: usize) -> Result<BytesMut, BatchError> {
+pub fn convert(batch: &[u8], codec: Codec, max_decompressed_bytes: usize) -> Result<Converted, BatchError> {
     let header = BatchHeader::parse(batch)?;
     let mut builder = BatchBuilder::new(header.base_offset, codec.compression)
         .level(codec.level)
@@ -31,7 +40,9 @@ pub fn convert(batch: &[u8], codec: Codec, max_decompressed_bytes: usize) -> Res
             headers.iter().map(|(key, value)| (key.as_ref(), value.as_deref())).collect();
         builder.push(record.timestamp_ms, record.key.as_deref(), record.value.as_deref(), &headers);
     }
-    Ok(builder.build_mut())
+    let is_packed = header.compression()? != Compression::None;
+    let temporary_bytes = builder.size_bytes() * if is_packed { 2 } else { 1 };
+    Ok(Converted { batch: builder.build_mut(), temporary_bytes })
 }
 
 #[cfg(test)]
@@ -57,7 +68,7 @@ mod tests {
             let source = batch(from);
             for to in Compression::ALL {
                 let level = matches!(to, Compression::Gzip | Compression::Zstd).then_some(9);
-                let converted = convert(&source, codec(to, level), 1 << 20).unwrap();
+                let converted = convert(&source, codec(to, level), 1 << 20).unwrap().batch;
                 let header = validate(&converted).unwrap();
                 assert_eq!(header.compression().unwrap(), to);
                 assert_eq!((header.producer_id, header.producer_epoch, header.base_sequence), (7, 1, 40));
@@ -68,7 +79,7 @@ mod tests {
             }
         }
         let (fast, small) = (codec(Compression::Gzip, Some(1)), codec(Compression::Gzip, Some(9)));
-        let len = |codec| convert(&batch(Compression::None), codec, 1 << 20).unwrap().len();
+        let len = |codec| convert(&batch(Compression::None), codec, 1 << 20).unwrap().batch.len();
         assert!(len(small) < len(fast));
     }
 

@@ -27,6 +27,6 @@ pub use batch::{
 };
 pub use builder::BatchBuilder;
 pub use compress::{Compression, compress, compress_at, decompress};
-pub use convert::{Codec, convert};
+pub use convert::{Codec, Converted, convert};
 pub use error::BatchError;
 pub use record::{Headers, Record, Records, records};

@@ -8,7 +8,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::manager::ReplicaManager;
 use super::partition::Partition;
-use crate::log::{AbortedTxn, AppendOrigin, AppendRules, Flaw, Log, LogError, ProducerState, VerificationGuard};
+use crate::log::{
+    AbortedTxn, AppendOrigin, AppendRules, Conversion, Flaw, Log, LogError, ProducerState, VerificationGuard,
+};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::records::BatchError;
@@ -61,7 +63,7 @@ pub struct Appended {
     /// How many bytes they take in the log.
     pub bytes: usize,
     /// They were packed anew, as the topic wants it.
-    pub converted: bool,
+    pub converted: Option<Conversion>,
 }
 
 /// Records were refused.

@@ -215,8 +215,12 @@ pub(super) fn on_peer_message_since(
         broker.peer_times.begin(from, correlation, asked, times);
     }
     take_peer_message(broker, now, from, message);
-    if let Some((correlation, _)) = asked {
-        broker.peer_times.worked(from, correlation, (broker.stopwatch)());
+    if let Some((correlation, asked)) = asked {
+        let worked = (broker.stopwatch)();
+        broker.peer_times.worked(from, correlation, worked);
+        if asked.name == Api::WriteTxnMarkers.name() {
+            broker.quotas.spent_exempt(worked.saturating_sub(begun));
+        }
     }
 }
 
@@ -230,7 +234,9 @@ fn follower_fetch(
     let size_bytes = request.encoded_len(Api::Fetch.max_version()).unwrap_or(0);
     broker.follower_fetches.begin(from, correlation, size_bytes, times);
     broker.replicas.on_peer_fetch(now, from, correlation, request);
-    broker.follower_fetches.worked(from, (broker.stopwatch)());
+    let worked = (broker.stopwatch)();
+    broker.follower_fetches.worked(from, worked);
+    broker.quotas.spent_exempt(worked.saturating_sub(times.1));
 }
 
 /// Measures the answers to other nodes that are on their way out.

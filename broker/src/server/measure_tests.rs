@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::data_tests::{Outcome, Site, TOPIC, batch, fetch, image, produce};
+use super::data_tests::{ALONE, Outcome, Site, TOPIC, batch, fetch, image, produce};
 use super::peer::{PeerMessage, PeerRequest, PeerResponse};
 use crate::metadata::delta::ImageDelta;
 use crate::metrics::table::{purgatory, quotas, requests, sessions, topics};
 use crate::metrics::{Bean, MetricsReport, Reading, Series};
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
 use crate::protocol::messages::{FetchRequestData, UpdateFeaturesRequestData};
-use crate::protocol::{Api, ErrorCode};
+use crate::protocol::{Api, ErrorCode, Response};
 
 fn report(site: &mut Site) -> MetricsReport {
     site.pass(1000);
@@ -195,6 +195,9 @@ fn what_is_forwarded_is_timed_until_it_is_sent_and_until_it_is_answered() {
     let entered = site.now.mono;
     site.pass(2_000);
     assert_eq!(sent(&mut site), None, "there is no controller");
+    let told = report(&mut site);
+    assert_eq!(value(&told, &quotas::FORWARDING_QUEUE_LENGTH, &[]), Some(1.0));
+    assert_eq!(value(&told, &quotas::START_TIME, &[]), Some(1_700_000_000_000.0));
     site.broker.active_controller = Some(3000);
     site.pass(50);
     let (to, correlation) = sent(&mut site).unwrap();
@@ -212,9 +215,56 @@ fn what_is_forwarded_is_timed_until_it_is_sent_and_until_it_is_answered() {
     let body = PeerResponse::UpdateFeatures(Box::default());
     site.broker.on_peer_message(site.now, 3001, PeerMessage::Response { correlation, body });
     assert!(matches!(site.outcome(&Site::header(Api::UpdateFeatures, 2)), Outcome::Answer(_)));
-    let told = p99(&report(&mut site));
+    let told = report(&mut site);
+    assert_eq!(value(&told, &quotas::FORWARDING_QUEUE_LENGTH, &[]), Some(0.0));
+    let told = p99(&told);
     // Values are told apart to some 3 %.
     for (told, expected) in told.into_iter().zip([queued_ms, 700.0]) {
         assert!((told / expected - 1.0).abs() < 0.07, "{told} {expected}");
     }
+}
+
+#[test]
+fn clients_that_push_metrics_are_counted_and_those_who_are_behind_too() {
+    use crate::protocol::messages::{GetTelemetrySubscriptionsRequestData, PushTelemetryRequestData};
+    let mut site = Site::alone();
+    let Outcome::Answer(Response::GetTelemetrySubscriptions(given)) =
+        site.ask(0, GetTelemetrySubscriptionsRequestData::default())
+    else {
+        panic!()
+    };
+    let behind = PushTelemetryRequestData::default()
+        .with_client_instance_id(given.client_instance_id)
+        .with_subscription_id(given.subscription_id.wrapping_add(1));
+    let Outcome::Answer(Response::PushTelemetry(refused)) = site.ask(0, behind) else { panic!() };
+    assert_eq!(refused.error_code, ErrorCode::UnknownSubscriptionId.code());
+    let told = report(&mut site);
+    assert_eq!(value(&told, &sessions::CLIENT_METRICS_INSTANCES, &[]), Some(1.0));
+    assert_eq!(value(&told, &sessions::UNKNOWN_SUBSCRIPTION_COUNT, &[]), Some(1.0));
+    site.broker.on_disconnect(site.now, 1);
+    assert_eq!(value(&report(&mut site), &sessions::CLIENT_METRICS_INSTANCES, &[]), Some(0.0));
+}
+
+#[test]
+fn records_that_are_packed_anew_for_their_topic_are_counted() {
+    let mut image = image(1, 0, ALONE, ALONE);
+    let gzip = [("compression.type".to_owned(), "gzip".to_owned())].into();
+    image.configs.insert((crate::metadata::config::RESOURCE_TOPIC, "t".into()), std::sync::Arc::new(gzip));
+    let mut site = Site::with(image);
+    for records in [3, 4] {
+        assert_eq!(site.produce(9, 1, batch(records)).error_code, 0);
+    }
+    let told = report(&mut site);
+    for labels in [&[][..], &[("topic", "t")]] {
+        assert_eq!(value(&told, &topics::PRODUCE_MESSAGE_CONVERSIONS, labels), Some(7.0), "{labels:?}");
+    }
+    let memory = |request| match &told.get(&requests::TEMPORARY_MEMORY, &[("request", request)]).unwrap().reading {
+        Reading::Histogram(reading) => **reading,
+        other => panic!("{other:?}"),
+    };
+    // They came as they are, and took as much again before they were packed.
+    let records = [3, 4].map(|records| batch(records).len() as f64);
+    let (packed, produced) = (memory("Produce"), records.iter().sum::<f64>());
+    assert_eq!((packed.count, packed.sum, packed.max), (2, produced, records[1]));
+    assert_eq!(memory("Fetch").count, 0);
 }

@@ -261,6 +261,7 @@ fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, verifying
             topics.push(TopicParts { topic: key, parts });
         }
     }
+    broker.metrics.requests.converted();
     topics
 }
 
@@ -363,7 +364,10 @@ fn count(broker: &mut Broker, id: &TopicIdPartition, size_bytes: usize, result: 
     match result {
         Ok(appended) => {
             let records = u32::try_from(appended.last_offset - appended.first_offset + 1).unwrap_or(0);
-            let converted = if appended.converted { records } else { 0 };
+            let converted = if appended.converted.is_some() { records } else { 0 };
+            if let Some(conversion) = appended.converted {
+                broker.metrics.requests.converting(&conversion);
+            }
             broker.metrics.topics.appended(topic, size_bytes, records, converted);
         }
         Err(error) => broker.metrics.topics.refused(topic, size_bytes, error),

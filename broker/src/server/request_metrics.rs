@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::peer::PeerResponse;
 use super::peer_costs::{self, Asked, VERIFICATION};
 use super::request_times::{Parts, Stations};
+use crate::log::Conversion;
 use crate::metadata::report::RequestCounters;
 use crate::metrics::table::requests as bean;
 use crate::metrics::{Bean, Collector, Histogram, Meter};
@@ -47,6 +48,30 @@ const TIMES: [&Bean; 7] = [
     &bean::RESPONSE_SEND_TIME,
     &bean::TOTAL_TIME,
 ];
+
+/// What it took to pack records anew, by request.
+struct Conversions {
+    times: Histogram,
+    bytes: Histogram,
+}
+
+impl Default for Conversions {
+    fn default() -> Conversions {
+        Conversions { times: Histogram::millis(), bytes: Histogram::default() }
+    }
+}
+
+impl Conversions {
+    fn record(&mut self, took: Duration, bytes: usize) {
+        self.times.record_time(took);
+        self.bytes.record(bytes as u64);
+    }
+
+    fn collect(&mut self, out: &mut Collector, name: &'static str) {
+        out.histogram(&bean::MESSAGE_CONVERSIONS_TIME, [("request", name.into())], &mut self.times);
+        out.histogram(&bean::TEMPORARY_MEMORY, [("request", name.into())], &mut self.bytes);
+    }
+}
 
 struct ErrorCount {
     name: Arc<str>,
@@ -196,6 +221,11 @@ pub struct RequestMetrics {
     follower: OfRequest,
     old_listing: OfRequest,
     verification: OfRequest,
+    produce_conversions: Conversions,
+    /// Nothing is ever converted for a fetch: so many times nothing.
+    fetch_conversions: Conversions,
+    /// Of the Produce request that is being appended.
+    converting: (Duration, usize),
     /// Of APIs that clients are not offered.
     peers: PeerRequestMetrics,
 }
@@ -217,6 +247,9 @@ impl Default for RequestMetrics {
             follower: OfRequest::new(FOLLOWER),
             old_listing: OfRequest::new(OLD_LISTING),
             verification: OfRequest::new(VERIFICATION),
+            produce_conversions: Conversions::default(),
+            fetch_conversions: Conversions::default(),
+            converting: (Duration::ZERO, 0),
             peers: PeerRequestMetrics::default(),
         }
     }
@@ -239,7 +272,10 @@ impl RequestMetrics {
             of.record(answered, &parts);
         }
         match answered {
-            Answered { api: Api::Fetch, .. } => self.consumer.record(answered, &parts),
+            Answered { api: Api::Fetch, .. } => {
+                self.consumer.record(answered, &parts);
+                self.fetch_conversions.record(Duration::ZERO, 0);
+            }
             Answered { api: Api::ListConfigResources, version: 0, .. } => self.old_listing.record(answered, &parts),
             _ => {}
         }
@@ -253,6 +289,19 @@ impl RequestMetrics {
             peer_costs::for_each_error_of_fetch(answer, |code| of.count_error(code));
         }
         self.follower.record(answered, &parts);
+        self.fetch_conversions.record(Duration::ZERO, 0);
+    }
+
+    /// A part of a Produce request was packed anew.
+    pub fn converting(&mut self, conversion: &Conversion) {
+        self.converting.0 += conversion.took;
+        self.converting.1 += conversion.temporary_bytes;
+    }
+
+    /// A Produce request was appended, whatever of it was packed anew.
+    pub fn converted(&mut self) {
+        let (took, bytes) = std::mem::take(&mut self.converting);
+        self.produce_conversions.record(took, bytes);
     }
 
     /// Another node's request is done with, one that is no fetch.
@@ -290,6 +339,8 @@ impl RequestMetrics {
     /// Tells its series.
     pub fn collect(&mut self, out: &mut Collector) {
         self.all().for_each(|of| of.collect(out));
+        self.produce_conversions.collect(out, Api::Produce.name());
+        self.fetch_conversions.collect(out, Api::Fetch.name());
         self.peers.collect(out);
     }
 

@@ -36,7 +36,7 @@ pub(super) fn on_reply(broker: &mut Broker, now: Now, context: &RequestContext, 
         Response::ShareFetch(fetched) => fetched.throttle_time_ms,
         // Brokers ask this.
         Response::WriteTxnMarkers(_) => {
-            broker.working_since = None;
+            end_exempt(broker);
             0
         }
         Response::Produce(_) => produced(broker, now, context).max(asked(broker, now, context)),
@@ -55,7 +55,7 @@ pub(super) fn on_reply(broker: &mut Broker, now: Now, context: &RequestContext, 
 
 /// Produce with acks=0, whose time does not count.
 pub(super) fn on_no_reply(broker: &mut Broker, now: Now, context: &RequestContext) -> Duration {
-    broker.working_since = None;
+    end_exempt(broker);
     wait(produced(broker, now, context))
 }
 
@@ -93,6 +93,14 @@ fn spent_percent(broker: &mut Broker) -> f64 {
     let spent = at.saturating_sub(*since);
     *since = at;
     spent.as_secs_f64() * 100.0
+}
+
+/// The work on the present request counts against nobody's quota.
+fn end_exempt(broker: &mut Broker) {
+    if let Some(since) = broker.working_since.take() {
+        let took = (broker.stopwatch)().saturating_sub(since);
+        broker.quotas.spent_exempt(took);
+    }
 }
 
 /// Work on a request begins.

@@ -162,3 +162,36 @@ fn time_spent_is_counted_where_somebody_has_a_limit() {
     let (_, muted_for) = ask(&mut site, 3, versions());
     assert_eq!(muted_for, Duration::ZERO);
 }
+
+/// The stopwatch goes on by 100 ms each time that it is read: so much is a piece of work.
+#[test]
+fn time_that_counts_against_nobody_is_told_where_somebody_has_a_limit() {
+    use crate::metrics::table::quotas as bean;
+    fn slow() -> Duration {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static READ: AtomicU64 = AtomicU64::new(0);
+        Duration::from_millis(100 * READ.fetch_add(1, Ordering::Relaxed))
+    }
+    let told = |site: &mut Site| {
+        site.pass(1_000);
+        let report = site.broker.metrics_report(site.now).unwrap();
+        report.get(&bean::EXEMPT_REQUEST_TIME, &[]).unwrap().value()
+    };
+    let mut free = Site::alone();
+    free.broker.stopwatch = slow;
+    free.ask(9, produce(9, 0, &[(0, batch(1))]));
+    assert_eq!(told(&mut free), 0.0, "nobody is limited");
+    let mut site = site((USER, Some("ANONYMOUS")), REQUEST_PERCENTAGE, 50.0);
+    assert_eq!(told(&mut site), 0.0);
+    site.broker.stopwatch = slow;
+    for _ in 0..3 {
+        site.ask(9, produce(9, 0, &[(0, batch(1))]));
+    }
+    // Three tenths of a second, over the half minute of a window that has not been yet, and the second of the present one.
+    let rate = told(&mut site);
+    assert!((rate - 3.0 * 10.0 / 31.0).abs() < 0.01, "{rate}");
+    // What answers a client has its quota to count against.
+    site.ask(9, produce(9, 1, &[(0, batch(1))]));
+    let rate = told(&mut site);
+    assert!((rate - 3.0 * 10.0 / 32.0).abs() < 0.01, "{rate}");
+}

@@ -86,3 +86,25 @@ fn a_compacted_topic_takes_no_record_without_a_key() {
         log.append_as_leader(now(1_000), packed(compression, false), 0).unwrap();
     }
 }
+
+#[test]
+fn a_conversion_tells_what_it_took() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Arc::new(crate::log::RealDisk::new());
+    let (dir, name) = (root.path().join("t-0"), TopicPartition::new("t", 0));
+    let mut log =
+        Log::open(disk, dir, name, Some(TOPIC_ID), wanting(Compression::Gzip), Recovery::UNKNOWN, now(0)).unwrap();
+    // What compresses badly takes its time.
+    let mut noise = BatchBuilder::new(0, Compression::Lz4);
+    let value: Vec<u8> = (0..500_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    noise.push(1_000, None, Some(&value), &[]);
+    let unpacked = noise.size_bytes();
+    let began = std::time::Instant::now();
+    let info = log.append_as_leader(now(1_000), noise.build_mut(), 0).unwrap();
+    let took = began.elapsed();
+    let conversion = info.converted.unwrap();
+    assert!(!conversion.took.is_zero() && conversion.took <= took, "{conversion:?} of {took:?}");
+    assert_eq!(conversion.temporary_bytes, 2 * unpacked, "as it was unpacked, and as it was packed anew");
+    let again = log.append_as_leader(now(1_000), packed(Compression::Gzip, false), 0).unwrap();
+    assert_eq!(again.converted, None, "it is as the topic wants it");
+}

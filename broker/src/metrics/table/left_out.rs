@@ -12,14 +12,6 @@ const NO_LINGER: &str = "A coordinator's records are written as they come, and w
 /// A family, and the reason in one sentence.
 pub const LEFT_OUT: &[(&str, &str)] = &[
     (
-        "kafka_network_RequestMetrics{MessageConversionsTimeMs}",
-        "A conversion is part of its append, and is not timed alone.",
-    ),
-    (
-        "kafka_network_RequestMetrics{TemporaryMemoryBytes}",
-        "Batches are checked where they lie, and what a conversion takes is not measured.",
-    ),
-    (
         "kafka_network_SocketServer{MemoryPoolAvailable}",
         "There is no pool of request memory: requests are bounded by connection instead.",
     ),
@@ -59,10 +51,6 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     (
         "kafka_server_DelayedProduceMetrics{topic=*;partition=*}",
         "Of all partitions together only: a slow follower would make a series of each.",
-    ),
-    (
-        "kafka_server_Request_exempt_request_time",
-        "What other brokers ask takes no time of this kind: it comes by no socket.",
     ),
     ("kafka_server_client_metrics_*{client_instance_id=*}", "A series of each client instance would have no bound."),
     ("kafka_server_AddPartitionsManager_*", LINK),

@@ -18,6 +18,9 @@ super::beans! {
     FETCH_QUEUE_SIZE: Attribute, Count, Broker, "kafka.server", "Fetch", "queue-size", [];
     /// Share of the broker's thread that clients which share a quota took; 100 is all of it.
     REQUEST_TIME: Attribute, Percent, Broker, "kafka.server", "Request", "request-time", ["user", "client-id"];
+    /// Share of the broker's thread that other brokers' fetches and markers took, and clients' Produce with acks=0, if somebody has a quota of
+    /// time; 100 is all of it.
+    EXEMPT_REQUEST_TIME: Attribute, Percent, Broker, "kafka.server", "Request", "exempt-request-time", [];
     /// Mean time for which clients that share a quota of time were made to wait.
     REQUEST_THROTTLE_TIME: Attribute, Millis, Broker, "kafka.server", "Request", "throttle-time", ["user", "client-id"];
     /// Answers after which clients wait now because of their quota of time.

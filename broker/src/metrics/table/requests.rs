@@ -10,6 +10,10 @@ super::beans! {
     ERRORS: Meter, Count, Node, "kafka.network", "RequestMetrics", "ErrorsPerSec", ["request", "error"];
     /// Size of requests; another node's, which is passed in memory, counts as its body would be written.
     REQUEST_BYTES: Histogram, Bytes, Node, "kafka.network", "RequestMetrics", "RequestBytes", ["request"];
+    /// How long it took to pack the records of a request anew, as their topics want it; a part of LocalTimeMs.
+    MESSAGE_CONVERSIONS_TIME: Histogram, Millis, Broker, "kafka.network", "RequestMetrics", "MessageConversionsTimeMs", ["request"];
+    /// How much memory that took; batches that stay as they are are checked where they lie, and take none.
+    TEMPORARY_MEMORY: Histogram, Bytes, Broker, "kafka.network", "RequestMetrics", "TemporaryMemoryBytes", ["request"];
     /// From the moment that the request was there, on a socket or from another node, until the node's one thread began to work on it.
     REQUEST_QUEUE_TIME: Histogram, Millis, Node, "kafka.network", "RequestMetrics", "RequestQueueTimeMs", ["request"];
     /// Work on the request until it was answered, or until it began to wait.
