@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::controller_tests::{Cluster, VOTERS};
+use super::controller_tests::{Cluster, SNAPSHOTS, VOTERS, alone_with};
 use crate::metrics::table::{controller as bean, metadata, raft};
 use crate::metrics::{Bean, MetricsReport, Reading};
 use crate::quorum::{FetchOutcome, Message, VoteRequest};
@@ -324,4 +324,72 @@ fn ticking() -> Duration {
     thread_local!(static ASKED: Cell<u64> = const { Cell::new(0) });
     ASKED.set(ASKED.get() + 2);
     Duration::from_millis(ASKED.get())
+}
+
+#[test]
+fn a_broker_that_leaves_is_counted_as_leaving() {
+    use crate::protocol::messages::BrokerHeartbeatRequestData;
+    let (mut cluster, epoch) = with_topics();
+    let request = BrokerHeartbeatRequestData {
+        broker_id: 1,
+        broker_epoch: epoch,
+        current_metadata_offset: epoch,
+        want_shut_down: true,
+        ..Default::default()
+    };
+    let active = cluster.active();
+    cluster.ask(active, PeerRequest::BrokerHeartbeat(Box::new(request)));
+    cluster.run(1_000);
+    for (_, report) in reports(&mut cluster) {
+        assert_eq!(value(&report, &bean::CONTROLLED_SHUTDOWN_BROKER_COUNT), 1.0);
+        assert_eq!(value(&report, &bean::METADATA_ERROR_COUNT), 0.0);
+    }
+}
+
+/// Snapshots by their files on the disk, and by the test's clock.
+#[test]
+fn snapshots_are_told_as_they_lie_on_the_disk() {
+    let sim = crate::log::SimDisk::new();
+    let disk: std::sync::Arc<dyn crate::log::disk::Disk> = std::sync::Arc::new(sim);
+    let root = std::path::Path::new("/data");
+    let mut cluster = Cluster::new();
+    cluster.nodes = [(3000, alone_with(&SNAPSHOTS, &disk, root, cluster.now))].into();
+    cluster.wires.clear();
+    cluster.run(500);
+    let newest = |cluster: &Cluster| cluster.nodes[&3000].quorum().latest_snapshot();
+    cluster.run(1_000);
+    let before = report(&mut cluster, 3000);
+    assert_eq!(value(&before, &metadata::LATEST_SNAPSHOT_GENERATED_BYTES), 0.0, "none was made yet");
+    let epoch = cluster.register(1);
+    cluster.heartbeat(epoch);
+    let (mut known, mut made_at) = (newest(&cluster), cluster.now.wall_ms);
+    for topic in 0..40 {
+        cluster.ask(3000, Cluster::create(&format!("t{topic}")));
+        if newest(&cluster) != known {
+            (known, made_at) = (newest(&cluster), cluster.now.wall_ms);
+        }
+    }
+    cluster.run(3_000);
+    assert_eq!(newest(&cluster), known, "nothing happens any more");
+    let told = report(&mut cluster, 3000);
+    let file = root.join("__cluster_metadata-0").join(known.unwrap().file_name());
+    let size = disk.open(&file, false).unwrap().len().unwrap();
+    assert_eq!(value(&told, &metadata::LATEST_SNAPSHOT_GENERATED_BYTES), size as f64);
+    // It was made within the 50 ms that a question takes.
+    let age = value(&told, &metadata::LATEST_SNAPSHOT_GENERATED_AGE) - (cluster.now.wall_ms - made_at) as f64;
+    assert!((0.0..=60.0).contains(&age), "{age}");
+    let loaded = value(&told, &metadata::HANDLE_LOAD_SNAPSHOT_COUNT);
+    cluster.nodes = [(3000, alone_with(&SNAPSHOTS, &disk, root, cluster.now))].into();
+    cluster.run(1_000);
+    let again = report(&mut cluster, 3000);
+    assert_eq!(
+        (loaded, value(&again, &metadata::HANDLE_LOAD_SNAPSHOT_COUNT)),
+        (0.0, 1.0),
+        "it begins with the snapshot"
+    );
+    let level = |name: &str| again.get(&metadata::FINALIZED_LEVEL, &[("featureName", name)]).unwrap().value();
+    let features = cluster.nodes[&3000].image().features.clone();
+    assert_eq!((level("metadataVersion"), level("groupVersion")), {
+        (features["metadata.version"].into(), features["group.version"].into())
+    });
 }

@@ -27,7 +27,7 @@ pub(super) struct Cluster {
     pub(super) now: Now,
     pub(super) nodes: BTreeMap<NodeId, Controller>,
     disks: BTreeMap<NodeId, (MemoryMetadataLog, MemoryElectionStore)>,
-    wires: VecDeque<(NodeId, NodeId, PeerMessage)>,
+    pub(super) wires: VecDeque<(NodeId, NodeId, PeerMessage)>,
     /// What each node sent to the quorum, and what came to it from there.
     pub(super) sent: BTreeMap<NodeId, Vec<Message>>,
     pub(super) heard: BTreeMap<NodeId, Vec<Message>>,
@@ -373,7 +373,7 @@ fn alone(disk: &std::sync::Arc<dyn crate::log::disk::Disk>, root: &std::path::Pa
     alone_with(&[], disk, root, now)
 }
 
-fn alone_with(
+pub(super) fn alone_with(
     overrides: &[(&str, &str)],
     disk: &std::sync::Arc<dyn crate::log::disk::Disk>,
     root: &std::path::Path,

@@ -1,6 +1,6 @@
 //! One broker with several log directories: where replicas go, what a failing directory takes with it, how replicas move.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -468,7 +468,7 @@ fn logs_that_cannot_be_compacted_are_told_by_their_directory() {
     site.pass(70_000);
     let report = read(&mut site.manager, site.now, &site.image);
     // What is closed, by the files on the disk: all segments but the newest.
-    let mut expected = std::collections::BTreeMap::from([("/d1", (0.0, 0.0)), ("/d2", (0.0, 0.0))]);
+    let mut expected = BTreeMap::from([("/d1", (0.0, 0.0)), ("/d2", (0.0, 0.0))]);
     for partition in rotten {
         let dir = site.root_of(partition);
         let root = if dir.starts_with("/d1") { "/d1" } else { "/d2" };
@@ -619,4 +619,42 @@ fn recovery_points_follow_what_was_rolled() {
     let checkpoint = site.root_of(0).parent().unwrap().join("recovery-point-offset-checkpoint");
     let text = String::from_utf8(site.disk.read(&checkpoint, 1000).unwrap()).unwrap();
     assert!(text.contains(&format!("t 0 {active}\n")), "{text}");
+}
+
+#[test]
+fn each_flush_is_counted_and_what_the_controller_has_yet_to_hear_too() {
+    let mut site = Site::new(2);
+    let topic = (RESOURCE_TOPIC, Arc::from("t"));
+    let each = BTreeMap::from([("flush.messages".to_owned(), "1".to_owned())]);
+    site.image.configs.insert(topic.clone(), Arc::new(each));
+    let delta = ImageDelta { configs_changed: [topic].into(), ..ImageDelta::default() };
+    site.manager.apply_image(site.now, &site.image, &delta);
+    let told = |site: &mut Site| {
+        let report = read(&mut site.manager, site.now, &site.image);
+        (value(&report, &log_bean::LOG_FLUSH_RATE_AND_TIME), value(&report, &bean::QUEUED_REPLICA_TO_DIR_ASSIGNMENTS))
+    };
+    let (flushes, queued) = told(&mut site);
+    let syncs = site.disk.syncs();
+    assert_eq!(queued, 0.0, "the controller knows all of them");
+    for bytes in 1..=20 {
+        site.append(bytes % 2, 100).unwrap();
+    }
+    let synced = site.disk.syncs() - syncs;
+    assert!(synced >= 20, "{synced}");
+    assert_eq!(told(&mut site).0 - flushes, 20.0, "one for each append");
+    site.hold = true;
+    let to = if site.root(0) == Path::new("/d1") { "/d2" } else { "/d1" };
+    site.move_to(0, to).unwrap();
+    site.pass(5_000);
+    let asked: usize = site
+        .held
+        .iter()
+        .flat_map(|(_, asked)| &asked.directories)
+        .flat_map(|it| &it.topics)
+        .map(|it| it.partitions.len())
+        .sum();
+    assert_eq!((asked, told(&mut site).1), (1, 1.0), "it was asked, and has not answered");
+    site.hold = false;
+    site.pass(1_000);
+    assert_eq!(told(&mut site).1, 0.0);
 }

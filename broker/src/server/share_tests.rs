@@ -14,7 +14,7 @@ use super::share_state_bridge::has_share_groups;
 use crate::logging::{Level, Logger, NodeLog};
 use crate::metadata::config::RESOURCE_GROUP;
 use crate::metadata::image::Image;
-use crate::metrics::table::shares as bean;
+use crate::metrics::table::{sessions, shares as bean, topics};
 use crate::metrics::{MetricsReport, Reading};
 use crate::protocol::messages::{
     KafkaString, ReadShareGroupStateResponseData, ShareAcknowledgeRequestData, ShareAcknowledgeResponseData,
@@ -303,6 +303,13 @@ fn acknowledgements_and_what_is_in_flight_are_told() {
     assert_eq!((acks("Accept"), acks("Reject"), acks("Release"), acks("Renew")), (4.0, 1.0, 0.0, 0.0));
     let Reading::Histogram(loads) = &report.get(&bean::PARTITION_LOAD_TIME, &[]).unwrap().reading else { panic!() };
     assert_eq!((loads.count, loads.max), (1, 40.0));
+    let counted = |bean, labels: &[(&str, &str)]| report.get(bean, labels).unwrap().value();
+    assert_eq!(counted(&topics::TOTAL_SHARE_FETCH_REQUESTS, &[("topic", "t")]), 1.0);
+    assert_eq!(counted(&topics::TOTAL_SHARE_ACKNOWLEDGEMENTS, &[("topic", "t")]), 2.0);
+    assert_eq!(
+        (counted(&sessions::SHARE_SESSIONS, &[]), counted(&sessions::SHARE_SESSION_PARTITIONS, &[])),
+        (1.0, 1.0)
+    );
     let labels = [("group", GROUP), ("topic", "t"), ("partition", "0")];
     let read = |bean, labels: &[(&str, &str)]| match &report.get(bean, labels).unwrap().reading {
         Reading::Histogram(reading) => **reading,
