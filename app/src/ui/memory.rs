@@ -8,8 +8,8 @@ use super::finder::recents::Recents;
 use super::screens::{Screens, metrics};
 use super::widgets::table::{Sort, TableState};
 
-/// Where it stands in the window's storage.
-pub const KEY: &str = "window";
+/// Where it stands in the storage; `window` is eframe's own, for the place and size of the window.
+pub const KEY: &str = "brokerscope";
 
 /// Longer than this it is not ours, bytes.
 const TEXT_MAX: usize = 64 * 1024;
@@ -210,6 +210,11 @@ mod tests {
         assert_eq!(screens.events.filter, "killed");
         assert_eq!((screens.topics.table.sort, screens.groups.table.sort), (None, None));
         assert!(!screens.topics.internal && screens.metrics.pins == ["BytesInPerSec by Broker ID"]);
+    }
+
+    #[test]
+    fn it_stands_beside_what_the_window_system_remembers() {
+        assert!(!["window", "egui"].contains(&KEY), "eframe keeps the window's size and egui's memory there");
     }
 
     #[test]

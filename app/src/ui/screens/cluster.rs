@@ -7,6 +7,7 @@ use super::{cluster_cards, cluster_map, header, page, side_by_side};
 use crate::monitor::command::{Command, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
+use crate::ui::as_command::{self, Around};
 use crate::ui::commands::{self, Id};
 use crate::ui::format;
 use crate::ui::tokens::{font, palette, size, space};
@@ -155,7 +156,7 @@ fn workloads(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     }
     for workload in workloads {
         let mood = if workload.state == "failed" { Mood::Critical } else { Mood::Quiet };
-        card::mood_card(ui, mood, |ui| running(ui, workload, actions));
+        card::mood_card(ui, mood, |ui| running(ui, scene, workload, actions));
     }
 }
 
@@ -187,7 +188,7 @@ fn invitation(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     });
 }
 
-fn running(ui: &mut Ui, workload: &WorkloadStatus, actions: &mut Vec<Action>) {
+fn running(ui: &mut Ui, scene: &Scene<'_>, workload: &WorkloadStatus, actions: &mut Vec<Action>) {
     let style = palette(ui);
     ui.horizontal(|ui| {
         ui.set_min_height(size::CONTROL_SMALL);
@@ -212,9 +213,12 @@ fn running(ui: &mut Ui, workload: &WorkloadStatus, actions: &mut Vec<Action>) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = space::L;
             let name = format!("Stop workload {}", workload.id);
-            if Button::new("Stop").with_icon(Icon::Stop).small().name(&name).show(ui).clicked() {
+            let stop = Button::new("Stop").with_icon(Icon::Stop).small().name(&name).show(ui);
+            if stop.clicked() {
                 actions.push(Action::Send(Command::StopWorkload(workload.id)));
             }
+            let line = as_command::line(&Command::StopWorkload(workload.id), &Around::scene(scene));
+            stop.on_hover_text(format!("{name}\n{line}"));
             // From right to left, so that it reads sent, acknowledged, read.
             let counters = [
                 ("failed", workload.failed, Mood::Critical),

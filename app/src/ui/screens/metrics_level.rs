@@ -8,9 +8,10 @@ use crate::monitor::cloudwatch::watch::{Change, CloudwatchView};
 use crate::monitor::command::Command;
 use crate::monitor::snapshot::Snapshot;
 use crate::ui::app::{Action, Scene};
+use crate::ui::as_command::{self, Around};
 use crate::ui::format;
 use crate::ui::tokens::{font, palette, radius, size, space};
-use crate::ui::widgets::button::Button;
+use crate::ui::widgets::button::{self, Button};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::text;
 
@@ -93,9 +94,12 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
         }
         let style = palette(ui);
         text::label(ui, "What was measured stays until it is too old, whatever is picked.", font::tiny(), style.faint);
-        if let Some(http) = &scene.options.http {
-            let line = format!("PUT {http}/api/monitoring {{\"level\":\"{}\"}}", view.level.name());
-            text::label(ui, &line, font::mono_small(), style.faint);
+        let line = as_command::line(&Command::Monitoring(Change::Level(view.level)), &Around::scene(scene));
+        if !line.is_empty() {
+            ui.horizontal(|ui| {
+                button::copy(ui, &line, "the command that chooses this level");
+                text::label(ui, &line, font::mono_small(), style.faint);
+            });
         }
     });
 }

@@ -107,7 +107,8 @@ pub fn command(ui: &mut Ui, title: &str, command: &str) {
     let style = palette(ui);
     ui.horizontal(|ui| {
         text::label(ui, title, font::small(), style.muted);
-        super::button::copy(ui, command, "the command");
+        // Several commands may stand below each other.
+        super::button::copy(ui, command, &format!("the command: {title}"));
     });
     let frame = Frame::new()
         .fill(style.raised)
