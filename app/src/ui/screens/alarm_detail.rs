@@ -126,9 +126,6 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, status: &AlarmStatus, actions: &mut V
     });
     if let Some(http) = &scene.options.http {
         command(ui, "Set ALARM as a command", &aws::set_state(http, &alarm.name, "ALARM", "test"));
-        if alarm.formula().is_some() {
-            command(ui, "Put it as a command", &aws::put(http, alarm));
-        }
     }
 }
 
@@ -146,6 +143,9 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
             });
         });
     });
+    if let Some(formula) = alarm.formula() {
+        formula_words(ui, formula);
+    }
     let row = alarm.metric().and_then(|(key, _)| catalog::definition(key));
     let unit = measured::unit_of(alarm);
     let (view, now_ms) = (&scene.model.view.cloudwatch, scene.model.snapshot().at_ms);
@@ -172,8 +172,11 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
     state.crosshair.turn();
     chart.show(ui, &mut state.crosshair, &[trace]);
     state.crosshair.settle(ui.ctx());
-    if let Some(formula) = alarm.formula() {
-        formula_words(ui, formula);
+    if alarm.formula().is_some() {
+        // A metric's alarm has its command where it is changed; this one cannot be made there.
+        if let Some(http) = &scene.options.http {
+            command(ui, "Put it as a command", &aws::put(http, alarm));
+        }
         return;
     }
     match row.and_then(|row| row.prometheus) {
@@ -202,9 +205,12 @@ fn title(alarm: &Alarm) -> String {
 /// What stands for what in an expression.
 pub fn formula_words(ui: &mut Ui, formula: &Formula) {
     let style = palette(ui);
-    for (id, words) in formula.words() {
-        text::paragraph(ui, &format!("{id} = {words}"), font::mono_small(), style.muted);
-    }
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = space::XS;
+        for (id, words) in formula.words() {
+            text::paragraph(ui, &format!("{id} = {words}"), font::mono_small(), style.muted);
+        }
+    });
 }
 
 fn history(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatus) {
