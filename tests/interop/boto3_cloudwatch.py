@@ -317,6 +317,17 @@ def insights():
             AlarmName=f"sql <{name}>", Metrics=[query], EvaluationPeriods=1, Threshold=count, ComparisonOperator="GreaterThanOrEqualToThreshold")
         until(f"ALARM by {name}", lambda: one.describe_alarms(AlarmNames=[f"sql <{name}>"])["MetricAlarms"][0]["StateValue"] == "ALARM")
         one.delete_alarms(AlarmNames=[f"sql <{name}>"])
+        # By broker: the one that leads the most is beyond what the others lead.
+        if not hasattr(one, "describe_alarm_contributors"):
+            continue
+        most = max(leading().values())
+        one.put_metric_alarm(
+            AlarmName=f"by broker <{name}>", Metrics=[{**query, "Expression": by_broker}], EvaluationPeriods=1, Threshold=most - 0.5,
+            ComparisonOperator="GreaterThanThreshold")
+        told = until(f"contributors by {name}", lambda: one.describe_alarm_contributors(AlarmName=f"by broker <{name}>")["AlarmContributors"])
+        same(f"contributors by {name}", {one["ContributorAttributes"]["Broker ID"] for one in told}, {id for id, led in leading().items() if led == most})
+        until(f"ALARM by {name}", lambda: one.describe_alarms(AlarmNames=[f"by broker <{name}>"])["MetricAlarms"][0]["StateValue"] == "ALARM")
+        one.delete_alarms(AlarmNames=[f"by broker <{name}>"])
 
 
 @feature(CLIENT, "CloudWatch Logs has no log groups, which Grafana asks for when it tests a data source")

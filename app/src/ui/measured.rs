@@ -11,6 +11,7 @@ use super::widgets::axis::Unit;
 use super::widgets::chart::Trace;
 use crate::monitor::cloudwatch::alarm::{Alarm, Watched};
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level};
+use crate::monitor::cloudwatch::math::formula::WatchedLine;
 use crate::monitor::cloudwatch::statistics::{Hundredths, Statistic};
 use crate::monitor::cloudwatch::store::{Dimension, Key, Point, Series, Store};
 
@@ -240,18 +241,29 @@ fn with_gaps(points: impl IntoIterator<Item = Point>, period_s: i64) -> Vec<(i64
     all
 }
 
-/// The points of what an alarm watches, as [`points`].
-pub fn points_of(alarm: &Alarm, store: &Store, query: Query, now_ms: i64) -> Vec<(i64, f64)> {
+/// What an alarm watches, as [`points`], with names: one line, or one of each group, at most [`LINES_MAX`] of those that come first.
+pub fn courses_of(alarm: &Alarm, store: &Store, query: Query, now_ms: i64) -> Vec<(String, Vec<(i64, f64)>)> {
     let formula = match &alarm.watched {
         Watched::Formula(formula) => formula,
         Watched::Metric { key, statistic } => {
-            return store.get(key).map(|series| points(series, *statistic, query, now_ms)).unwrap_or_default();
+            let points = store.get(key).map(|series| points(series, *statistic, query, now_ms));
+            return vec![(watched_name(alarm), points.unwrap_or_default())];
         }
     };
     let span = span(query, formula.adds_up(), now_ms);
-    // What is too much work for an alarm was not put.
-    let points = formula.points(store, query.period_s, span).unwrap_or_default();
-    with_gaps(points.into_iter().map(|(at_s, value)| Point { at_s, value }), query.period_s)
+    // What is too much work for an alarm was not put; a chart of more periods may be.
+    let lines = formula.lines(store, query.period_s, span).unwrap_or_default();
+    let course = |line: WatchedLine| {
+        let name = if line.group.is_empty() { watched_name(alarm) } else { line_name(&Key::new("", line.group)) };
+        let points = line.points.into_iter().map(|(at_s, value)| Point { at_s, value });
+        (name, with_gaps(points, query.period_s))
+    };
+    lines.into_iter().take(LINES_MAX).map(course).collect()
+}
+
+/// The first line of what an alarm watches.
+pub fn points_of(alarm: &Alarm, store: &Store, query: Query, now_ms: i64) -> Vec<(i64, f64)> {
+    courses_of(alarm, store, query, now_ms).into_iter().next().map(|(_, points)| points).unwrap_or_default()
 }
 
 /// How what an alarm watches is written: metric math comes to plain numbers.

@@ -10,7 +10,7 @@ use super::tree::{Tree, text};
 use crate::monitor::cloudwatch::alarm::{Actions, Alarm, AlarmState, MissingData, Watched};
 use crate::monitor::cloudwatch::alarms::{AlarmStatus, HistoryItem};
 use crate::monitor::cloudwatch::catalog::{ACCOUNT, NAMESPACE, definition};
-use crate::monitor::cloudwatch::math::formula::{Formula, QUERIES_MAX};
+use crate::monitor::cloudwatch::math::formula::{Formula, QUERIES_MAX, WatchedLine};
 use crate::monitor::cloudwatch::math::query::Query;
 use crate::monitor::cloudwatch::statistics::Statistic;
 use crate::monitor::cloudwatch::watch::{Change, CloudwatchView};
@@ -230,6 +230,37 @@ pub(super) fn describe_for_metric(view: &CloudwatchView, params: Params<'_>, _no
     };
     let found = view.alarms.alarms.values().filter(fits).map(|status| shown(status));
     Ok(Tree::Struct(vec![("MetricAlarms", Tree::List(found.collect()))]))
+}
+
+/// `DescribeAlarmContributors`: the groups of a query with GROUP BY that are in ALARM now.
+pub(super) fn contributors(view: &CloudwatchView, params: Params<'_>, now_ms: i64) -> Result<Tree, Fault> {
+    let name = params.needed_text("AlarmName", 255)?;
+    let skipped: usize = match params.text("NextToken", 1024)? {
+        None => 0,
+        Some(token) => token.parse().map_err(|_| Fault::token())?,
+    };
+    let status = view.alarms.alarms.get(name).ok_or_else(|| Fault::not_found(format!("There is no alarm {name}.")))?;
+    let mut found = status.alarm.contributors(&view.store, now_ms.div_euclid(1000)).into_iter().skip(skipped);
+    let page = found.by_ref().take(PAGE_MAX as usize).map(|(line, reason)| {
+        let attributes = line.group.iter().map(|(dimension, value)| (dimension.name().to_owned(), text(&**value)));
+        Tree::Struct(vec![
+            ("ContributorId", text(contributor_id(&line))),
+            ("ContributorAttributes", Tree::Map(attributes.collect())),
+            ("StateReason", text(reason)),
+        ])
+    });
+    let mut members = vec![("AlarmContributors", Tree::List(page.collect()))];
+    if found.next().is_some() {
+        members.push(("NextToken", text((skipped + PAGE_MAX as usize).to_string())));
+    }
+    Ok(Tree::Struct(members))
+}
+
+/// Always the same for a group: FNV-1a of its dimensions, in 16 hexadecimal digits.
+fn contributor_id(line: &WatchedLine) -> String {
+    let parts = line.group.iter().flat_map(|(dimension, value)| [dimension.name(), "=", value, "\n"]);
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    format!("{:016x}", parts.flat_map(str::bytes).fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 /// `DescribeAlarmHistory`: the newest first, unless it is wished otherwise.

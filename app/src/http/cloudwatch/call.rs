@@ -17,7 +17,7 @@ use crate::monitor::cloudwatch::watch::{Change, CloudwatchView};
 use crate::monitor::command::Command;
 
 /// All operations that there are.
-pub(super) const OPERATIONS: [&str; 10] = [
+pub(super) const OPERATIONS: [&str; 11] = [
     "ListMetrics",
     "GetMetricData",
     "GetMetricStatistics",
@@ -25,6 +25,7 @@ pub(super) const OPERATIONS: [&str; 10] = [
     "DescribeAlarms",
     "DescribeAlarmsForMetric",
     "DescribeAlarmHistory",
+    "DescribeAlarmContributors",
     "DeleteAlarms",
     "SetAlarmState",
     "DescribeLogGroups",
@@ -97,6 +98,7 @@ async fn carry_out(sources: &Sources, operation: &str, params: serde_json::Value
         "DescribeAlarms" => alarms::describe,
         "DescribeAlarmsForMetric" => alarms::describe_for_metric,
         "DescribeAlarmHistory" => alarms::history,
+        "DescribeAlarmContributors" => alarms::contributors,
         _ => return Err(Fault::operation(operation)),
     };
     let view = sources.slot.latest().cloudwatch;

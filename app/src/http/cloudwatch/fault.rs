@@ -71,6 +71,12 @@ impl Fault {
         Fault { status, ..Fault::malformed(message) }
     }
 
+    /// What was named is not there.
+    pub fn not_found(message: impl Into<String>) -> Fault {
+        let fault = Fault::new("ResourceNotFoundException", "ResourceNotFoundException", message);
+        Fault { status: StatusCode::NOT_FOUND, ..fault }
+    }
+
     /// Our own fault.
     pub fn internal(message: impl Into<String>) -> Fault {
         let fault = Fault::new("InternalServiceFault", "InternalServiceError", message);

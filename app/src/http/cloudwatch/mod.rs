@@ -1,7 +1,7 @@
 //! Amazon CloudWatch's API on our metrics and alarms, so that `boto3.client("cloudwatch", endpoint_url=…)` and Grafana's CloudWatch source work.
 //!
 //! Operations: ListMetrics, GetMetricData, GetMetricStatistics, PutMetricAlarm, DescribeAlarms, DescribeAlarmsForMetric, DescribeAlarmHistory,
-//! DeleteAlarms, SetAlarmState; and CloudWatch Logs' DescribeLogGroups. Protocols: AWS JSON 1.0 (boto3), Smithy RPC v2 CBOR (newer SDKs), query with XML answers (older ones, Grafana).
+//! DescribeAlarmContributors, DeleteAlarms, SetAlarmState; and CloudWatch Logs' DescribeLogGroups. Protocols: AWS JSON 1.0 (boto3), Smithy RPC v2 CBOR (newer SDKs), query with XML answers (older ones, Grafana).
 //! Source: the service model `cloudwatch/2010-08-01` of botocore 1.44.
 //!
 //! There is no secret here that a signature could be checked with, so none is checked; that there is one keeps web pages out (see `guard`).

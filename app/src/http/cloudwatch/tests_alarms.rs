@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::alarms;
-use super::tests::{ask, change, dimensions};
-use crate::monitor::cloudwatch::watch::Watch;
+use super::tests::{ask, change, dimensions, view};
+use crate::monitor::cloudwatch::watch::{CloudwatchView, Watch};
 
 fn stat(id: &str, broker: &str) -> Value {
     let metric = json!({ "Namespace": "AWS/Kafka", "MetricName": "LeaderCount", "Dimensions": dimensions(broker) });
@@ -118,4 +118,35 @@ fn what_makes_no_sense_is_refused_as_cloudwatch_does() {
         assert_eq!(fault.code, code, "{said}");
     }
     assert_eq!(change(alarms::put, &mut watch, &wish("a", &sound)), Ok(()));
+}
+
+#[test]
+fn contributors_are_the_groups_that_ring() {
+    let mut watch = Watch::default();
+    let sql = r#"SELECT MAX(LeaderCount) FROM "AWS/Kafka" GROUP BY "Broker ID" ORDER BY MAX() DESC"#;
+    let query = json!({ "Id": "q1", "Expression": sql, "Period": 10 });
+    let mut put = |name: &str, threshold: usize| {
+        let mut wish = wish(name, std::slice::from_ref(&query));
+        wish["Threshold"] = json!(threshold);
+        change(alarms::put, &mut watch, &wish)
+    };
+    put("many", 3).unwrap();
+    put("few", 148).unwrap();
+    let view = CloudwatchView { alarms: watch.view().alarms, ..view(150) };
+    let of =
+        |name: &str, token: Value| ask(alarms::contributors, &view, json!({ "AlarmName": name, "NextToken": token }));
+    // Of broker b there are b leaders.
+    let few = of("few", Value::Null).unwrap();
+    let brokers =
+        few["AlarmContributors"].as_array().unwrap().iter().map(|one| &one["ContributorAttributes"]["Broker ID"]);
+    assert_eq!(brokers.collect::<Vec<_>>(), [&json!("150"), &json!("149")]);
+    let (one, other) = (&few["AlarmContributors"][0], &few["AlarmContributors"][1]);
+    assert!(one["StateReason"].as_str().unwrap().contains("greater than the threshold (148)"));
+    assert!(one["ContributorId"] != other["ContributorId"] && one["ContributorId"].as_str().unwrap().len() == 16);
+    let first = of("many", Value::Null).unwrap();
+    let second = of("many", first["NextToken"].clone()).unwrap();
+    let count = |page: &Value| page["AlarmContributors"].as_array().unwrap().len();
+    assert_eq!((count(&first), count(&second), &second["NextToken"]), (100, 47, &Value::Null));
+    assert_eq!(of("none", Value::Null).unwrap_err().shape, "ResourceNotFoundException");
+    assert_eq!(of("many", json!("x")).unwrap_err().code, "InvalidNextToken");
 }

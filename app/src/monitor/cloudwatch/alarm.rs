@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::math::Senseless;
-use super::math::formula::Formula;
+use super::math::formula::{Formula, WatchedLine};
 use super::statistics::Statistic;
 use super::store::{Key, RESOLUTIONS, Store};
 use super::time::iso;
@@ -19,6 +19,9 @@ use crate::monitor::view::Severity;
 
 /// Periods beyond those that are evaluated, to stand in for missing ones.
 const PERIODS_IN_RESERVE: u32 = 2;
+
+/// Groups that a reason names.
+const NAMES_SHOWN: usize = 5;
 
 /// State of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -264,17 +267,18 @@ impl Alarm {
         }
     }
 
-    /// What it watches, in periods of any length that begin in a time span (aligned to them): (s since 1970, value).
+    /// What it watches, in periods of any length that begin in a time span (aligned to them); of one series, one line.
     ///
     /// # Errors
     /// That is too much work.
-    pub fn points(&self, store: &Store, period_s: i64, span: (i64, i64)) -> Result<Vec<(i64, f64)>, Senseless> {
+    pub fn lines(&self, store: &Store, period_s: i64, span: (i64, i64)) -> Result<Vec<WatchedLine>, Senseless> {
         match &self.watched {
             Watched::Metric { key, statistic } => {
                 let points = store.get(key).map(|series| series.points(*statistic, period_s, span.0, span.1));
-                Ok(points.into_iter().flatten().map(|point| (point.at_s, point.value)).collect())
+                let points = points.into_iter().flatten().map(|point| (point.at_s, point.value)).collect();
+                Ok(vec![WatchedLine { group: Vec::new(), points }])
             }
-            Watched::Formula(formula) => formula.points(store, period_s, span),
+            Watched::Formula(formula) => formula.lines(store, period_s, span),
         }
     }
 
@@ -285,21 +289,66 @@ impl Alarm {
 
     /// Looks at what it watches; `None`: the state stays.
     pub fn evaluate(&self, store: &Store, now_s: i64) -> Option<Verdict> {
-        let end_s = self.end_s(now_s);
-        let periods = i64::from(self.evaluation_periods + PERIODS_IN_RESERVE);
-        let from_s = end_s - periods * self.period_s;
-        let points = match self.points(store, self.period_s, (from_s, end_s)) {
-            Ok(points) => points,
+        match self.recent(store, now_s) {
+            Ok(lines) if self.formula().is_some_and(|formula| formula.is_grouped()) => self.of_groups(&lines, now_s),
+            Ok(lines) => self.of_line(lines.first().map_or(&[], |line| &line.points), now_s),
             Err(error) => {
                 let reason = format!("Insufficient Data: {error}");
-                return Some(Verdict { state: AlarmState::InsufficientData, reason });
+                Some(Verdict { state: AlarmState::InsufficientData, reason })
             }
+        }
+    }
+
+    /// The groups of a query with GROUP BY that are beyond the threshold, each with why: CloudWatch's contributors.
+    pub fn contributors(&self, store: &Store, now_s: i64) -> Vec<(WatchedLine, String)> {
+        if !self.formula().is_some_and(|formula| formula.is_grouped()) {
+            return Vec::new();
+        }
+        let lines = self.recent(store, now_s).unwrap_or_default();
+        let rings = |line: WatchedLine| {
+            let verdict = self.of_line(&line.points, now_s).filter(|verdict| verdict.state == AlarmState::Alarm)?;
+            Some((line, verdict.reason))
         };
-        let mut values = vec![None; periods as usize];
+        lines.into_iter().filter_map(rings).collect()
+    }
+
+    fn periods(&self) -> i64 {
+        i64::from(self.evaluation_periods + PERIODS_IN_RESERVE)
+    }
+
+    fn recent(&self, store: &Store, now_s: i64) -> Result<Vec<WatchedLine>, Senseless> {
+        let end_s = self.end_s(now_s);
+        self.lines(store, self.period_s, (end_s - self.periods() * self.period_s, end_s))
+    }
+
+    /// One group that is beyond the threshold is enough.
+    fn of_groups(&self, lines: &[WatchedLine], now_s: i64) -> Option<Verdict> {
+        let verdicts: Vec<Option<Verdict>> = lines.iter().map(|line| self.of_line(&line.points, now_s)).collect();
+        let of_state = |state: AlarmState| verdicts.iter().flatten().find(|verdict| verdict.state == state);
+        let Some(ringing) = of_state(AlarmState::Alarm) else {
+            if verdicts.iter().any(Option::is_none) {
+                return None;
+            }
+            let other = of_state(AlarmState::Ok).or_else(|| of_state(AlarmState::InsufficientData));
+            return other.cloned().or_else(|| self.of_line(&[], now_s));
+        };
+        let is_ringing = |verdict: &Option<Verdict>| matches!(verdict, Some(one) if one.state == AlarmState::Alarm);
+        let names = lines.iter().zip(&verdicts).filter(|(_, verdict)| is_ringing(verdict));
+        let names: Vec<String> = names.map(|(line, _)| line.name()).collect();
+        let shown = names.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if names.len() > NAMES_SHOWN { ", …" } else { "" };
+        let (number, of) = (names.len(), lines.len());
+        let reason = format!("{number} of {of} time series are in ALARM: {shown}{more}. {}", ringing.reason);
+        Some(Verdict { state: AlarmState::Alarm, reason })
+    }
+
+    fn of_line(&self, points: &[(i64, f64)], now_s: i64) -> Option<Verdict> {
+        let end_s = self.end_s(now_s);
+        let mut values = vec![None; self.periods() as usize];
         for (at_s, value) in points {
             let age = ((end_s - at_s) / self.period_s - 1) as usize;
             if let Some(slot) = values.get_mut(age) {
-                *slot = Some((at_s, value));
+                *slot = Some((*at_s, *value));
             }
         }
         let breaching: Vec<Option<bool>> = values
@@ -487,6 +536,39 @@ mod tests {
         assert_eq!(alarm.evaluate(&store, 1090).unwrap().state, InsufficientData);
         let (wrong, long) = (Alarm { period_s: 60, ..alarm.clone() }, Alarm { evaluation_periods: 2_000, ..alarm });
         assert!(wrong.check().unwrap_err().contains("metrics list") && long.check().is_err());
+    }
+
+    #[test]
+    fn one_group_that_is_beyond_the_threshold_is_enough() {
+        let query = r#"SELECT MAX(m) FROM "AWS/Kafka" GROUP BY "Broker ID" ORDER BY MAX() DESC"#;
+        let what = What::expression(query, Some(10)).unwrap();
+        let query = Query { id: "q1".into(), is_wanted: true, label: None, what };
+        let formula = Watched::Formula(Arc::new(Formula::new(vec![query]).unwrap()));
+        let alarm = Alarm { watched: formula, ..alarm() };
+        let mut store = Store::default();
+        let mut states = Vec::new();
+        for second in 1000..1080 {
+            states.extend(alarm.evaluate(&store, second).map(|verdict| (second, verdict.state)));
+            // Broker 2 has too much from 1020 to 1050, and broker 3 is gone from 1060 on.
+            let of = |broker: i64| if broker == 2 && (1020..1050).contains(&second) { 9.0 } else { 1.0 };
+            let brokers = (1..=3).filter(|broker| *broker < 3 || second < 1060);
+            store.put(
+                second,
+                brokers.map(|broker| {
+                    let dimensions = vec![(Dimension::BrokerId, broker.to_string().into())];
+                    Datum { key: Key::new("m", dimensions), value: of(broker) }
+                }),
+            );
+        }
+        states.dedup_by_key(|(_, state)| *state);
+        use AlarmState::{Alarm as Ringing, InsufficientData, Ok};
+        assert_eq!(states, [(1000, InsufficientData), (1010, Ok), (1040, Ringing), (1060, Ok)]);
+        let said = alarm.evaluate(&store, 1050).unwrap().reason;
+        assert!(said.starts_with("1 of 3 time series are in ALARM: 2. Threshold Crossed: 2 of the last 2"), "{said}");
+        let ringing = alarm.contributors(&store, 1050);
+        assert_eq!(ringing.iter().map(|(line, _)| line.name()).collect::<Vec<_>>(), ["2"]);
+        assert!(alarm.contributors(&store, 1070).is_empty());
+        assert_eq!(alarm.evaluate(&store, 1200).unwrap().state, InsufficientData, "all of them are gone");
     }
 
     #[test]

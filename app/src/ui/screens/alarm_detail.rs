@@ -32,7 +32,7 @@ use crate::ui::widgets::text;
 pub struct State {
     query: Query,
     crosshair: Crosshair,
-    points: Cached<(u64, Query, String), Vec<(i64, f64)>>,
+    courses: Cached<(u64, Query, String), Vec<Course>>,
     history: Cached<(u64, String), Vec<Arc<HistoryItem>>>,
     table: TableState,
 }
@@ -44,12 +44,15 @@ impl Default for State {
         State {
             query,
             crosshair: Crosshair::default(),
-            points: Cached::default(),
+            courses: Cached::default(),
             history: Cached::default(),
             table: TableState::default(),
         }
     }
 }
+
+/// A line of the chart: its name and its points.
+type Course = (String, Vec<(i64, f64)>);
 
 const CHART: f32 = 170.0;
 /// Of an expression, the heading says at most so many characters.
@@ -154,14 +157,15 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
         query.period_s = alarm.period_s;
     }
     let key = (scene.model.measured, query, alarm.name.clone());
-    let points = state.points.get(key, || measured::points_of(alarm, &view.store, query, now_ms));
-    let trace = Trace {
-        name: format!("{} of {}", measured::watched_name(alarm), measured::period_name(query.period_s)),
-        color: style.series[0],
+    let courses = state.courses.get(key, || measured::courses_of(alarm, &view.store, query, now_ms));
+    let trace = |(index, (name, points)): (usize, &Course)| Trace {
+        name: format!("{name} of {}", measured::period_name(query.period_s)),
+        color: style.series[index % style.series.len()],
         dashed: false,
         points: points.clone(),
         format: unit,
     };
+    let traces: Vec<Trace> = courses.iter().enumerate().map(trace).collect();
     let line = Threshold { value: alarm.threshold, name: format!("ALARM when {}", alarm.comparison.words()) };
     let chart = Chart {
         bands: scene.model.faults.bands(),
@@ -170,7 +174,7 @@ fn course(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, status: &AlarmStatu
         ..Chart::new("What the alarm watches", now_ms, query.range_s, CHART, unit)
     };
     state.crosshair.turn();
-    chart.show(ui, &mut state.crosshair, &[trace]);
+    chart.show(ui, &mut state.crosshair, &traces);
     state.crosshair.settle(ui.ctx());
     if alarm.formula().is_some() {
         // A metric's alarm has its command where it is changed; this one cannot be made there.

@@ -62,7 +62,7 @@ const LIST_SHARE: f32 = 0.54;
 /// What a sparkline shows.
 const SPARK: Query = Query { range_s: 600, period_s: 10, statistic: None };
 /// Of an expression, a condition says at most so many characters.
-const TITLE_MAX: usize = 60;
+const TITLE_MAX: usize = 34;
 /// So many sparklines are kept.
 const SPARKS_MAX: usize = 600;
 

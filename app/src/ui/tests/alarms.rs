@@ -1,8 +1,10 @@
 //! Putting, changing and deleting alarms, and picking the monitoring level.
 
 use super::*;
-use crate::monitor::cloudwatch::alarm::{Alarm, Comparison, MissingData};
+use crate::monitor::cloudwatch::alarm::{Alarm, Comparison, MissingData, Watched};
 use crate::monitor::cloudwatch::catalog::Level;
+use crate::monitor::cloudwatch::math::formula::Formula;
+use crate::monitor::cloudwatch::math::query::{Query, What};
 use crate::monitor::view::Severity;
 use crate::ui::AlarmStart;
 
@@ -144,4 +146,21 @@ fn an_alarm_on_metric_math_is_told_in_words_and_its_threshold_is_changed() {
     window.type_into("Threshold (number)", "0");
     window.click("Change alarm");
     assert_eq!(put(&window), Alarm { threshold: 30.0, ..fixture::math_alarm() });
+}
+
+#[test]
+fn an_alarm_on_groups_shows_a_line_for_each() {
+    let mut view = fixture::healthy();
+    let query = r#"SELECT MAX(LeaderCount) FROM "AWS/Kafka" GROUP BY "Broker ID" ORDER BY MAX() DESC"#;
+    let what = What::expression(query, Some(10)).unwrap();
+    let query = Query { id: "q1".into(), is_wanted: true, label: None, what };
+    let watched = Watched::Formula(Arc::new(Formula::new(vec![query]).unwrap()));
+    Arc::make_mut(&mut view.cloudwatch.alarms).put(1, Alarm { watched, ..fixture::math_alarm() }).unwrap();
+    let mut window = Window::on(view, Screen::Alarms);
+    window.type_into("Filter alarms", "reads outrun");
+    window.choose("INSUFFICIENT_DATA, Reads outrun writes");
+    assert!(window.shows("ALARM when SELECT MAX(LeaderCount) FROM \"AWS… greater than 3 in 2 of 3 periods of 10 s"));
+    for broker in 1..=3 {
+        assert!(window.shows(&format!("Broker {broker} of 10 s")), "{broker}");
+    }
 }

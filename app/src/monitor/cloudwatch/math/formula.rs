@@ -1,13 +1,14 @@
 //! What an alarm on metric math watches: queries, one of which is compared with the threshold.
 //!
 //! Source: the CloudWatch user guide, "Alarm data queries", and the API reference of PutMetricAlarm. There are at most ten metrics, all of one period;
-//! SEARCH finds many series, of which an alarm can watch but one.
+//! SEARCH finds many series, of which an alarm can watch but one. A Metrics Insights query with GROUP BY and ORDER BY is watched group by group.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::super::statistics::Statistic;
-use super::super::store::{Datum, Store};
-use super::compute::Value;
+use super::super::store::{Datum, Dimension, Store};
+use super::compute::{Line, Value};
 use super::engine::Engine;
 use super::expression::Expression;
 use super::query::{Parsed, Query, What};
@@ -27,6 +28,22 @@ const NUMBERS_MAX: usize = 50_000;
 
 /// An expression is tried out on so many periods.
 const TRIED_PERIODS: i64 = 4;
+
+/// A line of what is watched: the only one, or one of each group of a query with GROUP BY.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WatchedLine {
+    /// Of a group, its dimensions.
+    pub group: Vec<(Dimension, Arc<str>)>,
+    /// (s since 1970, value), ascending.
+    pub points: Vec<(i64, f64)>,
+}
+
+impl WatchedLine {
+    /// What tells its group from the others: `1`, `orders 1`.
+    pub fn name(&self) -> String {
+        self.group.iter().map(|(_, value)| &**value).collect::<Vec<_>>().join(" ")
+    }
+}
 
 /// Queries, one of which is watched.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +87,12 @@ impl Formula {
             );
         }
         let formula = Formula { queries, wanted, period_s };
+        if let What::Expression { parsed: Parsed::Insights(insights), .. } = &formula.wanted().what
+            && insights.is_grouped()
+            && !insights.is_ordered()
+        {
+            return Err("A query with GROUP BY that an alarm watches needs ORDER BY too.".into());
+        }
         formula.try_out(TRIED_PERIODS)?;
         Ok(formula)
     }
@@ -121,13 +144,23 @@ impl Formula {
         Ok(())
     }
 
+    /// Whether what is watched has a line for each group: a query with GROUP BY.
+    pub fn is_grouped(&self) -> bool {
+        matches!(&self.wanted().what, What::Expression { parsed: Parsed::Insights(insights), .. } if insights.is_grouped())
+    }
+
     /// What is watched, in periods that begin in a time span (aligned to the period), which may be another than its own.
     ///
     /// # Errors
     /// It is too much work.
-    pub fn points(&self, store: &Store, period_s: i64, span: (i64, i64)) -> Result<Vec<(i64, f64)>, Senseless> {
+    pub fn lines(&self, store: &Store, period_s: i64, span: (i64, i64)) -> Result<Vec<WatchedLine>, Senseless> {
         let mut engine = Engine::new(store, &self.queries, span).within(period_s, NUMBERS_MAX);
-        Ok(engine.query(self.wanted)?.lines().pop().map(|line| line.points).unwrap_or_default())
+        let lines = engine.query(self.wanted)?.lines().into_iter();
+        let of_group = |line: Line| match line.key.filter(|_| self.is_grouped()) {
+            Some(key) => WatchedLine { group: key.dimensions.clone(), points: line.points },
+            None => WatchedLine { group: Vec::new(), points: line.points },
+        };
+        Ok(lines.map(of_group).collect())
     }
 
     /// Whether what it says of a period that is not over would be too little.
@@ -158,6 +191,7 @@ impl Formula {
         let used = NUMBERS_MAX - engine.left();
         let what = match engine.query(self.wanted).map_err(|error| error.to_string())? {
             Value::Line(_) => return Ok(used),
+            Value::Lines(_) if self.is_grouped() => return Ok(used),
             Value::Lines(_) => "several time series, and an alarm watches one",
             Value::Number(_) => "a number, and an alarm watches a time series",
         };

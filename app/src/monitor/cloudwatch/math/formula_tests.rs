@@ -47,6 +47,24 @@ fn store() -> Store {
     store
 }
 
+/// The points of what has one line.
+fn points(formula: &Formula, period_s: i64, span: (i64, i64)) -> Vec<(i64, f64)> {
+    let mut lines = formula.lines(&store(), period_s, span).unwrap();
+    let line = lines.pop().unwrap();
+    assert!(lines.is_empty() && line.group.is_empty() && !formula.is_grouped());
+    line.points
+}
+
+#[test]
+fn groups_are_watched_one_by_one() {
+    let query = r#"SELECT MAX(LeaderCount) FROM "AWS/Kafka" GROUP BY "Broker ID" ORDER BY MAX() DESC"#;
+    let formula = Formula::new(vec![lasting(expression("q1", query), 10)]).unwrap();
+    let lines = formula.lines(&store(), 10, (10, 30)).unwrap();
+    let told: Vec<(String, &[(i64, f64)])> = lines.iter().map(|line| (line.name(), line.points.as_slice())).collect();
+    assert_eq!(told, [("2".into(), &[(10, 2.0)][..]), ("1".into(), &[(10, 1.0), (20, 1.0)])]);
+    assert!(formula.is_grouped());
+}
+
 #[test]
 fn what_is_watched_is_worked_out() {
     for (text, expected) in [
@@ -58,16 +76,16 @@ fn what_is_watched_is_worked_out() {
         ("TIME_SERIES(7)", vec![(10, 7.0), (20, 7.0), (30, 7.0)]),
     ] {
         let formula = with(&[hidden(expression("e0", "m1")), expression("e1", text)]).unwrap();
-        assert_eq!(formula.points(&store(), 10, (10, 40)).unwrap(), expected, "{text}");
+        assert_eq!(points(&formula, 10, (10, 40)), expected, "{text}");
         assert_eq!(formula.period_s(), 10);
     }
     let insights = r#"SELECT MAX(LeaderCount) FROM "AWS/Kafka" WHERE "Broker ID" != '3'"#;
     let formula = Formula::new(vec![lasting(expression("q1", insights), 10)]).unwrap();
-    assert_eq!(formula.points(&store(), 10, (10, 40)).unwrap(), [(10, 2.0), (20, 1.0), (30, 2.0)]);
+    assert_eq!(points(&formula, 10, (10, 40)), [(10, 2.0), (20, 1.0), (30, 2.0)]);
     // For a chart, in periods of another length.
-    assert_eq!(formula.points(&store(), 20, (20, 40)).unwrap(), [(20, 2.0)]);
+    assert_eq!(points(&formula, 20, (20, 40)), [(20, 2.0)]);
     let alone = Query { is_wanted: true, ..stat("m1", "1", "Maximum") };
-    assert_eq!(Formula::new(vec![alone]).unwrap().points(&store(), 10, (30, 40)).unwrap(), [(30, 1.0)]);
+    assert_eq!(points(&Formula::new(vec![alone]).unwrap(), 10, (30, 40)), [(30, 1.0)]);
 }
 
 #[test]
@@ -94,7 +112,11 @@ fn what_no_alarm_can_watch_is_refused() {
         (vec![expression("e1", "ANOMALY_DETECTION_BAND(m1, 2)")], "anomaly detection is not there"),
         (vec![lasting(expression("e1", "m1"), 60)], "the same Period"),
         (vec![lasting(stat("m3", "3", "Sum"), 60), expression("e1", "m1")], "the same Period"),
-        (vec![expression("e1", &format!("{insights} GROUP BY \"Broker ID\""))], "several time series"),
+        (vec![lasting(expression("e1", &format!("{insights} GROUP BY \"Broker ID\"")), 10)], "ORDER BY"),
+        (
+            vec![hidden(expression("q1", &format!("{insights} GROUP BY \"Broker ID\""))), expression("e1", "q1 * 2")],
+            "several time series",
+        ),
         (vec![expression("e1", insights), hidden(expression("e2", insights))], "only one Metrics Insights"),
         ([of_many, vec![expression("e1", "m1")]].concat(), "no more than 10 metrics"),
         ((0..20).map(|number| hidden(expression(&format!("e{number}"), "m1"))).collect(), "no more than 20"),

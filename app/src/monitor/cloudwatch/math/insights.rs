@@ -177,6 +177,11 @@ impl Insights {
         !self.groups.is_empty()
     }
 
+    /// Whether it says which of many series come first.
+    pub fn is_ordered(&self) -> bool {
+        self.order.is_some()
+    }
+
     /// Whether what it says of a period is complete only when that is over.
     pub fn adds_up(&self) -> bool {
         matches!(self.function, Function::Sum | Function::Count)
