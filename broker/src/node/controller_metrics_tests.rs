@@ -393,3 +393,52 @@ fn snapshots_are_told_as_they_lie_on_the_disk() {
         (features["metadata.version"].into(), features["group.version"].into())
     });
 }
+
+/// Lets time pass in which only votes arrive.
+fn votes_only(cluster: &mut Cluster) {
+    cluster.now = cluster.now.plus(Duration::from_millis(1));
+    let now = cluster.now;
+    for id in cluster.nodes.keys().copied().collect::<Vec<_>>() {
+        let node = cluster.nodes.get_mut(&id).unwrap();
+        if node.next_deadline().is_some_and(|due| due <= now.mono) {
+            node.on_tick(now);
+        }
+        cluster.collect(id);
+    }
+    while let Some((from, to, message)) = cluster.wires.pop_front() {
+        let is_vote = matches!(message, PeerMessage::Quorum(Message::VoteRequest(_) | Message::VoteResponse(_)));
+        if let Some(node) = cluster.nodes.get_mut(&to).filter(|_| is_vote) {
+            node.on_peer_message(now, from, message);
+            cluster.collect(to);
+        }
+    }
+}
+
+#[test]
+fn what_a_leader_never_came_to_is_counted_as_given_up() {
+    let (mut cluster, _) = with_topics();
+    let old = cluster.active();
+    cluster.nodes.remove(&old);
+    let leader = loop {
+        votes_only(&mut cluster);
+        if let Some((id, _)) = cluster.nodes.iter().find(|(_, node)| node.quorum().is_leader()) {
+            break *id;
+        }
+    };
+    let node = cluster.nodes.get_mut(&leader).unwrap();
+    assert!(!node.is_active(), "nobody has its first record");
+    for correlation in 0..5 {
+        let body = match correlation {
+            0..3 => PeerRequest::BrokerHeartbeat(Box::default()),
+            _ => PeerRequest::ListPartitionReassignments(Box::default()),
+        };
+        node.on_peer_message(cluster.now, 1, PeerMessage::Request { correlation: 20_000 + correlation, body });
+    }
+    while cluster.nodes[&leader].quorum().is_leader() {
+        votes_only(&mut cluster);
+    }
+    cluster.now = cluster.now.plus(Duration::from_secs(1));
+    let told = report(&mut cluster, leader);
+    assert_eq!(value(&told, &bean::EVENT_QUEUE_OPERATIONS_TIMED_OUT_COUNT), 5.0);
+    assert_eq!(value(&told, &bean::TIMED_OUT_BROKER_HEARTBEAT_COUNT), 3.0);
+}
