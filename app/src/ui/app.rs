@@ -10,6 +10,7 @@ use egui::{CentralPanel, Frame, Margin, Theme, Ui};
 use super::alarm_draft;
 use super::backend::Backend;
 use super::commands::{self, keys};
+use super::dialog_topic::TopicWish;
 use super::dialogs::{self, Drafts};
 use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
@@ -150,6 +151,12 @@ pub enum Dialog {
     CreateTopic,
     /// Delete this topic.
     DeleteTopic(String),
+    /// Change a topic that is there.
+    Topic(TopicWish, String),
+    /// Set a group to other offsets.
+    ResetOffsets(String),
+    /// Delete this group.
+    DeleteGroup(String),
     /// Remove this broker.
     RemoveBroker(i32),
     /// Remove this controller.
@@ -402,7 +409,7 @@ impl BrokerscopeApp {
             Screen::Cluster => cluster::show(ui, &scene, &mut screens.cluster, actions),
             Screen::Topics => topics::show(ui, &scene, &mut screens.topics, actions),
             Screen::Topic => topic::show(ui, &scene, &mut screens.topic, actions),
-            Screen::Groups => groups::show(ui, &scene, &mut screens.groups),
+            Screen::Groups => groups::show(ui, &scene, &mut screens.groups, actions),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events, actions),

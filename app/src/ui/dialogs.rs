@@ -1,6 +1,8 @@
 //! The dialogs: creating a topic, checked while one types; deleting one, for which its name must be typed; removing a broker or a controller.
 //! Those on alarms are in `dialog_alarm`.
 
+use std::sync::Arc;
+
 use egui::Context;
 
 use super::alarm_draft::AlarmDraft;
@@ -8,6 +10,8 @@ use super::app::{Action, Dialog, Scene, Screen};
 use super::as_command::{self, Around};
 use super::dialog_alarm;
 use super::dialog_fault::{self, FaultDraft};
+use super::dialog_group::{self, ResetDraft};
+use super::dialog_topic::{self, TopicDraft};
 use super::finder;
 use super::finder::recents::Recents;
 use super::format;
@@ -32,6 +36,9 @@ pub struct Drafts {
 enum Draft {
     Create(CreateTopic),
     Delete { topic: String, typed: String },
+    Topic(TopicDraft),
+    Reset(Box<ResetDraft>),
+    DeleteGroup(Arc<str>),
     RemoveBroker(i32),
     RemoveController(i32),
     PutAlarm(Box<AlarmDraft>),
@@ -56,6 +63,9 @@ impl Drafts {
                 replication_factor: if brokers == 0 { 3 } else { brokers.min(3) }.to_string(),
                 ..CreateTopic::default()
             }),
+            Dialog::Topic(wish, topic) => Draft::Topic(TopicDraft::new(wish, &topic)),
+            Dialog::ResetOffsets(group) => Draft::Reset(Box::new(ResetDraft::new(&group, model.now_ms()))),
+            Dialog::DeleteGroup(group) => Draft::DeleteGroup(group.into()),
             Dialog::RemoveBroker(id) => Draft::RemoveBroker(id),
             Dialog::RemoveController(id) => Draft::RemoveController(id),
             Dialog::PutAlarm(start) => {
@@ -77,6 +87,9 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
     let outcome = match &mut drafts.open {
         None => return,
         Some(Draft::Create(draft)) => create(ctx, scene, draft, actions),
+        Some(Draft::Topic(draft)) => dialog_topic::show(ctx, scene, draft, actions),
+        Some(Draft::Reset(draft)) => dialog_group::reset(ctx, scene, draft, actions),
+        Some(Draft::DeleteGroup(group)) => dialog_group::delete(ctx, scene, group, actions),
         Some(Draft::RemoveBroker(id)) => remove_broker(ctx, scene, *id, actions),
         Some(Draft::RemoveController(id)) => remove_controller(ctx, scene, *id, actions),
         Some(Draft::PutAlarm(draft)) => dialog_alarm::put(ctx, scene, draft, actions),

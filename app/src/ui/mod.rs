@@ -9,10 +9,13 @@
 mod alarm_draft;
 pub mod app;
 mod as_command;
+mod asked;
 pub mod backend;
 mod commands;
 mod dialog_alarm;
 mod dialog_fault;
+mod dialog_group;
+mod dialog_topic;
 mod dialogs;
 mod discard;
 mod faults;
@@ -41,3 +44,4 @@ mod tests;
 pub use alarm_draft::Start as AlarmStart;
 pub use app::{BrokerscopeApp, Dialog, FaultTarget, MetricsView, Options, Screen, ThemeChoice, UnknownScreen};
 pub use backend::{Backend, Live};
+pub use dialog_topic::TopicWish;

@@ -231,6 +231,11 @@ impl Model {
         self.view.inquiries.get(query)
     }
 
+    /// The cluster's clock, as it was told last: it goes on by seconds.
+    pub fn now_ms(&self) -> i64 {
+        self.view.series.at_ms.back().copied().unwrap_or_default().max(self.snapshot().at_ms)
+    }
+
     /// The newest snapshot.
     pub fn snapshot(&self) -> &Snapshot {
         &self.view.snapshot

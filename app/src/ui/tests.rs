@@ -20,6 +20,7 @@ use crate::monitor::view::View;
 
 mod alarms;
 mod commands;
+mod operations;
 
 struct Window {
     harness: Harness<'static, BrokerscopeApp>,

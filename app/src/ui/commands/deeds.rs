@@ -12,6 +12,7 @@ use crate::monitor::names::node_inside;
 use crate::monitor::snapshot::Snapshot;
 use crate::ui::alarm_draft::Start;
 use crate::ui::app::{Action, Dialog, FaultTarget, Scene, Step, ThemeChoice};
+use crate::ui::dialog_topic::TopicWish;
 
 /// One thing that can be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,24 @@ pub fn collect(id: Id, scene: &Scene<'_>, deeds: &mut Vec<Deed>) {
                 Deed::new(format!("Delete topic {name}"), Action::Ask(Dialog::DeleteTopic(name)))
             }));
         }
+        Id::AddPartitions | Id::DeleteRecords | Id::ElectLeaders => {
+            let wish = match id {
+                Id::AddPartitions => TopicWish::AddPartitions,
+                Id::DeleteRecords => TopicWish::DeleteRecords,
+                _ => TopicWish::ElectLeaders,
+            };
+            let fits = snapshot.topics.iter().filter(|topic| wish == TopicWish::ElectLeaders || !topic.internal);
+            deeds.extend(fits.map(|topic| {
+                let name = entry_name(id).replace('…', &topic.name);
+                Deed::new(name, Action::Ask(Dialog::Topic(wish, topic.name.to_string())))
+            }));
+        }
+        Id::ResetOffsets | Id::DeleteGroup => deeds.extend(snapshot.groups.iter().map(|group| {
+            let (name, of) = (entry_name(id).replace('…', &group.id), group.id.to_string());
+            let dialog = if id == Id::DeleteGroup { Dialog::DeleteGroup(of) } else { Dialog::ResetOffsets(of) };
+            let occupied = (!group.members.is_empty()).then_some("while it has members");
+            Deed::new(name, Action::Ask(dialog)).unless(if id == Id::DeleteGroup { occupied } else { None })
+        })),
         Id::Fault(kind) => faults(kind, snapshot, deeds),
         Id::StartNode => deeds.extend(nodes(snapshot).map(|(id, state)| {
             let is_down = matches!(state, NodeState::Stopped | NodeState::Killed | NodeState::Paused);

@@ -8,12 +8,14 @@ use egui::{Align, Layout, Ui};
 use super::page;
 use crate::monitor::snapshot::{Group, GroupOffset, Member};
 use crate::monitor::view::{Metric, SeriesStore};
-use crate::ui::app::Scene;
+use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::model::{Cached, group_pill};
 use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card::card;
 use crate::ui::widgets::chart::{Chart, Crosshair, Trace, Unit};
+use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Sort, Table, TableState};
 use crate::ui::widgets::text;
@@ -41,16 +43,16 @@ const COLUMNS: [Column; 5] = [
 ];
 
 /// Paints it.
-pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, actions: &mut Vec<Action>) {
     page(ui, "group", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
-        card(ui, |ui| summary(ui, scene, state, group));
+        card(ui, |ui| summary(ui, scene, state, group, actions));
         card(ui, |ui| lags(ui, scene, state, group));
         card(ui, |ui| members(ui, group));
     });
 }
 
-fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
+fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, actions: &mut Vec<Action>) {
     let style = palette(ui);
     ui.horizontal(|ui| {
         text::label(ui, &group.id, font::heading(), style.text);
@@ -67,6 +69,7 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
             text::label(ui, &words, font::small(), style.faint);
         });
     });
+    deeds(ui, group, actions);
     if !group.has_lag() {
         return;
     }
@@ -169,6 +172,30 @@ fn members(ui: &mut Ui, group: &Group) {
             });
         });
     }
+}
+
+/// What can be done to it. Streams and share groups keep their places otherwise.
+fn deeds(ui: &mut Ui, group: &Group, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::S;
+        if !group.offsets.is_empty() && group.has_lag() {
+            let spoken = format!("Reset offsets of {}", group.id);
+            if Button::new("Reset offsets").name(&spoken).small().with_icon(Icon::Back).show(ui).clicked() {
+                actions.push(Action::Ask(Dialog::ResetOffsets(group.id.to_string())));
+            }
+        }
+        let spoken = format!("Delete group {}", group.id);
+        if Button::new("Delete group")
+            .name(&spoken)
+            .small()
+            .with_icon(Icon::Trash)
+            .tone(Tone::Danger)
+            .show(ui)
+            .clicked()
+        {
+            actions.push(Action::Ask(Dialog::DeleteGroup(group.id.to_string())));
+        }
+    });
 }
 
 /// `orders 0, 2, 4`; says so where a member of a stable group has nothing to do.

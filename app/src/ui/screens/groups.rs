@@ -7,7 +7,7 @@ use egui::Ui;
 use super::topics::framed;
 use super::{group_detail, header, side_by_side};
 use crate::monitor::snapshot::Group;
-use crate::ui::app::Scene;
+use crate::ui::app::{Action, Scene};
 use crate::ui::format;
 use crate::ui::model::{Cached, group_mood, group_pill};
 use crate::ui::tokens::{size, space};
@@ -53,7 +53,7 @@ const WIDE: f32 = 470.0;
 const LIST_SHARE: f32 = 0.42;
 
 /// Paints it.
-pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
     let groups = &scene.model.snapshot().groups;
     let lag: i64 = groups.iter().map(|group| group.total_lag).sum();
     let summary = format!("{} · total lag {}", format::plural(groups.len(), "group"), format::count(lag));
@@ -77,7 +77,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
         ui.set_max_height(height);
         match (index, &chosen) {
             (0, _) => overview(ui, scene, state, chosen.as_deref()),
-            (_, Some(group)) => group_detail::show(ui, scene, &mut state.detail, group),
+            (_, Some(group)) => group_detail::show(ui, scene, &mut state.detail, group, actions),
             _ => {}
         }
     });

@@ -19,6 +19,8 @@ pub mod metrics_explorer;
 pub mod metrics_level;
 pub mod metrics_wall;
 pub mod topic;
+pub mod topic_configs;
+pub mod topic_producers;
 pub mod topics;
 
 use egui::{Align, Layout, Ui};

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use egui::{Align, Layout, Ui};
 
 use super::topics::{framed, replication_factor};
+use super::{topic_configs, topic_producers};
+use crate::monitor::operation::ConfigResource;
 use crate::monitor::snapshot::{Partition, Topic};
 use crate::ui::app::{Action, Dialog, Scene, Screen};
+use crate::ui::dialog_topic::TopicWish;
 use crate::ui::format;
 use crate::ui::model::{Cached, PartitionHealth, behind, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
@@ -28,7 +31,19 @@ pub struct State {
     pub table: TableState,
     /// The partition that somebody asked for, and whether it is still to be brought into sight.
     marked: Option<(i32, bool)>,
+    tab: Tab,
+    configs: topic_configs::State,
+    producers: topic_producers::State,
     rows: Cached<(u64, Arc<str>, Option<Sort>), Vec<usize>>,
+}
+
+/// What of the topic is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tab {
+    #[default]
+    Partitions,
+    Configs,
+    Producers,
 }
 
 impl State {
@@ -39,12 +54,14 @@ impl State {
 
     /// Shows another topic.
     pub fn open(&mut self, name: Arc<str>) {
-        *self = State::of(name);
+        // Who compares topics looks at the same of each.
+        *self = State { tab: self.tab, ..State::of(name) };
     }
 
     /// Shows a partition of a topic.
     pub fn open_partition(&mut self, name: Arc<str>, partition: i32) {
         self.open(name);
+        self.tab = Tab::Partitions;
         self.marked = Some((partition, true));
     }
 }
@@ -94,6 +111,15 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
                 if delete.clicked() {
                     actions.push(Action::Ask(Dialog::DeleteTopic(topic.name.to_string())));
                 }
+                for (words, symbol, wish) in [
+                    ("Delete records", Icon::Trash, TopicWish::DeleteRecords),
+                    ("Elect leaders", Icon::Check, TopicWish::ElectLeaders),
+                    ("Add partitions", Icon::Plus, TopicWish::AddPartitions),
+                ] {
+                    if Button::new(words).with_icon(symbol).show(ui).clicked() {
+                        actions.push(Action::Ask(Dialog::Topic(wish, topic.name.to_string())));
+                    }
+                }
             });
         }
     });
@@ -119,6 +145,32 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         ],
     );
     ui.add_space(space::XS);
+    tabs(ui, &mut state.tab);
+    match state.tab {
+        Tab::Partitions => partitions(ui, scene, state, topic),
+        Tab::Configs => {
+            let resource = ConfigResource::Topic(Arc::clone(&topic.name));
+            topic_configs::show(ui, scene, &resource, &mut state.configs, actions);
+        }
+        Tab::Producers => topic_producers::show(ui, scene, &topic.name, &mut state.producers, actions),
+    }
+}
+
+fn tabs(ui: &mut Ui, tab: &mut Tab) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::XS;
+        for (value, name) in [(Tab::Partitions, "Partitions"), (Tab::Configs, "Configs"), (Tab::Producers, "Producers")]
+        {
+            let spoken = format!("Show {}", name.to_lowercase());
+            if Button::new(name).name(&spoken).tone(Tone::Bare).selected(*tab == value).show(ui).clicked() {
+                *tab = value;
+            }
+        }
+    });
+    ui.add_space(space::XS);
+}
+
+fn partitions(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, topic: &Topic) {
     let sort = state.table.sort;
     let rows = state
         .rows

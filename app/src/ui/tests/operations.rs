@@ -1,0 +1,189 @@
+//! What is done to topics, groups and configs: asked for, tried out, and sent.
+
+use super::*;
+use crate::monitor::inquiry::{ConfigEntry, ConfigSource, Findings, Producer, Query, Synonym, Transaction};
+use crate::monitor::operation::{ConfigChange, ConfigResource, Election, OffsetOf, Operation};
+
+fn operations(window: &Window) -> Vec<Operation> {
+    let sent = window.sent().into_iter();
+    sent.filter_map(|command| match command {
+        Command::Operate(operation) => Some(operation),
+        _ => None,
+    })
+    .collect()
+}
+
+fn on_topic(view: View, topic: &str) -> Window {
+    Window::open(view, Options { screen: Screen::Topic, topic: Some(topic.into()), ..Options::default() })
+}
+
+fn entry(name: &str, value: &str, source: ConfigSource) -> ConfigEntry {
+    ConfigEntry {
+        name: name.into(),
+        value: Some(value.into()),
+        source,
+        kind: "long",
+        doc: format!("What {name} is for."),
+        synonyms: vec![Synonym { name: format!("log.{name}"), value: Some("7".into()), source: ConfigSource::Default }],
+        ..ConfigEntry::default()
+    }
+}
+
+#[test]
+fn configs_are_asked_for_filtered_and_changed() {
+    let orders = ConfigResource::Topic("orders".into());
+    let query = Query::Configs(orders.clone());
+    let mut window = on_topic(fixture::healthy(), "orders");
+    assert_eq!(window.sent(), [], "nobody looks at them yet");
+    window.click("Show configs");
+    assert!(window.shows("Asking the cluster…"));
+    assert_eq!(window.sent(), [Command::Inquire(query.clone())]);
+
+    let mut view = fixture::healthy();
+    let told = vec![
+        entry("cleanup.policy", "delete", ConfigSource::Default),
+        entry("retention.ms", "604800000", ConfigSource::Topic),
+        ConfigEntry { read_only: true, ..entry("segment.bytes", "5", ConfigSource::StaticBroker) },
+    ];
+    view.inquiries.answer(&query, 1, Ok(Arc::new(Findings::Configs(told))));
+    let mut window = on_topic(view, "orders");
+    window.click("Show configs");
+    assert!(window.shows("retention.ms, 604800000, topic"));
+    assert!(window.shows("What retention.ms is for."), "what is set comes first");
+    assert!(window.shows("log.retention.ms = 7 (default)"));
+    assert!(window.shows("--entity-type topics --entity-name orders --alter --delete-config retention.ms"));
+    window.type_into("New value", "0");
+    assert!(window.shows("--add-config retention.ms=6048000000"));
+    window.click("Set retention.ms");
+    window.click("Set retention.ms back to its default");
+    let change = |value: Option<&str>| Operation::AlterConfigs {
+        resource: orders.clone(),
+        changes: vec![ConfigChange { name: "retention.ms".into(), value: value.map(str::to_owned) }],
+    };
+    assert_eq!(operations(&window), [change(Some("6048000000")), change(None)]);
+    window.type_into("Filter configs", "segment");
+    window.choose("segment.bytes, 5");
+    assert!(window.shows("cannot be changed meanwhile"));
+    window.type_into("Filter configs", "zzz");
+    assert!(window.shows("No config matches the filter"));
+}
+
+#[test]
+fn what_could_not_be_found_out_is_said() {
+    let mut view = fixture::healthy();
+    let query = Query::Producers("orders".into());
+    view.inquiries.answer(&query, 1, Err("No broker answers.".into()));
+    let mut window = on_topic(view, "orders");
+    window.click("Show producers");
+    assert!(window.shows("The producers are not known"));
+}
+
+#[test]
+fn open_transactions_stand_out() {
+    let mut view = fixture::healthy();
+    let now_ms = view.series.at_ms.back().copied().unwrap_or_default().max(view.snapshot.at_ms);
+    let transaction = Transaction {
+        transactional_id: "shop-1".into(),
+        state: "Ongoing".into(),
+        timeout_ms: 60_000,
+        started_ms: now_ms - 45_000,
+        producer_id: 7,
+    };
+    let producer = |partition, open: bool| Producer {
+        partition,
+        producer_id: 7,
+        producer_epoch: 2,
+        last_sequence: 9,
+        last_timestamp_ms: now_ms - 3_000,
+        txn_start_offset: open.then_some(1_234),
+        transaction: open.then(|| Arc::new(transaction.clone())),
+    };
+    let found = Findings::Producers(vec![producer(0, false), producer(3, true)]);
+    view.inquiries.answer(&Query::Producers("orders".into()), now_ms, Ok(Arc::new(found)));
+    let mut window = on_topic(view, "orders");
+    window.click("Show producers");
+    assert!(window.shows("shop-1, Ongoing, 45 s, 60 s, 1,234, 3, 7:2") || window.shows("shop-1, Ongoing"));
+    assert!(window.shows("–, 0, 7:2"));
+}
+
+#[test]
+fn a_topic_gets_more_partitions_loses_records_and_elects_leaders() {
+    let mut window = on_topic(fixture::healthy(), "orders");
+    window.click("Add partitions");
+    window.type_into("Partitions in all (12 now)", "6");
+    assert!(window.shows("It has 12 already"));
+    window.type_into("Partitions in all (12 now)", "0");
+    assert!(window.shows("--alter --topic orders --partitions 60"));
+    window.harness.get_all_by_label("Add partitions").last().unwrap().click();
+    window.harness.run();
+    window.click("Elect leaders");
+    window.click("Of partition: all");
+    window.click("Of partition 3");
+    window.harness.get_all_by_label("Elect leaders").last().unwrap().click();
+    window.harness.run();
+    window.click("Delete records");
+    window.click("Of partition: all");
+    window.click("Of partition 1");
+    window.type_into("Below offset (nothing: all records)", "5");
+    assert!(window.shows("would be deleted"));
+    window.harness.get_all_by_label("Delete records").last().unwrap().click();
+    window.harness.run();
+    let orders: Arc<str> = "orders".into();
+    assert_eq!(
+        operations(&window),
+        [
+            Operation::AddPartitions { topic: orders.clone(), total: 60 },
+            Operation::ElectLeaders { election: Election::Preferred, partitions: vec![(orders.clone(), 3)] },
+            Operation::DeleteRecords(vec![OffsetOf { topic: orders, partition: 1, offset: 5 }]),
+        ]
+    );
+}
+
+#[test]
+fn offsets_are_reset_after_a_dry_run() {
+    let view = fixture::incident();
+    let empty = view.snapshot.groups.iter().find(|group| group.members.is_empty() && group.has_lag()).unwrap().clone();
+    let options = || Options { screen: Screen::Groups, group: Some(empty.id.to_string()), ..Options::default() };
+    let mut window = Window::open(view.clone(), options());
+    window.click(&format!("Reset offsets of {}", empty.id));
+    assert!(window.shows("would be read again"));
+    window.click("To: the first record that is left");
+    window.click("To the end: what comes from now on");
+    assert!(window.shows(&format!("{} would be skipped.", crate::ui::format::count(empty.total_lag))));
+    assert!(window.shows(&format!("--reset-offsets --group {} --from-file", empty.id)));
+    window.click("Set these offsets");
+    let sent = operations(&window);
+    let [Operation::SetOffsets { group, offsets }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(*group, empty.id);
+    for offset in offsets {
+        let before = empty.offsets.iter().find(|one| (&one.topic, one.partition) == (&offset.topic, offset.partition));
+        assert_eq!(before.map(|one| one.committed_offset + one.lag), Some(offset.offset));
+    }
+
+    // By time the leaders are asked, and the plan waits for them.
+    let mut window = Window::open(view, options());
+    window.click(&format!("Reset offsets of {}", empty.id));
+    window.click("To: the first record that is left");
+    window.click("To what was written since some minutes ago");
+    window.type_into("Minutes ago", "15");
+    assert!(window.shows("Asking the leaders where that time stands"));
+    let asked = |command: &Command| matches!(command, Command::Inquire(Query::OffsetsAt { .. }));
+    assert!(window.sent().iter().any(asked));
+}
+
+#[test]
+fn a_group_with_members_is_neither_reset_nor_deleted() {
+    let view = fixture::healthy();
+    let busy = view.snapshot.groups.iter().find(|group| !group.members.is_empty() && group.has_lag()).unwrap().clone();
+    let options = Options { screen: Screen::Groups, group: Some(busy.id.to_string()), ..Options::default() };
+    let mut window = Window::open(view, options);
+    window.click(&format!("Delete group {}", busy.id));
+    assert!(window.shows("It has members: stop its consumers first."));
+    window.click("Delete group");
+    assert_eq!(operations(&window), []);
+    window.click("Cancel");
+    window.click(&format!("Reset offsets of {}", busy.id));
+    assert!(window.shows("stop its consumers first"));
+    window.click("Set these offsets");
+    assert_eq!(operations(&window), []);
+}
