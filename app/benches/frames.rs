@@ -16,8 +16,8 @@ use brokerscope::monitor::view::View;
 use brokerscope::ui::fixture::{Busy, EVERY_MS};
 use brokerscope::ui::{AlarmStart, Backend, BrokerscopeApp, Dialog, MetricsView, Options, Screen};
 use egui::{
-    Context, Event, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, ViewportId, pos2,
-    vec2,
+    Context, Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, ViewportId,
+    pos2, vec2,
 };
 
 /// As the program's own: views are made on one thread and let go on another.
@@ -55,6 +55,13 @@ struct Case {
     options: Options,
 }
 
+/// In this one somebody types.
+const PALETTE: &str = "palette";
+/// What is searched for there, letter by letter; a bar stands for marking all, so that the next letter takes its place.
+const SEARCHED: &str = "kill broker 2|service-0999.events-7|delete topic service|lag|";
+/// Frames from letter to letter.
+const LETTER_EVERY: usize = 3;
+
 fn cases() -> Vec<Case> {
     let on = |name, screen| Case { name, options: Options { screen, ..Options::default() } };
     let metrics = |view: MetricsView| Case {
@@ -70,6 +77,8 @@ fn cases() -> Vec<Case> {
         dialog("dialog: topic", Dialog::CreateTopic),
         dialog("dialog: delete", Dialog::DeleteTopic("service-0001.events".into())),
         dialog("dialog: alarm", Dialog::PutAlarm(AlarmStart::Blank)),
+        dialog(PALETTE, Dialog::Palette),
+        dialog("help", Dialog::Help),
     ];
     screens.map(|screen| on(screen.name(), screen)).chain(MetricsView::ALL.map(metrics)).chain(dialogs).collect()
 }
@@ -163,6 +172,19 @@ fn events(frame: usize) -> Vec<Event> {
     events
 }
 
+/// What is typed in a frame.
+fn letter(frame: usize) -> Option<Event> {
+    if !frame.is_multiple_of(LETTER_EVERY) {
+        return None;
+    }
+    let all =
+        Event::Key { key: Key::A, physical_key: None, pressed: true, repeat: false, modifiers: Modifiers::COMMAND };
+    SEARCHED.chars().cycle().nth(frame / LETTER_EVERY).map(|letter| match letter {
+        '|' => all,
+        letter => Event::Text(letter.to_string()),
+    })
+}
+
 fn sorted(costs: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut costs: Vec<f64> = costs.collect();
     costs.sort_by(f64::total_cmp);
@@ -179,7 +201,8 @@ fn measure(ctx: &Context, views: &Receiver<View>, case: Case) -> Option<bool> {
             // The window alone holds the old view, as it does in the program: letting it go is a cost of the next frame.
             *stage.feed.borrow_mut() = views.recv().ok()?;
         }
-        costs.push(stage.frame(events(frame)));
+        let typed = (case.name == PALETTE).then(|| letter(frame)).flatten();
+        costs.push(stage.frame(events(frame).into_iter().chain(typed).collect()));
     }
     let rests = stage.rests();
     let all = sorted(costs.iter().map(|cost| cost.all_ms));

@@ -9,6 +9,7 @@ use crate::monitor::cloudwatch::catalog::Level;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, FaultKind, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::names::node_inside;
+use crate::monitor::operation::{Election, Operation};
 use crate::monitor::snapshot::Snapshot;
 use crate::ui::alarm_draft::Start;
 use crate::ui::app::{Action, Dialog, FaultTarget, Scene, Step, ThemeChoice};
@@ -140,6 +141,11 @@ fn single(id: Id, scene: &Scene<'_>) -> Option<Deed> {
                 .unless(leaving.map(|id| format!("while broker {id} is being removed")))
         }
         Id::AddController => deed(send(Command::AddController(NewController::default()))),
+        Id::ElectPreferred => {
+            let all = Operation::ElectLeaders { election: Election::Preferred, partitions: Vec::new() };
+            let missing = snapshot.topics.is_empty().then_some("while there are no topics");
+            deed(send(Command::Operate(all))).unless(missing)
+        }
         Id::HealAll => deed(send(Command::HealAllFaults))
             .unless(snapshot.faults.is_empty().then_some("while no fault is in force")),
         Id::StartWorkload => deed(send(Command::StartWorkload(WorkloadSpec::default()))),

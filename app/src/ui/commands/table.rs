@@ -37,6 +37,7 @@ pub enum Id {
     AddController,
     RemoveController,
     Scrub,
+    ElectPreferred,
     Fault(FaultKind),
     StartNode,
     HealFault,
@@ -231,6 +232,12 @@ pub static ALL: &[Entry] = &[
     ),
     cluster(Id::RemoveController, Icon::Trash, "Remove controller …", "Take a controller out of the voters, for good"),
     cluster(Id::Scrub, Icon::Check, "Scrub …", "Have a broker read and check every byte of its logs"),
+    cluster(
+        Id::ElectPreferred,
+        Icon::Star,
+        "Elect preferred leaders",
+        "Have each partition led by its first replica again, where that is in sync",
+    ),
     load(
         Id::StartWorkload,
         Icon::Pulse,
