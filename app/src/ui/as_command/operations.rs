@@ -1,6 +1,7 @@
 //! What is done to topics, groups and configs, with Kafka's own tools.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -19,10 +20,9 @@ pub fn lines(operation: &Operation, around: &Around<'_>) -> Vec<Line> {
         Operation::ElectLeaders { election, partitions } => vec![elect(*election, partitions, around)],
         Operation::Reassign { moves, throttle_bytes_per_s } => vec![reassign(moves, *throttle_bytes_per_s, around)],
         Operation::CancelReassignments(partitions) => {
-            let partitions: Vec<_> = partitions
-                .iter()
-                .map(|(topic, partition)| json!({ "topic": &**topic, "partition": partition }))
-                .collect();
+            // The tool wants replicas to be there, and does not look at them.
+            let of = |(topic, partition): &(Arc<str>, i32)| json!({ "topic": &**topic, "partition": partition, "replicas": [] });
+            let partitions: Vec<_> = partitions.iter().map(of).collect();
             let plan = json!({ "version": 1, "partitions": partitions });
             let tool = tool("kafka-reassign-partitions.sh", around);
             vec![format!("{tool} --cancel --reassignment-json-file {}", file_of(&plan))]
@@ -89,7 +89,7 @@ fn delete_records(below: &[OffsetOf], around: &Around<'_>) -> String {
     format!("{} --offset-json-file {}", tool("kafka-delete-records.sh", around), file_of(&offsets))
 }
 
-fn elect(election: Election, partitions: &[(std::sync::Arc<str>, i32)], around: &Around<'_>) -> String {
+fn elect(election: Election, partitions: &[(Arc<str>, i32)], around: &Around<'_>) -> String {
     let kind = match election {
         Election::Preferred => "preferred",
         Election::Unclean => "unclean",
@@ -119,19 +119,17 @@ fn reassign(moves: &[Move], throttle_bytes_per_s: Option<u64>, around: &Around<'
     format!("{tool} --execute --reassignment-json-file {}{throttle}", file_of(&plan))
 }
 
-/// The tool takes topic, partition and offset by lines of a file.
+/// The tool takes topic, partition and offset by lines of a file, which it reads more than once: a pipe will not do.
 fn set_offsets(group: &str, offsets: &[OffsetOf], around: &Around<'_>) -> Vec<String> {
     let tool = tool("kafka-consumer-groups.sh", around);
     let lines: Vec<String> =
         offsets.iter().map(|one| quoted(&format!("{},{},{}", one.topic, one.partition, one.offset))).collect();
-    let file = format!("<(printf '%s\\n' {})", lines.join(" "));
-    vec![format!("{tool} --reset-offsets --group {} --from-file {file} --execute", quoted(group))]
+    let file = format!("printf '%s\\n' {} > offsets.csv", lines.join(" "));
+    vec![format!("{file} && {tool} --reset-offsets --group {} --from-file offsets.csv --execute", quoted(group))]
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::monitor::snapshot::Snapshot;
 
@@ -190,9 +188,14 @@ mod tests {
                  <(echo '{\"partitions\":[{\"partition\":1,\"replicas\":[2,3],\"topic\":\"orders\"}],\"version\":1}') --throttle 1000",
             ),
             (
+                Operation::CancelReassignments(vec![(orders.clone(), 4)]),
+                "kafka-reassign-partitions.sh --bootstrap-server h:1 --cancel --reassignment-json-file \
+                 <(echo '{\"partitions\":[{\"partition\":4,\"replicas\":[],\"topic\":\"orders\"}],\"version\":1}')",
+            ),
+            (
                 Operation::SetOffsets { group: "g 1".into(), offsets: vec![at(0, 7), at(1, 8)] },
-                "kafka-consumer-groups.sh --bootstrap-server h:1 --reset-offsets --group 'g 1' \
-                 --from-file <(printf '%s\\n' 'it'\\''s,0,7' 'it'\\''s,1,8') --execute",
+                "printf '%s\\n' 'it'\\''s,0,7' 'it'\\''s,1,8' > offsets.csv && kafka-consumer-groups.sh \
+                 --bootstrap-server h:1 --reset-offsets --group 'g 1' --from-file offsets.csv --execute",
             ),
             (
                 Operation::DeleteOffsets { group: "g".into(), partitions: vec![(orders, 2)] },
