@@ -75,13 +75,8 @@ pub static LEFT_OUT: &[LeftOut] = &[
     },
     LeftOut {
         kind: "Standard",
-        names: &["FetchMessageConversionsPerSec", "ProduceMessageConversionsTimeMsMean"],
-        reason: "Records are given as they are stored, and a conversion at their writing is part of the append, which is not timed apart.",
-    },
-    LeftOut {
-        kind: "Standard",
-        names: &["RequestExemptFromThrottleTime"],
-        reason: "Other brokers' requests, which no quota of time counts, come in memory and are not timed apart.",
+        names: &["FetchMessageConversionsPerSec"],
+        reason: "Records are given as they are stored.",
     },
     LeftOut {
         kind: "Standard",

@@ -34,7 +34,8 @@ fn mean_wait(broker: &BrokerReading, rate: &'static Bean, wait: &'static Bean) -
     Some(if waits.is_empty() { 0.0 } else { waits.iter().sum::<f64>() / waits.len() as f64 })
 }
 
-fn waiting(broker: &BrokerReading, bean: &'static Bean) -> Option<f64> {
+/// A number of the broker itself.
+fn own(broker: &BrokerReading, bean: &'static Bean) -> Option<f64> {
     broker.report.as_deref()?.of(bean).next().map(Series::value)
 }
 
@@ -66,7 +67,7 @@ pub(super) static ALL: &[Definition] = &[
         "ProduceThrottleQueueSize",
         Unit::Count,
         "Answers after which producers wait now because of their quota.",
-        |broker| waiting(broker, &beans::PRODUCE_QUEUE_SIZE),
+        |broker| own(broker, &beans::PRODUCE_QUEUE_SIZE),
     )
     .prometheus("kafka_server_Produce_queue_size", "kafka_server_Produce_queue_size{node_id=\"$broker\"}"),
     of_broker(
@@ -83,7 +84,7 @@ pub(super) static ALL: &[Definition] = &[
         "FetchThrottleQueueSize",
         Unit::Count,
         "Answers after which consumers wait now because of their quota.",
-        |broker| waiting(broker, &beans::FETCH_QUEUE_SIZE),
+        |broker| own(broker, &beans::FETCH_QUEUE_SIZE),
     )
     .prometheus("kafka_server_Fetch_queue_size", "kafka_server_Fetch_queue_size{node_id=\"$broker\"}"),
     Definition::new(
@@ -113,10 +114,20 @@ pub(super) static ALL: &[Definition] = &[
         "avg(kafka_server_Request_throttle_time{node_id=\"$broker\"} > 0) or vector(0)",
     ),
     of_broker(
+        "RequestExemptFromThrottleTime",
+        Unit::Milliseconds,
+        "Time of the broker's thread that requests took which no quota of time counts, in each second; 0 until somebody has such a quota.",
+        |broker| own(broker, &beans::EXEMPT_REQUEST_TIME).map(|percent| percent * MS_PER_PERCENT),
+    )
+    .prometheus(
+        "kafka_server_Request_exempt_request_time",
+        "10 * kafka_server_Request_exempt_request_time{node_id=\"$broker\"}",
+    ),
+    of_broker(
         "RequestThrottleQueueSize",
         Unit::Count,
         "Answers after which clients wait now because of their quota of time.",
-        |broker| waiting(broker, &beans::REQUEST_QUEUE_SIZE),
+        |broker| own(broker, &beans::REQUEST_QUEUE_SIZE),
     )
     .prometheus("kafka_server_Request_queue_size", "kafka_server_Request_queue_size{node_id=\"$broker\"}"),
 ];

@@ -27,6 +27,12 @@ macro_rules! times {
 
 /// Means over a second; no value in a second without such a request.
 pub(super) static ALL: &[Definition] = &times![
+    (
+        "ProduceMessageConversionsTimeMsMean",
+        "MessageConversionsTimeMs",
+        "Produce",
+        "Mean time that a produce request's records took to be converted to the topic's codec or timestamps."
+    ),
     ("ProduceLocalTimeMsMean", "LocalTimeMs", "Produce", "Mean time of a produce request at the leader."),
     (
         "ProduceRequestQueueTimeMsMean",
