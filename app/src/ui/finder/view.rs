@@ -11,6 +11,7 @@ use super::items::{Item, Kind};
 use super::recents::Recents;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::Command;
+use crate::monitor::operation::Operation;
 use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::as_command::{self, Around};
 use crate::ui::commands;
@@ -309,6 +310,7 @@ fn command_of(action: &Action, scene: &Scene<'_>) -> Option<Command> {
     match action {
         Action::Send(command) => Some(command.clone()),
         Action::Ask(Dialog::DeleteTopic(name)) => Some(Command::DeleteTopic { name: name.clone() }),
+        Action::Ask(Dialog::DeleteGroup(id)) => Some(Command::Operate(Operation::DeleteGroup(id.as_str().into()))),
         Action::Ask(Dialog::RemoveBroker(id)) => Some(Command::RemoveBroker(*id)),
         Action::Ask(Dialog::RemoveController(id)) => Some(Command::RemoveController(*id)),
         Action::Ask(Dialog::DeleteAlarm(name)) => Some(Command::Monitoring(Change::DeleteAlarms(vec![name.clone()]))),

@@ -157,6 +157,9 @@ fn what_destroys_asks_first_and_what_cannot_be_done_is_not_done() {
     window.hit(Key::Enter);
     assert!(window.shows("Type the topic's name to confirm"));
     window.click("Cancel");
+    window.find("delete group search-indexer");
+    assert!(window.shows("--delete --group search-indexer"), "as a command");
+    window.hit(Key::Escape);
     window.find("kill broker 2");
     assert!(window.shows("Kill broker 2, command, not while it is killed"));
     window.hit(Key::Enter);
