@@ -17,6 +17,8 @@ const TEXT_MAX: usize = 64 * 1024;
 const FILTER_MAX: usize = 400;
 /// No table has more columns.
 const COLUMNS_MAX: u64 = 64;
+/// No column has a longer name, bytes.
+const COLUMN_NAME_MAX: usize = 64;
 
 /// The scale of everything.
 pub const ZOOM: Bounds = Bounds { least: 0.5, most: 3.0, step: 0.1, own: 1.0 };
@@ -91,6 +93,9 @@ impl Memory {
         }
         for (name, table) in tables(screens) {
             table.sort = sort(&document["sorts"][name]).or(table.sort);
+            let hidden = document["hidden_columns"][name].as_array().into_iter().flatten();
+            let names = hidden.filter_map(Value::as_str).filter(|name| name.len() <= COLUMN_NAME_MAX);
+            table.hidden = names.take(COLUMNS_MAX as usize).map(str::to_owned).collect();
         }
         screens.topics.internal = document["internal_topics"].as_bool().unwrap_or(screens.topics.internal);
         if let Some(pins) = document["pins"].as_array() {
@@ -107,10 +112,13 @@ impl Memory {
                 words.insert(name.to_owned(), json!(filter));
             }
         }
-        let mut sorts = Map::new();
+        let (mut sorts, mut hidden) = (Map::new(), Map::new());
         for (name, table) in tables(screens) {
             if let Some(Sort { column, descending }) = table.sort {
                 sorts.insert(name.to_owned(), json!({ "column": column, "descending": descending }));
+            }
+            if !table.hidden.is_empty() {
+                hidden.insert(name.to_owned(), json!(table.hidden));
             }
         }
         json!({
@@ -121,6 +129,7 @@ impl Memory {
             "recents": self.recents.keys(),
             "filters": words,
             "sorts": sorts,
+            "hidden_columns": hidden,
             "internal_topics": screens.topics.internal,
             "pins": screens.metrics.pins,
         })
@@ -140,11 +149,14 @@ fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 7] {
     ]
 }
 
-fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 3] {
+fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 6] {
     [
         ("topics", &mut screens.topics.table),
         ("partitions", &mut screens.topic.table),
         ("groups", &mut screens.groups.table),
+        ("alarms", &mut screens.alarms.table),
+        ("events", &mut screens.events.table),
+        ("logs", &mut screens.logs.table),
     ]
 }
 
@@ -163,6 +175,7 @@ mod tests {
         screens.topics.filter = "ord".into();
         screens.logs.asked.words = "/fenced/".into();
         screens.groups.table.sort = Some(Sort { column: 3, descending: true });
+        screens.topics.table.hidden = vec!["Min ISR".into()];
         screens.topics.internal = true;
         screens.metrics.toggle_pin("BytesInPerSec by Broker ID");
     }
@@ -186,6 +199,7 @@ mod tests {
         again.restore(&mut screens);
         assert_eq!((screens.topics.filter.as_str(), screens.logs.asked.words.as_str()), ("ord", "/fenced/"));
         assert_eq!(screens.groups.table.sort, Some(Sort { column: 3, descending: true }));
+        assert_eq!(screens.topics.table.hidden, ["Min ISR"]);
         assert!(screens.topics.internal && screens.metrics.pins == ["BytesInPerSec by Broker ID"]);
         assert_eq!(again.write(&mut screens), text);
     }

@@ -550,6 +550,84 @@ fn beans_are_told_with_their_names_in_prometheus() {
     assert!(window.shows("Controller 3001, 3"));
 }
 
+#[test]
+fn a_row_s_menu_opens_by_the_other_button_by_its_dots_and_by_the_keyboard() {
+    let mut window = Window::on(fixture::incident(), Screen::Topics);
+    window.harness.get_by_label_contains("orders, ").click_secondary();
+    window.harness.run();
+    assert!(window.shows("Copy the topic's name") && window.shows("Delete…"));
+    window.click("Delete…");
+    assert!(window.shows("Delete orders?"), "the dialog of the row under the pointer");
+    window.click("Cancel");
+    let row = window.harness.get_by_label_contains("clicks, ").rect().center();
+    window.harness.hover_at(row);
+    window.harness.run();
+    window.click("Row menu");
+    window.click("Copy the topic's name");
+    assert!(window.shows("Copied clicks.") && !window.shows("Delete…"));
+    window.harness.hover_at(egui::pos2(600.0, 990.0));
+    for key in [egui::Key::Home, egui::Key::Menu] {
+        window.harness.key_press(key);
+        window.harness.run();
+    }
+    window.click("Open");
+    assert_eq!(window.harness.state().screen(), Screen::Topic);
+    assert!(window.shows("1, Offline, none"), "the first row is audit");
+}
+
+#[test]
+fn columns_are_chosen_and_what_is_hidden_is_not_spoken() {
+    let mut window = Window::on(fixture::incident(), Screen::Topics);
+    assert!(window.shows("orders, Under-replicated, 12, 3, 2, "));
+    window.click("Columns of topics");
+    window.click("Min ISR");
+    window.click("Health");
+    assert!(window.shows("orders, 12, 3, "));
+    assert!(window.harness.query_by_label("Sort by Min ISR").is_none());
+    window.click("Show all");
+    assert!(window.shows("orders, Under-replicated, 12, 3, 2, "));
+}
+
+#[test]
+fn menus_of_lines_narrow_the_lines_and_those_of_partitions_lead_to_logs() {
+    let mut window = Window::on(fixture::incident(), Screen::Logs);
+    window.harness.get_by_label_contains("broker 3, ERROR, KafkaApis").click_secondary();
+    window.harness.run();
+    window.click("Only ERROR and graver");
+    assert!(window.shows("1 of ") && window.shows("From: ERROR"));
+    let options = Options { screen: Screen::Topic, topic: Some("clicks".into()), ..Options::default() };
+    let mut window = Window::open(fixture::incident(), options);
+    window.type_into("Filter partitions", "leader 1 min");
+    window.harness.get_by_label_contains("4, Under min ISR, 1").click_secondary();
+    window.harness.run();
+    window.click("Log of its leader");
+    assert_eq!(window.harness.state().screen(), Screen::Logs);
+    assert!(window.shows("Node: broker 1"));
+}
+
+#[test]
+fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_be_cleared() {
+    for screen in
+        [Screen::Cluster, Screen::Topics, Screen::Topic, Screen::Groups, Screen::Alarms, Screen::Events, Screen::Logs]
+    {
+        assert!(Window::on(View::default(), screen).shows("The cluster is starting. "), "{screen}");
+    }
+    for (screen, filter) in [
+        (Screen::Cluster, "Filter partitions"),
+        (Screen::Topics, "Filter topics"),
+        (Screen::Topic, "Filter partitions"),
+        (Screen::Groups, "Filter groups"),
+        (Screen::Alarms, "Filter alarms"),
+        (Screen::Events, "Filter events"),
+        (Screen::Logs, "Filter lines"),
+    ] {
+        let mut window = Window::on(fixture::incident(), screen);
+        window.type_into(filter, "no such thing");
+        window.click("Clear the filter");
+        assert!(!window.shows("Clear the filter"), "{screen}");
+    }
+}
+
 /// Prints what a frame costs at 10,000 partitions; asserts that it works and, in part by not timing out, that it is not absurd.
 #[test]
 fn ten_thousand_partitions_paint() {

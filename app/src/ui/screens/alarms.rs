@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egui::Ui;
 
 use super::topics::framed;
-use super::{alarm_detail, header, side_by_side};
+use super::{alarm_detail, header, side_by_side, starting};
 use crate::monitor::cloudwatch::advice::AlarmSet;
 use crate::monitor::cloudwatch::alarm::{Alarm, AlarmState, Watched};
 use crate::monitor::cloudwatch::alarms::{AlarmStatus, Alarms};
@@ -22,11 +22,11 @@ use crate::ui::measured::{self, Query};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{size, space};
 use crate::ui::widgets::button::{Button, segments};
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::{Mood, Pill};
-use crate::ui::widgets::table::{Column, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Table, TableState};
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -36,7 +36,8 @@ pub struct State {
     /// Words that names and advice must have.
     pub filter: String,
     only_alarm: bool,
-    table: TableState,
+    /// Of the list.
+    pub table: TableState,
     rows: Cached<(u64, String, bool), Vec<Arc<AlarmStatus>>>,
     sparks: BTreeMap<String, Cached<u64, Vec<f64>>>,
     detail: alarm_detail::State,
@@ -94,7 +95,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     side_by_side(ui, &[list, width - list - space::M], space::M, |ui, index| {
         ui.set_max_height(height);
         if index == 0 {
-            overview(ui, scene, state);
+            overview(ui, scene, state, actions);
         } else if let Some(status) = chosen(state, alarms) {
             alarm_detail::show(ui, scene, &mut state.detail, &status, actions);
         }
@@ -107,7 +108,7 @@ fn chosen(state: &State, alarms: &Alarms) -> Option<Arc<AlarmStatus>> {
     known.or_else(|| state.rows.peek().and_then(|rows| rows.first())).cloned()
 }
 
-fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
     let view = &scene.model.view.cloudwatch;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::M;
@@ -121,14 +122,21 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
     let selected = selected.or_else(|| (state.chosen.is_none() && !rows.is_empty()).then_some(0));
     framed(ui, |ui| {
         if rows.is_empty() {
-            let (title, hint) = match (view.alarms.alarms.is_empty(), filter.is_empty()) {
-                (true, _) => ("There are no alarms", "Choose a size above, or put one by CloudWatch's PutMetricAlarm."),
-                (_, true) => {
-                    ("Nothing is in alarm", "What is watched is within its thresholds, or nothing is known of it.")
+            match (view.alarms.alarms.is_empty(), filter.is_empty()) {
+                (true, _) if starting(ui, scene, "Its alarms are evaluated") => {}
+                (true, _) => {
+                    let hint = "Choose a size above, or put one by CloudWatch's PutMetricAlarm.";
+                    empty(ui, Icon::Bell, "There are no alarms", hint);
                 }
-                _ => ("No alarm matches the filter", "It looks for its words in names and advice."),
-            };
-            empty(ui, Icon::Bell, title, hint);
+                (_, true) => {
+                    let hint = "What is watched is within its thresholds, or nothing is known of it.";
+                    empty(ui, Icon::Bell, "Nothing is in alarm", hint);
+                }
+                _ if no_match(ui, "No alarm matches the filter", "It looks for its words in names and advice.") => {
+                    state.filter.clear();
+                }
+                _ => {}
+            }
             return;
         }
         let wide = ui.available_width() >= WIDE;
@@ -146,7 +154,8 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             state.sparks.clear();
         }
         let sparks = &mut state.sparks;
-        let pressed = table.show(ui, &mut state.table, |index, row| {
+        let menu = |index: usize| menu(&rows[index].alarm);
+        let (pressed, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let status = &rows[index];
             row.pill(Some(&pill(status)));
             row.two_lines(&status.alarm.name, &condition(&status.alarm));
@@ -157,10 +166,19 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
                 row.spark(points, mood(status));
             }
         });
+        actions.extend(chosen);
         if let Some(index) = pressed {
             state.chosen = Some(rows[index].alarm.name.clone());
         }
     });
+}
+
+fn menu(alarm: &Alarm) -> Vec<Item<Action>> {
+    vec![
+        Item::copy("the alarm's name", &alarm.name),
+        Item::new("Change…", Icon::Bell, Action::Ask(Dialog::PutAlarm(Start::Change(alarm.name.clone())))),
+        Item::danger("Delete…", Action::Ask(Dialog::DeleteAlarm(alarm.name.clone()))),
+    ]
 }
 
 fn spark(store: &Store, alarm: &Alarm, now_ms: i64) -> Vec<f64> {

@@ -3,7 +3,7 @@
 use broker::metadata::report::Moving;
 use egui::{Align, Layout, Ui};
 
-use super::{cluster_cards, cluster_map, header, page, side_by_side};
+use super::{cluster_cards, cluster_map, header, page, side_by_side, starting};
 use crate::monitor::command::{Command, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
@@ -13,7 +13,6 @@ use crate::ui::format;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card;
-use crate::ui::widgets::empty::empty;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::{Mood, Pill};
 use crate::ui::widgets::text;
@@ -37,8 +36,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let snapshot = scene.model.snapshot();
     page(ui, "cluster", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
-        if snapshot.brokers.is_empty() {
-            empty(ui, Icon::Cluster, "The cluster is starting", "Its brokers appear here as soon as they report.");
+        if starting(ui, scene, "Its nodes and partitions appear here") {
             return;
         }
         let zones = zones(&snapshot.brokers);

@@ -10,7 +10,7 @@ use crate::ui::format;
 use crate::ui::model::{Cached, MapRow, PartitionHealth, is_up, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::card::card;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::matrix::{Cell, Density, Head, Hit, Label, Trouble, matrix, sample};
@@ -69,7 +69,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         let filter = state.filter.trim().to_lowercase();
         let rows = state.rows.get((model.generation, filter.clone()), || filtered(scene, &filter));
         if rows.urgent.is_empty() && rows.degraded.is_empty() && rows.in_sync.is_empty() {
-            empty(ui, Icon::Search, "No partition matches the filter", "It looks for its words in topic-partition.");
+            if no_match(ui, "No partition matches the filter", "It looks for its words in topic-partition.") {
+                state.filter.clear();
+            }
             return;
         }
         let room = |rows: &[MapRow]| if rows.len() <= ROOMY_ROWS { Density::Roomy } else { Density::Compact };

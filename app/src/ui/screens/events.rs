@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use egui::Ui;
 
-use super::header;
 use super::topics::framed;
+use super::{header, starting};
 use crate::monitor::view::{EventEntry, Severity};
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
 use crate::ui::model::Cached;
 use crate::ui::tokens::{size, space};
 use crate::ui::widgets::button::segments;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
-use crate::ui::widgets::table::{Column, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Table, TableState};
 
 /// What this screen remembers.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub struct State {
     /// Words, a node or a partition.
     pub filter: String,
     least: Severity,
-    table: TableState,
+    /// Of the table.
+    pub table: TableState,
     rows: Cached<(u64, String, Severity), Vec<usize>>,
 }
 
@@ -65,15 +66,15 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let rows = state.rows.get((scene.model.generation, filter.clone(), least), || rows(events, &filter, least));
     framed(ui, |ui| {
         if rows.is_empty() {
-            let (title, hint) = if events.is_empty() {
-                (
-                    "Nothing has happened yet",
-                    "Elections, ISR changes, rebalances and faults are told here, with their causes.",
-                )
-            } else {
-                ("No event matches", "Clear the filter, or show all severities.")
-            };
-            empty(ui, Icon::Events, title, hint);
+            if !events.is_empty() {
+                if no_match(ui, "No event matches", "It looks for its words in what happened, why, where and to whom.")
+                {
+                    (state.filter, state.least) = (String::new(), Severity::Info);
+                }
+            } else if !starting(ui, scene, "What happens to it is told here") {
+                let hint = "Elections, ISR changes, rebalances and faults are told here, with their causes.";
+                empty(ui, Icon::Events, "Nothing has happened yet", hint);
+            }
             return;
         }
         let table = Table {
@@ -87,7 +88,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         };
         let now_ms = scene.model.snapshot().at_ms;
         let offset = scene.options.utc_offset_minutes;
-        let pressed = table.show(ui, &mut state.table, |index, row| {
+        let menu = |index: usize| menu(&events[rows[index]]);
+        let (pressed, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let event = &events[rows[index]];
             let (symbol, mood, word) = look(event.severity);
             row.icon(symbol, mood, word);
@@ -98,10 +100,25 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             row.two_lines(&event.text, &event.cause);
             row.mono(&event.subject);
         });
+        actions.extend(chosen);
         if let Some(event) = pressed.and_then(|row| rows.get(row)).and_then(|index| events.get(*index)) {
             actions.push(Action::OpenLogs { node_id: event.node_id, at_ms: event.at_ms });
         }
     });
+}
+
+fn menu(event: &EventEntry) -> Vec<Item<Action>> {
+    let open = Action::OpenLogs { node_id: event.node_id, at_ms: event.at_ms };
+    let all = Action::OpenLogs { node_id: -1, at_ms: event.at_ms };
+    let mut items = vec![
+        Item::new("Its node's log of that time", Icon::Logs, open),
+        Item::new("All logs of that time", Icon::Logs, all),
+        Item::copy("what happened", format!("{}: {}", event.text, event.cause)),
+    ];
+    if !event.subject.is_empty() {
+        items.push(Item::copy("what it is about", &event.subject));
+    }
+    items
 }
 
 fn look(severity: Severity) -> (Icon, Mood, &'static str) {

@@ -15,9 +15,10 @@ use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card::card;
 use crate::ui::widgets::chart::{Chart, Crosshair, Trace, Unit};
+use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
-use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
 use crate::ui::widgets::text;
 
 /// What the detail remembers.
@@ -25,7 +26,8 @@ use crate::ui::widgets::text;
 pub struct State {
     crosshair: Crosshair,
     table: TableState,
-    rows: Cached<(u64, Arc<str>, Option<Sort>), Vec<usize>>,
+    filter: String,
+    rows: Cached<(u64, Arc<str>, String, Option<Sort>), Vec<usize>>,
 }
 
 const CHART: f32 = 120.0;
@@ -47,7 +49,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, ac
     page(ui, "group", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         card(ui, |ui| summary(ui, scene, state, group, actions));
-        card(ui, |ui| lags(ui, scene, state, group));
+        card(ui, |ui| lags(ui, scene, state, group, actions));
         card(ui, |ui| members(ui, group));
     });
 }
@@ -99,7 +101,7 @@ fn points(store: &SeriesStore, metric: Metric, label: &str, window_s: i64) -> Ve
     store.at_ms.iter().copied().zip(series.points.iter().copied()).skip(first).collect()
 }
 
-fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
+fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, actions: &mut Vec<Action>) {
     let style = palette(ui);
     if !group.has_lag() {
         text::label(ui, "Share group", font::heading(), style.text);
@@ -115,7 +117,14 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
     }
     let most = group.offsets.iter().map(|offset| offset.lag).max().unwrap_or(0).max(1) as f32;
     let sort = state.table.sort;
-    let rows = state.rows.get((scene.model.generation, Arc::clone(&group.id), sort), || rows(&group.offsets, sort));
+    filter_box(ui, "Filter lags", "Filter partitions", &mut state.filter);
+    let filter = state.filter.trim().to_lowercase();
+    let key = (scene.model.generation, Arc::clone(&group.id), filter.clone(), sort);
+    let rows = state.rows.get(key, || rows(&group.offsets, &filter, sort));
+    if rows.is_empty() {
+        text::label(ui, "No partition matches the filter.", font::body(), style.muted);
+        return;
+    }
     let table = Table {
         id: "lags",
         columns: &COLUMNS,
@@ -125,8 +134,9 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
         active: false,
         selected: None,
     };
+    let menu = |index: usize| menu(&group.offsets[rows[index]]);
     ui.scope(|ui| {
-        table.show(ui, &mut state.table, |index, row| {
+        let (_, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let offset = &group.offsets[rows[index]];
             row.strong(&format!("{}-{}", offset.topic, offset.partition));
             row.bar(offset.lag as f32 / most, &format::count(offset.lag), Mood::Quiet);
@@ -134,11 +144,24 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
             row.text(&format::count(offset.committed_offset));
             row.text(&format::count(offset.committed_offset + offset.lag));
         });
+        actions.extend(chosen);
     });
 }
 
-fn rows(offsets: &[GroupOffset], sort: Option<Sort>) -> Vec<usize> {
-    let mut rows: Vec<usize> = (0..offsets.len()).collect();
+fn menu(offset: &GroupOffset) -> Vec<Item<Action>> {
+    let (topic, partition) = (Arc::clone(&offset.topic), offset.partition);
+    vec![
+        Item::new("Open the partition", Icon::Topics, Action::OpenPartition { topic, partition }),
+        Item::copy("the partition's name", format!("{}-{partition}", offset.topic)),
+        Item::copy("the committed offset", offset.committed_offset.to_string()),
+    ]
+}
+
+fn rows(offsets: &[GroupOffset], filter: &str, sort: Option<Sort>) -> Vec<usize> {
+    let matches = |index: &usize| {
+        format!("{}-{}", offsets[*index].topic, offsets[*index].partition).to_lowercase().contains(filter)
+    };
+    let mut rows: Vec<usize> = (0..offsets.len()).filter(matches).collect();
     rows.sort_by(|&a, &b| {
         let (one, other) = (&offsets[a], &offsets[b]);
         let by_name = || one.topic.cmp(&other.topic).then(one.partition.cmp(&other.partition));

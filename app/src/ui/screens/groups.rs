@@ -5,16 +5,16 @@ use std::sync::Arc;
 use egui::Ui;
 
 use super::topics::framed;
-use super::{group_detail, header, side_by_side};
+use super::{group_detail, header, side_by_side, starting};
 use crate::monitor::snapshot::Group;
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
 use crate::ui::model::{Cached, group_mood, group_pill};
 use crate::ui::tokens::{size, space};
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
-use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -58,6 +58,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let lag: i64 = groups.iter().map(|group| group.total_lag).sum();
     let summary = format!("{} · total lag {}", format::plural(groups.len(), "group"), format::count(lag));
     header(ui, "Consumer groups", &summary, |_| {});
+    if starting(ui, scene, "Groups appear here") {
+        return;
+    }
     if groups.is_empty() {
         empty(
             ui,
@@ -76,14 +79,14 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     side_by_side(ui, &[list, width - list - space::M], space::M, |ui, index| {
         ui.set_max_height(height);
         match (index, &chosen) {
-            (0, _) => overview(ui, scene, state, chosen.as_deref()),
+            (0, _) => overview(ui, scene, state, chosen.as_deref(), actions),
             (_, Some(group)) => group_detail::show(ui, scene, &mut state.detail, group, actions),
             _ => {}
         }
     });
 }
 
-fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&Group>) {
+fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&Group>, actions: &mut Vec<Action>) {
     let groups = &scene.model.snapshot().groups;
     filter_box(ui, "Filter groups", "Filter groups", &mut state.filter);
     let filter = state.filter.trim().to_lowercase();
@@ -94,12 +97,9 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
     let selected = chosen.and_then(|chosen| rows.iter().position(|row| groups[*row].id == chosen.id));
     framed(ui, |ui| {
         if rows.is_empty() {
-            empty(
-                ui,
-                Icon::Search,
-                "No group matches the filter",
-                "It looks for its words anywhere in the group's id.",
-            );
+            if no_match(ui, "No group matches the filter", "It looks for its words anywhere in the group's id.") {
+                state.filter.clear();
+            }
             return;
         }
         let table = Table {
@@ -111,7 +111,8 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
             active: true,
             selected,
         };
-        let pressed = table.show(ui, &mut state.table, |index, row| {
+        let menu = |index: usize| menu(scene, &groups[rows[index]]);
+        let (pressed, asked) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let group = &groups[rows[index]];
             row.strong(&group.id);
             row.pill(Some(&group_pill(group)));
@@ -123,10 +124,32 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
                 row.text(&if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() });
             }
         });
+        actions.extend(asked);
         if let Some(row) = pressed {
             state.chosen = Some(Arc::clone(&groups[rows[row]].id));
         }
     });
+}
+
+fn menu(scene: &Scene<'_>, group: &Group) -> Vec<Item<Action>> {
+    let at_ms = scene.model.snapshot().at_ms;
+    let describe = format!(
+        "kafka-consumer-groups.sh --bootstrap-server {} --describe --group {}",
+        scene.model.bootstrap, group.id
+    );
+    let mut items = vec![Item::copy("the group's id", &*group.id)];
+    if group.has_lag() {
+        items.push(Item::copy("the command that describes it", describe));
+    }
+    if let Some(offset) = group.offsets.first() {
+        let name = format!("Topic {}", offset.topic);
+        items.push(Item::new(name, Icon::Topics, Action::OpenTopic(Arc::clone(&offset.topic))));
+    }
+    if group.coordinator >= 0 {
+        let open = Action::OpenLogs { node_id: group.coordinator, at_ms };
+        items.push(Item::new("Log of its coordinator", Icon::Logs, open));
+    }
+    items
 }
 
 fn rows(groups: &[Arc<Group>], filter: &str, sort: Option<Sort>, wide: bool) -> Vec<usize> {

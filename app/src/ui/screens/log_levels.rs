@@ -15,11 +15,11 @@ use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, Tone};
 use crate::ui::widgets::card::card;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::no_match;
 use crate::ui::widgets::field::{self, filter_box};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::picker::{Choice, picker};
-use crate::ui::widgets::table::{Column, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Table, TableState};
 use crate::ui::widgets::text;
 
 /// What the panel remembers.
@@ -138,7 +138,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let room = (ui.available_height() - CHOSEN - space::M).max(4.0 * size::ROW_TALL);
     framed(ui, |ui| {
         if rows.is_empty() {
-            empty(ui, Icon::Search, "No logger matches the search", "It looks for its words in names and meanings.");
+            if no_match(ui, "No logger matches the search", "It looks for its words in names and meanings.") {
+                state.filter.clear();
+            }
             return;
         }
         let table = Table {
@@ -150,13 +152,15 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             active: true,
             selected: rows.iter().position(|row| row.logger == state.chosen),
         };
-        let pressed = table.show(ui, &mut state.table, |index, row| {
+        let menu = |index: usize| menu(rows[index].logger);
+        let (pressed, asked) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let Row { logger, level } = rows[index];
             row.two_lines(short_name(logger), below(logger));
             row.hint(|| format!("{}\n{}", logger.name(), logger.what()));
             let (word, how) = words(level);
             row.two_lines(word, how);
         });
+        actions.extend(asked);
         if let Some(row) = pressed.and_then(|row| rows.get(row)) {
             state.chosen = row.logger;
         }
@@ -166,6 +170,18 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     ScrollArea::vertical().id_salt("logger").show(ui, |ui| {
         card(ui, |ui| chosen(ui, scene, state, actions));
     });
+}
+
+fn menu(logger: Logger) -> Vec<Item<Action>> {
+    let set = |level| Wish::SetLevel { node: None, logger: logger.name().to_owned(), level };
+    let mut items = vec![
+        Item::copy("the logger's name", logger.name()),
+        Item::new("DEBUG on all nodes", Icon::Logs, Action::Send(Command::Logs(set(Some(Level::Debug))))),
+    ];
+    if logger != Logger::Root {
+        items.push(Item::new("As inherited on all nodes", Icon::Heal, Action::Send(Command::Logs(set(None)))));
+    }
+    items
 }
 
 fn words(level: Shared) -> (&'static str, &'static str) {

@@ -8,8 +8,8 @@ use egui::{Align, Layout, ScrollArea, Ui};
 use super::log_message::{InRow, in_row};
 use super::log_rows::{Asked, Rows};
 use super::topics::framed;
-use super::{header, log_delivery, log_levels, side_by_side};
-use crate::monitor::logs::entry::short_name;
+use super::{header, log_delivery, log_levels, side_by_side, starting};
+use crate::monitor::logs::entry::{Entry, short_name};
 use crate::monitor::logs::ring::LogLines;
 use crate::monitor::names::{node, node_inside};
 use crate::ui::app::{Action, Scene};
@@ -18,12 +18,12 @@ use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, segments};
 use crate::ui::widgets::card::card;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, failed, loading, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::picker::{Choice, picker};
 use crate::ui::widgets::pill::Mood;
-use crate::ui::widgets::table::{Column, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Table, TableState};
 use crate::ui::widgets::text;
 
 /// What this screen remembers.
@@ -32,7 +32,8 @@ pub struct State {
     /// Which lines are shown.
     pub asked: Asked,
     rows: Rows,
-    table: TableState,
+    /// Of the lines.
+    pub table: TableState,
     /// The line that is shown in full.
     chosen: Option<u64>,
     /// When what somebody wants to see happened; until all lines were looked through.
@@ -115,7 +116,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     head(ui, scene, state, is_open);
     let update = state.rows.update(&logs.lines, &state.asked, BUDGET);
     if update.is_new {
-        state.table = TableState::tail(state.table.follow == Some(true));
+        state.table.begin_anew();
     }
     if update.shift != 0 {
         // The newest come first: they stay in sight while older ones are found.
@@ -134,7 +135,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         ui.set_max_height(height);
         if index == 0 {
             controls(ui, scene, state, update.is_done);
-            table(ui, scene, state);
+            table(ui, scene, state, update.is_done);
             detail(ui, scene, state);
         } else {
             panel(ui, scene, state, actions);
@@ -226,7 +227,7 @@ const FEW_LINES: u64 = 5_000;
 /// … and after so many lines later.
 const LOGGERS_EVERY: u64 = 500;
 
-fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, is_done: bool) {
     let lines = &scene.model.view.logs.lines;
     let offset = scene.options.utc_offset_minutes;
     let is_detailed = state.chosen.is_some_and(|seq| lines.get(seq).is_some());
@@ -234,15 +235,21 @@ fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
     let is_roomy = ui.available_width() >= ROOMY;
     framed(ui, |ui| {
         if state.rows.is_empty() {
-            let (title, hint) = match (lines.is_empty(), state.rows.complaint()) {
-                (true, _) => (
-                    "Nothing has been logged yet",
-                    "Nodes tell here what happens to them; a healthy cluster without work says little.",
-                ),
-                (_, Some(_)) => ("The pattern cannot be read", "Between slashes stands a regular expression."),
-                _ => ("No line matches", "Clear the filter, choose all nodes and loggers, or a lower level."),
-            };
-            empty(ui, Icon::Logs, title, hint);
+            match (lines.is_empty(), state.rows.complaint()) {
+                (true, _) if starting(ui, scene, "Its lines appear here") => {}
+                (true, _) => {
+                    let hint = "Nodes tell here what happens to them; a healthy cluster without work says little.";
+                    empty(ui, Icon::Logs, "Nothing has been logged yet", hint);
+                }
+                (_, Some(why)) => failed(ui, "The pattern cannot be read", why),
+                _ if !is_done => loading(ui, "Searching", "All lines are looked through, the newest first."),
+                _ => {
+                    let hint = "Clear the filter, choose all nodes and loggers, or a lower level.";
+                    if no_match(ui, "No line matches", hint) {
+                        state.asked = Asked::default();
+                    }
+                }
+            }
             return;
         }
         let rows = &state.rows;
@@ -255,7 +262,9 @@ fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             active: true,
             selected: state.chosen.and_then(|seq| rows.row(seq)),
         };
-        let pressed = table.show(ui, &mut state.table, |index, row| {
+        let menu =
+            |index: usize| rows.seq(index).and_then(|seq| lines.get(seq)).map_or_else(Vec::new, |entry| menu(entry));
+        let (pressed, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let Some(entry) = rows.seq(index).and_then(|seq| lines.get(seq)) else { return };
             row.mono(&format::clock_ms(entry.at_ms, offset));
             row.text(&node_inside(entry.node_id));
@@ -268,12 +277,38 @@ fn table(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             row.led_mono(&about, &what, &spoken, entry.level >= Level::Info);
             row.hint(|| entry.message.to_string());
         });
+        match chosen {
+            Some(Only::Node(node)) => state.asked.node = Some(node),
+            Some(Only::Logger(logger)) => state.asked.logger = Some(logger),
+            Some(Only::Level(level)) => state.asked.least = level,
+            None => {}
+        }
         if let Some(seq) = pressed.and_then(|row| rows.seq(row)) {
             state.chosen = if state.chosen == Some(seq) { None } else { Some(seq) };
             // What one reads must not run away.
             state.table.follow = Some(false);
         }
     });
+}
+
+/// What a line's menu narrows the lines to.
+#[derive(Clone, Copy, Debug)]
+enum Only {
+    Node(i32),
+    Logger(Logger),
+    Level(Level),
+}
+
+fn menu(entry: &Entry) -> Vec<Item<Only>> {
+    let mut line = Vec::new();
+    entry.write_to(&mut line);
+    vec![
+        Item::copy("the line", String::from_utf8_lossy(&line).trim_end()),
+        Item::copy("the message", &*entry.message),
+        Item::new(format!("Only {}", node_inside(entry.node_id)), Icon::Search, Only::Node(entry.node_id)),
+        Item::new(format!("Only {}", short_name(entry.logger)), Icon::Search, Only::Logger(entry.logger)),
+        Item::new(format!("Only {} and graver", entry.level.name()), Icon::Search, Only::Level(entry.level)),
+    ]
 }
 
 /// The colour of a level; its word says the same.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broker::metrics::names::{self, Attribute, Dialect};
 use broker::metrics::{Bean, MetricsReport, Series, Unit as BeanUnit};
-use egui::Ui;
+use egui::{Align, Layout, Ui};
 
 use super::metrics::copyable;
 use super::page;
@@ -17,9 +17,10 @@ use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::axis::Unit;
 use crate::ui::widgets::card::card;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, loading};
+use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
-use crate::ui::widgets::table::{Column, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Table, TableState};
 use crate::ui::widgets::text;
 
 /// What it remembers.
@@ -29,7 +30,8 @@ pub struct State {
     table: TableState,
     rows: Cached<(u64, String), Vec<Row>>,
     /// Of the chosen bean and all nodes: the node's id, and where the series stands in its report.
-    found: Cached<(u64, String), Vec<(i32, usize)>>,
+    found: Cached<(u64, String, String), Vec<(i32, usize)>>,
+    series_filter: String,
     series: TableState,
     chosen_series: usize,
     attribute: usize,
@@ -79,10 +81,15 @@ fn rows(measured: &Measured, filter: &str) -> Vec<Row> {
     rows
 }
 
-fn found(measured: &Measured, bean: &'static Bean) -> Vec<(i32, usize)> {
+fn found(measured: &Measured, bean: &'static Bean, filter: &str) -> Vec<(i32, usize)> {
     let of_node = |(node, report): (&i32, &Arc<MetricsReport>)| {
         let node = *node;
-        let fitting = report.series.iter().enumerate().filter(|(_, series)| std::ptr::eq(series.bean, bean));
+        let matches = |series: &Series| {
+            filter.is_empty()
+                || format!("{} {}", crate::monitor::names::node(node), keys(series)).to_lowercase().contains(filter)
+        };
+        let is_of = |series: &Series| std::ptr::eq(series.bean, bean) && matches(series);
+        let fitting = report.series.iter().enumerate().filter(|(_, series)| is_of(series));
         fitting.map(|(index, _)| (node, index)).collect::<Vec<_>>()
     };
     measured.iter().flat_map(of_node).collect()
@@ -96,7 +103,12 @@ pub fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, filter: &str)
     let selected = rows.iter().position(|row| chosen.as_ref().is_none_or(|chosen| *chosen == row.name));
     framed(ui, |ui| {
         if rows.is_empty() {
-            empty(ui, Icon::Search, "No MBean matches", "Nodes that are at work tell theirs once a second.");
+            let hint = "Nodes that are at work tell theirs once a second.";
+            if measured.is_empty() {
+                loading(ui, "No node has told its MBeans yet", hint);
+            } else {
+                empty(ui, Icon::Search, "No MBean matches", hint);
+            }
             return;
         }
         let table = Table {
@@ -108,7 +120,8 @@ pub fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, filter: &str)
             active: true,
             selected,
         };
-        let pressed = table.show(ui, &mut state.table, |index, row| {
+        let menu = |index: usize| vec![Item::<()>::copy("the MBean's name", &rows[index].name)];
+        let (pressed, _) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let bean = rows[index].bean;
             row.two_lines(bean.name, &format!("{}:type={}", bean.domain, bean.kind));
             row.text(&format::count(rows[index].series as i64));
@@ -141,9 +154,16 @@ pub fn detail(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
 fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &Row) {
     let (style, measured) = (palette(ui), &scene.model.view.metrics);
     let attributes = Attribute::of(row.bean.shape);
-    let found = state.found.get((scene.model.measured, row.name.clone()), || found(measured, row.bean));
+    let filter = state.series_filter.trim().to_lowercase();
+    let key = (scene.model.measured, row.name.clone(), filter.clone());
+    let found = state.found.get(key, || found(measured, row.bean, &filter));
     let read = |(node, index): (i32, usize)| measured.get(&node)?.series.get(index);
-    text::label(ui, &format!("{} series", format::count(found.len() as i64)), font::heading(), style.text);
+    ui.horizontal(|ui| {
+        text::label(ui, &format!("{} series", format::count(found.len() as i64)), font::heading(), style.text);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            filter_box(ui, "Filter series", "Filter by node or key", &mut state.series_filter);
+        });
+    });
     if attributes.len() > 1 {
         use crate::ui::widgets::picker::{Choice, picker};
         let choice = |(value, attribute): (usize, &Attribute)| Choice { value, name: attribute.name(), enabled: true };
@@ -163,7 +183,8 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &Row) {
     };
     let pressed = ui
         .scope(|ui| {
-            table.show(ui, &mut state.series, |index, line| {
+            let menu = |index: usize| series_menu(row, attribute, found[index].0, read(found[index]));
+            table.show_with(ui, &mut state.series, Some(&menu), |index, line| {
                 line.strong(&crate::monitor::names::node(found[index].0));
                 let series = read(found[index]);
                 line.text(&series.map(keys).unwrap_or_default());
@@ -171,7 +192,8 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &Row) {
                 line.text(&value.map_or_else(|| "–".to_owned(), |value| write(row.bean, attribute, value)));
             })
         })
-        .inner;
+        .inner
+        .0;
     if let Some(index) = pressed {
         state.chosen_series = index;
     }
@@ -184,6 +206,16 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, row: &Row) {
             copyable(ui, what, &promql(&name, series, place.0));
         }
     }
+}
+
+fn series_menu(row: &Row, attribute: Attribute, node: i32, series: Option<&Series>) -> Vec<Item<()>> {
+    let Some(series) = series else { return Vec::new() };
+    let dialects =
+        [(Dialect::Strimzi, "PromQL (Strimzi's names)"), (Dialect::OpenMonitoring, "PromQL (open monitoring)")];
+    let promql = dialects.into_iter().filter_map(|(dialect, what)| {
+        Some(Item::copy(what, promql(&names::name(dialect, row.bean, attribute)?, series, node)))
+    });
+    promql.collect()
 }
 
 fn keys(series: &Series) -> String {

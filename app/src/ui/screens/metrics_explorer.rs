@@ -18,10 +18,10 @@ use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, segments};
 use crate::ui::widgets::card::card;
 use crate::ui::widgets::chart::Chart;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::no_match;
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
-use crate::ui::widgets::table::{Column, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Table, TableState};
 use crate::ui::widgets::text;
 
 /// Whose names are shown.
@@ -43,10 +43,12 @@ pub struct State {
     pub filter: String,
     /// By [`measured::pin_of`], or a name that is left out.
     pub chosen: Option<String>,
-    table: TableState,
+    /// Of the list.
+    pub table: TableState,
     rows: Cached<String, Vec<Entry>>,
     lines: Cached<(u64, Query, String, bool), Lines>,
-    keys: Cached<(u64, String), Vec<Owned>>,
+    keys: Cached<(u64, String, String), Vec<Owned>>,
+    series_filter: String,
     series: TableState,
     chosen_series: Option<Arc<Key>>,
     beans: metrics_beans::State,
@@ -126,7 +128,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, actions: &mut V
         match (index, screen.explorer.source) {
             (0, Source::CloudWatch) => {
                 search(ui, &mut screen.explorer);
-                overview(ui, &mut screen.explorer);
+                overview(ui, &mut screen.explorer, actions);
             }
             (0, Source::Beans) => {
                 search(ui, &mut screen.explorer);
@@ -151,19 +153,17 @@ fn search(ui: &mut Ui, state: &mut State) {
     });
 }
 
-fn overview(ui: &mut Ui, state: &mut State) {
+fn overview(ui: &mut Ui, state: &mut State, actions: &mut Vec<Action>) {
     let filter = state.filter.trim().to_lowercase();
     let rows = state.rows.get(filter.clone(), || rows(&filter));
     let chosen = state.chosen.clone();
     let selected = rows.iter().position(|entry| chosen.as_ref().is_none_or(|chosen| *chosen == entry.name()));
     framed(ui, |ui| {
         if rows.is_empty() {
-            empty(
-                ui,
-                Icon::Search,
-                "No metric matches the search",
-                "It looks for all of its words in names, meanings and dimensions.",
-            );
+            let hint = "It looks for all of its words in names, meanings and dimensions.";
+            if no_match(ui, "No metric matches the search", hint) {
+                state.filter.clear();
+            }
             return;
         }
         let table = Table {
@@ -175,7 +175,8 @@ fn overview(ui: &mut Ui, state: &mut State) {
             active: true,
             selected,
         };
-        let pressed = table.show(ui, &mut state.table, |index, row| match rows[index] {
+        let menu = |index: usize| menu(rows[index]);
+        let (pressed, asked) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| match rows[index] {
             Entry::Row(metric) => {
                 row.two_lines(metric.name, metric.meaning);
                 let what = if metric.is_simulated { "simulated" } else { metric.level.name() };
@@ -186,11 +187,25 @@ fn overview(ui: &mut Ui, state: &mut State) {
                 row.two_lines("not computed", of.kind);
             }
         });
+        actions.extend(asked);
         if let Some(index) = pressed {
             state.chosen = Some(rows[index].name());
             state.chosen_series = None;
         }
     });
+}
+
+fn menu(entry: Entry) -> Vec<Item<Action>> {
+    match entry {
+        Entry::Row(row) => {
+            let mut items = vec![Item::copy("CloudWatch's name", row.name)];
+            items.extend(row.prometheus.map(|name| Item::copy("Prometheus' name", name)));
+            let start = Start::Metric(measured::pin_of(row), None);
+            items.push(Item::new("New alarm…", Icon::Bell, Action::Ask(Dialog::PutAlarm(start))));
+            items
+        }
+        Entry::LeftOut(name, _) => vec![Item::copy("CloudWatch's name", name)],
+    }
 }
 
 /// The chosen metric; without a choice, the first of the list.
@@ -276,13 +291,20 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Def
     let style = palette(ui);
     let (statistic, state) = (screen.query.statistic, &mut screen.explorer);
     let store = &scene.model.view.cloudwatch.store;
+    let filter = state.series_filter.trim().to_lowercase();
     let read = || {
         let all = measured::series_of(store, row).into_iter();
-        all.map(|(key, series)| (key.clone(), series.clone())).collect::<Vec<_>>()
+        let matches = |key: &Key| measured::line_name(key).to_lowercase().contains(&filter);
+        all.filter(|(key, _)| matches(key)).map(|(key, series)| (key.clone(), series.clone())).collect::<Vec<_>>()
     };
-    let keys = state.keys.get((scene.model.measured, measured::pin_of(row)), read);
-    let title = format!("{} series", format::count(keys.len() as i64));
-    text::label(ui, &title, font::heading(), style.text);
+    let keys = state.keys.get((scene.model.measured, measured::pin_of(row), filter.clone()), read);
+    ui.horizontal(|ui| {
+        let title = format!("{} series", format::count(keys.len() as i64));
+        text::label(ui, &title, font::heading(), style.text);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            filter_box(ui, "Filter series", "Filter series", &mut state.series_filter);
+        });
+    });
     let known = state.chosen_series.as_ref();
     let selected = known.and_then(|known| keys.iter().position(|(key, _)| key == known)).unwrap_or(0);
     let Some((key, _)) = keys.get(selected) else {
@@ -303,9 +325,10 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Def
         selected: Some(selected),
     };
     let unit = measured::unit(row, row.statistic);
-    let pressed = ui
+    let (pressed, asked) = ui
         .scope(|ui| {
-            table.show(ui, &mut state.series, |index, line| {
+            let menu = |index: usize| series_menu(row, &keys[index].0);
+            table.show_with(ui, &mut state.series, Some(&menu), |index, line| {
                 let (key, series) = &keys[index];
                 line.strong(&measured::line_name(key));
                 let newest = series.points(row.statistic, 1, series.last_s(), series.last_s() + 1);
@@ -313,6 +336,7 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Def
             })
         })
         .inner;
+    actions.extend(asked);
     ui.add_space(space::XS);
     let words = format!("Alarm on {key}");
     if Button::new("Alarm on this").name(&words).with_icon(Icon::Bell).small().show(ui).clicked() {
@@ -331,6 +355,14 @@ fn series(ui: &mut Ui, scene: &Scene<'_>, screen: &mut Screen, row: &'static Def
     if let Some(index) = pressed {
         state.chosen_series = keys.get(index).map(|(key, _)| key.clone());
     }
+}
+
+fn series_menu(row: &Definition, key: &Arc<Key>) -> Vec<Item<Action>> {
+    let mut items = vec![Item::copy("CloudWatch's name", measured::cloudwatch_name(key))];
+    items.extend(row.promql_of(key).map(|promql| Item::copy("PromQL", promql)));
+    let start = Start::Series(key.clone(), None);
+    items.push(Item::new("Alarm on this…", Icon::Bell, Action::Ask(Dialog::PutAlarm(start))));
+    items
 }
 
 #[cfg(test)]

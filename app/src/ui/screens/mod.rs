@@ -25,7 +25,9 @@ pub mod topics;
 
 use egui::{Align, Layout, Ui};
 
+use super::app::Scene;
 use super::tokens::{font, palette, space};
+use super::widgets::empty::loading;
 pub use super::widgets::layout::{page, side_by_side};
 use super::widgets::text;
 
@@ -48,6 +50,15 @@ pub struct Screens {
     pub events: events::State,
     /// Of the logs screen.
     pub logs: logs::State,
+}
+
+/// Says so while the cluster is not up yet and so has nothing to show. Returns whether it said it.
+pub fn starting(ui: &mut Ui, scene: &Scene<'_>, what: &str) -> bool {
+    let is_starting = scene.model.snapshot().brokers.is_empty();
+    if is_starting {
+        loading(ui, "The cluster is starting", &format!("{what} as soon as its brokers report."));
+    }
+    is_starting
 }
 
 /// The title of a screen with what it holds in a few words, and controls at the right.

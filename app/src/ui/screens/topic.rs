@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use egui::{Align, Layout, Ui};
 
+use super::starting;
 use super::topics::{framed, replication_factor};
 use super::{topic_configs, topic_producers};
 use crate::monitor::operation::ConfigResource;
@@ -15,11 +16,12 @@ use crate::ui::format;
 use crate::ui::model::{Cached, PartitionHealth, behind, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone, copy};
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, failed, no_match};
+use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::matrix::Cell;
 use crate::ui::widgets::pill::Mood;
-use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
 use crate::ui::widgets::{text, tile};
 
 /// What this screen remembers.
@@ -34,7 +36,8 @@ pub struct State {
     tab: Tab,
     configs: topic_configs::State,
     producers: topic_producers::State,
-    rows: Cached<(u64, Arc<str>, Option<Sort>), Vec<usize>>,
+    filter: String,
+    rows: Cached<(u64, Arc<str>, String, Option<Sort>), Vec<usize>>,
 }
 
 /// What of the topic is shown.
@@ -90,8 +93,11 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let found = name.as_deref().and_then(|name| scene.model.topic(name));
     let Some((topic, health)) = found else {
         back(ui, actions);
-        let title = name.map_or_else(|| "No topics yet".to_owned(), |name| format!("There is no topic {name}"));
-        empty(ui, Icon::Topics, &title, "It may have been deleted.");
+        match name {
+            _ if starting(ui, scene, "The topic appears here") => {}
+            Some(name) => failed(ui, &format!("There is no topic {name}"), "It may have been deleted."),
+            None => empty(ui, Icon::Topics, "No topics yet", "The first one that is created is shown here."),
+        }
         return;
     };
     state.name = Some(Arc::clone(&topic.name));
@@ -147,7 +153,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     ui.add_space(space::XS);
     tabs(ui, &mut state.tab);
     match state.tab {
-        Tab::Partitions => partitions(ui, scene, state, topic),
+        Tab::Partitions => partitions(ui, scene, state, topic, actions),
         Tab::Configs => {
             let resource = ConfigResource::Topic(Arc::clone(&topic.name));
             topic_configs::show(ui, scene, &resource, &mut state.configs, actions);
@@ -170,17 +176,26 @@ fn tabs(ui: &mut Ui, tab: &mut Tab) {
     ui.add_space(space::XS);
 }
 
-fn partitions(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, topic: &Topic) {
+fn partitions(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, topic: &Topic, actions: &mut Vec<Action>) {
     let sort = state.table.sort;
-    let rows = state
-        .rows
-        .get((scene.model.generation, Arc::clone(&topic.name), sort), || rows(topic, &scene.model.down, sort));
+    filter_box(ui, "Filter partitions", "Filter by number, health or leader", &mut state.filter);
+    ui.add_space(space::XS);
+    let filter = state.filter.trim().to_lowercase();
+    let key = (scene.model.generation, Arc::clone(&topic.name), filter.clone(), sort);
+    let rows = state.rows.get(key, || rows(topic, &scene.model.down, &filter, sort));
     let marked = state.marked.and_then(|(id, _)| rows.iter().position(|row| topic.partitions[*row].id == id));
     if let (Some(row), Some((id, true))) = (marked, state.marked) {
         state.table.go_to(row, size::ROW);
         state.marked = Some((id, false));
     }
     framed(ui, |ui| {
+        if rows.is_empty() {
+            let hint = "It looks for its words in the number, the health and the leader: 7, offline, leader 2.";
+            if no_match(ui, "No partition matches the filter", hint) {
+                state.filter.clear();
+            }
+            return;
+        }
         let table = Table {
             id: "partitions",
             columns: &COLUMNS,
@@ -190,7 +205,8 @@ fn partitions(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, topic: &Topic) 
             active: false,
             selected: marked,
         };
-        table.show(ui, &mut state.table, |index, row| {
+        let menu = |index: usize| menu(scene, topic, &topic.partitions[rows[index]]);
+        let (_, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let partition = &topic.partitions[rows[index]];
             let health = PartitionHealth::of(partition, topic.min_insync_replicas, &scene.model.down);
             row.strong(&partition.id.to_string());
@@ -213,7 +229,22 @@ fn partitions(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, topic: &Topic) 
             row.toned(&lags(partition), Mood::Warning);
             row.text(&format::bytes(partition.size_bytes as f64));
         });
+        actions.extend(chosen);
     });
+}
+
+fn menu(scene: &Scene<'_>, topic: &Topic, partition: &Partition) -> Vec<Item<Action>> {
+    let at_ms = scene.model.snapshot().at_ms;
+    let name = format!("{}-{}", topic.name, partition.id);
+    let read = format!("kcat -b {} -C -t {} -p {} -o -10 -e", scene.model.bootstrap, topic.name, partition.id);
+    let mut items =
+        vec![Item::copy("the partition's name", name), Item::copy("the command that reads its last 10 records", read)];
+    if !partition.is_offline() {
+        let open = Action::OpenLogs { node_id: partition.leader, at_ms };
+        items.push(Item::new("Log of its leader", Icon::Logs, open));
+        items.push(Item::new("Its leader among the nodes", Icon::Broker, Action::OpenNode(partition.leader)));
+    }
+    items
 }
 
 fn back(ui: &mut Ui, actions: &mut Vec<Action>) {
@@ -245,10 +276,16 @@ fn lags(partition: &Partition) -> String {
     behind.map(|(replica, gap)| format!("{replica}: −{}", format::count(gap))).collect::<Vec<_>>().join(" · ")
 }
 
-fn rows(topic: &Topic, down: &[i32], sort: Option<Sort>) -> Vec<usize> {
+fn rows(topic: &Topic, down: &[i32], filter: &str, sort: Option<Sort>) -> Vec<usize> {
     let partitions = &topic.partitions;
     let health = |index: usize| PartitionHealth::of(&partitions[index], topic.min_insync_replicas, down);
-    let mut rows: Vec<usize> = (0..partitions.len()).collect();
+    let matches = |index: &usize| {
+        let partition = &partitions[*index];
+        let health = health(*index).pill().map_or("in sync", |pill| pill.text);
+        let said = format!("{} {health} leader {}", partition.id, partition.leader).to_lowercase();
+        filter.split_whitespace().all(|word| said.contains(word))
+    };
+    let mut rows: Vec<usize> = (0..partitions.len()).filter(matches).collect();
     rows.sort_by(|&a, &b| {
         let (one, other) = (&partitions[a], &partitions[b]);
         let Some(Sort { column, descending }) = sort else { return health(b).cmp(&health(a)) };

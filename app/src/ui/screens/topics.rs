@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::{CornerRadius, Frame, Stroke, Ui};
 
-use super::header;
+use super::{header, starting};
 use crate::monitor::snapshot::Topic;
 use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::commands::{self, Id};
@@ -13,11 +13,11 @@ use crate::ui::format;
 use crate::ui::model::{Cached, TopicHealth};
 use crate::ui::tokens::{palette, radius, size, space};
 use crate::ui::widgets::button::{Button, Tone};
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::{filter_box, toggle};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
-use crate::ui::widgets::table::{Column, Sort, Table, TableState};
+use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -61,21 +61,22 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         toggle(ui, "Show internal topics", &mut state.internal);
     });
     ui.add_space(space::XS);
+    if starting(ui, scene, "Topics appear here") {
+        return;
+    }
     let filter = state.filter.trim().to_lowercase();
     let key = (scene.model.generation, filter.clone(), state.internal, state.table.sort);
     let (show_internal, sort) = (state.internal, state.table.sort);
     let rows = state.rows.get(key, || rows(topics, &scene.model.topics, &filter, show_internal, sort));
     framed(ui, |ui| {
         if rows.is_empty() {
-            let (title, hint) = if filter.is_empty() {
-                (
-                    "No topics yet",
-                    "Create one here, with any Kafka client, or by starting the demo workload on the cluster screen.",
-                )
-            } else {
-                ("No topic matches the filter", "It looks for its words anywhere in the name.")
-            };
-            empty(ui, Icon::Topics, title, hint);
+            if filter.is_empty() {
+                let hint =
+                    "Create one here, with any Kafka client, or by starting the demo workload on the cluster screen.";
+                empty(ui, Icon::Topics, "No topics yet", hint);
+            } else if no_match(ui, "No topic matches the filter", "It looks for its words anywhere in the name.") {
+                state.filter.clear();
+            }
             return;
         }
         let table = Table {
@@ -87,7 +88,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             active: true,
             selected: None,
         };
-        let pressed = table.show(ui, &mut state.table, |index, row| {
+        let menu = |index: usize| menu(scene, &topics[rows[index]]);
+        let (pressed, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let (topic, health) = (&topics[rows[index]], scene.model.topics[rows[index]]);
             if topic.internal {
                 row.text(&topic.name)
@@ -102,10 +104,26 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             row.text(&format::bytes(topic.size_bytes as f64));
             row.trouble(health.under_replicated as i64, Mood::Warning);
         });
+        actions.extend(chosen);
         if let Some(row) = pressed {
             actions.push(Action::OpenTopic(Arc::clone(&topics[rows[row]].name)));
         }
     });
+}
+
+fn menu(scene: &Scene<'_>, topic: &Topic) -> Vec<Item<Action>> {
+    let name = topic.name.to_string();
+    let describe = format!("kafka-topics.sh --bootstrap-server {} --describe --topic {name}", scene.model.bootstrap);
+    let mut items = vec![
+        Item::new("Open", Icon::Topics, Action::OpenTopic(Arc::clone(&topic.name))),
+        Item::copy("the topic's name", &name),
+        Item::copy("the topic id", &topic.topic_id),
+        Item::copy("the command that describes it", describe),
+    ];
+    if !topic.internal {
+        items.push(Item::danger("Delete…", Action::Ask(Dialog::DeleteTopic(name))));
+    }
+    items
 }
 
 /// A table's ground: a card without margins, its corners cut round.

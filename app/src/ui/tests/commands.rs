@@ -83,6 +83,7 @@ fn a_slash_puts_the_cursor_into_the_filter_and_escape_takes_it_out() {
     assert_eq!(window.screen(), Screen::Logs);
     for (screen, filter) in [
         (Screen::Cluster, "Filter partitions"),
+        (Screen::Topic, "Filter partitions"),
         (Screen::Groups, "Filter groups"),
         (Screen::Metrics, "Search metrics"),
         (Screen::Alarms, "Filter alarms"),
@@ -93,7 +94,7 @@ fn a_slash_puts_the_cursor_into_the_filter_and_escape_takes_it_out() {
         window.keys("/");
         assert!(window.harness.get_by_label(filter).is_focused(), "{screen}");
     }
-    let mut window = Window::on(fixture::incident(), Screen::Topic);
+    let mut window = Window::on(View::default(), Screen::Topic);
     window.keys("/");
     assert!(window.shows("Search commands and objects"), "where there is no filter, everything is searched");
 }

@@ -31,6 +31,7 @@ pub struct Button<'a> {
     height: f32,
     width: Option<f32>,
     selected: bool,
+    left: bool,
 }
 
 impl<'a> Button<'a> {
@@ -45,6 +46,7 @@ impl<'a> Button<'a> {
             height: size::CONTROL,
             width: None,
             selected: false,
+            left: false,
         }
     }
 
@@ -83,6 +85,18 @@ impl<'a> Button<'a> {
         self
     }
 
+    /// Exactly this high.
+    pub fn height(mut self, height: f32) -> Self {
+        self.height = height;
+        self
+    }
+
+    /// Its word flush left, as in menus.
+    pub fn left(mut self) -> Self {
+        self.left = true;
+        self
+    }
+
     /// Exactly this wide.
     pub fn width(mut self, width: f32) -> Self {
         self.width = Some(width);
@@ -117,7 +131,10 @@ impl<'a> Button<'a> {
                 let ring = Stroke::new(2.0 * size::LINE, style.accent);
                 ui.painter().rect_stroke(rect, rounding, ring, StrokeKind::Outside);
             }
-            let mut left = rect.center().x - (content / 2.0).min(width / 2.0 - space::XS / 2.0);
+            let mut left = match self.left {
+                true => rect.left() + space::S,
+                false => rect.center().x - (content / 2.0).min(width / 2.0 - space::XS / 2.0),
+            };
             if let Some(symbol) = self.icon {
                 let side = Vec2::splat(size::ICON - 2.0);
                 let place = Rect::from_center_size(egui::pos2(left + icon_width / 2.0, rect.center().y), side);

@@ -77,6 +77,10 @@ pub enum Icon {
     Bell,
     /// Keep in sight.
     Pin,
+    /// The menu of a row.
+    Dots,
+    /// Choose columns.
+    Columns,
 }
 
 /// Paints `icon` centred in `rect`, as large as fits.
@@ -223,6 +227,16 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             pen.line(&[(5.0, 2.4), (11.0, 2.4)]);
             pen.line(&[(6.0, 2.4), (6.0, 7.0), (3.8, 9.6), (12.2, 9.6), (10.0, 7.0), (10.0, 2.4)]);
             pen.line(&[(8.0, 9.6), (8.0, 14.2)]);
+        }
+        Icon::Dots => {
+            for x in [3.4, 8.0, 12.6] {
+                pen.dot(x, 8.0, 1.2);
+            }
+        }
+        Icon::Columns => {
+            pen.frame(2.4, 3.0, 13.6, 13.0);
+            pen.line(&[(6.2, 3.0), (6.2, 13.0)]);
+            pen.line(&[(9.8, 3.0), (9.8, 13.0)]);
         }
         Icon::Pulse => pen.line(&[(1.4, 8.6), (4.6, 8.6), (6.4, 3.2), (9.4, 13.2), (11.2, 8.6), (14.6, 8.6)]),
     }

@@ -14,6 +14,8 @@ pub mod picker;
 pub mod pill;
 pub mod sparkline;
 pub mod table;
+mod table_menu;
+mod table_row;
 pub mod text;
 pub mod tile;
 pub mod toast;

@@ -2,14 +2,17 @@
 //!
 //! A row is one widget whose accessible name is all of its cells, so that screen readers read a line and tests can press it.
 
-use egui::{Align2, Key, Painter, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
+use egui::{Align2, Key, Rect, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 use super::icon::{self, Icon};
-use super::matrix::{self, Cell};
-use super::pill::{Mood, Pill};
-use super::sparkline;
+pub use super::table_menu::Item;
+use super::table_menu::{self, Open};
+pub use super::table_row::Row;
 use super::text;
 use crate::ui::tokens::{Palette, font, palette, radius, size, space};
+
+/// Left and right edge of a column, from the table's left edge; `None`: it is hidden.
+pub type Span = Option<(f32, f32)>;
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +74,8 @@ pub struct TableState {
     /// Of a table whose rows come in at the end: whether its end stays in sight. It does not once somebody scrolls up, and does again once
     /// somebody scrolls down to it. `None`: another kind of table.
     pub follow: Option<bool>,
+    /// Columns that are not shown, by name; the first is always shown.
+    pub hidden: Vec<String>,
     offset: f32,
     cursor_moved: bool,
     height: f32,
@@ -80,6 +85,12 @@ impl TableState {
     /// Of a table whose rows come in at the end.
     pub fn tail(follows: bool) -> TableState {
         TableState { follow: Some(follows), ..TableState::default() }
+    }
+
+    /// As it was before anybody scrolled, with the same columns.
+    pub fn begin_anew(&mut self) {
+        let hidden = std::mem::take(&mut self.hidden);
+        *self = TableState { hidden, follow: self.follow, ..TableState::default() };
     }
 
     /// Scrolling is done when the area has been shown: its offset tells what somebody wants of the next frame.
@@ -128,18 +139,27 @@ pub struct Table<'a> {
 
 impl Table<'_> {
     /// Shows it; `paint` fills one row, cell by cell. Returns the row that was pressed.
-    pub fn show(
+    pub fn show(self, ui: &mut Ui, state: &mut TableState, paint: impl FnMut(usize, &mut Row<'_>)) -> Option<usize> {
+        self.show_with(ui, state, None::<&fn(usize) -> Vec<Item<()>>>, paint).0
+    }
+
+    /// The same with a menu for each row, by the other mouse button, by the dots in the row under the pointer, and by the keyboard's menu key or
+    /// Shift-F10 for the row of the cursor. Returns the row that was pressed, and what was chosen of a menu.
+    pub fn show_with<A: Clone + Send + Sync + 'static, M: Fn(usize) -> Vec<Item<A>>>(
         self,
         ui: &mut Ui,
         state: &mut TableState,
+        menu: Option<&M>,
         mut paint: impl FnMut(usize, &mut Row<'_>),
-    ) -> Option<usize> {
+    ) -> (Option<usize>, Option<A>) {
         let style = palette(ui);
         ui.spacing_mut().item_spacing = Vec2::ZERO;
         let width = ui.available_width();
-        let spans = spans(self.columns, width);
+        let spans = spans(self.columns, &state.hidden, width);
         self.header(ui, state, style, &spans, width);
-        let mut pressed = if self.active { self.keys(ui, state) } else { None };
+        let has_keys = ui.memory(|memory| memory.focused().is_none());
+        let mut pressed = if self.active && has_keys { self.keys(ui, state) } else { None };
+        let mut asked = if has_keys && menu.is_some() { self.menu_key(ui, state) } else { None };
         let body_height = self.rows as f32 * self.row_height;
         let room = self.max_height.map_or(ui.available_height(), |height| height - size::HEADER).max(self.row_height);
         let mut area =
@@ -158,6 +178,7 @@ impl Table<'_> {
             ui.spacing_mut().scroll.kinetic.rubber_band = false;
         }
         let before = state.offset;
+        let mut opened = None;
         let output = area.show_viewport(ui, |ui, viewport| {
             ui.set_height(body_height);
             ui.set_width(width);
@@ -167,23 +188,39 @@ impl Table<'_> {
             for index in first..last {
                 let top = origin + vec2(0.0, index as f32 * self.row_height);
                 let rect = Rect::from_min_size(top, vec2(width, self.row_height));
-                if self.row(ui, state, style, rect, &spans, index, &mut paint) {
+                let (is_pressed, at) = self.row(ui, state, (style, menu.is_some()), (rect, &spans), index, &mut paint);
+                if is_pressed {
                     pressed = Some(index);
                     state.cursor = Some(index);
                 }
+                let by_key = asked.take_if(|asked| *asked == index).map(|_| rect.left_bottom() + vec2(space::L, 0.0));
+                opened = at.or(by_key).map(|at| (index, at)).or(opened);
             }
         });
         state.offset = output.state.clamped_offset().y;
         state.settle(before, end);
         state.height = output.inner_rect.height();
-        pressed
+        let chosen = menu.and_then(|menu| {
+            let open = opened.map(|(row, at)| Open { at, items: menu(row) });
+            table_menu::show(ui, self.id, open)
+        });
+        (pressed, chosen)
     }
 
-    fn header(&self, ui: &mut Ui, state: &mut TableState, style: &Palette, spans: &[(f32, f32)], width: f32) {
+    /// The row whose menu the keyboard asks for.
+    fn menu_key(&self, ui: &Ui, state: &TableState) -> Option<usize> {
+        let asked =
+            ui.input(|input| input.key_pressed(Key::Menu) || (input.modifiers.shift && input.key_pressed(Key::F10)));
+        state.cursor.or(self.selected).filter(|cursor| asked && *cursor < self.rows)
+    }
+
+    fn header(&self, ui: &mut Ui, state: &mut TableState, style: &Palette, spans: &[Span], width: f32) {
         let (rect, _) = ui.allocate_exact_size(vec2(width, size::HEADER), Sense::hover());
         let edge = Stroke::new(size::LINE, style.outline);
         ui.painter().hline(rect.x_range(), rect.bottom(), edge);
-        for (index, (column, &(left, right))) in self.columns.iter().zip(spans).enumerate() {
+        let whole = ui.interact(rect, ui.scope_id().with((self.id, "head")), Sense::click());
+        for (index, (column, span)) in self.columns.iter().zip(spans).enumerate() {
+            let Some((left, right)) = *span else { continue };
             let cell = Rect::from_x_y_ranges(rect.left() + left..=rect.left() + right, rect.y_range());
             let sorted = state.sort.filter(|sort| sort.column == index);
             let mut ink = if sorted.is_some() { style.text } else { style.faint };
@@ -220,11 +257,23 @@ impl Table<'_> {
                 icon::paint(&painter, mark, symbol, style.accent);
             }
         }
+        if self.has_chooser() {
+            let place = Rect::from_center_size(
+                pos2(rect.right() - GUTTER / 2.0, rect.center().y),
+                Vec2::splat(size::CONTROL_SMALL),
+            );
+            table_menu::columns(ui, self.id, place, &whole, self.columns, &mut state.hidden);
+        }
     }
 
-    /// Arrow keys, unless some other widget has the focus.
+    /// Two columns are not worth a choice.
+    fn has_chooser(&self) -> bool {
+        self.columns.len() >= COLUMNS_TO_CHOOSE
+    }
+
+    /// Arrow keys.
     fn keys(&self, ui: &Ui, state: &mut TableState) -> Option<usize> {
-        if self.rows == 0 || ui.memory(|memory| memory.focused().is_some()) {
+        if self.rows == 0 {
             return None;
         }
         let page = ((state.height / self.row_height) as usize).max(1);
@@ -257,18 +306,17 @@ impl Table<'_> {
         if pressed(Key::Enter) { cursor } else { None }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
+    /// Paints a row. Returns whether it was pressed, and where its menu is to open.
     fn row(
         &self,
-        ui: &Ui,
+        ui: &mut Ui,
         state: &TableState,
-        style: &'static Palette,
-        rect: Rect,
-        spans: &[(f32, f32)],
+        (style, has_menu): (&'static Palette, bool),
+        (rect, spans): (Rect, &[Span]),
         index: usize,
         paint: &mut impl FnMut(usize, &mut Row<'_>),
-    ) -> bool {
-        let sense = if self.active { Sense::CLICK } else { Sense::hover() };
+    ) -> (bool, Option<egui::Pos2>) {
+        let sense = if self.active || has_menu { Sense::CLICK } else { Sense::hover() };
         let response = ui.interact(rect, ui.scope_id().with((self.id, index)), sense);
         let selected = self.selected == Some(index);
         if selected {
@@ -287,59 +335,61 @@ impl Table<'_> {
             rect.bottom() - 0.5,
             Stroke::new(size::LINE, style.outline.gamma_multiply(0.6)),
         );
-        let mut row = Row {
-            painter: ui.painter(),
-            style,
-            rect,
-            columns: self.columns,
-            spans,
-            next: 0,
-            name: String::new(),
-            pointer: response.hover_pos(),
-            last: Rect::NOTHING,
-            hint: None,
-        };
+        let mut row = Row::new(ui.painter(), style, rect, (self.columns, spans), response.hover_pos());
         paint(index, &mut row);
-        let (name, hint) = (row.name, row.hint);
+        let (name, hint) = row.into_words();
         let role = if self.active { Role::Button } else { Role::Label };
         response.widget_info(|| WidgetInfo::selected(role, true, selected, &name));
         if self.active {
             response.clone().on_hover_cursor(egui::CursorIcon::PointingHand);
         }
-        let clicked = response.clicked();
+        let clicked = response.clicked() && self.active;
+        let mut menu_at = response.interact_pointer_pos().filter(|_| has_menu && response.secondary_clicked());
+        let is_under = ui.rect_contains_pointer(rect);
+        if has_menu && (is_under || state.cursor == Some(index)) {
+            let id = ui.scope_id().with((self.id, "dots", index));
+            menu_at = table_menu::dots(ui, id, rect).or(menu_at);
+        }
         if let Some(hint) = hint {
             response.on_hover_text_at_pointer(hint);
         }
-        clicked
+        (clicked, menu_at)
     }
 }
 
-/// What the number beside a bar takes.
-const BAR_NUMBER: f32 = 72.0;
+/// What stands at the right of all columns: the button that chooses them, and in rows the dots of their menu.
+pub(super) const GUTTER: f32 = size::CONTROL_SMALL + space::XS;
+
+/// From so many columns on they can be chosen.
+const COLUMNS_TO_CHOOSE: usize = 3;
 
 /// Past so many columns they stand closer.
 const MANY_COLUMNS: usize = 9;
 
-/// Left and right edge of each column within `width`.
-fn spans(columns: &[Column], width: f32) -> Vec<(f32, f32)> {
-    let gap = if columns.len() > MANY_COLUMNS { space::S } else { space::M };
-    let gaps = gap * (columns.len().saturating_sub(1)) as f32 + 2.0 * space::M;
-    let least: f32 = columns.iter().map(|column| column.min_width).sum();
-    let weights: f32 = columns.iter().map(|column| column.weight).sum();
+/// Left and right edge of each column that is shown, within `width`.
+fn spans(columns: &[Column], hidden: &[String], width: f32) -> Vec<Span> {
+    let is_shown = |index: usize| index == 0 || !hidden.iter().any(|name| name == columns[index].name);
+    let shown = || columns.iter().enumerate().filter(|(index, _)| is_shown(*index)).map(|(_, column)| column);
+    let count = shown().count();
+    let gap = if count > MANY_COLUMNS { space::S } else { space::M };
+    let gaps = gap * (count.saturating_sub(1)) as f32 + space::M + GUTTER;
+    let least: f32 = shown().map(|column| column.min_width).sum();
+    let weights: f32 = shown().map(|column| column.weight).sum();
     let spare = (width - gaps - least).max(0.0);
     // Too narrow: every column gives way in proportion.
     let squeeze = ((width - gaps) / least).clamp(0.1, 1.0);
     let mut left = space::M;
-    columns
-        .iter()
-        .map(|column| {
-            let share = if weights > 0.0 { spare * column.weight / weights } else { 0.0 };
-            let right = left + column.min_width * squeeze + share;
-            let span = (left, right);
-            left = right + gap;
-            span
-        })
-        .collect()
+    let place = |(index, column): (usize, &Column)| {
+        if !is_shown(index) {
+            return None;
+        }
+        let share = if weights > 0.0 { spare * column.weight / weights } else { 0.0 };
+        let right = left + column.min_width * squeeze + share;
+        let span = (left, right);
+        left = right + gap;
+        Some(span)
+    };
+    columns.iter().enumerate().map(place).collect()
 }
 
 /// A click sorts (numbers: largest first), a second turns it round, a third gives the screen's own order back.
@@ -350,174 +400,6 @@ fn next_sort(now: Option<Sort>, column: usize, descending_first: bool) -> Option
         }
         Some(sort) if sort.column == column => None,
         _ => Some(Sort { column, descending: descending_first }),
-    }
-}
-
-/// A row being filled, cell by cell, from the left.
-pub struct Row<'a> {
-    painter: &'a Painter,
-    style: &'static Palette,
-    rect: Rect,
-    columns: &'a [Column],
-    spans: &'a [(f32, f32)],
-    next: usize,
-    name: String,
-    pointer: Option<Pos2>,
-    last: Rect,
-    hint: Option<String>,
-}
-
-impl Row<'_> {
-    fn cell(&mut self, spoken: &str) -> (Rect, Align2) {
-        let index = self.next.min(self.spans.len().saturating_sub(1));
-        self.next += 1;
-        if !spoken.is_empty() {
-            if !self.name.is_empty() {
-                self.name.push_str(", ");
-            }
-            self.name.push_str(spoken);
-        }
-        let (left, right) = self.spans[index];
-        let rect = Rect::from_x_y_ranges(self.rect.left() + left..=self.rect.left() + right, self.rect.y_range());
-        self.last = rect;
-        (rect, if self.columns[index].right { Align2::RIGHT_CENTER } else { Align2::LEFT_CENTER })
-    }
-
-    /// The text that the row is known by.
-    pub fn strong(&mut self, words: &str) {
-        let (rect, align) = self.cell(words);
-        text::paint(self.painter, rect, align, words, font::body(), self.style.text);
-    }
-
-    /// Text or a number, quieter.
-    pub fn text(&mut self, words: &str) {
-        let (rect, align) = self.cell(words);
-        text::paint(self.painter, rect, align, words, font::body(), self.style.muted);
-    }
-
-    /// An address or an id.
-    pub fn mono(&mut self, words: &str) {
-        let (rect, align) = self.cell(words);
-        text::paint(self.painter, rect, align, words, font::mono(), self.style.muted);
-    }
-
-    /// What is told of the last cell while the pointer is on it.
-    pub fn hint(&mut self, words: impl FnOnce() -> String) {
-        if self.pointer.is_some_and(|pointer| self.last.contains(pointer)) {
-            self.hint = Some(words());
-        }
-    }
-
-    /// Something that is read as it stands, after a quieter word of what it is about; `spoken` is what screen readers get.
-    pub fn led_mono(&mut self, about: &str, words: &str, spoken: &str, is_strong: bool) {
-        let (mut rect, align) = self.cell(spoken);
-        if !about.is_empty() {
-            let end = text::paint(self.painter, rect, align, about, font::mono(), self.style.faint).right();
-            rect.min.x = (end + space::S).min(rect.right());
-        }
-        let ink = if is_strong { self.style.text } else { self.style.muted };
-        text::paint(self.painter, rect, align, words, font::mono(), ink);
-    }
-
-    /// A number that is blank while it is zero, and has colour when it is not.
-    pub fn trouble(&mut self, value: i64, mood: Mood) {
-        let words = crate::ui::format::count(value);
-        let spoken = if value == 0 { String::new() } else { format!("{} {words}", self.columns[self.next].name) };
-        let (rect, align) = self.cell(&spoken);
-        if value != 0 {
-            text::paint(self.painter, rect, align, &words, font::body(), mood.colors(self.style).0);
-        }
-    }
-
-    /// Text in the colour of `mood`.
-    pub fn toned(&mut self, words: &str, mood: Mood) {
-        let (rect, align) = self.cell(words);
-        let ink = if mood == Mood::Quiet { self.style.muted } else { mood.colors(self.style).0 };
-        text::paint(self.painter, rect, align, words, font::body(), ink);
-    }
-
-    /// A pill; `None` leaves the cell blank.
-    pub fn pill(&mut self, pill: Option<&Pill>) {
-        let (rect, _) = self.cell(pill.map_or("", |pill| pill.text));
-        if let Some(pill) = pill {
-            pill.paint(self.painter, self.style, rect.left_center());
-        }
-    }
-
-    /// Small cells side by side, each with a word in it.
-    pub fn chips(&mut self, chips: &[(Cell, String)], spoken: &str) {
-        let (rect, _) = self.cell(spoken);
-        let side = vec2(size::CONTROL_SMALL, size::PILL - 2.0);
-        let mut left = rect.left();
-        for (cell, word) in chips {
-            let place = Rect::from_min_size(pos2(left, rect.center().y - side.y / 2.0), side);
-            if place.right() > rect.right() + space::M {
-                text::paint(self.painter, place, Align2::LEFT_CENTER, "…", font::body(), self.style.muted);
-                break;
-            }
-            matrix::chip(self.painter, self.style, place, *cell, word);
-            left = place.right() + space::XS;
-        }
-    }
-
-    /// An icon in the colour of `mood`.
-    pub fn icon(&mut self, symbol: Icon, mood: Mood, spoken: &str) {
-        let (rect, _) = self.cell(spoken);
-        let place: Pos2 = pos2(rect.left() + size::ICON / 2.0, rect.center().y);
-        let ink = mood.colors(self.style).0;
-        icon::paint(self.painter, Rect::from_center_size(place, Vec2::splat(size::ICON)), symbol, ink);
-    }
-
-    /// Two lines: what, and under it why.
-    pub fn two_lines(&mut self, first: &str, second: &str) {
-        let (rect, align) = self.cell(first);
-        if second.is_empty() {
-            text::paint(self.painter, rect, align, first, font::body(), self.style.text);
-            return;
-        }
-        self.name.push_str(". ");
-        self.name.push_str(second);
-        let (top, bottom) = rect.split_top_bottom_at_fraction(0.5);
-        let (above, below) = if align.x() == egui::Align::Max {
-            (Align2::RIGHT_BOTTOM, Align2::RIGHT_TOP)
-        } else {
-            (Align2::LEFT_BOTTOM, Align2::LEFT_TOP)
-        };
-        text::paint(self.painter, top, above, first, font::body(), self.style.text);
-        let bottom = bottom.translate(vec2(0.0, size::LINE));
-        text::paint(self.painter, bottom, below, second, font::small(), self.style.faint);
-    }
-
-    /// A tiny chart, in the colour of `mood`; what it shows is told elsewhere.
-    pub fn spark(&mut self, points: &[f64], mood: Mood) {
-        let (rect, _) = self.cell("");
-        let ink = if matches!(mood, Mood::Quiet | Mood::Good) { self.style.leader } else { mood.colors(self.style).0 };
-        let place = rect.shrink2(vec2(0.0, space::S + space::XS));
-        sparkline::paint(self.painter, place, points.iter().copied(), ink);
-    }
-
-    /// A bar of `share` (0 to 1) with its number at the right.
-    pub fn bar(&mut self, share: f32, words: &str, mood: Mood) {
-        let (rect, _) = self.cell(words);
-        let number = BAR_NUMBER.min(rect.width());
-        let track = Rect::from_min_max(rect.min, pos2(rect.right() - number - space::S, rect.bottom()));
-        if track.width() > 0.0 {
-            let track = Rect::from_center_size(track.center(), vec2(track.width(), space::S - 2.0));
-            self.painter.rect_filled(track, f32::from(radius::XS), self.style.raised);
-            let fill = match mood {
-                Mood::Warning => self.style.warning_fill,
-                Mood::Critical => self.style.critical_fill,
-                _ => self.style.leader,
-            };
-            if share > 0.0 {
-                let width = (track.width() * share.clamp(0.0, 1.0)).max(2.0);
-                let bar = Rect::from_min_size(track.min, vec2(width, track.height()));
-                self.painter.rect_filled(bar, f32::from(radius::XS), fill);
-            }
-        }
-        let place = Rect::from_min_max(pos2(rect.right() - number, rect.top()), rect.max);
-        let ink = if matches!(mood, Mood::Quiet | Mood::Good) { self.style.muted } else { mood.colors(self.style).0 };
-        text::paint(self.painter, place, Align2::RIGHT_CENTER, words, font::body(), ink);
     }
 }
 
@@ -550,10 +432,19 @@ mod tests {
     #[test]
     fn columns_share_the_width() {
         let columns = [Column::text("a", 100.0, 1.0), Column::number("b", 50.0, 0.0)];
-        let wide = spans(&columns, 400.0);
+        let at = |width: f32| spans(&columns, &[], width).into_iter().flatten().collect::<Vec<_>>();
+        let wide = at(400.0);
         assert_eq!(wide[0].0, space::M);
-        assert!((wide[1].1 - (400.0 - space::M)).abs() < 0.01);
-        let narrow = spans(&columns, 100.0);
-        assert!(narrow[1].1 <= 100.0 + space::M);
+        assert!((wide[1].1 - (400.0 - GUTTER)).abs() < 0.01);
+        assert!(at(100.0)[1].1 <= 100.0 + space::M);
+    }
+
+    #[test]
+    fn hidden_columns_leave_their_room_to_the_others_and_the_first_stays() {
+        let columns = [Column::text("a", 100.0, 1.0), Column::number("b", 50.0, 0.0), Column::number("c", 50.0, 0.0)];
+        let hidden = ["a", "b"].map(str::to_owned);
+        let spans = spans(&columns, &hidden, 400.0);
+        assert!(spans[0].is_some() && spans[1].is_none());
+        assert!((spans[2].unwrap().1 - (400.0 - GUTTER)).abs() < 0.01);
     }
 }
