@@ -16,7 +16,7 @@ use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
 use super::screens::metrics::Half;
-use super::screens::{Screens, alarms, cluster, events, groups, logs, metrics, topic, topics};
+use super::screens::{Screens, alarms, cluster, events, gallery, groups, logs, metrics, topic, topics};
 use super::tokens::{palette, space};
 use super::widgets::{field, toast};
 use super::{shell, theme};
@@ -42,10 +42,12 @@ pub enum Screen {
     Events,
     /// What the nodes write down.
     Logs,
+    /// All widgets in all states: for those who build screens, and not in the nav.
+    Gallery,
 }
 
 impl Screen {
-    /// All of them.
+    /// All that one can go to.
     pub const ALL: [Screen; 8] = [
         Screen::Cluster,
         Screen::Topics,
@@ -68,6 +70,7 @@ impl Screen {
             Screen::Alarms => "alarms",
             Screen::Events => "events",
             Screen::Logs => "logs",
+            Screen::Gallery => "gallery",
         }
     }
 }
@@ -87,7 +90,11 @@ impl FromStr for Screen {
     type Err = UnknownScreen;
 
     fn from_str(name: &str) -> Result<Screen, UnknownScreen> {
-        Screen::ALL.into_iter().find(|screen| screen.name() == name).ok_or_else(|| UnknownScreen(name.to_owned()))
+        Screen::ALL
+            .into_iter()
+            .chain([Screen::Gallery])
+            .find(|screen| screen.name() == name)
+            .ok_or_else(|| UnknownScreen(name.to_owned()))
     }
 }
 
@@ -414,6 +421,7 @@ impl BrokerscopeApp {
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events, actions),
             Screen::Logs => logs::show(ui, &scene, &mut screens.logs, actions),
+            Screen::Gallery => gallery::show(ui, &mut screens.gallery),
         });
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);
         toast::show(&ctx);

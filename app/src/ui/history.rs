@@ -49,6 +49,7 @@ impl Place {
             }
             Screen::Alarms => (named(screens.alarms.chosen.as_deref()), screens.alarms.filter.clone()),
             Screen::Events => (Subject::None, screens.events.filter.clone()),
+            Screen::Gallery => (Subject::None, String::new()),
             Screen::Logs => {
                 let asked = &screens.logs.asked;
                 let wordless = Asked { words: String::new(), ..asked.clone() };
@@ -82,6 +83,7 @@ impl Place {
                     screens.metrics.half = half;
                 }
             }
+            Screen::Gallery => {}
             Screen::Logs => {
                 if let Subject::Lines(asked) = subject {
                     screens.logs.asked = Asked { words: filter, ..*asked };

@@ -20,6 +20,7 @@ use crate::monitor::view::View;
 
 mod alarms;
 mod commands;
+mod design;
 mod operations;
 
 struct Window {

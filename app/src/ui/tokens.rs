@@ -64,6 +64,9 @@ pub struct Palette {
     pub series: [Color32; 8],
 }
 
+/// No colour.
+pub const NOTHING: Color32 = Color32::TRANSPARENT;
+
 const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
 }
@@ -80,7 +83,7 @@ pub static DARK: Palette = Palette {
     outline_strong: rgb(0x3A4452),
     text: rgb(0xE8ECF2),
     muted: rgb(0xA3AFBE),
-    faint: rgb(0x7F8C9C),
+    faint: rgb(0x8593A3),
     accent: rgb(0x5AA9FF),
     on_accent: rgb(0x06121F),
     accent_soft: rgb(0x17293F),
@@ -90,7 +93,7 @@ pub static DARK: Palette = Palette {
     warning_fill: rgb(0xE9A52C),
     warning_soft: rgb(0x33270F),
     critical: rgb(0xFF7A6E),
-    critical_fill: rgb(0xE5483B),
+    critical_fill: rgb(0xD63A2E),
     critical_soft: rgb(0x3B1A18),
     on_critical: rgb(0xFFFFFF),
     leader: rgb(0x4C97EC),
@@ -120,20 +123,20 @@ pub static LIGHT: Palette = Palette {
     outline_strong: rgb(0xC0C9D4),
     text: rgb(0x17202B),
     muted: rgb(0x4C5967),
-    faint: rgb(0x657282),
+    faint: rgb(0x5C6979),
     accent: rgb(0x1666CC),
     on_accent: rgb(0xFFFFFF),
     accent_soft: rgb(0xE1EDFC),
     ok: rgb(0x0B7A52),
     ok_soft: rgb(0xDDF3E8),
-    warning: rgb(0x8A5800),
-    warning_fill: rgb(0xE09C1F),
+    warning: rgb(0x8F5E00),
+    warning_fill: rgb(0xB07A10),
     warning_soft: rgb(0xFCEFD3),
-    critical: rgb(0xBF2418),
+    critical: rgb(0xA81422),
     critical_fill: rgb(0xD6382B),
     critical_soft: rgb(0xFCE5E2),
     on_critical: rgb(0xFFFFFF),
-    leader: rgb(0x2F7BDA),
+    leader: rgb(0x2872D0),
     follower: rgb(0x6F93C0),
     shadow: Color32::from_black_alpha(40),
     series: [

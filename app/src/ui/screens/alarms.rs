@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use egui::Ui;
 
-use super::topics::framed;
 use super::{alarm_detail, header, side_by_side, starting};
 use crate::monitor::cloudwatch::advice::AlarmSet;
 use crate::monitor::cloudwatch::alarm::{Alarm, AlarmState, Watched};
@@ -22,6 +21,7 @@ use crate::ui::measured::{self, Query};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{size, space};
 use crate::ui::widgets::button::{Button, segments};
+use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;

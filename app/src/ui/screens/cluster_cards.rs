@@ -224,7 +224,7 @@ fn traffic(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker) {
     ];
     side_by_side(ui, &[width, width], space::M, |ui, index| {
         let (name, rate, metric, color) = flows[index];
-        ui.spacing_mut().item_spacing.y = 2.0;
+        ui.spacing_mut().item_spacing.y = space::XS / 2.0;
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = space::XS;
             text::label(ui, name, font::tiny(), style.faint);

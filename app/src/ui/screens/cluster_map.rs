@@ -9,7 +9,7 @@ use crate::ui::app::{Action, Scene};
 use crate::ui::format;
 use crate::ui::model::{Cached, MapRow, PartitionHealth, is_up, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
-use crate::ui::widgets::card::card;
+use crate::ui::widgets::card::{card, rule};
 use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
@@ -224,7 +224,7 @@ fn facts(
     for (name, value) in facts {
         fact(ui, name, &value, style.text);
     }
-    ui.separator();
+    rule(ui);
     for replica in &partition.replicas {
         let broker = brokers.iter().find(|broker| broker.id == *replica);
         let cell = broker.map_or(Cell::Offline, |broker| map_cell(partition, broker));

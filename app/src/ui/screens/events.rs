@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use egui::Ui;
 
-use super::topics::framed;
 use super::{header, starting};
 use crate::monitor::view::{EventEntry, Severity};
 use crate::ui::app::{Action, Scene};
@@ -13,6 +12,7 @@ use crate::ui::format;
 use crate::ui::model::Cached;
 use crate::ui::tokens::{size, space};
 use crate::ui::widgets::button::segments;
+use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;

@@ -21,13 +21,16 @@ use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
 use crate::ui::widgets::text;
 
+/// What rows are asked for: of which view and name, by which filter and order.
+type Asked = (u64, Arc<str>, String, Option<Sort>);
+
 /// What the detail remembers.
 #[derive(Debug, Default)]
 pub struct State {
     crosshair: Crosshair,
     table: TableState,
     filter: String,
-    rows: Cached<(u64, Arc<str>, String, Option<Sort>), Vec<usize>>,
+    rows: Cached<Asked, Vec<usize>>,
 }
 
 const CHART: f32 = 120.0;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use egui::Ui;
 
-use super::topics::framed;
 use super::{group_detail, header, side_by_side, starting};
 use crate::monitor::snapshot::Group;
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
 use crate::ui::model::{Cached, group_mood, group_pill};
 use crate::ui::tokens::{size, space};
+use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;

@@ -3,7 +3,6 @@
 use broker::logging::{Level, Logger};
 use egui::{ScrollArea, Ui};
 
-use super::topics::framed;
 use crate::monitor::command::Command;
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::entry::short_name;
@@ -14,7 +13,7 @@ use crate::ui::as_command::{self, Around};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, Tone};
-use crate::ui::widgets::card::card;
+use crate::ui::widgets::card::{card, framed};
 use crate::ui::widgets::empty::no_match;
 use crate::ui::widgets::field::{self, filter_box};
 use crate::ui::widgets::icon::Icon;

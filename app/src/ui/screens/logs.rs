@@ -7,7 +7,6 @@ use egui::{Align, Layout, ScrollArea, Ui};
 
 use super::log_message::{InRow, in_row};
 use super::log_rows::{Asked, Rows};
-use super::topics::framed;
 use super::{header, log_delivery, log_levels, side_by_side, starting};
 use crate::monitor::logs::entry::{Entry, short_name};
 use crate::monitor::logs::ring::LogLines;
@@ -17,7 +16,7 @@ use crate::ui::format;
 use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, segments};
-use crate::ui::widgets::card::card;
+use crate::ui::widgets::card::{card, framed};
 use crate::ui::widgets::empty::{empty, failed, loading, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;

@@ -9,14 +9,13 @@ use egui::{Align, Layout, Ui};
 
 use super::metrics::copyable;
 use super::page;
-use super::topics::framed;
 use crate::monitor::view::Measured;
 use crate::ui::app::Scene;
 use crate::ui::format;
 use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::axis::Unit;
-use crate::ui::widgets::card::card;
+use crate::ui::widgets::card::{card, framed};
 use crate::ui::widgets::empty::{empty, loading};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;

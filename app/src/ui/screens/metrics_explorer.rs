@@ -5,7 +5,6 @@ use std::sync::Arc;
 use egui::{Align, Layout, Ui};
 
 use super::metrics::{State as Screen, copyable};
-use super::topics::framed;
 use super::{metrics_beans, page, side_by_side};
 use crate::monitor::cloudwatch::catalog::{self, Definition, LEFT_OUT, LeftOut};
 use crate::monitor::cloudwatch::store::{Key, Series};
@@ -16,7 +15,7 @@ use crate::ui::measured::{self, Lines, Query};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, segments};
-use crate::ui::widgets::card::card;
+use crate::ui::widgets::card::{card, framed};
 use crate::ui::widgets::chart::Chart;
 use crate::ui::widgets::empty::no_match;
 use crate::ui::widgets::field::filter_box;

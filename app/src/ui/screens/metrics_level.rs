@@ -10,7 +10,7 @@ use crate::monitor::snapshot::Snapshot;
 use crate::ui::app::{Action, Scene};
 use crate::ui::as_command::{self, Around};
 use crate::ui::format;
-use crate::ui::tokens::{font, palette, radius, size, space};
+use crate::ui::tokens::{self, font, palette, radius, size, space};
 use crate::ui::widgets::button::{self, Button};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::text;
@@ -114,7 +114,7 @@ fn choice(ui: &mut Ui, level: Level, chosen: bool, numbers: &str) -> Response {
     } else if response.hovered() || response.has_focus() {
         style.hover
     } else {
-        egui::Color32::TRANSPARENT
+        tokens::NOTHING
     };
     ui.painter().rect_filled(rect, CornerRadius::same(radius::M), fill);
     let inner = rect.shrink2(vec2(space::S, space::XS));

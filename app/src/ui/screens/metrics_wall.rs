@@ -15,7 +15,7 @@ use crate::ui::measured::{self, Lines, Query, Size};
 use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button};
-use crate::ui::widgets::card::card;
+use crate::ui::widgets::card::{card, dashed};
 use crate::ui::widgets::chart::{Band, Chart};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::{Mood, Pill};
@@ -198,11 +198,8 @@ fn grid(
 
 fn invitation(ui: &mut Ui, screen: &mut Screen, place: Rect) {
     let style = palette(ui);
-    let dashes = egui::Stroke::new(size::LINE, style.outline_strong);
-    let inner = place.shrink(1.0);
-    let corners = [inner.left_top(), inner.right_top(), inner.right_bottom(), inner.left_bottom(), inner.left_top()];
-    ui.painter().extend(egui::Shape::dashed_line(&corners, dashes, 5.0, 4.0));
-    let middle = Rect::from_center_size(inner.center(), vec2(inner.width() - space::XL, 2.0 * size::CONTROL));
+    dashed(ui, place);
+    let middle = Rect::from_center_size(place.center(), vec2(place.width() - space::XL, 2.0 * size::CONTROL));
     let mut child = ui.new_child(UiBuilder::new().max_rect(middle).layout(Layout::top_down(Align::Center)));
     child.spacing_mut().item_spacing.y = space::S;
     if Button::new("Pin a metric").with_icon(Icon::Plus).show(&mut child).clicked() {

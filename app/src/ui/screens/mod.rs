@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod cluster_cards;
 pub mod cluster_map;
 pub mod events;
+pub mod gallery;
 pub mod group_detail;
 pub mod groups;
 pub mod log_delivery;
@@ -50,6 +51,8 @@ pub struct Screens {
     pub events: events::State,
     /// Of the logs screen.
     pub logs: logs::State,
+    /// Of the gallery.
+    pub gallery: gallery::State,
 }
 
 /// Says so while the cluster is not up yet and so has nothing to show. Returns whether it said it.

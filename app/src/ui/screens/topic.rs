@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egui::{Align, Layout, Ui};
 
 use super::starting;
-use super::topics::{framed, replication_factor};
+use super::topics::replication_factor;
 use super::{topic_configs, topic_producers};
 use crate::monitor::operation::ConfigResource;
 use crate::monitor::snapshot::{Partition, Topic};
@@ -16,6 +16,7 @@ use crate::ui::format;
 use crate::ui::model::{Cached, PartitionHealth, behind, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone, copy};
+use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::{empty, failed, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
@@ -23,6 +24,9 @@ use crate::ui::widgets::matrix::Cell;
 use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
 use crate::ui::widgets::{text, tile};
+
+/// What rows are asked for: of which view and name, by which filter and order.
+type Asked = (u64, Arc<str>, String, Option<Sort>);
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -37,7 +41,7 @@ pub struct State {
     configs: topic_configs::State,
     producers: topic_producers::State,
     filter: String,
-    rows: Cached<(u64, Arc<str>, String, Option<Sort>), Vec<usize>>,
+    rows: Cached<Asked, Vec<usize>>,
 }
 
 /// What of the topic is shown.

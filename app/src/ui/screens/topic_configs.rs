@@ -3,7 +3,6 @@
 use egui::{ScrollArea, Ui};
 
 use super::side_by_side;
-use super::topics::framed;
 use crate::monitor::command::Command;
 use crate::monitor::inquiry::{ConfigEntry, ConfigSource, Findings, Query};
 use crate::monitor::operation::{ConfigChange, ConfigResource, Operation};
@@ -14,6 +13,7 @@ use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, Tone};
 use crate::ui::widgets::card::card;
+use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::empty;
 use crate::ui::widgets::field::{self, field, filter_box};
 use crate::ui::widgets::icon::Icon;

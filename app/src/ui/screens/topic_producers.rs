@@ -2,12 +2,12 @@
 
 use egui::Ui;
 
-use super::topics::framed;
 use crate::monitor::inquiry::{Findings, Producer, Query};
 use crate::ui::app::{Action, Scene};
 use crate::ui::asked::{Answer, Asked};
 use crate::ui::format;
 use crate::ui::tokens::size;
+use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::empty;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use egui::{CornerRadius, Frame, Stroke, Ui};
+use egui::Ui;
 
 use super::{header, starting};
 use crate::monitor::snapshot::Topic;
@@ -11,8 +11,9 @@ use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::commands::{self, Id};
 use crate::ui::format;
 use crate::ui::model::{Cached, TopicHealth};
-use crate::ui::tokens::{palette, radius, size, space};
+use crate::ui::tokens::{size, space};
 use crate::ui::widgets::button::{Button, Tone};
+use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::{filter_box, toggle};
 use crate::ui::widgets::icon::Icon;
@@ -124,19 +125,6 @@ fn menu(scene: &Scene<'_>, topic: &Topic) -> Vec<Item<Action>> {
         items.push(Item::danger("Delete…", Action::Ask(Dialog::DeleteTopic(name))));
     }
     items
-}
-
-/// A table's ground: a card without margins, its corners cut round.
-pub fn framed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
-    let style = palette(ui);
-    Frame::new()
-        .fill(style.surface)
-        .stroke(Stroke::new(size::LINE, style.outline))
-        .corner_radius(CornerRadius::same(radius::L))
-        .show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            content(ui);
-        });
 }
 
 /// Of its first partition; Kafka allows others to differ only during a reassignment.

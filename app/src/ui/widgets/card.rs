@@ -1,6 +1,6 @@
 //! Cards: a surface with a hairline, the ground on which facts stand.
 
-use egui::{CornerRadius, Frame, InnerResponse, Margin, Stroke, Ui};
+use egui::{CornerRadius, Frame, InnerResponse, Margin, Rect, Sense, Shape, Stroke, Ui, vec2};
 
 use super::pill::Mood;
 use crate::ui::tokens::{palette, radius, size, space};
@@ -28,4 +28,32 @@ pub fn mood_card<R>(ui: &mut Ui, mood: Mood, content: impl FnOnce(&mut Ui) -> R)
             ui.spacing_mut().interact_size.y = size::PILL;
             content(ui)
         })
+}
+
+/// A table's ground: a card without margins, its corners cut round.
+pub fn framed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let style = palette(ui);
+    Frame::new()
+        .fill(style.surface)
+        .stroke(Stroke::new(size::LINE, style.outline))
+        .corner_radius(CornerRadius::same(radius::L))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            content(ui);
+        });
+}
+
+/// A hairline across.
+pub fn rule(ui: &mut Ui) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), space::S), Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.center().y, Stroke::new(size::LINE, palette(ui).outline));
+}
+
+/// A dashed outline: a place that something may come to stand in.
+pub fn dashed(ui: &Ui, place: Rect) {
+    const DASH: f32 = 5.0;
+    let stroke = Stroke::new(size::LINE, palette(ui).outline_strong);
+    let inner = place.shrink(size::LINE);
+    let corners = [inner.left_top(), inner.right_top(), inner.right_bottom(), inner.left_bottom(), inner.left_top()];
+    ui.painter().extend(Shape::dashed_line(&corners, stroke, DASH, DASH - size::LINE));
 }

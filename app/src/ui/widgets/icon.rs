@@ -83,6 +83,49 @@ pub enum Icon {
     Columns,
 }
 
+impl Icon {
+    /// All of them.
+    pub const ALL: [Icon; 37] = [
+        Icon::Cluster,
+        Icon::Topics,
+        Icon::Groups,
+        Icon::Metrics,
+        Icon::Events,
+        Icon::Logs,
+        Icon::Folder,
+        Icon::Broker,
+        Icon::Stop,
+        Icon::Kill,
+        Icon::Pause,
+        Icon::Start,
+        Icon::Copy,
+        Icon::Check,
+        Icon::Warning,
+        Icon::Critical,
+        Icon::Info,
+        Icon::Search,
+        Icon::Close,
+        Icon::Plus,
+        Icon::Minus,
+        Icon::Trash,
+        Icon::Settings,
+        Icon::Sun,
+        Icon::Moon,
+        Icon::Star,
+        Icon::Back,
+        Icon::Forward,
+        Icon::Up,
+        Icon::Down,
+        Icon::Clock,
+        Icon::Heal,
+        Icon::Pulse,
+        Icon::Bell,
+        Icon::Pin,
+        Icon::Dots,
+        Icon::Columns,
+    ];
+}
+
 /// Paints `icon` centred in `rect`, as large as fits.
 pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
     let side = rect.width().min(rect.height());

@@ -87,6 +87,11 @@ impl TableState {
         TableState { follow: Some(follows), ..TableState::default() }
     }
 
+    /// With the keyboard's cursor on a row.
+    pub fn at(row: usize) -> TableState {
+        TableState { cursor: Some(row), ..TableState::default() }
+    }
+
     /// As it was before anybody scrolled, with the same columns.
     pub fn begin_anew(&mut self) {
         let hidden = std::mem::take(&mut self.hidden);

@@ -144,6 +144,7 @@ pub(super) fn columns(
                 }
             }
         }
+        ui.add_space(space::XS);
         let all = Button::new("Show all").small().enabled(!hidden.is_empty()).show(ui);
         if all.clicked() {
             hidden.clear();
