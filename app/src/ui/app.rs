@@ -160,6 +160,8 @@ pub enum Dialog {
     DeleteTopic(String),
     /// Change a topic that is there.
     Topic(TopicWish, String),
+    /// Move a topic's replicas.
+    Reassign(String),
     /// Set a group to other offsets.
     ResetOffsets(String),
     /// Delete this group.

@@ -11,6 +11,7 @@ use super::as_command::{self, Around};
 use super::dialog_alarm;
 use super::dialog_fault::{self, FaultDraft};
 use super::dialog_group::{self, ResetDraft};
+use super::dialog_reassign::{self, ReassignDraft};
 use super::dialog_topic::{self, TopicDraft};
 use super::finder;
 use super::finder::recents::Recents;
@@ -37,6 +38,7 @@ enum Draft {
     Create(CreateTopic),
     Delete { topic: String, typed: String },
     Topic(TopicDraft),
+    Reassign(Box<ReassignDraft>),
     Reset(Box<ResetDraft>),
     DeleteGroup(Arc<str>),
     RemoveBroker(i32),
@@ -64,6 +66,7 @@ impl Drafts {
                 ..CreateTopic::default()
             }),
             Dialog::Topic(wish, topic) => Draft::Topic(TopicDraft::new(wish, &topic)),
+            Dialog::Reassign(topic) => Draft::Reassign(Box::new(ReassignDraft::new(&topic, &model.snapshot().brokers))),
             Dialog::ResetOffsets(group) => Draft::Reset(Box::new(ResetDraft::new(&group, model.now_ms()))),
             Dialog::DeleteGroup(group) => Draft::DeleteGroup(group.into()),
             Dialog::RemoveBroker(id) => Draft::RemoveBroker(id),
@@ -88,6 +91,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         None => return,
         Some(Draft::Create(draft)) => create(ctx, scene, draft, actions),
         Some(Draft::Topic(draft)) => dialog_topic::show(ctx, scene, draft, actions),
+        Some(Draft::Reassign(draft)) => dialog_reassign::show(ctx, scene, draft, actions),
         Some(Draft::Reset(draft)) => dialog_group::reset(ctx, scene, draft, actions),
         Some(Draft::DeleteGroup(group)) => dialog_group::delete(ctx, scene, group, actions),
         Some(Draft::RemoveBroker(id)) => remove_broker(ctx, scene, *id, actions),

@@ -15,6 +15,7 @@ mod commands;
 mod dialog_alarm;
 mod dialog_fault;
 mod dialog_group;
+mod dialog_reassign;
 mod dialog_topic;
 mod dialogs;
 mod discard;

@@ -68,6 +68,10 @@ pub fn collect(id: Id, scene: &Scene<'_>, deeds: &mut Vec<Deed>) {
                 Deed::new(name, Action::Ask(Dialog::Topic(wish, topic.name.to_string())))
             }));
         }
+        Id::Reassign => deeds.extend(snapshot.topics.iter().map(|topic| {
+            let name = entry_name(id).replace('…', &topic.name);
+            Deed::new(name, Action::Ask(Dialog::Reassign(topic.name.to_string())))
+        })),
         Id::ResetOffsets | Id::DeleteGroup => deeds.extend(snapshot.groups.iter().map(|group| {
             let (name, of) = (entry_name(id).replace('…', &group.id), group.id.to_string());
             let dialog = if id == Id::DeleteGroup { Dialog::DeleteGroup(of) } else { Dialog::ResetOffsets(of) };

@@ -29,6 +29,7 @@ pub enum Id {
     AddPartitions,
     DeleteRecords,
     ElectLeaders,
+    Reassign,
     ResetOffsets,
     DeleteGroup,
     AddBroker,
@@ -214,6 +215,12 @@ pub static ALL: &[Entry] = &[
     cluster(Id::AddPartitions, Icon::Plus, "More partitions for …", "Give a topic more partitions"),
     cluster(Id::DeleteRecords, Icon::Trash, "Delete records of …", "Delete a topic's records below an offset"),
     cluster(Id::ElectLeaders, Icon::Check, "Elect leaders of …", "Let each partition's first replica lead it"),
+    cluster(
+        Id::Reassign,
+        Icon::Forward,
+        "Move replicas of …",
+        "Move a topic's replicas to other brokers; planned first",
+    ),
     cluster(Id::ResetOffsets, Icon::Back, "Reset offsets of …", "Set a group to other offsets; tried out first"),
     cluster(Id::DeleteGroup, Icon::Trash, "Delete group …", "Delete a group with its committed offsets"),
     cluster(

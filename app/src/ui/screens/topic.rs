@@ -121,6 +121,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
                 if delete.clicked() {
                     actions.push(Action::Ask(Dialog::DeleteTopic(topic.name.to_string())));
                 }
+                if Button::new("Move replicas").with_icon(Icon::Forward).show(ui).clicked() {
+                    actions.push(Action::Ask(Dialog::Reassign(topic.name.to_string())));
+                }
                 for (words, symbol, wish) in [
                     ("Delete records", Icon::Trash, TopicWish::DeleteRecords),
                     ("Elect leaders", Icon::Check, TopicWish::ElectLeaders),

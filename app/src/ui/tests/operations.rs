@@ -187,3 +187,49 @@ fn a_group_with_members_is_neither_reset_nor_deleted() {
     window.click("Set these offsets");
     assert_eq!(operations(&window), []);
 }
+
+#[test]
+fn replicas_move_as_planned_and_can_be_called_off() {
+    let view = fixture::healthy();
+    let mut window = on_topic(view.clone(), "orders");
+    window.click("Move replicas");
+    assert!(window.shows("Replicas may be on"));
+    window.harness.get_by_label_contains("Broker 1 (").click();
+    window.harness.run();
+    let replicas =
+        view.snapshot.topics.iter().find(|topic| &*topic.name == "orders").unwrap().partitions[0].replicas.len();
+    if replicas > 2 {
+        assert!(window.shows("choose at least as many brokers"));
+    }
+
+    // Of a topic with one replica a broker can be left out.
+    let view = fixture::incident();
+    let mut window = on_topic(view.clone(), "audit");
+    window.click("Move replicas");
+    let leader = view.snapshot.topics.iter().find(|topic| &*topic.name == "audit").unwrap().partitions[0].replicas[0];
+    window.harness.get_by_label_contains(&format!("Broker {leader} (")).click();
+    window.harness.run();
+    window.type_into("At most, MB/s for each broker (nothing: as fast as they can)", "5");
+    assert!(window.shows("would change") && window.shows("--throttle 5000000"));
+    window.harness.get_all_by_label("Move replicas").last().unwrap().click();
+    window.harness.run();
+    let sent = operations(&window);
+    let [Operation::Reassign { moves, throttle_bytes_per_s }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(*throttle_bytes_per_s, Some(5_000_000));
+    assert!(moves.iter().all(|one| !one.replicas.contains(&leader)) && !moves.is_empty(), "{moves:?}");
+
+    let mut view = view;
+    let moving = crate::monitor::inquiry::Reassignment {
+        topic: "audit".into(),
+        partition: 0,
+        replicas: vec![1, 2],
+        adding: vec![2],
+        removing: vec![1],
+    };
+    view.inquiries.answer(&Query::Reassignments, 1, Ok(Arc::new(Findings::Reassignments(vec![moving]))));
+    let mut window = on_topic(view, "audit");
+    window.click("Move replicas");
+    assert!(window.shows("Replicas of 1 partition are moving; 1 new one not in sync yet."));
+    window.click("Call it off");
+    assert_eq!(operations(&window), [Operation::CancelReassignments(vec![("audit".into(), 0)])]);
+}
