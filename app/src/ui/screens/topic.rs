@@ -91,6 +91,11 @@ const COLUMNS: [Column; 12] = [
     Column::number("Size", 56.0, 0.5).help("Of the leader's log"),
 ];
 
+/// What the buttons at the right of the title take.
+const DEEDS: f32 = 660.0;
+/// What the topic's id takes.
+const TOPIC_ID: f32 = 210.0;
+
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
     let name = state.name.clone().or_else(|| first(scene));
@@ -113,8 +118,11 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         if let Some(pill) = health.worst().pill() {
             pill.show(ui);
         }
-        text::label(ui, &topic.topic_id, font::mono(), style.faint);
-        copy(ui, &topic.topic_id, "the topic id");
+        // What can be done matters more, and the menu of the topics has the id too.
+        if topic.internal || ui.available_width() >= DEEDS + TOPIC_ID {
+            text::label(ui, &topic.topic_id, font::mono(), style.faint);
+            copy(ui, &topic.topic_id, "the topic id");
+        }
         if !topic.internal {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let delete = Button::new("Delete topic").with_icon(Icon::Trash).tone(Tone::Danger).show(ui);
