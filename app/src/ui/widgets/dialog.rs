@@ -65,7 +65,9 @@ fn sized<'a>(
         let buttons = content(ui);
         ui.add_space(space::XS);
         let mut outcome = Outcome::Open;
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        // As high as a button: what is left of a dialog that was higher before is not to be filled.
+        let row = egui::vec2(ui.available_width(), size::CONTROL);
+        ui.allocate_ui_with_layout(row, egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let (tone, symbol) = if buttons.danger { (Tone::Danger, Some(Icon::Trash)) } else { (Tone::Primary, None) };
             let mut confirm = Button::new(buttons.confirm).tone(tone).enabled(buttons.enabled);
             if let Some(symbol) = symbol {
