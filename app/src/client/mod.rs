@@ -16,6 +16,7 @@ mod offsets;
 mod partitions;
 mod producers;
 mod reassign;
+mod records;
 mod topics;
 
 #[cfg(test)]
@@ -32,4 +33,5 @@ pub use offsets::{committed_offsets, offsets_at, offsets_of_topic};
 pub use partitions::{add_partitions, delete_records};
 pub use producers::{producers, transactions};
 pub use reassign::{Throttled, cancel_reassignments, reassign, reassignments, unthrottle};
+pub use records::{Fetched, fetch, produce};
 pub use topics::{create_topic, delete_topic};

@@ -15,6 +15,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::*;
 use crate::monitor::inquiry::ConfigSource;
+use crate::monitor::messages::{Isolation, NewMessage};
 use crate::monitor::operation::{ConfigChange, ConfigResource, Election, Move, OffsetOf};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -323,4 +324,62 @@ fn nobody_there_and_no_kafka_are_told_apart() {
         drop(std::net::TcpStream::connect(&address));
         talker.join().unwrap();
     }
+}
+
+#[test]
+fn records_are_read_as_they_were_written() {
+    let house = house();
+    let mut client = house.client();
+    let topic: Arc<str> = "t".into();
+    create_topic(&mut client, "t", 1, 3, &[]).unwrap();
+    house.write("t", 0, 5);
+    let message = NewMessage {
+        key: Some("k".into()),
+        value: None,
+        headers: vec![("trace".into(), Some("7".into())), ("empty".into(), None)],
+        timestamp_ms: Some(77),
+    };
+    assert_eq!(produce(&mut client, ("t", 0), &message).unwrap(), 5);
+    let fetched = fetch(&mut client, (&topic, 0), 3, Isolation::Uncommitted, 1 << 20, 100).unwrap();
+    let told: Vec<(i64, i64, Option<&[u8]>)> =
+        fetched.messages.iter().map(|one| (one.offset, one.timestamp_ms, one.value.as_deref())).collect();
+    assert_eq!(told, [(3, 13_000, Some(&b"3"[..])), (4, 14_000, Some(b"4")), (5, 77, None)]);
+    assert_eq!((fetched.next_offset, fetched.high_watermark, fetched.log_start_offset), (6, 6, 0));
+    assert_eq!((fetched.messages[2].key.as_deref(), &fetched.messages[2].headers), (Some(&b"k"[..]), &message.headers));
+    let nothing = fetch(&mut client, (&topic, 0), 6, Isolation::Uncommitted, 1 << 20, 0).unwrap();
+    assert_eq!((nothing.messages.len(), nothing.next_offset), (0, 6));
+    let beyond = fetch(&mut client, (&topic, 0), 99, Isolation::Uncommitted, 1 << 20, 0).unwrap_err();
+    assert_eq!(beyond.code(), Some(ErrorCode::OffsetOutOfRange));
+    let large = NewMessage { value: Some(vec![0; 2 << 20].into()), ..NewMessage::default() };
+    assert_eq!(produce(&mut client, ("t", 0), &large).unwrap_err().code(), Some(ErrorCode::MessageTooLarge));
+}
+
+#[test]
+fn what_was_aborted_is_left_out_by_those_who_want_what_was_committed() {
+    let house = house();
+    let mut client = house.client();
+    let topic: Arc<str> = "t".into();
+    create_topic(&mut client, "t", 1, 3, &[]).unwrap();
+    let producer: BaseProducer = house.rdkafka().set("transactional.id", "shop").create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    for (value, commits) in [("kept", true), ("dropped", false), ("kept too", true)] {
+        producer.begin_transaction().unwrap();
+        producer.send(BaseRecord::<(), str>::to("t").payload(value).partition(0)).unwrap();
+        producer.flush(PATIENCE).unwrap();
+        if commits {
+            producer.commit_transaction(PATIENCE).unwrap();
+        } else {
+            producer.abort_transaction(PATIENCE).unwrap();
+        }
+    }
+    producer.begin_transaction().unwrap();
+    producer.send(BaseRecord::<(), str>::to("t").payload("open").partition(0)).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    let mut values = |isolation| -> Vec<String> {
+        let fetched = fetch(&mut client, (&topic, 0), 0, isolation, 1 << 20, 0).unwrap();
+        let value = |one: &crate::monitor::messages::Message| String::from_utf8(one.value.clone().unwrap().to_vec());
+        fetched.messages.iter().map(|one| value(one).unwrap()).collect()
+    };
+    assert_eq!(values(Isolation::Uncommitted), ["kept", "dropped", "kept too", "open"]);
+    assert_eq!(values(Isolation::Committed), ["kept", "kept too"]);
 }

@@ -14,6 +14,7 @@ pub mod host;
 pub mod inquiry;
 pub mod join;
 pub mod logs;
+pub mod messages;
 pub mod names;
 pub mod operation;
 pub mod order;

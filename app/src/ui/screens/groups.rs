@@ -30,7 +30,7 @@ pub struct State {
 }
 
 const COLUMNS: [Column; 5] = [
-    Column::text("Group", 104.0, 2.0),
+    Column::text("Group", 130.0, 2.0),
     Column::text("State", 150.0, 0.5),
     Column::number("Members", 56.0, 0.4),
     Column::number("Lag", 62.0, 0.6)
@@ -50,7 +50,7 @@ const NARROW: [Column; 3] = [
 const WIDE: f32 = 470.0;
 
 /// The list's share of the width.
-const LIST_SHARE: f32 = 0.42;
+const LIST_SHARE: f32 = 0.46;
 
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
