@@ -38,6 +38,8 @@ pub struct Client {
     bootstrap: Vec<String>,
     patience: Duration,
     brokers: BTreeMap<i32, String>,
+    /// Who leads, of partitions that were asked for.
+    leaders: BTreeMap<(String, i32), i32>,
     connections: BTreeMap<String, Connection>,
 }
 
@@ -49,6 +51,7 @@ impl Client {
             bootstrap: servers.map(str::to_owned).collect(),
             patience,
             brokers: BTreeMap::new(),
+            leaders: BTreeMap::new(),
             connections: BTreeMap::new(),
         }
     }
@@ -69,6 +72,7 @@ impl Client {
                 Err(error) if error.is_passing() && Instant::now() + BACKOFF < until => {
                     // Who was known may have moved.
                     self.brokers.clear();
+                    self.leaders.clear();
                     std::thread::park_timeout(BACKOFF);
                 }
                 other => return other,
@@ -214,33 +218,37 @@ impl Client {
         Ok(answer.topics)
     }
 
-    /// Who leads each of these partitions, by leader.
+    /// Who leads each of these partitions, by leader. What is known already is not asked again, until it turns out to be wrong.
     pub(super) fn by_leader<'a>(
         &mut self,
         partitions: &[Partition<'a>],
         until: Instant,
     ) -> Result<BTreeMap<i32, Vec<Partition<'a>>>, ClientError> {
-        let mut names: Vec<&str> = partitions.iter().map(|(topic, _)| *topic).collect();
-        names.sort_unstable();
-        names.dedup();
-        let topics = self.metadata(&names, until)?;
-        let leaders: BTreeMap<(&str, i32), i32> = topics
-            .iter()
-            .flat_map(|topic| {
+        let known = |leaders: &BTreeMap<(String, i32), i32>, (topic, partition): &Partition<'_>| {
+            leaders.get(&((*topic).to_owned(), *partition)).copied()
+        };
+        if partitions.iter().any(|one| known(&self.leaders, one).is_none_or(|leader| leader < 0)) {
+            let mut names: Vec<&str> = partitions.iter().map(|(topic, _)| *topic).collect();
+            names.sort_unstable();
+            names.dedup();
+            for topic in self.metadata(&names, until)? {
                 let name = topic.name.as_ref().map_or("", |name| name.as_str());
-                topic.partitions.iter().map(move |found| ((name, found.partition_index), found.leader_id))
-            })
-            .collect();
+                for found in &topic.partitions {
+                    self.leaders.insert((name.to_owned(), found.partition_index), found.leader_id);
+                }
+            }
+        }
         let mut by_leader: BTreeMap<i32, Vec<Partition<'a>>> = BTreeMap::new();
         for partition in partitions {
-            let code = match leaders.get(partition) {
+            let leader = known(&self.leaders, partition);
+            let code = match leader {
                 Some(0..) => ErrorCode::None,
                 Some(_) => ErrorCode::LeaderNotAvailable,
                 None => ErrorCode::UnknownTopicOrPartition,
             };
             let message = (code != ErrorCode::None).then(|| format!("{}-{}", partition.0, partition.1));
             ClientError::check(code.into(), message.as_deref())?;
-            by_leader.entry(leaders[partition]).or_default().push(*partition);
+            by_leader.entry(leader.unwrap_or(-1)).or_default().push(*partition);
         }
         Ok(by_leader)
     }

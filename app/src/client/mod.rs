@@ -13,12 +13,15 @@ mod elections;
 mod error;
 mod groups;
 mod offsets;
+mod partitioner;
 mod partitions;
 mod producers;
 mod reassign;
 mod records;
 mod topics;
 
+#[cfg(test)]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -30,8 +33,9 @@ pub use elections::elect_leaders;
 pub use error::ClientError;
 pub use groups::{delete_group, delete_offsets, set_offsets};
 pub use offsets::{committed_offsets, offsets_at, offsets_of_topic};
+pub use partitioner::partition_for_key;
 pub use partitions::{add_partitions, delete_records};
 pub use producers::{producers, transactions};
 pub use reassign::{Throttled, cancel_reassignments, reassign, reassignments, unthrottle};
-pub use records::{Fetched, fetch, produce};
+pub use records::{Fetched, fetch, produce, write};
 pub use topics::{create_topic, delete_topic};

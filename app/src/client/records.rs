@@ -13,6 +13,7 @@ use broker::records::{BatchBuilder, BatchHeader, Compression, TimestampType, bat
 
 use super::cluster::{Client, To};
 use super::error::ClientError;
+use super::partitioner::partition_for_key;
 use crate::monitor::messages::{Isolation, Message, NewMessage};
 
 /// From 13 on Fetch, and Produce too, name topics by id (KIP-516).
@@ -173,6 +174,25 @@ fn is_abort(batch: &[u8]) -> bool {
     let Ok(mut all) = records(batch, DECOMPRESSED_BYTES_MAX) else { return false };
     let key = all.next().and_then(Result::ok).and_then(|record| record.key);
     key.is_some_and(|key| matches!(control_type(&key), Ok(Some(ControlType::Abort))))
+}
+
+/// Writes a record where its key leads it, if no partition is named; without a key, to the first. Where it stands then.
+pub fn write(
+    client: &mut Client,
+    topic: &str,
+    partition: Option<i32>,
+    message: &NewMessage,
+) -> Result<(i32, i64), ClientError> {
+    let partition = match (partition, &message.key) {
+        (Some(partition), _) => partition,
+        (None, None) => 0,
+        (None, Some(key)) => {
+            let known = client.persist(|client, until| client.metadata(&[topic], until))?;
+            let partitions = known.first().map_or(0, |topic| topic.partitions.len());
+            partition_for_key(key, partitions as i32)
+        }
+    };
+    Ok((partition, produce(client, (topic, partition), message)?))
 }
 
 /// Writes a record with acks=all; its offset.

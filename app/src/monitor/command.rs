@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::cloudwatch::watch::Change;
 use super::inquiry::Query;
 use super::logs::Wish;
+use super::messages::read::ReadWish;
 use super::operation::Operation;
 use super::order::Answer;
 
@@ -50,6 +51,8 @@ pub enum Command {
     Operate(Operation),
     /// Ask something; the answer stands in [`super::view::View::inquiries`].
     Inquire(Query),
+    /// Read a topic; what is found stands in [`super::view::View::messages`]. `None`: read no more.
+    Read(Option<ReadWish>),
     /// Have a broker read and check every byte of its logs.
     Scrub {
         /// Which; without it, every broker that runs.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::messages::NewMessage;
+
 /// What configs belong to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConfigResource {
@@ -72,6 +74,15 @@ pub enum Operation {
     },
     /// Delete the records below these offsets; -1: below the high watermark.
     DeleteRecords(Vec<OffsetOf>),
+    /// Write a record.
+    Produce {
+        /// Topic.
+        topic: Arc<str>,
+        /// Partition; `None`: that of the key, or the first without one.
+        partition: Option<i32>,
+        /// What.
+        message: NewMessage,
+    },
     /// Elect leaders.
     ElectLeaders {
         /// Which.

@@ -20,6 +20,7 @@ use super::inquiry::Inquiries;
 use super::join::{Facts, Join};
 use super::logs::LogsView;
 use super::logs::run::LogNews;
+use super::messages::read::MessagesView;
 use super::order::{Answer, Done, Reply};
 use super::series::Recorder;
 use super::slot::ViewSlot;
@@ -291,6 +292,7 @@ impl Worker {
             // These are published by their own threads.
             logs: LogsView::default(),
             inquiries: Inquiries::default(),
+            messages: MessagesView::default(),
             notices: Vec::new(),
         };
         self.slot.publish(view);

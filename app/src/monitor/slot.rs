@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use super::command::Notice;
 use super::inquiry::{Findings, Query};
 use super::logs::LogsView;
+use super::messages::read::{MessagesView, ReadState};
 use super::view::View;
 
 /// Notices that wait for the window; older ones fall out, as there may be no window to read them.
@@ -44,11 +45,12 @@ impl ViewSlot {
         *locked(&self.inner.wake) = Some(Box::new(wake));
     }
 
-    /// Puts a new view in place, but for its logs and inquiries, and wakes the reader.
+    /// Puts a new view in place, but for what has threads of its own, and wakes the reader.
     pub fn publish(&self, view: View) {
         let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
         let (logs, inquiries) = (std::mem::take(&mut known.logs), std::mem::take(&mut known.inquiries));
-        *known = View { logs, inquiries, ..view };
+        let messages = std::mem::take(&mut known.messages);
+        *known = View { logs, inquiries, messages, ..view };
         drop(known);
         self.wake();
     }
@@ -56,6 +58,26 @@ impl ViewSlot {
     /// Puts new logs into the view, whose other parts have a thread of their own, and wakes the reader.
     pub fn publish_logs(&self, logs: LogsView) {
         self.inner.view.write().unwrap_or_else(PoisonError::into_inner).logs = logs;
+        self.wake();
+    }
+
+    /// Puts what was read of a topic into the view, and wakes the reader.
+    pub fn publish_messages(&self, messages: MessagesView) {
+        let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
+        let generation = known.messages.generation + 1;
+        known.messages = MessagesView { generation, ..messages };
+        drop(known);
+        self.wake();
+    }
+
+    /// Nobody reads a topic any more.
+    pub fn end_messages(&self) {
+        let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
+        if known.messages.is_under_way() {
+            known.messages.state = ReadState::Done;
+            known.messages.generation += 1;
+        }
+        drop(known);
         self.wake();
     }
 

@@ -9,6 +9,7 @@ use super::cloudwatch::watch::CloudwatchView;
 use super::command::Notice;
 use super::inquiry::Inquiries;
 use super::logs::LogsView;
+use super::messages::read::MessagesView;
 use super::snapshot::Snapshot;
 
 /// All that the window draws from. Cheap to clone.
@@ -28,6 +29,8 @@ pub struct View {
     pub logs: LogsView,
     /// What screens asked of the cluster.
     pub inquiries: Inquiries,
+    /// What is read of a topic, for somebody who looks.
+    pub messages: MessagesView,
     /// Answers to commands that arrived since the window last looked (the reader drains its own copy).
     pub notices: Vec<Notice>,
 }

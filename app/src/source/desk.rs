@@ -16,6 +16,7 @@ use super::brokers::{BrokerControl, BrokerWishes, News};
 use super::control::NodeControl;
 use super::faults::{self, Faults};
 use super::operations;
+use super::reader::Reader;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, Notice, WorkloadSpec};
@@ -87,6 +88,7 @@ impl Desk {
             stopping: BTreeSet::new(),
             start_when_stopped: BTreeSet::new(),
             topic_requests: 0,
+            reader: Reader::default(),
             finished,
             brokers: BrokerWishes::new(tools.brokers.clone(), news),
             tools,
@@ -121,6 +123,7 @@ pub(super) struct Worker {
     /// Of these, those that were healed before they had stopped.
     pub(super) start_when_stopped: BTreeSet<NodeId>,
     topic_requests: usize,
+    reader: Reader,
     finished: Sender<Finished>,
     brokers: BrokerWishes,
 }
@@ -204,6 +207,13 @@ impl Worker {
             }
             Command::Operate(operation) => return self.operate(reply, operation),
             Command::Inquire(query) => self.inquire(query),
+            Command::Read(wish) => {
+                let (servers, slot) = (self.tools.bootstrap_servers.clone(), self.tools.slot.clone());
+                match self.reader.read(wish, servers, slot) {
+                    Ok(()) => Ok(Done { id: None, text: String::new() }),
+                    Err(error) => Err(Refusal::failed(format!("No thread could be started: {error}."))),
+                }
+            }
             Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),

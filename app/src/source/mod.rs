@@ -12,6 +12,7 @@ mod fake_nodes;
 pub mod faults;
 pub mod operations;
 pub mod plan;
+pub mod reader;
 pub mod topics;
 
 #[cfg(test)]

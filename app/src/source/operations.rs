@@ -56,6 +56,10 @@ fn perform_at_once(client: &mut Client, operation: &Operation) -> Answer {
             }),
             Err(error) => Err(error.refusal("Not all records were deleted")),
         },
+        Operation::Produce { topic, partition, message } => match client::write(client, topic, *partition, message) {
+            Ok((partition, offset)) => done(format!("Written to {topic}-{partition} at offset {offset}.")),
+            Err(error) => Err(error.refusal(&format!("Nothing was written to {topic}"))),
+        },
         Operation::ElectLeaders { election, partitions } => {
             match client::elect_leaders(client, *election, partitions) {
                 Ok(elected) => told_of(*election, &elected),

@@ -21,6 +21,7 @@ use super::tokens::{palette, space};
 use super::widgets::{field, toast};
 use super::{shell, theme};
 use crate::monitor::command::{Command, FaultKind};
+use crate::monitor::messages::NewMessage;
 
 /// The screens, by the names that `brokerscope screenshot --screen` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -160,6 +161,8 @@ pub enum Dialog {
     DeleteTopic(String),
     /// Change a topic that is there.
     Topic(TopicWish, String),
+    /// Write a record to this topic.
+    Produce(String, NewMessage),
     /// Move a topic's replicas.
     Reassign(String),
     /// Set a group to other offsets.
@@ -425,6 +428,10 @@ impl BrokerscopeApp {
             Screen::Logs => logs::show(ui, &scene, &mut screens.logs, actions),
             Screen::Gallery => gallery::show(ui, &mut screens.gallery),
         });
+        let looks = self.screen == Screen::Topic && screens.topic.shows_messages();
+        if !looks && scene.model.view.messages.is_under_way() && screens.topic.stop_reading() {
+            actions.push(Action::Send(Command::Read(None)));
+        }
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);
         toast::show(&ctx);
         self.spotlight = self.spotlight.map(|(id, _)| (id, false));

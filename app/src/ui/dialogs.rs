@@ -11,6 +11,7 @@ use super::as_command::{self, Around};
 use super::dialog_alarm;
 use super::dialog_fault::{self, FaultDraft};
 use super::dialog_group::{self, ResetDraft};
+use super::dialog_produce::{self, ProduceDraft};
 use super::dialog_reassign::{self, ReassignDraft};
 use super::dialog_topic::{self, TopicDraft};
 use super::finder;
@@ -38,6 +39,7 @@ enum Draft {
     Create(CreateTopic),
     Delete { topic: String, typed: String },
     Topic(TopicDraft),
+    Produce(Box<ProduceDraft>),
     Reassign(Box<ReassignDraft>),
     Reset(Box<ResetDraft>),
     DeleteGroup(Arc<str>),
@@ -66,6 +68,7 @@ impl Drafts {
                 ..CreateTopic::default()
             }),
             Dialog::Topic(wish, topic) => Draft::Topic(TopicDraft::new(wish, &topic)),
+            Dialog::Produce(topic, message) => Draft::Produce(Box::new(ProduceDraft::new(&topic, message))),
             Dialog::Reassign(topic) => Draft::Reassign(Box::new(ReassignDraft::new(&topic, &model.snapshot().brokers))),
             Dialog::ResetOffsets(group) => Draft::Reset(Box::new(ResetDraft::new(&group, model.now_ms()))),
             Dialog::DeleteGroup(group) => Draft::DeleteGroup(group.into()),
@@ -91,6 +94,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         None => return,
         Some(Draft::Create(draft)) => create(ctx, scene, draft, actions),
         Some(Draft::Topic(draft)) => dialog_topic::show(ctx, scene, draft, actions),
+        Some(Draft::Produce(draft)) => dialog_produce::show(ctx, scene, draft, actions),
         Some(Draft::Reassign(draft)) => dialog_reassign::show(ctx, scene, draft, actions),
         Some(Draft::Reset(draft)) => dialog_group::reset(ctx, scene, draft, actions),
         Some(Draft::DeleteGroup(group)) => dialog_group::delete(ctx, scene, group, actions),

@@ -1,5 +1,7 @@
 //! Records as a person looks at them: what was read of a topic, and what is to be written. Data only.
 
+pub mod read;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -53,7 +55,7 @@ pub enum Isolation {
 }
 
 /// A record to be written.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewMessage {
     /// Key.
     pub key: Option<Bytes>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{AS_A_COMMAND, Around, Line, quoted, tool};
+use crate::monitor::messages::NewMessage;
 use crate::monitor::operation::{ConfigChange, ConfigResource, Election, Move, OffsetOf, Operation};
 
 /// The lines of an operation: one where the tool takes all in its arguments, several where it acts on one thing at a time.
@@ -17,6 +18,7 @@ pub fn lines(operation: &Operation, around: &Around<'_>) -> Vec<Line> {
             vec![format!("{tool} --alter --topic {} --partitions {total}", quoted(topic))]
         }
         Operation::DeleteRecords(below) => vec![delete_records(below, around)],
+        Operation::Produce { topic, message, .. } => vec![produce(topic, message, around)],
         Operation::ElectLeaders { election, partitions } => vec![elect(*election, partitions, around)],
         Operation::Reassign { moves, throttle_bytes_per_s } => vec![reassign(moves, *throttle_bytes_per_s, around)],
         Operation::CancelReassignments(partitions) => {
@@ -87,6 +89,32 @@ fn delete_records(below: &[OffsetOf], around: &Around<'_>) -> String {
         .collect();
     let offsets = json!({ "partitions": partitions, "version": 1 });
     format!("{} --offset-json-file {}", tool("kafka-delete-records.sh", around), file_of(&offsets))
+}
+
+/// The console producer reads headers, key and value by tabs. It chooses the partition by the key itself.
+fn produce(topic: &str, message: &NewMessage, around: &Around<'_>) -> String {
+    const NULL: &str = "NULL";
+    let text = |bytes: Option<&[u8]>| bytes.map_or(NULL.into(), |bytes| String::from_utf8_lossy(bytes).into_owned());
+    let mut properties = String::new();
+    let mut fields = Vec::new();
+    if !message.headers.is_empty() {
+        properties += " --reader-property parse.headers=true";
+        let header = |(name, value): &(String, Option<bytes::Bytes>)| format!("{name}:{}", text(value.as_deref()));
+        fields.push(message.headers.iter().map(header).collect::<Vec<_>>().join(","));
+    }
+    if message.key.is_some() {
+        properties += " --reader-property parse.key=true";
+        fields.push(text(message.key.as_deref()));
+    }
+    fields.push(text(message.value.as_deref()));
+    let has_null = message.value.is_none() || message.headers.iter().any(|(_, value)| value.is_none());
+    if has_null {
+        let _ = write!(properties, " --reader-property null.marker={NULL}");
+    }
+    let format = vec!["%s"; fields.len()].join("\\t");
+    let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
+    let tool = tool("kafka-console-producer.sh", around);
+    format!("printf '{format}\\n' {} | {tool} --topic {}{properties}", fields.join(" "), quoted(topic))
 }
 
 fn elect(election: Election, partitions: &[(Arc<str>, i32)], around: &Around<'_>) -> String {
@@ -186,6 +214,29 @@ mod tests {
                 },
                 "kafka-reassign-partitions.sh --bootstrap-server h:1 --execute --reassignment-json-file \
                  <(echo '{\"partitions\":[{\"partition\":1,\"replicas\":[2,3],\"topic\":\"orders\"}],\"version\":1}') --throttle 1000",
+            ),
+            (
+                Operation::Produce {
+                    topic: orders.clone(),
+                    partition: None,
+                    message: NewMessage {
+                        key: Some("k".into()),
+                        value: Some("it's".into()),
+                        headers: vec![("a".into(), Some("1".into())), ("b".into(), None)],
+                        timestamp_ms: None,
+                    },
+                },
+                "printf '%s\\t%s\\t%s\\n' a:1,b:NULL k 'it'\\''s' | kafka-console-producer.sh --bootstrap-server h:1 \
+                 --topic orders --reader-property parse.headers=true --reader-property parse.key=true \
+                 --reader-property null.marker=NULL",
+            ),
+            (
+                Operation::Produce {
+                    topic: orders.clone(),
+                    partition: Some(3),
+                    message: NewMessage { value: Some("v".into()), ..NewMessage::default() },
+                },
+                "printf '%s\\n' v | kafka-console-producer.sh --bootstrap-server h:1 --topic orders",
             ),
             (
                 Operation::CancelReassignments(vec![(orders.clone(), 4)]),

@@ -8,6 +8,7 @@ use crate::monitor::cloudwatch::advice::AlarmSet;
 use crate::monitor::cloudwatch::catalog::Level;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, FaultKind, NewBroker, NewController, WorkloadSpec};
+use crate::monitor::messages::NewMessage;
 use crate::monitor::names::node_inside;
 use crate::monitor::operation::{Election, Operation};
 use crate::monitor::snapshot::Snapshot;
@@ -68,6 +69,10 @@ pub fn collect(id: Id, scene: &Scene<'_>, deeds: &mut Vec<Deed>) {
                 Deed::new(name, Action::Ask(Dialog::Topic(wish, topic.name.to_string())))
             }));
         }
+        Id::Produce => deeds.extend(snapshot.topics.iter().filter(|topic| !topic.internal).map(|topic| {
+            let name = entry_name(id).replace('…', &topic.name);
+            Deed::new(name, Action::Ask(Dialog::Produce(topic.name.to_string(), NewMessage::default())))
+        })),
         Id::Reassign => deeds.extend(snapshot.topics.iter().map(|topic| {
             let name = entry_name(id).replace('…', &topic.name);
             Deed::new(name, Action::Ask(Dialog::Reassign(topic.name.to_string())))

@@ -29,6 +29,7 @@ pub enum Id {
     AddPartitions,
     DeleteRecords,
     ElectLeaders,
+    Produce,
     Reassign,
     ResetOffsets,
     DeleteGroup,
@@ -215,6 +216,7 @@ pub static ALL: &[Entry] = &[
     cluster(Id::AddPartitions, Icon::Plus, "More partitions for …", "Give a topic more partitions"),
     cluster(Id::DeleteRecords, Icon::Trash, "Delete records of …", "Delete a topic's records below an offset"),
     cluster(Id::ElectLeaders, Icon::Check, "Elect leaders of …", "Let each partition's first replica lead it"),
+    cluster(Id::Produce, Icon::Plus, "Write a record to …", "Write a record by hand"),
     cluster(
         Id::Reassign,
         Icon::Forward,

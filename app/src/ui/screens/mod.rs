@@ -21,6 +21,7 @@ pub mod metrics_level;
 pub mod metrics_wall;
 pub mod topic;
 pub mod topic_configs;
+pub mod topic_messages;
 pub mod topic_producers;
 pub mod topics;
 

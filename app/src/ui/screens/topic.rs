@@ -7,7 +7,7 @@ use egui::{Align, Layout, Ui};
 
 use super::starting;
 use super::topics::replication_factor;
-use super::{topic_configs, topic_producers};
+use super::{topic_configs, topic_messages, topic_producers};
 use crate::monitor::operation::ConfigResource;
 use crate::monitor::snapshot::{Partition, Topic};
 use crate::ui::app::{Action, Dialog, Scene, Screen};
@@ -38,6 +38,7 @@ pub struct State {
     /// The partition that somebody asked for, and whether it is still to be brought into sight.
     marked: Option<(i32, bool)>,
     tab: Tab,
+    messages: topic_messages::State,
     configs: topic_configs::State,
     producers: topic_producers::State,
     filter: String,
@@ -49,6 +50,7 @@ pub struct State {
 enum Tab {
     #[default]
     Partitions,
+    Messages,
     Configs,
     Producers,
 }
@@ -59,10 +61,21 @@ impl State {
         State { name: Some(name), ..State::default() }
     }
 
+    /// Whether records are looked at.
+    pub fn shows_messages(&self) -> bool {
+        self.tab == Tab::Messages
+    }
+
+    /// Nobody looks at records any more; whoever looks again reads anew. False: that is known.
+    pub fn stop_reading(&mut self) -> bool {
+        self.messages.stop()
+    }
+
     /// Shows another topic.
     pub fn open(&mut self, name: Arc<str>) {
         // Who compares topics looks at the same of each.
-        *self = State { tab: self.tab, ..State::of(name) };
+        let messages = std::mem::take(&mut self.messages).of_another_topic();
+        *self = State { tab: self.tab, messages, ..State::of(name) };
     }
 
     /// Shows a partition of a topic.
@@ -169,6 +182,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     tabs(ui, &mut state.tab);
     match state.tab {
         Tab::Partitions => partitions(ui, scene, state, topic, actions),
+        Tab::Messages => topic_messages::show(ui, scene, topic, &mut state.messages, actions),
         Tab::Configs => {
             let resource = ConfigResource::Topic(Arc::clone(&topic.name));
             topic_configs::show(ui, scene, &resource, &mut state.configs, actions);
@@ -180,8 +194,12 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
 fn tabs(ui: &mut Ui, tab: &mut Tab) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS;
-        for (value, name) in [(Tab::Partitions, "Partitions"), (Tab::Configs, "Configs"), (Tab::Producers, "Producers")]
-        {
+        for (value, name) in [
+            (Tab::Partitions, "Partitions"),
+            (Tab::Messages, "Messages"),
+            (Tab::Configs, "Configs"),
+            (Tab::Producers, "Producers"),
+        ] {
             let spoken = format!("Show {}", name.to_lowercase());
             if Button::new(name).name(&spoken).tone(Tone::Bare).selected(*tab == value).show(ui).clicked() {
                 *tab = value;

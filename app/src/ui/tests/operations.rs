@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::monitor::inquiry::{ConfigEntry, ConfigSource, Findings, Producer, Query, Synonym, Transaction};
+use crate::monitor::messages::read::{MessagesView, ReadState, ReadWish, Start};
 use crate::monitor::operation::{ConfigChange, ConfigResource, Election, OffsetOf, Operation};
 
 fn operations(window: &Window) -> Vec<Operation> {
@@ -232,4 +233,90 @@ fn replicas_move_as_planned_and_can_be_called_off() {
     assert!(window.shows("Replicas of 1 partition are moving; 1 new one not in sync yet."));
     window.click("Call it off");
     assert_eq!(operations(&window), [Operation::CancelReassignments(vec![("audit".into(), 0)])]);
+}
+
+fn message(partition: i32, offset: i64, value: Option<&str>) -> Arc<crate::monitor::messages::Message> {
+    Arc::new(crate::monitor::messages::Message {
+        topic: "orders".into(),
+        partition,
+        offset,
+        timestamp_ms: fixture::AT_MS - 1_000 + offset,
+        is_log_append_time: false,
+        key: Some("customer-7".into()),
+        value: value.map(|value| value.to_owned().into()),
+        headers: vec![("trace".into(), Some("abc".into()))],
+        producer_id: Some(4),
+        is_transactional: false,
+        codec: "lz4",
+        leader_epoch: 2,
+    })
+}
+
+#[test]
+fn records_are_read_shown_in_full_and_sent_again() {
+    let mut view = fixture::healthy();
+    let mut window = on_topic(view.clone(), "orders");
+    window.click("Show messages");
+    let sent = window.sent();
+    let [Command::Read(Some(wish))] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((&*wish.topic, &wish.start, wish.follow), ("orders", &Start::Newest(200), false));
+    assert!(window.shows("Reading…"));
+
+    view.messages = MessagesView {
+        wish: Some(Arc::new(wish.clone())),
+        state: ReadState::Full,
+        found: Arc::new(vec![message(3, 41, Some("{\"total\":12}")), message(5, 42, None)]),
+        scanned: 500,
+        next_offsets: Arc::new([(3, 42)].into()),
+        generation: 1,
+    };
+    let mut window = on_topic(view, "orders");
+    window.click("Show messages");
+    assert!(window.shows("2 records of 500 looked at · there are more"));
+    assert!(window.shows("5, 42, customer-7, tombstone"), "the newest first");
+    assert!(window.shows("Value: none: a tombstone"));
+    window.choose("3, 41, customer-7");
+    assert!(window.shows("\"total\": 12") && window.shows("Value · JSON") && window.shows("Header trace · text"));
+    assert!(window.shows("by the producer · leader epoch 2 · lz4 · producer 4"));
+    window.click("Show the value: hex");
+    assert!(window.shows("7b 22 74"));
+    window.click("Send again");
+    window.click("Partition: that of the key (murmur2)");
+    window.click("Partition 2");
+    assert!(window.shows("--reader-property parse.headers=true --reader-property parse.key=true"));
+    window.click("Write");
+    let sent = operations(&window);
+    let [Operation::Produce { partition: Some(2), message, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(message.value.as_deref(), Some(&b"{\"total\":12}"[..]));
+    window.click("Read on");
+    let last = window.sent().pop();
+    assert!(
+        matches!(&last, Some(Command::Read(Some(wish))) if wish.start == Start::Offsets([(3, 42)].into())),
+        "{last:?}"
+    );
+    window.click("Follow");
+    let last = window.sent().pop();
+    assert!(matches!(&last, Some(Command::Read(Some(wish))) if wish.follow), "{last:?}");
+}
+
+#[test]
+fn nothing_is_read_while_nobody_looks() {
+    let mut view = fixture::healthy();
+    let wish = ReadWish {
+        topic: "orders".into(),
+        partition: None,
+        start: Start::Newest(200),
+        isolation: crate::monitor::messages::Isolation::Uncommitted,
+        filter: String::new(),
+        follow: false,
+    };
+    view.messages = MessagesView { wish: Some(Arc::new(wish)), state: ReadState::Following, ..MessagesView::default() };
+    let mut window = on_topic(view, "orders");
+    window.click("Show messages");
+    assert!(matches!(window.sent().as_slice(), [Command::Read(Some(_))]));
+    window.click("Show partitions");
+    assert_eq!(window.sent().last(), Some(&Command::Read(None)));
+    let sent = window.sent().len();
+    window.click("Show configs");
+    assert_eq!(window.sent().iter().filter(|command| **command == Command::Read(None)).count(), 1, "{sent}");
 }
