@@ -122,7 +122,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, ac
     if view.wish.as_deref() != state.continued.as_ref().or(state.sent.as_ref()) {
         return loading(ui, "Reading…", "Records are fetched from the partitions' leaders.");
     }
-    status(ui, state, view, actions);
+    status(ui, state, view, scene.model.now_ms(), actions);
     if let ReadState::Failed(why) = &view.state {
         return failed(ui, "The topic could not be read", why);
     }
@@ -185,7 +185,7 @@ fn controls(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, ac
     typing
 }
 
-fn status(ui: &mut Ui, state: &mut State, view: &MessagesView, actions: &mut Vec<Action>) {
+fn status(ui: &mut Ui, state: &mut State, view: &MessagesView, now_ms: i64, actions: &mut Vec<Action>) {
     let style = palette(ui);
     let doing = match &view.state {
         ReadState::Reading => "reading",
@@ -203,6 +203,10 @@ fn status(ui: &mut Ui, state: &mut State, view: &MessagesView, actions: &mut Vec
         ui.spacing_mut().item_spacing.x = space::S;
         let words = if doing.is_empty() { of } else { format!("{of} · {doing}") };
         text::label(ui, &words, font::small(), style.muted);
+        if !view.is_under_way() && Button::new("Read again").small().show(ui).clicked() {
+            state.from_ms = now_ms;
+            state.sent = None;
+        }
         if view.state == ReadState::Full
             && Button::new("Read on").small().show(ui).clicked()
             && let Some(wish) = &state.sent

@@ -288,6 +288,10 @@ fn records_are_read_shown_in_full_and_sent_again() {
     let sent = operations(&window);
     let [Operation::Produce { partition: Some(2), message, .. }] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(message.value.as_deref(), Some(&b"{\"total\":12}"[..]));
+    let reads = |window: &Window| window.sent().iter().filter(|command| matches!(command, Command::Read(_))).count();
+    let before = reads(&window);
+    window.click("Read again");
+    assert_eq!(reads(&window), before + 1);
     window.click("Read on");
     let last = window.sent().pop();
     assert!(
