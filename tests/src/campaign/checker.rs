@@ -349,6 +349,7 @@ fn check_sends(history: &History, written: &HashMap<Value, Written>, promise: &P
             if let Some((before, previous)) = last.insert(key, (offset, *value))
                 && offset <= before
                 && !promise.may_differ(send.partition, before)
+                && !promise.repeaters.contains(&send.process)
             {
                 found.add(Kind::NonmonotonicSend, || {
                     format!(

@@ -140,6 +140,8 @@ fn nonmonotonic_sends() {
     assert_eq!(kinds(vec![ok(1, 1, &[1]), ok(1, 0, &[2])]), [Kind::NonmonotonicSend]);
     assert_eq!(kinds(vec![ok(1, 1, &[1]), ok(2, 0, &[2])]), [], "two producers are in no order");
     assert_eq!(kinds(vec![on(ok(1, 1, &[1]), 3), ok(1, 0, &[2])]), [], "nor two partitions");
+    let repeats = Promise { repeaters: [1].into(), ..Promise::default() };
+    assert_eq!(kinds_under(vec![ok(1, 1, &[1]), ok(1, 0, &[2])], &repeats), [], "one was repeated behind the next");
 }
 
 #[test]

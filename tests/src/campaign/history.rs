@@ -185,7 +185,8 @@ pub struct Promise {
     pub windows: Vec<Window>,
     /// Nothing is promised to senders at all (row 1); what was read must still be one log.
     pub nothing_to_senders: bool,
-    /// Senders that repeat what they know too little of: that their records stand there twice is their own doing.
+    /// Senders that repeat what they know too little of: that their records stand there twice, or one that was repeated behind the next, is their
+    /// own doing (what waits at an old leader goes on at the new one, where the next may be already).
     pub repeaters: HashSet<u32>,
 }
 
