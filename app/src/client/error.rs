@@ -23,6 +23,14 @@ pub enum ClientError {
         /// What the operating system said.
         why: String,
     },
+    /// The same, of something that must not be done twice.
+    #[error("{address} closed the connection before it answered ({why}): it may have been done or not")]
+    Uncertain {
+        /// Who.
+        address: String,
+        /// What the operating system said.
+        why: String,
+    },
     /// It took too long.
     #[error("{what} was not answered in time")]
     TimedOut {

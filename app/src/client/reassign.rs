@@ -122,8 +122,10 @@ fn throttle(client: &mut Client, moves: &[Move], rate: u64) -> Result<Throttled,
             before.insert((name.to_owned(), partition.partition_index), partition.replica_nodes.clone());
         }
     }
+    // A broker that is down gives and takes nothing, and cannot be told.
+    let live: BTreeSet<i32> = client.persist(Client::broker_ids)?.into_iter().collect();
     let mut throttled = Throttled::default();
-    let mut replicas: BTreeMap<Arc<str>, (Vec<String>, Vec<String>)> = BTreeMap::new();
+    let mut replicas = Replicas::new();
     for one in moves {
         let old = before.get(&(one.topic.to_string(), one.partition)).cloned().unwrap_or_default();
         let (leaders, followers) = replicas.entry(one.topic.clone()).or_default();
@@ -131,19 +133,36 @@ fn throttle(client: &mut Client, moves: &[Move], rate: u64) -> Result<Throttled,
         leaders.extend(old.iter().map(|id| format!("{}:{id}", one.partition)));
         let coming = one.replicas.iter().filter(|id| !old.contains(id));
         followers.extend(coming.map(|id| format!("{}:{id}", one.partition)));
-        throttled.brokers.extend(old.iter().chain(&one.replicas));
+        throttled.brokers.extend(old.iter().chain(&one.replicas).filter(|id| live.contains(id)));
         throttled.topics.insert(one.topic.clone());
     }
+    if let Err(error) = set_throttle(client, &replicas, &throttled.brokers, rate) {
+        // The error is what matters here; what could not be taken away is told by the next describe of the configs.
+        let _ = unthrottle(client, &throttled);
+        return Err(error);
+    }
+    Ok(throttled)
+}
+
+/// Replicas of a topic that give, and those that take, as its configs name them.
+type Replicas = BTreeMap<Arc<str>, (Vec<String>, Vec<String>)>;
+
+fn set_throttle(
+    client: &mut Client,
+    replicas: &Replicas,
+    brokers: &BTreeSet<i32>,
+    rate: u64,
+) -> Result<(), ClientError> {
     let set = |name: &str, value: String| ConfigChange { name: name.to_owned(), value: Some(value) };
     for (topic, (leaders, followers)) in replicas {
         let changes = [set(LEADER_REPLICAS, leaders.join(",")), set(FOLLOWER_REPLICAS, followers.join(","))];
-        alter_configs(client, &ConfigResource::Topic(topic), &changes)?;
+        alter_configs(client, &ConfigResource::Topic(topic.clone()), &changes)?;
     }
-    for id in &throttled.brokers {
+    for id in brokers {
         let changes = [set(LEADER_RATE, rate.to_string()), set(FOLLOWER_RATE, rate.to_string())];
         alter_configs(client, &ConfigResource::Broker(Some(*id)), &changes)?;
     }
-    Ok(throttled)
+    Ok(())
 }
 
 /// Takes a throttle away again.

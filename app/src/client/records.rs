@@ -212,6 +212,11 @@ pub fn produce(client: &mut Client, (topic, partition): (&str, i32), message: &N
             let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.clone()));
             let data = TopicProduceData::default().with_name(topic.to_owned().into()).with_partition_data(vec![data]);
             ProduceRequestData::default().with_acks(-1).with_timeout_ms(timeout_ms).with_topic_data(vec![data])
+        });
+        // Without a sequence number a record that is sent again may stand there twice.
+        let answer = answer.map_err(|error| match error {
+            ClientError::Lost { address, why } => ClientError::Uncertain { address, why },
+            other => other,
         })?;
         let Some(result) = answer.responses.into_iter().flat_map(|topic| topic.partition_responses).next() else {
             return Ok(-1);

@@ -308,3 +308,26 @@ fn what_was_aborted_is_left_out_by_those_who_want_what_was_committed() {
     assert_eq!(values(Isolation::Uncommitted), ["kept", "dropped", "kept too", "open"]);
     assert_eq!(values(Isolation::Committed), ["kept", "kept too"]);
 }
+
+#[test]
+fn replicas_move_off_a_dead_broker_with_a_throttle() {
+    let house = house();
+    let mut client = house.client();
+    create_topic(&mut client, "t", 1, 2, &[]).unwrap();
+    house.write("t", 0, 10);
+    let (_, before, leader) = house.seen("t");
+    let dead = before.iter().copied().find(|id| *id != leader).unwrap();
+    let new = (1..=3).find(|id| !before.contains(id)).unwrap();
+    house.cluster.kill_node(dead, "a test").unwrap();
+    let is_listed =
+        || house.consumer().fetch_metadata(None, PATIENCE).unwrap().brokers().iter().any(|one| one.id() == dead);
+    until("it is fenced", || if is_listed() { Err("listed") } else { Ok(()) });
+    let moves = [Move { topic: "t".into(), partition: 0, replicas: vec![leader, new] }];
+    let throttled = reassign(&mut client, &moves, Some(5_000_000)).unwrap();
+    assert_eq!(throttled.brokers, [leader, new].into());
+    until("the replicas are there", || {
+        let seen = house.seen("t").1;
+        if seen == [leader, new] { Ok(()) } else { Err(seen) }
+    });
+    unthrottle(&mut client, &throttled).unwrap();
+}

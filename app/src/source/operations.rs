@@ -141,12 +141,12 @@ pub fn lift_when_done(servers: &Servers, throttled: &Throttled, slot: &ViewSlot)
         }
         match client::unthrottle(&mut client, throttled) {
             Ok(()) => {
-                let text = "The replicas have arrived, and the throttle is lifted.".to_owned();
+                let text = "None of these replicas moves any more, and the throttle is lifted.".to_owned();
                 return slot.notify(Notice { ok: true, text });
             }
             Err(error) if error.is_passing() => {}
             Err(error) => {
-                let text = format!("The replicas have arrived, but the throttle stays: {error}.");
+                let text = format!("None of these replicas moves any more, but the throttle stays: {error}.");
                 return slot.notify(Notice { ok: false, text });
             }
         }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use broker::protocol::ErrorCode;
+
 use super::operations::Servers;
 use crate::client::{self, Client, ClientError};
 use crate::monitor::messages::Message;
@@ -20,6 +22,10 @@ const FETCH_BYTES: i32 = 1 << 20;
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// How long to wait when nothing new was written.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// As ListOffsets asks for the ends of a log.
+const BEGINNING: i64 = -2;
+const END: i64 = -1;
 
 /// The reading of now.
 #[derive(Default)]
@@ -140,8 +146,6 @@ impl Reading {
             let told = client::offsets_of_topic(client, &topic, timestamp_ms)?;
             Ok(told.into_iter().filter(|one| wanted(one.partition)).map(|one| (one.partition, one.offset)).collect())
         };
-        const BEGINNING: i64 = -2;
-        const END: i64 = -1;
         let (begins, ends) = (of(BEGINNING)?, of(END)?);
         let at_time = match self.wish.start {
             Start::Since(timestamp_ms) => of(timestamp_ms)?,
@@ -167,7 +171,19 @@ impl Reading {
     fn fetch(&mut self, client: &mut Client, partition: i32, filter: &Filter) -> Result<bool, ClientError> {
         let offset = self.next[&partition];
         let topic = self.wish.topic.clone();
-        let fetched = client::fetch(client, (&topic, partition), offset, self.wish.isolation, FETCH_BYTES, 0)?;
+        let fetched = match client::fetch(client, (&topic, partition), offset, self.wish.isolation, FETCH_BYTES, 0) {
+            // Retention, or somebody who deletes records, was quicker: on with the first that is left.
+            Err(error) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
+                let begins = client::offsets_at(client, &[(&*topic, partition)], BEGINNING)?;
+                let begin = begins.first().map_or(0, |one| one.offset);
+                if begin <= offset {
+                    return Err(error);
+                }
+                self.next.insert(partition, begin);
+                return Ok(true);
+            }
+            fetched => fetched?,
+        };
         self.scanned += fetched.messages.len() as u64;
         for message in fetched.messages {
             if filter.passes(&message) {
@@ -216,6 +232,7 @@ mod tests {
     use crate::client::testing::{House, house, until};
     use crate::client::{create_topic, produce};
     use crate::monitor::messages::{Isolation, NewMessage};
+    use crate::monitor::operation::OffsetOf;
 
     fn wish(start: Start) -> ReadWish {
         ReadWish {
@@ -289,6 +306,23 @@ mod tests {
         assert_eq!(slot.latest().messages.state, ReadState::Done);
         produce(&mut client, ("t", 0), &message).unwrap();
         assert_eq!(found(), 2, "nobody reads any more");
+    }
+
+    #[test]
+    fn what_is_deleted_meanwhile_is_passed_over() {
+        let house = house();
+        let mut client = house.client();
+        create_topic(&mut client, "t", 1, 3, &[]).unwrap();
+        house.write("t", 0, 10);
+        let mut reading = Reading::new(wish(Start::Beginning), Arc::default(), ViewSlot::default());
+        reading.begin(&mut client).unwrap();
+        let gone = OffsetOf { topic: "t".into(), partition: 0, offset: 7 };
+        client::delete_records(&mut client, &[gone]).unwrap();
+        let all = Filter::parse("").unwrap();
+        assert!(reading.fetch(&mut client, 0, &all).unwrap());
+        assert_eq!((reading.found.len(), reading.next[&0]), (0, 7));
+        assert!(reading.fetch(&mut client, 0, &all).unwrap());
+        assert_eq!(reading.found.iter().map(|one| one.offset).collect::<Vec<_>>(), [7, 8, 9]);
     }
 
     #[test]
