@@ -429,7 +429,8 @@ impl BrokerscopeApp {
             Screen::Gallery => gallery::show(ui, &mut screens.gallery),
         });
         let looks = self.screen == Screen::Topic && screens.topic.shows_messages();
-        if !looks && scene.model.view.messages.is_under_way() && screens.topic.stop_reading() {
+        // Whoever comes back reads anew: what was found before is old then.
+        if !looks && screens.topic.stop_reading() && scene.model.view.messages.is_under_way() {
             actions.push(Action::Send(Command::Read(None)));
         }
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);

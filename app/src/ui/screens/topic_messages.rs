@@ -130,6 +130,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, ac
         return match view.state {
             ReadState::Reading => loading(ui, "Reading…", "Nothing was found yet."),
             ReadState::Following => empty(ui, Icon::Clock, "Nothing yet", "What is written from now on appears here."),
+            _ if state.filter.trim().is_empty() => {
+                empty(ui, Icon::Topics, "No records", "There is none from there on.")
+            }
             _ => empty(ui, Icon::Search, "No record was found", "There is none from there on that passes the filter."),
         };
     }

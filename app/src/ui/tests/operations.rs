@@ -323,4 +323,6 @@ fn nothing_is_read_while_nobody_looks() {
     let sent = window.sent().len();
     window.click("Show configs");
     assert_eq!(window.sent().iter().filter(|command| **command == Command::Read(None)).count(), 1, "{sent}");
+    window.click("Show messages");
+    assert!(matches!(window.sent().last(), Some(Command::Read(Some(_)))), "whoever comes back reads anew");
 }
