@@ -10,6 +10,11 @@ mod session;
 mod signals;
 mod window;
 
+#[cfg(test)]
+pub mod stage;
+#[cfg(test)]
+mod stage_tests;
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -1,0 +1,182 @@
+//! Each screen's main deeds, done by hand on a cluster that runs.
+
+use egui::{Key, Modifiers};
+
+use super::stage::Stage;
+use crate::monitor::command::{Command, WorkloadSpec};
+use crate::monitor::snapshot::Partition;
+use crate::monitor::view::View;
+use crate::ui::Screen;
+
+/// A partition of a topic, as it is known now.
+fn partition(view: &View, topic: &str, id: usize) -> Option<Partition> {
+    let topic = view.snapshot.topics.iter().find(|one| &*one.name == topic)?;
+    topic.partitions.get(id).cloned()
+}
+
+fn are_all_in_sync(view: &View) -> bool {
+    let totals = &view.snapshot.totals;
+    totals.partitions > 0 && totals.under_replicated_partitions == 0 && totals.offline_partitions == 0
+}
+
+fn workload(topic: &str) -> Command {
+    Command::StartWorkload(WorkloadSpec { topic: topic.into(), rate_per_s: 200, ..WorkloadSpec::default() })
+}
+
+impl Stage {
+    /// Takes the cursor out of the field that it stands in.
+    fn leave(&mut self) {
+        self.press(Modifiers::NONE, Key::Escape);
+    }
+}
+
+#[test]
+fn a_broker_is_killed_and_comes_back_by_buttons() {
+    let mut stage = Stage::on(Screen::Cluster);
+    stage.click("Start a demo workload");
+    stage.until_known("records go through", |view| view.snapshot.workloads.iter().any(|one| one.read > 0));
+    stage.until("All in sync");
+    stage.click("Kill broker 2");
+    stage.until_known("others lead what it led", |view| {
+        let demo = (0..6).filter_map(|id| partition(view, "demo", id)).collect::<Vec<_>>();
+        demo.len() == 6 && demo.iter().all(|one| one.leader > 0 && one.leader != 2 && !one.isr.contains(&2))
+    });
+    stage.until("under-replicated");
+    stage.until("A replica is missing");
+    // Nothing was made up: what the clients of the workload sent is acknowledged by those that are left.
+    let acked = stage.view().snapshot.workloads[0].acked;
+    stage.until_known("writes go on", |view| view.snapshot.workloads[0].acked > acked);
+    stage.click("Heal all");
+    stage.until_known("all replicas are in sync again", are_all_in_sync);
+    stage.until("All in sync");
+    stage.click("Stop workload 1");
+    stage.until_gone("Stop workload 1");
+    stage.until("Bring it to life");
+}
+
+#[test]
+fn a_topic_is_made_written_read_changed_and_deleted_by_hand() {
+    let mut stage = Stage::on(Screen::Topics);
+    stage.click("Create topic");
+    stage.type_into("Name", "invoices");
+    stage.press(Modifiers::NONE, Key::Enter);
+    stage.choose("invoices, ");
+    stage.until("Replication factor: 3");
+
+    stage.click("Show messages");
+    stage.until("0 records");
+    stage.click("Write a record");
+    stage.type_into("Value", "{\"total\": 12}");
+    stage.click("Write");
+    stage.until_known("it is committed", |view| {
+        (0..6).filter_map(|id| partition(view, "invoices", id)).map(|one| one.high_watermark).sum::<i64>() == 1
+    });
+    stage.click("Read again");
+    stage.until("\"total\": 12");
+
+    stage.click("Show configs");
+    stage.type_into("Filter configs", "retention.ms");
+    stage.choose("retention.ms, 604800000");
+    stage.type_into("New value", "0");
+    stage.click("Set retention.ms");
+    stage.until("retention.ms, 6048000000, topic");
+    stage.click("Set retention.ms back to its default");
+    stage.until("retention.ms, 604800000, default");
+
+    stage.click("Add partitions");
+    stage.type_into("Partitions in all (6 now)", "9");
+    stage.press(Modifiers::COMMAND, Key::A);
+    stage.type_into("Partitions in all (6 now)", "9");
+    stage.click_last("Add partitions");
+    stage.until_known("there are nine", |view| partition(view, "invoices", 8).is_some_and(|one| one.leader > 0));
+
+    stage.click("Delete records");
+    stage.click_last("Delete records");
+    stage.until_known("the record is gone", |view| {
+        (0..9).filter_map(|id| partition(view, "invoices", id)).map(|one| one.log_start_offset).sum::<i64>() == 1
+    });
+
+    stage.click("Delete topic");
+    stage.type_into("Type the topic's name to confirm", "invoices");
+    stage.click_last("Delete topic");
+    stage.until_known("it is gone", |view| partition(view, "invoices", 0).is_none());
+}
+
+#[test]
+fn replicas_move_off_a_broker_and_a_group_is_reset_by_hand() {
+    let mut stage = Stage::on(Screen::Topics);
+    stage.send(workload("orders"));
+    stage.until_known("its group commits", |view| {
+        let groups = &view.snapshot.groups;
+        groups.iter().any(|group| group.offsets.iter().any(|offset| offset.committed_offset > 0))
+    });
+    let group = stage.view().snapshot.groups[0].id.to_string();
+    stage.send(Command::StopWorkload(1));
+    stage.until_known("nobody is in the group", |view| view.snapshot.groups.iter().all(|one| one.members.is_empty()));
+
+    stage.leave();
+    stage.keys("gg");
+    stage.until("Consumer groups");
+    stage.click(&format!("Reset offsets of {group}"));
+    stage.until("would be read again");
+    stage.click("Set these offsets");
+    stage.until_known("it begins at the start", |view| {
+        let groups = &view.snapshot.groups;
+        groups
+            .iter()
+            .any(|group| !group.offsets.is_empty() && group.offsets.iter().all(|offset| offset.committed_offset == 0))
+    });
+    stage.click(&format!("Delete group {group}"));
+    stage.click("Delete group");
+    stage.until_known("it is gone", |view| view.snapshot.groups.is_empty());
+}
+
+#[test]
+fn what_happened_is_told_by_events_logs_and_alarms() {
+    let mut stage = Stage::on(Screen::Events);
+    stage.send(workload("orders"));
+    stage.until_known("its topic is there", |view| partition(view, "orders", 5).is_some_and(|one| one.leader > 0));
+    stage.type_into("Filter events", "broker 3 was fenced");
+    stage.until("No event matches");
+    let kill = crate::monitor::command::FaultRequest {
+        broker: Some(3),
+        ..crate::monitor::command::FaultRequest::new(crate::monitor::command::FaultKind::Kill)
+    };
+    stage.send(Command::InjectFault(kill));
+    stage.until("Broker 3 was fenced");
+
+    stage.leave();
+    stage.keys("gl");
+    stage.type_into("Filter lines", "/[Ff]enc.*3/");
+    stage.choose("INFO, ");
+    stage.until("Copy the line");
+
+    stage.leave();
+    stage.keys("ga");
+    stage.until("UnderReplicatedPartitions");
+    // Thirty seconds pass until two periods of ten are bad: the state is set by hand, as with AWS's `set-alarm-state`.
+    stage.type_into("Filter alarms", "UnderReplicatedPartitions");
+    stage.choose(", UnderReplicatedPartitions");
+    stage.click("Set ALARM");
+    stage.until("ALARM, UnderReplicatedPartitions");
+
+    stage.leave();
+    stage.keys("gm");
+    stage.until("Brokers online: 2 / 3");
+}
+
+#[test]
+fn the_palette_finds_a_broker_and_breaks_it() {
+    let mut stage = Stage::on(Screen::Cluster);
+    stage.press(Modifiers::COMMAND, Key::K);
+    stage.type_into("Search commands and objects", "pause broker 3");
+    stage.press(Modifiers::NONE, Key::Enter);
+    stage.click("Break it");
+    stage.until_known("it is paused", |view| {
+        view.snapshot.faults.iter().any(|fault| fault.kind == "pause" && fault.node_id == 3)
+    });
+    stage.press(Modifiers::COMMAND, Key::K);
+    stage.type_into("Search commands and objects", "heal all");
+    stage.press(Modifiers::NONE, Key::Enter);
+    stage.until_known("nothing is broken", |view| view.snapshot.faults.is_empty());
+}
