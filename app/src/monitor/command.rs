@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cloudwatch::watch::Change;
+use super::files::Save;
 use super::inquiry::Query;
 use super::logs::Wish;
 use super::messages::read::ReadWish;
@@ -53,6 +54,8 @@ pub enum Command {
     Inquire(Query),
     /// Read a topic; what is found stands in [`super::view::View::messages`]. `None`: read no more.
     Read(Option<ReadWish>),
+    /// Write a file that a person named.
+    Save(Save),
     /// Have a broker read and check every byte of its logs.
     Scrub {
         /// Which; without it, every broker that runs.

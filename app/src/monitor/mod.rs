@@ -10,6 +10,7 @@ pub mod client_metrics;
 pub mod cloudwatch;
 pub mod command;
 pub mod events;
+pub mod files;
 pub mod host;
 pub mod inquiry;
 pub mod join;

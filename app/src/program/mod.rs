@@ -3,6 +3,7 @@
 mod data_dir;
 mod display;
 mod failure;
+mod file_dialogs;
 mod monitoring_file;
 mod ready_file;
 mod screenshot;

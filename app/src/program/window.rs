@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use eframe::{NativeOptions, Renderer};
 use egui::{ViewportBuilder, ViewportCommand};
 
+use super::file_dialogs::SystemDialogs;
 use super::session::Session;
 use crate::monitor::command::{Command, Notice};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::view::View;
-use crate::ui::{Backend, BrokerscopeApp, Options};
+use crate::ui::{Backend, BrokerscopeApp, Options, PickerHandle};
 
 /// News is painted at most this often.
 const FRAME_EVERY: Duration = Duration::from_millis(100);
@@ -57,6 +58,7 @@ pub fn run(session: &Session) -> Result<(), String> {
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
         is_forgetful,
+        picker: PickerHandle::new(SystemDialogs),
         ..Options::default()
     };
     let native = NativeOptions {

@@ -15,11 +15,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use super::brokers::{BrokerControl, BrokerWishes, News};
 use super::control::NodeControl;
 use super::faults::{self, Faults};
+use super::files;
 use super::operations;
 use super::reader::Reader;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, Notice, WorkloadSpec};
+use crate::monitor::files::Save;
 use crate::monitor::inquiry::Query;
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::run::Asked;
@@ -214,6 +216,7 @@ impl Worker {
                     Err(error) => Err(Refusal::failed(format!("No thread could be started: {error}."))),
                 }
             }
+            Command::Save(save) => return self.save(save, reply),
             Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
@@ -365,6 +368,10 @@ impl Worker {
             // The reply went with the closure; whoever waits for it sees it dropped.
             Err(error) => self.notify_failure(Refusal::failed(format!("No thread could be started: {error}."))),
         }
+    }
+
+    fn save(&mut self, save: Save, reply: Option<Reply>) {
+        self.request_topic(reply, move |_| files::save(&save));
     }
 
     fn operate(&mut self, reply: Option<Reply>, operation: Operation) {

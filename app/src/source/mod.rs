@@ -10,6 +10,7 @@ pub mod embedded;
 #[cfg(test)]
 mod fake_nodes;
 pub mod faults;
+mod files;
 pub mod operations;
 pub mod plan;
 pub mod reader;

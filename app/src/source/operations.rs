@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::files;
 use crate::client::{self, Client, ClientError, Elected, Throttled};
 use crate::monitor::command::Notice;
 use crate::monitor::inquiry::{Findings, Query};
@@ -155,7 +156,10 @@ pub fn lift_when_done(servers: &Servers, throttled: &Throttled, slot: &ViewSlot)
 
 /// Answers a question and puts that into the view.
 pub fn answer(servers: &str, query: &Query, slot: &ViewSlot) {
-    let found = find(servers, query).map_err(|error| format!("{}.", capital(&error.to_string())));
+    let found = match query {
+        Query::File(path) => files::text(path).map(Findings::File),
+        _ => find(servers, query).map_err(|error| format!("{}.", capital(&error.to_string()))),
+    };
     let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     slot.answer(query, at_ms, found.map(Arc::new));
 }
@@ -166,6 +170,8 @@ fn find(servers: &str, query: &Query) -> Result<Findings, ClientError> {
         Query::Configs(resource) => Findings::Configs(client::describe_configs(&mut client, resource)?),
         Query::Producers(topic) => Findings::Producers(client::producers(&mut client, topic)?),
         Query::Reassignments => Findings::Reassignments(client::reassignments(&mut client)?),
+        // No broker has it.
+        Query::File(path) => Findings::File(files::text(path).unwrap_or_default()),
         Query::OffsetsAt { topic, timestamp_ms } => {
             let found: Vec<OffsetOf> = client::offsets_of_topic(&mut client, topic, *timestamp_ms)?;
             Findings::OffsetsAt(

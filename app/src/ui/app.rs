@@ -12,13 +12,14 @@ use super::backend::Backend;
 use super::commands::{self, keys};
 use super::dialog_topic::TopicWish;
 use super::dialogs::{self, Drafts};
+use super::file_picker::PickerHandle;
 use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
 use super::screens::metrics::Half;
 use super::screens::{Screens, alarms, cluster, events, gallery, groups, logs, metrics, topic, topics};
 use super::tokens::{palette, space};
-use super::widgets::{field, toast};
+use super::widgets::{field, table_export, toast};
 use super::{shell, theme};
 use crate::monitor::command::{Command, FaultKind};
 use crate::monitor::messages::NewMessage;
@@ -179,6 +180,15 @@ pub enum Dialog {
     DeleteAlarm(String),
     /// Break something.
     Fault(FaultKind, FaultTarget),
+    /// Write a text to a file.
+    ExportText {
+        /// What it is, after "Export".
+        title: String,
+        /// What the file is called by itself.
+        name: String,
+        /// The text.
+        content: Arc<str>,
+    },
     /// Find anything.
     Palette,
     /// All commands and their keys.
@@ -238,6 +248,8 @@ pub struct Options {
     pub utc_offset_minutes: i32,
     /// Nothing is written down for the next run.
     pub is_forgetful: bool,
+    /// Who asks for files and folders.
+    pub picker: PickerHandle,
 }
 
 /// What a screen or the shell asks for.
@@ -432,6 +444,9 @@ impl BrokerscopeApp {
         // Whoever comes back reads anew: what was found before is old then.
         if !looks && screens.topic.stop_reading() && scene.model.view.messages.is_under_way() {
             actions.push(Action::Send(Command::Read(None)));
+        }
+        if let Some(sheet) = table_export::take(&ctx) {
+            self.drafts.export(sheet);
         }
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);
         toast::show(&ctx);

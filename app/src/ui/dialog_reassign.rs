@@ -2,6 +2,7 @@
 //! shown, and can be called off.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker::controller::{self, UsableBroker, evacuate, spread};
@@ -10,13 +11,17 @@ use egui::{Context, Ui};
 use super::app::{Action, Scene};
 use super::as_command::{self, Around};
 use super::asked::{Answer, Asked};
+use super::file_picker::PickWish;
 use super::format;
+use super::reassign_file;
 use super::tokens::{font, palette, size, space};
 use super::widgets::button::Button;
 use super::widgets::dialog::{Buttons, Outcome, wide};
+use super::widgets::file_field::FileField;
 use super::widgets::table::{Column, Table, TableState};
 use super::widgets::{field, text};
 use crate::monitor::command::Command;
+use crate::monitor::files::{Content, Save};
 use crate::monitor::inquiry::{Findings, Query, Reassignment};
 use crate::monitor::operation::{Move, Operation};
 use crate::monitor::snapshot::{Broker, Topic};
@@ -31,6 +36,11 @@ pub struct ReassignDraft {
     throttle: String,
     asked: Asked,
     table: TableState,
+    file: FileField,
+    /// A file that is being read, and when its last answer came before.
+    reading: Option<(PathBuf, Option<i64>)>,
+    /// A plan that a file had; it counts instead of ours.
+    read: Option<Result<Vec<Move>, String>>,
 }
 
 const COLUMNS: [Column; 4] = [
@@ -60,6 +70,9 @@ impl ReassignDraft {
             throttle: String::new(),
             asked: Asked::default(),
             table: TableState::default(),
+            file: FileField::default(),
+            reading: None,
+            read: None,
         }
     }
 
@@ -125,6 +138,73 @@ fn plan(topic: &Topic, brokers: &[Broker], chosen: &BTreeSet<i32>) -> Result<Vec
         .collect())
 }
 
+/// What of a plan's moves changes anything.
+fn changes(topic: &Topic, moves: &[Move]) -> Vec<Row> {
+    let row = |to: &Move| {
+        let before = topic.partitions.iter().find(|partition| partition.id == to.partition)?;
+        let copies = to.replicas.iter().filter(|id| !before.replicas.contains(id)).count() as u64;
+        (before.replicas != to.replicas).then(|| Row {
+            partition: before.id,
+            now: before.replicas.clone(),
+            then: to.replicas.clone(),
+            copied_bytes: before.size_bytes * copies,
+        })
+    };
+    moves.iter().filter_map(row).collect()
+}
+
+/// Takes the plan out of a file once it was read.
+fn take_file(scene: &Scene<'_>, draft: &mut ReassignDraft, topic: &Topic, brokers: &[Broker]) {
+    let Some((path, before)) = &draft.reading else { return };
+    let known = scene.model.inquiry(&Query::File(path.clone()));
+    let Some((at_ms, answer)) = known.and_then(|known| known.answer.as_ref()) else { return };
+    if Some(*at_ms) == *before {
+        return;
+    }
+    let ids: Vec<i32> = brokers.iter().map(|broker| broker.id).collect();
+    draft.read = Some(match answer {
+        Ok(findings) => match &**findings {
+            Findings::File(text) => reassign_file::read(text, topic, &ids),
+            _ => Err("The file could not be read.".into()),
+        },
+        Err(why) => Err(why.clone()),
+    });
+    draft.reading = None;
+}
+
+/// The plan to a file, or from one.
+fn file(ui: &mut Ui, scene: &Scene<'_>, draft: &mut ReassignDraft, rows: &[Row], actions: &mut Vec<Action>) {
+    let name = format!("reassign-{}.json", draft.topic);
+    let hint = format!("/home/me/{name}");
+    let wish = PickWish::Save { title: "A plan for kafka-reassign-partitions", name };
+    draft.file.show(ui, &scene.options.picker, "The plan as a file (of kafka-reassign-partitions)", &hint, wish);
+    let path = draft.file.path();
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::S;
+        let can_write = path.is_some() && !rows.is_empty();
+        if Button::new("Write the plan").small().enabled(can_write).show(ui).clicked()
+            && let (Some(path), Some(Operation::Reassign { moves, .. })) = (path.clone(), draft.operation(rows))
+        {
+            let content = Content::Text(reassign_file::written(&moves));
+            actions.push(Action::Send(Command::Save(Save { path, content })));
+        }
+        if Button::new("Read a plan").small().enabled(path.is_some()).show(ui).clicked()
+            && let Some(path) = path
+        {
+            let query = Query::File(path.clone());
+            let known = scene.model.inquiry(&query).and_then(|known| known.answer.as_ref());
+            draft.reading = Some((path, known.map(|(at_ms, _)| *at_ms)));
+            actions.push(Action::Send(Command::Inquire(query)));
+        }
+        if draft.read.is_some() && Button::new("Plan it here").small().show(ui).clicked() {
+            draft.read = None;
+        }
+        if matches!(draft.read, Some(Ok(_))) {
+            text::label(ui, "What the file says is shown.", font::small(), palette(ui).muted);
+        }
+    });
+}
+
 /// Shows it.
 pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut ReassignDraft, actions: &mut Vec<Action>) -> Outcome {
     let Some((topic, _)) = scene.model.topic(&draft.topic) else { return Outcome::Cancelled };
@@ -137,11 +217,17 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut ReassignDraft, actions
         let complaint = draft.throttle_bytes_per_s().err();
         let label = "At most, MB/s for each broker (nothing: as fast as they can)";
         field::field(ui, label, "50", &mut draft.throttle, complaint);
-        match plan(topic, brokers, &draft.chosen) {
+        take_file(scene, draft, topic, brokers);
+        let planned = match &draft.read {
+            Some(read) => read.as_ref().map(|moves| changes(topic, moves)).map_err(Clone::clone),
+            None => plan(topic, brokers, &draft.chosen),
+        };
+        match planned {
             Ok(planned) => rows = planned,
             Err(why) => drop(text::paragraph(ui, &why, font::body(), palette(ui).warning)),
         }
         dry_run(ui, draft, &rows);
+        file(ui, scene, draft, &rows, actions);
         if let Some(operation) = draft.operation(&rows).filter(|_| !rows.is_empty()) {
             for line in as_command::lines(&Command::Operate(operation), &Around::scene(scene)) {
                 field::command(ui, line.title, &line.text);

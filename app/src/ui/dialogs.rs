@@ -9,6 +9,7 @@ use super::alarm_draft::AlarmDraft;
 use super::app::{Action, Dialog, Scene, Screen};
 use super::as_command::{self, Around};
 use super::dialog_alarm;
+use super::dialog_export::{self, ExportDraft};
 use super::dialog_fault::{self, FaultDraft};
 use super::dialog_group::{self, ResetDraft};
 use super::dialog_produce::{self, ProduceDraft};
@@ -24,6 +25,7 @@ use super::tokens::{DARK, LIGHT, font, space};
 use super::widgets::dialog::{Buttons, Outcome, dialog};
 use super::widgets::{field, text};
 use crate::monitor::command::Command;
+use crate::monitor::files::Sheet;
 use crate::monitor::snapshot::Snapshot;
 
 /// What is being filled in.
@@ -48,6 +50,7 @@ enum Draft {
     PutAlarm(Box<AlarmDraft>),
     DeleteAlarm(String),
     Fault(Box<FaultDraft>),
+    Export(Box<ExportDraft>),
     Palette(Box<finder::State>),
     Help,
     Settings,
@@ -57,6 +60,11 @@ impl Drafts {
     /// Whether one stands open.
     pub fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Asks where a table is to be written to.
+    pub fn export(&mut self, sheet: Arc<Sheet>) {
+        self.open = Some(Draft::Export(Box::new(ExportDraft::table(sheet))));
     }
 
     /// Opens a dialog on what is known.
@@ -80,6 +88,9 @@ impl Drafts {
             }
             Dialog::DeleteAlarm(name) => Draft::DeleteAlarm(name),
             Dialog::Fault(kind, target) => Draft::Fault(Box::new(FaultDraft::new(kind, target, model.snapshot()))),
+            Dialog::ExportText { title, name, content } => {
+                Draft::Export(Box::new(ExportDraft::text(&title, &name, &content)))
+            }
             Dialog::Palette => Draft::Palette(Box::default()),
             Dialog::Help => Draft::Help,
             Dialog::Settings => Draft::Settings,
@@ -103,6 +114,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         Some(Draft::PutAlarm(draft)) => dialog_alarm::put(ctx, scene, draft, actions),
         Some(Draft::DeleteAlarm(name)) => dialog_alarm::delete(ctx, scene, name, actions),
         Some(Draft::Fault(draft)) => dialog_fault::show(ctx, scene, draft, actions),
+        Some(Draft::Export(draft)) => dialog_export::show(ctx, scene, draft, actions),
         Some(Draft::Palette(state)) => finder::show(ctx, scene, state, &mut drafts.recents, actions),
         Some(Draft::Help) => help::show(ctx),
         Some(Draft::Settings) => settings::show(ctx, scene, actions),

@@ -614,24 +614,29 @@ impl Events {
     }
 }
 
-/// A backend that shows one view for ever and keeps what it was sent.
+/// A backend that shows one view, until it is given another, and keeps what it was sent.
 #[derive(Clone, Debug, Default)]
 pub struct Still {
     /// The view.
     pub view: View,
     /// What was sent, oldest first.
     pub sent: Arc<std::sync::Mutex<Vec<Command>>>,
+    /// What is shown from now on.
+    pub next: Arc<std::sync::Mutex<Option<View>>>,
 }
 
 impl Still {
     /// Shows `view`.
     pub fn new(view: View) -> Still {
-        Still { view, sent: Arc::default() }
+        Still { view, ..Still::default() }
     }
 }
 
 impl Backend for Still {
     fn view(&mut self) -> View {
+        if let Ok(mut next) = self.next.lock() {
+            self.view = next.take().unwrap_or(std::mem::take(&mut self.view));
+        }
         let view = self.view.clone();
         self.view.notices.clear();
         view

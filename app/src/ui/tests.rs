@@ -21,17 +21,19 @@ use crate::monitor::view::View;
 mod alarms;
 mod commands;
 mod design;
+mod files;
 mod operations;
 
 struct Window {
     harness: Harness<'static, BrokerscopeApp>,
     sent: Arc<Mutex<Vec<Command>>>,
+    next: Arc<Mutex<Option<View>>>,
 }
 
 impl Window {
     fn open(view: View, options: Options) -> Window {
         let still = Still::new(view.clone());
-        let sent = Arc::clone(&still.sent);
+        let (sent, next) = (Arc::clone(&still.sent), Arc::clone(&still.next));
         // Fifty thousand lines are looked through in many frames.
         let steps = if view.logs.lines.len() > 10_000 { 400 } else { 4 };
         let mut harness = Harness::builder()
@@ -39,11 +41,18 @@ impl Window {
             .with_size(egui::vec2(1600.0, 1000.0))
             .build_eframe(|cc| BrokerscopeApp::new(&cc.egui_ctx, Box::new(still), options));
         harness.run();
-        Window { harness, sent }
+        Window { harness, sent, next }
     }
 
     fn on(view: View, screen: Screen) -> Window {
         Window::open(view, Options { screen, ..Options::default() })
+    }
+
+    /// Another view comes in.
+    fn change(&mut self, view: View) {
+        *self.next.lock().unwrap() = Some(view);
+        self.harness.run();
+        self.harness.run();
     }
 
     fn click(&mut self, name: &str) {

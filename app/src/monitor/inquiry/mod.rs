@@ -2,6 +2,7 @@
 //! Kafka client ([`crate::monitor::command::Command::Inquire`]), and the newest answer to each question stands in the view.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use super::operation::ConfigResource;
@@ -15,6 +16,8 @@ pub enum Query {
     Producers(Arc<str>),
     /// Replicas that are being moved.
     Reassignments,
+    /// What stands in a file that a person named.
+    File(PathBuf),
     /// The offsets of a topic's first records at or after a time.
     OffsetsAt {
         /// Topic.
@@ -33,6 +36,8 @@ pub enum Findings {
     Producers(Vec<Producer>),
     /// To [`Query::Reassignments`].
     Reassignments(Vec<Reassignment>),
+    /// To [`Query::File`].
+    File(Arc<str>),
     /// To [`Query::OffsetsAt`]: by partition; `None`: there is no record at or after that time.
     OffsetsAt(Vec<(i32, Option<i64>)>),
 }

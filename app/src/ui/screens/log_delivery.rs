@@ -2,28 +2,26 @@
 
 use std::path::PathBuf;
 
-use crossbeam_channel::{Receiver, bounded};
-use egui::{Context, Ui};
+use egui::Ui;
 
 use crate::monitor::command::Command;
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::delivery::DeliveryStatus;
 use crate::ui::app::{Action, Scene};
 use crate::ui::as_command::{self, Around};
+use crate::ui::file_picker::PickWish;
 use crate::ui::format;
 use crate::ui::tokens::{font, palette, space};
 use crate::ui::widgets::button::{self, Button, Tone};
 use crate::ui::widgets::card::card;
-use crate::ui::widgets::field::{self, field};
-use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::field;
+use crate::ui::widgets::file_field::FileField;
 use crate::ui::widgets::text;
 
 /// What the panel remembers.
 #[derive(Debug, Default)]
 pub struct State {
-    folder: String,
-    /// A dialog of the system's that stands open, on a thread of its own.
-    choosing: Option<Receiver<Option<PathBuf>>>,
+    folder: FileField,
 }
 
 /// Paints it.
@@ -65,20 +63,11 @@ fn delivery(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let about =
         "Every five minutes and at the end: lines at INFO and above of each broker that has new ones, compressed.";
     text::paragraph(ui, about, font::small(), style.muted);
-    if let Some(chosen) = state.choosing.as_ref().and_then(|choosing| choosing.try_recv().ok()) {
-        state.choosing = None;
-        if let Some(chosen) = chosen {
-            state.folder = chosen.display().to_string();
-        }
-    }
-    field(ui, "Folder", "An absolute path", &mut state.folder, None);
-    let typed = state.folder.trim().to_owned();
+    let wish = PickWish::Folder { title: "Deliver logs to" };
+    state.folder.show(ui, &scene.options.picker, "Folder", "/home/me/logs", wish);
+    let typed = state.folder.path().map(|path| path.display().to_string()).unwrap_or_default();
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::S;
-        let choose = Button::new("Choose").name("Choose a folder").with_icon(Icon::Folder);
-        if choose.enabled(state.choosing.is_none()).show(ui).clicked() && state.choosing.is_none() {
-            state.choosing = choose_folder(ui.ctx());
-        }
         let can = !typed.is_empty();
         if Button::new("Deliver here").tone(Tone::Primary).enabled(can).show(ui).clicked() && can {
             actions.push(Action::Send(Command::Logs(Wish::Deliver(Some(PathBuf::from(&typed))))));
@@ -133,18 +122,4 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>, status: &DeliveryStatus) {
             text::paragraph(ui, object, font::mono(), style.muted);
         }
     });
-}
-
-/// Asks the system for a folder, on a thread of its own: the window goes on meanwhile.
-fn choose_folder(ctx: &Context) -> Option<Receiver<Option<PathBuf>>> {
-    let (chosen, choosing) = bounded(1);
-    let ctx = ctx.clone();
-    let ask = move || {
-        // Where the system has no such dialog, nothing is chosen, and the path can be typed.
-        let folder = rfd::FileDialog::new().set_title("Deliver logs to").pick_folder();
-        // The panel may be gone meanwhile.
-        let _ = chosen.send(folder);
-        ctx.request_repaint();
-    };
-    std::thread::Builder::new().name("choose-folder".into()).spawn(ask).ok().map(|_| choosing)
 }

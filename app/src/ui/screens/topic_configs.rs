@@ -6,7 +6,7 @@ use super::side_by_side;
 use crate::monitor::command::Command;
 use crate::monitor::inquiry::{ConfigEntry, ConfigSource, Findings, Query};
 use crate::monitor::operation::{ConfigChange, ConfigResource, Operation};
-use crate::ui::app::{Action, Scene};
+use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::as_command::{self, Around};
 use crate::ui::asked::{Answer, Asked};
 use crate::ui::model::Cached;
@@ -56,7 +56,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, resource: &ConfigResource, state: &m
     side_by_side(ui, &[list, width - list - space::M], space::M, |ui, index| {
         ui.set_max_height(height);
         if index == 0 {
-            overview(ui, entries, at_ms, state);
+            overview(ui, resource, entries, at_ms, state, actions);
         } else {
             ScrollArea::vertical().id_salt("config").show(ui, |ui| {
                 card(ui, |ui| detail(ui, scene, resource, entries, state, actions));
@@ -81,8 +81,44 @@ fn rows(entries: &[ConfigEntry], filter: &str) -> Vec<usize> {
     rows
 }
 
-fn overview(ui: &mut Ui, entries: &[ConfigEntry], at_ms: i64, state: &mut State) {
-    filter_box(ui, "Filter configs", "Filter configs", &mut state.filter);
+/// What is set, as a file of properties. Source: `java.util.Properties`.
+fn properties(entries: &[ConfigEntry]) -> String {
+    let set = entries.iter().filter(|entry| is_set(entry));
+    let line = |entry: &ConfigEntry| {
+        let value = entry.value.as_deref().unwrap_or_default().replace('\\', "\\\\").replace('\n', "\\n");
+        // A space at the beginning would not count.
+        let escape = if value.starts_with(' ') { "\\" } else { "" };
+        format!("{}={escape}{value}\n", entry.name)
+    };
+    set.map(line).collect()
+}
+
+fn overview(
+    ui: &mut Ui,
+    resource: &ConfigResource,
+    entries: &[ConfigEntry],
+    at_ms: i64,
+    state: &mut State,
+    actions: &mut Vec<Action>,
+) {
+    ui.horizontal(|ui| {
+        filter_box(ui, "Filter configs", "Filter configs", &mut state.filter);
+        let export = Button::new("Export…").name("Export the configs that are set").enabled(entries.iter().any(is_set));
+        if export.show(ui).on_hover_text("Those that are set, as a .properties file").clicked()
+            && entries.iter().any(is_set)
+        {
+            let whose = match resource {
+                ConfigResource::Topic(name) | ConfigResource::Group(name) => name.to_string(),
+                ConfigResource::Broker(Some(id)) => format!("broker-{id}"),
+                ConfigResource::Broker(None) => "brokers".into(),
+            };
+            actions.push(Action::Ask(Dialog::ExportText {
+                title: format!("the configs of {whose}"),
+                name: format!("{whose}.properties"),
+                content: properties(entries).into(),
+            }));
+        }
+    });
     let filter = state.filter.trim().to_lowercase();
     let rows = state.rows.get((at_ms, filter.clone()), || rows(entries, &filter));
     let chosen = state.chosen.as_deref().or_else(|| rows.first().map(|row| entries[*row].name.as_str()));

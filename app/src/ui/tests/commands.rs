@@ -313,7 +313,7 @@ fn again(drawer: Drawer) -> Window {
         BrokerscopeApp::new(&cc.egui_ctx, Box::new(still), Options::default()).remembering(&cc.egui_ctx, Some(&drawer))
     });
     harness.run();
-    Window { harness, sent }
+    Window { harness, sent, next: Arc::default() }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use egui::{Align2, Key, Rect, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 use super::icon::{self, Icon};
+use super::table_export;
 pub use super::table_menu::Item;
 use super::table_menu::{self, Open};
 pub use super::table_row::Row;
@@ -76,6 +77,8 @@ pub struct TableState {
     pub follow: Option<bool>,
     /// Columns that are not shown, by name; the first is always shown.
     pub hidden: Vec<String>,
+    /// Somebody wants all rows as a file.
+    is_export_wanted: bool,
     offset: f32,
     cursor_moved: bool,
     height: f32,
@@ -182,6 +185,17 @@ impl Table<'_> {
             // A place that is beyond the end that was known before the newest rows came must not swing back.
             ui.spacing_mut().scroll.kinetic.rubber_band = false;
         }
+        if state.is_export_wanted {
+            state.is_export_wanted = false;
+            let nowhere = Rect::NOTHING;
+            let take = |index: usize| {
+                let mut row = Row::new(ui.painter(), style, nowhere, (self.columns, &spans), None).taking();
+                paint(index, &mut row);
+                row.into_cells()
+            };
+            let rows = (0..self.rows).map(take).collect();
+            table_export::put(ui.ctx(), self.id, self.columns, &spans, rows);
+        }
         let before = state.offset;
         let mut opened = None;
         let output = area.show_viewport(ui, |ui, viewport| {
@@ -267,7 +281,7 @@ impl Table<'_> {
                 pos2(rect.right() - GUTTER / 2.0, rect.center().y),
                 Vec2::splat(size::CONTROL_SMALL),
             );
-            table_menu::columns(ui, self.id, place, &whole, self.columns, &mut state.hidden);
+            state.is_export_wanted |= table_menu::columns(ui, self.id, place, &whole, self.columns, &mut state.hidden);
         }
     }
 

@@ -115,7 +115,7 @@ pub(super) fn dots(ui: &mut Ui, id: Id, row: Rect) -> Option<Pos2> {
     button.clicked().then(|| place.left_bottom())
 }
 
-/// The button that chooses columns; the header's other mouse button opens the same.
+/// The button that chooses columns, and writes the table to a file; the header's other mouse button opens the same. Whether a file is wanted.
 pub(super) fn columns(
     ui: &mut Ui,
     table: &str,
@@ -123,7 +123,7 @@ pub(super) fn columns(
     header: &Response,
     columns: &[Column],
     hidden: &mut Vec<String>,
-) {
+) -> bool {
     let mut corner = ui.new_child(UiBuilder::new().id_salt((table, "columns")).max_rect(place));
     let name = format!("Columns of {table}");
     let button = Button::icon(Icon::Columns, &name).small().selected(!hidden.is_empty()).show(&mut corner);
@@ -131,7 +131,7 @@ pub(super) fn columns(
         Popup::open_id(ui.ctx(), Popup::default_response_id(&button));
     }
     let popup = Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).gap(space::XS);
-    popup.show(|ui| {
+    let shown = popup.show(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         ui.set_min_width(widest(ui, columns.iter().map(|column| column.name)) + size::ICON + space::L);
         for column in columns.iter().skip(1).filter(|column| !column.name.is_empty()) {
@@ -149,8 +149,15 @@ pub(super) fn columns(
         if all.clicked() {
             hidden.clear();
         }
+        let export = Button::new("Export this table…").small().show(ui).clicked();
+        if export {
+            ui.close();
+        }
+        export
     });
+    let is_export_wanted = shown.is_some_and(|shown| shown.inner);
     if !Popup::is_any_open(ui.ctx()) {
-        button.on_hover_text("Choose columns");
+        button.on_hover_text("Choose columns, export the table");
     }
+    is_export_wanted
 }

@@ -25,6 +25,8 @@ pub struct Row<'a> {
     pointer: Option<Pos2>,
     last: Rect,
     hint: Option<String>,
+    /// Cells as text, of a row that is written to a file and not painted.
+    taken: Option<Vec<String>>,
 }
 
 impl<'a> Row<'a> {
@@ -37,7 +39,17 @@ impl<'a> Row<'a> {
         pointer: Option<Pos2>,
     ) -> Row<'a> {
         let (name, last, hint) = (String::new(), Rect::NOTHING, None);
-        Row { painter, style, rect, columns, spans, next: 0, name, pointer, last, hint }
+        Row { painter, style, rect, columns, spans, next: 0, name, pointer, last, hint, taken: None }
+    }
+
+    /// Not to be painted: its cells are taken as text.
+    pub(super) fn taking(self) -> Row<'a> {
+        Row { taken: Some(Vec::new()), ..self }
+    }
+
+    /// What was taken.
+    pub(super) fn into_cells(self) -> Vec<String> {
+        self.taken.unwrap_or_default()
     }
 
     /// What was said of it, and what is told under the pointer.
@@ -53,6 +65,10 @@ impl Row<'_> {
         self.next += 1;
         self.last = Rect::NOTHING;
         let (left, right) = (*self.spans.get(index)?)?;
+        if let Some(taken) = &mut self.taken {
+            taken.push(spoken.to_owned());
+            return None;
+        }
         if !spoken.is_empty() {
             if !self.name.is_empty() {
                 self.name.push_str(", ");
@@ -103,6 +119,10 @@ impl Row<'_> {
     /// A number that is blank while it is zero, and has colour when it is not.
     pub fn trouble(&mut self, value: i64, mood: Mood) {
         let words = crate::ui::format::count(value);
+        if self.taken.is_some() {
+            self.cell(&words);
+            return;
+        }
         let spoken = if value == 0 { String::new() } else { format!("{} {words}", self.columns[self.next].name) };
         let Some((rect, align)) = self.cell(&spoken) else { return };
         if value != 0 {
@@ -151,6 +171,10 @@ impl Row<'_> {
 
     /// Two lines: what, and under it why.
     pub fn two_lines(&mut self, first: &str, second: &str) {
+        if self.taken.is_some() && !second.is_empty() {
+            self.cell(&format!("{first}. {second}"));
+            return;
+        }
         let Some((rect, align)) = self.cell(first) else { return };
         if second.is_empty() {
             text::paint(self.painter, rect, align, first, font::body(), self.style.text);

@@ -1,0 +1,116 @@
+//! Where files come and go: asked for, typed, written and read.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::monitor::files::{Content, Save, SheetFormat};
+use crate::monitor::inquiry::{Findings, Query};
+use crate::monitor::operation::Operation;
+use crate::ui::{PickWish, Picked, Picker, PickerHandle};
+
+/// Answers at once, and keeps what it was asked.
+#[derive(Clone, Default)]
+struct Fake {
+    asked: Arc<Mutex<Vec<PickWish>>>,
+    chosen: Option<PathBuf>,
+}
+
+impl Picker for Fake {
+    fn ask(&self, wish: PickWish, picked: Picked) {
+        self.asked.lock().unwrap().push(wish);
+        picked(self.chosen.clone());
+    }
+}
+
+fn choosing(path: &str, screen: Screen) -> (Fake, Options) {
+    let fake = Fake { chosen: Some(path.into()), ..Fake::default() };
+    let options = Options { screen, picker: PickerHandle::new(fake.clone()), ..Options::default() };
+    (fake, options)
+}
+
+fn saved(window: &Window) -> Vec<Save> {
+    let sent = window.sent().into_iter();
+    sent.filter_map(|command| if let Command::Save(save) = command { Some(save) } else { None }).collect()
+}
+
+#[test]
+fn a_table_is_written_to_a_file() {
+    let view = fixture::healthy();
+    let (fake, options) = choosing("/tmp/out.csv", Screen::Groups);
+    let mut window = Window::open(view.clone(), options);
+    window.click("Columns of groups");
+    window.click("Export this table…");
+    assert!(window.shows("Export the table groups"));
+    window.click("JSON");
+    window.click("Browse: File");
+    assert_eq!(*fake.asked.lock().unwrap(), [PickWish::Save { title: "Export to", name: "groups.json".into() }]);
+    window.click("Export");
+    let [Save { path, content: Content::Table(sheet, SheetFormat::Json) }] = &saved(&window)[..] else { panic!() };
+    assert_eq!(path, &PathBuf::from("/tmp/out.csv"));
+    assert_eq!(sheet.rows.len(), view.snapshot.groups.len());
+    assert!(sheet.rows.iter().all(|row| row.len() == sheet.columns.len()), "{sheet:?}");
+    let group = &view.snapshot.groups[0];
+    assert!(sheet.rows.iter().any(|row| row.contains(&group.id.to_string())));
+    // Closed with it; and a number is one.
+    assert!(!window.shows("Export the table"));
+    let lag = sheet.columns.iter().position(|name| name.contains("Lag")).unwrap();
+    assert!(sheet.rows.iter().any(|row| row[lag].parse::<i64>().is_ok_and(|lag| lag > 0)), "{sheet:?}");
+}
+
+#[test]
+fn who_cancels_keeps_what_is_typed_and_a_part_of_a_path_is_refused() {
+    let fake = Fake::default();
+    let options = Options { screen: Screen::Topics, picker: PickerHandle::new(fake.clone()), ..Options::default() };
+    let mut window = Window::open(fixture::healthy(), options);
+    window.click("Columns of topics");
+    window.click("Export this table…");
+    window.type_into("File", "out.csv");
+    window.click("Browse: File");
+    assert_eq!(fake.asked.lock().unwrap().len(), 1);
+    assert!(window.shows("The whole path is needed, from / or ~/ on."));
+    window.click("Export");
+    assert_eq!(saved(&window), []);
+
+    // Without anybody to ask there is no button, and the field does it all.
+    let mut window = Window::on(fixture::healthy(), Screen::Topics);
+    window.click("Columns of topics");
+    window.click("Export this table…");
+    assert!(!window.shows("Browse"));
+    window.type_into("File", "/tmp/out.csv");
+    window.click("Export");
+    assert_eq!(saved(&window).len(), 1);
+}
+
+#[test]
+fn a_plan_of_moves_is_written_and_read() {
+    let dialog = Some(Dialog::Reassign("orders".into()));
+    let (_, options) = choosing("/tmp/plan.json", Screen::Topics);
+    let options = Options { dialog, ..options };
+    let mut window = Window::open(fixture::healthy(), options.clone());
+    window.click("Browse: The plan as a file (of kafka-reassign-partitions)");
+    window.click("Read a plan");
+    let query = Query::File("/tmp/plan.json".into());
+    assert!(window.sent().contains(&Command::Inquire(query.clone())));
+
+    // What stands in it is tried out before it counts.
+    let text = r#"{"version":1,"partitions":[{"topic":"orders","partition":0,"replicas":[3,2,1]}]}"#;
+    let mut view = fixture::healthy();
+    view.inquiries.answer(&query, 1, Ok(Arc::new(Findings::File(text.into()))));
+    let mut window = Window::open(view, options);
+    window.click("Browse: The plan as a file (of kafka-reassign-partitions)");
+    window.click("Read a plan");
+    assert!(!window.shows("What the file says is shown"), "an old answer is not the new one");
+    let mut view = fixture::healthy();
+    view.inquiries.answer(&query, 2, Ok(Arc::new(Findings::File(text.into()))));
+    window.change(view);
+    assert!(window.shows("What the file says is shown"));
+    window.click("Write the plan");
+    let [Save { content: Content::Text(written), .. }] = &saved(&window)[..] else { panic!() };
+    assert!(written.contains("\"log_dirs\"") && written.contains("orders"));
+    window.click("Move replicas");
+    let moved = window.sent().into_iter().find_map(|command| match command {
+        Command::Operate(Operation::Reassign { moves, .. }) => Some(moves),
+        _ => None,
+    });
+    assert_eq!(moved.unwrap()[0].replicas, [3, 2, 1]);
+}
