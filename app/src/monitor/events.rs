@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use broker::metadata::report::{Event, FenceReason, MembershipStep, NodeEvent, NodeState};
+use broker::metadata::report::{
+    Event, FenceReason, MemberChange, MemberIdentity, MembershipStep, NodeEvent, NodeState,
+};
 
 use super::cloudwatch::alarm::AlarmState;
 use super::cloudwatch::alarms::Transition;
@@ -196,6 +198,16 @@ fn say(event: &NodeEvent) -> Said {
             let text = format!("Group {group_id} is {state} in generation {generation}.");
             Said::new("group_rebalance", Info, group_id, text).because(reason)
         }
+        Event::GroupMember { group_id, member, change } => {
+            let (severity, what) = member_change(change);
+            let text = format!("{} {what} group {group_id}.", member_name(member));
+            let said = Said::new("group_member", severity, group_id, text);
+            match change {
+                MemberChange::Left { reason } => said.because(reason),
+                MemberChange::Replaced { member_id } => said.because(format!("It was {member_id} before.")),
+                _ => said,
+            }
+        }
         Event::LogTruncated { partition, from_offset, to_offset, cause } => {
             let text =
                 format!("{} cut its log of {partition} back from offset {from_offset} to {to_offset}.", node(teller));
@@ -233,6 +245,27 @@ fn membership_step(broker: i32, step: &MembershipStep) -> (&'static str, String)
         MembershipStep::Removed => {
             ("broker_removed", format!("{name} was removed: it has no replicas, and is unregistered."))
         }
+    }
+}
+
+/// `client-1 at 127.0.0.1`
+fn member_name(member: &MemberIdentity) -> String {
+    let name = member.instance_id.as_ref().unwrap_or(&member.client_id);
+    let name = if name.is_empty() { &member.member_id } else { name };
+    format!("Member {name} at {}", member.client_host)
+}
+
+fn member_change(change: &MemberChange) -> (Severity, &'static str) {
+    match change {
+        MemberChange::Joined => (Severity::Info, "joined"),
+        MemberChange::Replaced { .. } => (Severity::Info, "came back under its instance id to"),
+        MemberChange::Resubscribed => (Severity::Info, "reads other topics, or offers other assignors, in"),
+        MemberChange::Left { .. } => (Severity::Info, "left"),
+        MemberChange::LeftForAWhile => (Severity::Info, "left, and may come back to its partitions in,"),
+        MemberChange::SessionExpired => (Severity::Warning, "sent no heartbeat in time, and is out of"),
+        MemberChange::NotRejoined => (Severity::Warning, "did not join again in time, and is out of"),
+        MemberChange::NotSynced => (Severity::Warning, "did not ask for its assignment in time, and is out of"),
+        MemberChange::NotRevoked => (Severity::Warning, "did not give up its partitions in time, and is out of"),
     }
 }
 

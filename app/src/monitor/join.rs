@@ -535,6 +535,9 @@ fn build_group(seen: &GroupSeen, topics: &Topics, now: Now) -> Group {
                         partition: partition.partition,
                     })
                     .collect(),
+                instance_id: member.instance_id.clone(),
+                rack_id: member.rack_id.clone(),
+                topics: member.topics.clone(),
             })
             .collect(),
         total_lag: offsets.iter().map(|offset| offset.lag).sum(),

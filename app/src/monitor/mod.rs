@@ -11,6 +11,7 @@ pub mod cloudwatch;
 pub mod command;
 pub mod events;
 pub mod files;
+pub mod groups;
 pub mod host;
 pub mod inquiry;
 pub mod join;

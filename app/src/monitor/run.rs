@@ -15,6 +15,7 @@ use super::cloudwatch::memory::Remembered;
 use super::cloudwatch::watch::{Change, CloudwatchView, Watch};
 use super::command::Notice;
 use super::events::EventLog;
+use super::groups::GroupWatch;
 use super::host::Host;
 use super::inquiry::Inquiries;
 use super::join::{Facts, Join};
@@ -108,6 +109,7 @@ struct Worker {
     watch: Watch,
     keeping: Option<Keeping>,
     events: EventLog,
+    groups: GroupWatch,
     new_events: bool,
     /// Who is to be told that a change is in the view.
     replies: Vec<(Reply, Answer)>,
@@ -129,6 +131,7 @@ impl Worker {
             watch: Watch::default(),
             keeping: None,
             events: EventLog::default(),
+            groups: GroupWatch::default(),
             new_events: false,
             replies: Vec::new(),
             snapshot: Arc::default(),
@@ -184,7 +187,10 @@ impl Worker {
 
     fn take(&mut self, report: Report) {
         match report {
-            Report::Broker(report) => self.join.broker(&report),
+            Report::Broker(report) => {
+                self.groups.report(&report);
+                self.join.broker(&report);
+            }
             Report::Controller(report) => self.join.controller(&report),
             Report::Lifecycle { node_id, state, .. } => self.join.lifecycle(node_id, state),
             Report::Event(event) => self.note(event),
@@ -252,6 +258,7 @@ impl Worker {
     }
 
     fn note(&mut self, event: NodeEvent) {
+        self.groups.event(&event);
         self.events.push(&event);
         self.new_events = true;
     }
@@ -276,6 +283,7 @@ impl Worker {
         }
         if second_over {
             self.recorder.record(self.now().wall_ms, &self.snapshot);
+            self.groups.second(self.now().wall_ms, &self.snapshot);
             self.metrics = Arc::new(self.join.measured());
             let host = self.host.read(self.join.data_dir());
             let changes = self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);
@@ -289,6 +297,7 @@ impl Worker {
             metrics: self.metrics.clone(),
             cloudwatch: self.watch.view(),
             events: self.events.entries(),
+            groups: self.groups.view(),
             // These are published by their own threads.
             logs: LogsView::default(),
             inquiries: Inquiries::default(),

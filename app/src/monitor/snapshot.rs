@@ -241,6 +241,22 @@ pub struct ReplicaLog {
     pub retention_size_percent: u32,
 }
 
+impl Topic {
+    /// One of which nothing but the name is known.
+    pub fn named(name: &str) -> Topic {
+        Topic {
+            name: name.into(),
+            topic_id: String::new(),
+            internal: false,
+            partitions: Vec::new(),
+            min_insync_replicas: 1,
+            size_bytes: 0,
+            messages_in_per_s: 0.0,
+            bytes_in_per_s: 0.0,
+        }
+    }
+}
+
 impl Partition {
     /// Has no leader.
     pub fn is_offline(&self) -> bool {
@@ -286,6 +302,21 @@ pub struct Group {
 }
 
 impl Group {
+    /// One of which nothing but the kind is known.
+    pub fn of_kind(kind: &'static str) -> Group {
+        Group {
+            id: "".into(),
+            kind,
+            state: "Empty",
+            generation: 0,
+            protocol: String::new(),
+            coordinator: -1,
+            members: Vec::new(),
+            offsets: Vec::new(),
+            total_lag: 0,
+        }
+    }
+
     /// Whether its lag is known: a share group commits no offsets, and how far it has come only its share coordinators know.
     pub fn has_lag(&self) -> bool {
         self.kind != "share"
@@ -298,7 +329,7 @@ impl Group {
 }
 
 /// A member of a group.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Member {
     /// Member id.
     pub id: String,
@@ -308,6 +339,15 @@ pub struct Member {
     pub host: String,
     /// Partitions that it was given.
     pub assignment: Vec<AssignedPartition>,
+    /// Static membership (`group.instance.id`).
+    #[serde(skip)]
+    pub instance_id: Option<String>,
+    /// `client.rack`, where it told it.
+    #[serde(skip)]
+    pub rack_id: Option<String>,
+    /// Topics that it reads, as it said.
+    #[serde(skip)]
+    pub topics: Vec<Arc<str>>,
 }
 
 /// A partition that a member holds.

@@ -7,6 +7,7 @@ use broker::metrics::MetricsReport;
 
 use super::cloudwatch::watch::CloudwatchView;
 use super::command::Notice;
+use super::groups::GroupsView;
 use super::inquiry::Inquiries;
 use super::logs::LogsView;
 use super::messages::read::MessagesView;
@@ -25,6 +26,8 @@ pub struct View {
     pub cloudwatch: CloudwatchView,
     /// The newest events (at most [`EVENTS_KEPT`]), oldest first.
     pub events: Arc<VecDeque<Arc<EventEntry>>>,
+    /// How groups stand, and their generations.
+    pub groups: GroupsView,
     /// The nodes' logs.
     pub logs: LogsView,
     /// What screens asked of the cluster.

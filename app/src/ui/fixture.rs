@@ -210,6 +210,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         client_metrics: Vec::new(),
     };
     View {
+        groups: super::fixture_groups::view(&snapshot, broken),
         snapshot: Arc::new(snapshot),
         series: Arc::new(series(broken)),
         events: Arc::new(events),
@@ -346,6 +347,8 @@ fn groups(topics: &[Topic], broken: bool) -> Vec<Group> {
                 let held = topic.partitions.iter().filter(|partition| partition.id as usize % members == member);
                 held.map(|partition| AssignedPartition { topic: topic.name.clone(), partition: partition.id }).collect()
             },
+            topics: vec![topic.name.clone()],
+            ..Member::default()
         });
         groups.push(Group {
             id: id.into(),

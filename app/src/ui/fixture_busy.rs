@@ -13,6 +13,7 @@ use crate::monitor::cloudwatch::alarms::Alarms;
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level};
 use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, SERIES_MAX, Store};
 use crate::monitor::cloudwatch::watch::{CLUSTER_NAME, CloudwatchView};
+use crate::monitor::groups::GroupWatch;
 use crate::monitor::logs::ring::{LINES_MAX, Ring};
 use crate::monitor::snapshot::{
     AssignedPartition, Broker, Group, GroupOffset, Member, Partition, Snapshot, Topic, Totals,
@@ -46,6 +47,7 @@ pub struct Busy {
     alarms: Alarms,
     series: SeriesStore,
     events: VecDeque<Arc<EventEntry>>,
+    groups: GroupWatch,
 }
 
 impl Busy {
@@ -68,6 +70,7 @@ impl Busy {
             series: series(snapshot),
             events: VecDeque::new(),
             keys,
+            groups: GroupWatch::default(),
             view,
         };
         let now_s = AT_MS / 1000;
@@ -124,6 +127,8 @@ impl Busy {
 
     fn second(&mut self) {
         self.measure(self.at_ms / 1000);
+        self.groups.second(self.at_ms, &self.view.snapshot);
+        self.view.groups = self.groups.view();
         self.alarms.tick(self.at_ms, &CLUSTER_NAME.into(), &self.store);
         self.view.metrics = Arc::new(self.reports());
         self.view.cloudwatch = CloudwatchView {
@@ -301,6 +306,8 @@ fn group(index: usize, brokers: i32, topics: &[Arc<Topic>]) -> Group {
             .step_by(MEMBERS)
             .map(|(topic, partition)| AssignedPartition { topic: topic.name.clone(), partition: partition.id })
             .collect(),
+        topics: read.iter().map(|(topic, _)| topic.name.clone()).collect(),
+        ..Member::default()
     };
     Group {
         id: format!("consumers-of-service-{index:03}").into(),

@@ -27,6 +27,7 @@ mod finder;
 pub mod fixture;
 mod fixture_busy;
 mod fixture_cloudwatch;
+mod fixture_groups;
 mod fixture_logs;
 mod format;
 mod help;

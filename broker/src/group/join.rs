@@ -18,6 +18,7 @@ use super::streams::StreamsGroup;
 use super::timer::TimerKey;
 use super::work::{Work, encode};
 use crate::logging::Level;
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{JoinGroupRequestData, JoinGroupResponseData};
 use crate::types::{Id, Now};
@@ -201,7 +202,8 @@ impl Step<'_> {
         if !self.accepts(group, &join) {
             self.note(Level::Info, &group.id, || format!("There is no room for member '{}'", join.member_id));
             // Kafka forgets the member here too; whoever waits under this id must hear it.
-            self.drop_member(group, join.member_id);
+            let why = MemberChange::Left { reason: "the group has reached group.max.size".into() };
+            self.drop_member(group, join.member_id, why);
             return refuse(self, "", ErrorCode::GroupMaxSizeReached);
         }
         if !group.supports_protocols(join.protocol_type, &join.protocols) {
@@ -300,6 +302,7 @@ impl Step<'_> {
             },
         );
         member.is_new = true;
+        self.shared.tell_member(&group.id, &member, MemberChange::Joined);
         if group.is_in(GroupState::PreparingRebalance) && group.previous_state == GroupState::Empty {
             group.new_member_added = true;
         }
@@ -331,6 +334,9 @@ impl Step<'_> {
             }
         };
         let reason = format!("member {} {reason}; client reason: {}", join.member_id, short(join.reason));
+        if !same && !matches!(state, GroupState::PreparingRebalance) {
+            self.shared.tell_member(&group.id, member, MemberChange::Resubscribed);
+        }
         group.update_member(join.member_id, join.protocols, join.rebalance_timeout_ms, join.session_timeout_ms);
         self.park_join(group, join.member_id, join.to);
         self.maybe_prepare_rebalance(group, &reason);
@@ -344,6 +350,10 @@ impl Step<'_> {
             let (of, state) = (join.instance_id.unwrap_or_default(), group.state().name());
             format!("Static member {of} joins without its id in state {state}: member {id} takes the place of {old_id}")
         });
+        if let Some(member) = group.member(&id) {
+            let change = MemberChange::Replaced { member_id: old_id.to_string() };
+            self.shared.tell_member(&group.id, member, change);
+        }
         self.answer_parked(&mut old, &old_id, ErrorCode::FencedInstanceId);
         self.shared.timers.cancel(&session(&group.id, &old_id));
         self.restart_session(group, &id);

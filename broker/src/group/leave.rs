@@ -13,6 +13,7 @@ use super::pending::Deferred;
 use super::rebalance::session;
 use super::work::Work;
 use crate::logging::Level;
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{LeaveGroupRequestData, LeaveGroupResponseData, MemberIdentity, MemberResponse};
 use crate::types::Now;
@@ -82,17 +83,19 @@ impl Step<'_> {
     fn leave(&mut self, group: &mut ClassicGroup, member: &MemberIdentity) -> Result<(), ErrorCode> {
         let instance_id = member.group_instance_id.as_ref().map(|id| id.as_str());
         let member_id = member.member_id.as_str();
+        let reason = member.reason.as_ref().map_or(String::new(), |reason| short(reason.as_str()));
+        let left = MemberChange::Left { reason };
         if member_id.is_empty() {
             // An administrator removes a static member without knowing its id.
             let id: Arc<str> =
                 instance_id.and_then(|id| group.static_member_id(id)).cloned().ok_or(ErrorCode::UnknownMemberId)?;
-            self.drop_member(group, &id);
+            self.drop_member(group, &id, left);
         } else if group.is_pending(member_id) {
             group.remove(member_id);
             self.shared.timers.cancel(&session(&group.id, member_id));
         } else {
             group.validate_member(member_id, instance_id)?;
-            self.drop_member(group, member_id);
+            self.drop_member(group, member_id, left);
         }
         self.note(Level::Info, &group.id, || {
             let of = instance_id.map_or(String::new(), |id| format!(" with instance id {id}"));

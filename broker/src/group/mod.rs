@@ -33,6 +33,7 @@ mod report;
 mod share;
 mod streams;
 mod sync;
+mod tell_members;
 #[cfg(test)]
 mod tests;
 mod timer;

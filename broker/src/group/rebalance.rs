@@ -10,7 +10,7 @@ use super::coordinator::Step;
 use super::record;
 use super::timer::TimerKey;
 use crate::logging::Level;
-use crate::metadata::report::Event;
+use crate::metadata::report::{Event, MemberChange};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{JoinGroupResponseData, JoinGroupResponseMember, SyncGroupResponseData};
 
@@ -113,7 +113,7 @@ impl Step<'_> {
             .collect();
         for id in gone {
             self.note(Level::Info, &group.id, || format!("Member {id} was removed: it did not join again in time"));
-            self.drop_member(group, &id);
+            self.drop_member(group, &id, MemberChange::NotRejoined);
         }
     }
 
@@ -125,7 +125,7 @@ impl Step<'_> {
         }
         for id in std::mem::take(&mut group.pending_syncs) {
             self.note(Level::Info, &group.id, || format!("Member {id} was removed: it did not sync in time"));
-            self.drop_member(group, &id);
+            self.drop_member(group, &id, MemberChange::NotSynced);
         }
         self.prepare_rebalance(group, "members did not sync in time");
     }
@@ -145,7 +145,7 @@ impl Step<'_> {
         // A parked request counts as a heartbeat; the session starts anew when it is answered.
         if group.member(member_id).is_some_and(|member| !member.has_satisfied_heartbeat()) {
             self.note(Level::Info, &group.id, || format!("Member {member_id} has failed: its session expired"));
-            self.drop_member(group, member_id);
+            self.drop_member(group, member_id, MemberChange::SessionExpired);
             self.after_removal(group, &format!("the session of member {member_id} expired"));
         }
     }
@@ -159,9 +159,10 @@ impl Step<'_> {
     }
 
     /// Takes a member out, and answers what it has parked.
-    pub(super) fn drop_member(&mut self, group: &mut ClassicGroup, id: &str) {
+    pub(super) fn drop_member(&mut self, group: &mut ClassicGroup, id: &str, why: MemberChange) {
         self.shared.timers.cancel(&session(&group.id, id));
         if let Some(mut member) = group.remove(id) {
+            self.shared.tell_member(&group.id, &member, why);
             self.answer_parked(&mut member, "", ErrorCode::UnknownMemberId);
         }
     }

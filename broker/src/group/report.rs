@@ -43,7 +43,8 @@ fn report(group: &Group, offsets: Option<&GroupOffsets>, shared: &Shared) -> Gro
     });
     let (generation, protocol, members) = match group {
         Group::Classic(group) => {
-            let member = |member: &Member| member_report(member, group.uses_consumer_protocol());
+            let protocol = group.uses_consumer_protocol().then(|| group.protocol_name.clone().unwrap_or_default());
+            let member = |member: &Member| member_report(member, protocol.as_deref());
             (group.generation, group.protocol_name.clone().unwrap_or_default(), group.members().map(member).collect())
         }
         Group::Consumer(group) => {
@@ -64,15 +65,22 @@ fn report(group: &Group, offsets: Option<&GroupOffsets>, shared: &Shared) -> Gro
     }
 }
 
-fn member_report(member: &Member, is_consumer: bool) -> MemberReport {
-    let assignment = if is_consumer { consumer_protocol::assigned_partitions(&member.assignment) } else { None };
+/// `protocol`: the assignor, of a group that speaks the consumer protocol.
+fn member_report(member: &Member, protocol: Option<&str>) -> MemberReport {
+    let assignment = protocol.and_then(|_| consumer_protocol::assigned_partitions(&member.assignment));
+    let subscription = protocol.and_then(|name| consumer_protocol::subscription(&member.metadata(name)));
+    let subscription = subscription.unwrap_or_default();
     MemberReport {
         member_id: member.id.to_string(),
         client_id: member.client_id.clone(),
         // Java prints addresses with a slash before them.
         client_host: member.client_host.trim_start_matches('/').to_owned(),
         instance_id: member.instance_id.clone(),
+        rack_id: subscription.rack_id,
+        topics: subscription.topics.into_iter().collect(),
+        epoch: 0,
         assignment: assignment.unwrap_or_default(),
+        target: None,
     }
 }
 

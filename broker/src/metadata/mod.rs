@@ -9,6 +9,7 @@ pub mod image;
 pub mod quotas;
 pub mod record;
 pub mod report;
+mod report_members;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_tests;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::image::Image;
+pub use super::report_members::{MemberChange, MemberIdentity};
 use crate::metrics::MetricsReport;
 use crate::types::{Id, NodeId, TopicPartition};
 
@@ -240,7 +241,7 @@ pub struct GroupReport {
 }
 
 /// A member of a group.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemberReport {
     /// Member id.
     pub member_id: String,
@@ -250,8 +251,16 @@ pub struct MemberReport {
     pub client_host: String,
     /// Static membership (`group.instance.id`).
     pub instance_id: Option<String>,
+    /// `client.rack`, where it told it.
+    pub rack_id: Option<String>,
+    /// Topics that it reads, as it said, by name.
+    pub topics: Vec<Arc<str>>,
+    /// The epoch that it is in; 0 of a classic group's, which has no epochs.
+    pub epoch: i32,
     /// What it was given, decoded from the consumer protocol; empty where the blob is not in that format.
     pub assignment: Vec<TopicPartition>,
+    /// What it is to have, where the coordinator works that out; `None`: the group's protocol has no targets.
+    pub target: Option<Vec<TopicPartition>>,
 }
 
 /// A controller's (or observer's) view of the quorum.
@@ -426,6 +435,15 @@ pub enum Event {
         state: &'static str,
         /// Why.
         reason: String,
+    },
+    /// Something became of a member of a group.
+    GroupMember {
+        /// Group.
+        group_id: String,
+        /// Who.
+        member: MemberIdentity,
+        /// What.
+        change: MemberChange,
     },
     /// A replica cut its log back to follow the leader's epoch.
     LogTruncated {

@@ -113,6 +113,7 @@ fn view() -> View {
         client_id: "c".into(),
         host: "/127.0.0.1".into(),
         assignment: vec![AssignedPartition { topic: "t".into(), partition: 0 }],
+        ..Member::default()
     };
     let group = |id: &str, lag_ms| Group {
         id: id.into(),

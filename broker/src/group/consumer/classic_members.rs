@@ -104,7 +104,8 @@ impl Work<'_> {
         member = outcome.member;
         let is_new = group.member(&member.id).is_none();
         let old = instance_id.and_then(|id| group.static_member(id)).filter(|old| old.id != member.id);
-        self.note_joining(&id, &member, is_new, old.map(|old| &*old.id), "classic");
+        let old = old.map(|old| old.id.clone());
+        self.note_joining(&id, &member, is_new, old.as_deref(), "classic");
         generation = respond(&member);
         let change = Change::<ConsumerGroup> { refreshed: outcome.refreshed, ..Change::of(records) };
         self.commit(&id, change, Some(Deferred::Join { to, response: generation }))?;

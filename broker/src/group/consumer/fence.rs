@@ -13,9 +13,11 @@ use super::regexes;
 use crate::group::api::{Refusal, ReplyTo, text};
 use crate::group::coordinator::GroupCoordinator;
 use crate::group::pending::Deferred;
+use crate::group::tell_members::missed;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
 use crate::logging::Level;
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData};
 use crate::types::Now;
@@ -50,6 +52,9 @@ impl Work<'_> {
             let how = if is_for_a_while { "left for a while" } else { "left" };
             format!("Member {}{of} {how}", member.id)
         });
+        let change =
+            if is_for_a_while { MemberChange::LeftForAWhile } else { MemberChange::Left { reason: String::new() } };
+        self.shared.tell_member(&id, &*member, change);
         if !is_for_a_while {
             return self.fence(&id, &[member], deferred);
         }
@@ -144,6 +149,7 @@ impl GroupCoordinator {
                         key.fenced_because()
                     )
                 });
+                work.shared.tell_member(&id, &**member, missed(key));
             }
             if let Some(member) = found
                 && work.fence(&id, std::slice::from_ref(&member), None).is_err()

@@ -20,6 +20,7 @@ use crate::group::kind::{Group, Recorded};
 use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::consumer_group_heartbeat_response::{Assignment as WireAssignment, TopicPartitions};
 use crate::protocol::messages::{ConsumerGroupHeartbeatRequestData, ConsumerGroupHeartbeatResponseData};
@@ -197,6 +198,10 @@ impl Work<'_> {
         drop(group);
         let current_changed = before.current != member.current;
         self.note_joining(&id, &member, is_new, replaced.as_deref(), "consumer");
+        let (said, says) = (&before.metadata, &member.metadata);
+        if !is_new && (&said.topics, &said.regex) != (&says.topics, &says.regex) {
+            self.shared.tell_member(&id, &member, MemberChange::Resubscribed);
+        }
         if current_changed {
             self.note_current(&id, &member);
         }

@@ -22,8 +22,9 @@ mod target;
 mod work;
 
 pub use group::ConsumerGroup;
-pub use member::{Assignment, LEAVE, MemberState, Owned};
+pub use member::{Assignment, LEAVE, Member, MemberState, Owned};
 pub use records::{ConsumerRecord, decode};
 pub use regexes::{Resolving, compile_pattern};
+pub use report::target;
 pub use target::ids_of;
 pub use work::classic_tombstone;

@@ -12,6 +12,7 @@ use crate::group::record;
 use crate::group::timer::TimerKey;
 use crate::group::work::Work;
 use crate::logging::Level;
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 
 impl Work<'_> {
@@ -31,10 +32,13 @@ impl Work<'_> {
     }
 
     /// A member comes, or comes back in another one's place.
-    pub fn note_joining(&self, group: &str, member: &Member, is_new: bool, replaced: Option<&str>, protocol: &str) {
+    pub fn note_joining(&mut self, group: &str, member: &Member, is_new: bool, replaced: Option<&str>, protocol: &str) {
         if !is_new {
             return;
         }
+        let change =
+            replaced.map_or(MemberChange::Joined, |replaced| MemberChange::Replaced { member_id: replaced.to_owned() });
+        self.shared.tell_member(group, member, change);
         self.note(Level::Info, group, || {
             let id = &member.id;
             match (member.instance_id(), replaced) {

@@ -21,6 +21,7 @@ use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
 use crate::logging::Level;
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::share_group_heartbeat_response::{Assignment as WireAssignment, TopicPartitions};
 use crate::protocol::messages::{ShareGroupHeartbeatRequestData, ShareGroupHeartbeatResponseData};
@@ -90,6 +91,7 @@ impl GroupCoordinator {
         work.note(Level::Info, id, || {
             format!("Member {member} is fenced in epoch {}: its session expired", found.current.epoch)
         });
+        work.shared.tell_member(id, &*found, MemberChange::SessionExpired);
         if work.commit(id, Change::<ShareGroup>::of(records), None).is_err() {
             // It could not even be written down; it is tried again.
             work.restart_share_session(id, member);
@@ -157,6 +159,9 @@ impl Work<'_> {
         drop(group);
         if is_new {
             self.note(Level::Info, &id, || format!("Member {} joins by the share protocol", member.id));
+            self.shared.tell_member(&id, &member, MemberChange::Joined);
+        } else if before.metadata.topics != member.metadata.topics {
+            self.shared.tell_member(&id, &member, MemberChange::Resubscribed);
         }
         let change = Change {
             base,
@@ -308,6 +313,7 @@ impl Work<'_> {
             .with_member_epoch(request.member_epoch);
         let records = group.without(&member, &self.shared.topics);
         self.note(Level::Info, &id, || format!("Member {} left", member.id));
+        self.shared.tell_member(&id, &*member, MemberChange::Left { reason: String::new() });
         self.commit(&id, Change::<ShareGroup>::of(records), Some(Deferred::ShareHeartbeat { to, response }))?;
         self.shared.timers.cancel(&TimerKey::Session { group: id, member: member.id.clone() });
         Ok(())

@@ -23,6 +23,7 @@ mod work;
 
 pub use describe_offsets::LatestOffsets;
 pub use group::ShareGroup;
+pub use member::Member;
 pub use records::{ShareRecord, decode};
 #[cfg(test)]
 pub use {

@@ -2,6 +2,7 @@
 
 use super::group::ShareGroup;
 use super::member::Member;
+use crate::group::consumer::target;
 use crate::group::topics::Topics;
 use crate::metadata::report::MemberReport;
 use crate::types::TopicPartition;
@@ -9,11 +10,11 @@ use crate::types::TopicPartition;
 impl ShareGroup {
     /// Its members, with what each may read now.
     pub fn member_reports(&self, topics: &Topics) -> Vec<MemberReport> {
-        self.members().map(|member| report(member, topics)).collect()
+        self.members().map(|member| report(self, member, topics)).collect()
     }
 }
 
-fn report(member: &Member, topics: &Topics) -> MemberReport {
+fn report(group: &ShareGroup, member: &Member, topics: &Topics) -> MemberReport {
     let mut assignment = Vec::new();
     for (id, partitions) in &member.current.assigned {
         if let Some(topic) = topics.name(*id) {
@@ -27,6 +28,10 @@ fn report(member: &Member, topics: &Topics) -> MemberReport {
         client_id: member.metadata.client_id.clone(),
         client_host: member.metadata.client_host.trim_start_matches('/').to_owned(),
         instance_id: None,
+        rack_id: member.metadata.rack_id.clone(),
+        topics: member.metadata.topics.iter().cloned().collect(),
+        epoch: member.current.epoch,
         assignment,
+        target: Some(target(group.target_of(&member.id).map(|target| &**target), topics)),
     }
 }

@@ -13,9 +13,11 @@ use crate::group::api::{Refusal, ReplyTo, text};
 use crate::group::coordinator::GroupCoordinator;
 use crate::group::kind::Recorded;
 use crate::group::pending::Deferred;
+use crate::group::tell_members::missed;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
 use crate::logging::Level;
+use crate::metadata::report::MemberChange;
 use crate::protocol::messages::{StreamsGroupHeartbeatRequestData, StreamsGroupHeartbeatResponseData};
 use crate::types::Now;
 
@@ -34,6 +36,7 @@ impl Work<'_> {
             .with_member_epoch(request.member_epoch)
             .with_status(Some(Vec::new()));
         self.note(Level::Info, &id, || format!("Member {} left", member.id));
+        self.shared.tell_member(&id, &*member, MemberChange::Left { reason: String::new() });
         let beat = Box::new(StreamsBeat { response, missing: Vec::new() });
         self.fence_from_streams(&id, &member, Some(Deferred::StreamsHeartbeat { to, beat }))
     }
@@ -90,6 +93,7 @@ impl GroupCoordinator {
             work.note(Level::Info, &id, || {
                 format!("Member {} is fenced in epoch {}: {}", member.id, member.current.epoch, key.fenced_because())
             });
+            work.shared.tell_member(&id, &**member, missed(key));
         }
         if let Some(member) = found
             && work.fence_from_streams(&id, &member, None).is_err()

@@ -26,6 +26,7 @@ use crate::group::pending::Deferred;
 use crate::group::timer::TimerKey;
 use crate::group::work::{Change, Work};
 use crate::logging::Level;
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::streams_group_heartbeat_request::TaskIds;
 use crate::protocol::messages::streams_group_heartbeat_response::Status;
@@ -227,6 +228,7 @@ impl Work<'_> {
         drop(group);
         if joined {
             self.note(Level::Info, &id, || format!("Member {} joins by the streams protocol", after.id));
+            self.shared.tell_member(&id, &after, MemberChange::Joined);
         }
         // What is not in the log a new group knows from the next heartbeat on only, as with Kafka.
         if !is_new && let Some(group) = self.shard.groups.get_mut(&id).and_then(StreamsGroup::of_mut) {

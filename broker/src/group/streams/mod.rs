@@ -26,6 +26,7 @@ mod work;
 
 pub use answer::{StreamsBeat, refused};
 pub use group::StreamsGroup;
+pub use member::Member;
 pub use records::{StreamsRecord, decode};
 
 /// As ListGroups names its members' protocol.

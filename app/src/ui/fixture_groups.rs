@@ -1,0 +1,139 @@
+//! Groups as they were over the last minutes: what the monitor itself made of what could have been told.
+
+use std::sync::Arc;
+
+use broker::metadata::report::{
+    BrokerReport, Event, GroupReport, MemberChange, MemberIdentity, MemberReport, NodeEvent,
+};
+use broker::types::TopicPartition;
+
+use super::fixture::{AT_MS, Noise};
+use crate::monitor::groups::{GroupWatch, GroupsView};
+use crate::monitor::snapshot::{Group, Member, Snapshot};
+
+/// How many seconds are played.
+const SECONDS: i64 = 90;
+/// Consumers commit every five seconds.
+const COMMIT_EVERY_S: i64 = 5;
+
+/// What the monitor would know of these groups.
+pub fn view(snapshot: &Snapshot, broken: bool) -> GroupsView {
+    let mut watch = GroupWatch::default();
+    let mut noise = Noise(23);
+    for group in snapshot.groups.iter().filter(|group| !group.members.is_empty()) {
+        generations(&mut watch, group);
+    }
+    for ago_s in (0..SECONDS).rev() {
+        let mut then = snapshot.clone();
+        for group in &mut then.groups {
+            let moved = Arc::make_mut(group);
+            let stalls = broken && moved.total_lag > 10_000 && moved.members.is_empty();
+            for offset in &mut moved.offsets {
+                let end = offset.committed_offset + offset.lag;
+                let written = 90 + (noise.next() * 20.0) as i64;
+                let ended = end - written * ago_s;
+                // Since the last commit nothing is known of what was read.
+                let since_s = (SECONDS - ago_s) % COMMIT_EVERY_S;
+                let is_slow = broken && offset.lag > 2_000 && !stalls;
+                let lag = match (stalls, is_slow) {
+                    (true, _) => offset.lag - written * ago_s,
+                    (_, true) => offset.lag - 30 * ago_s + written * since_s,
+                    _ => offset.lag.min(40) + written * since_s,
+                };
+                let lag = if ago_s == 0 { offset.lag } else { lag.max(0) };
+                offset.committed_offset = if stalls { end - offset.lag } else { (ended - lag).max(0) };
+                offset.lag = lag;
+            }
+        }
+        watch.second(AT_MS - ago_s * 1000, &then);
+    }
+    watch.view()
+}
+
+fn generations(watch: &mut GroupWatch, group: &Group) {
+    let began_ms = AT_MS - 600_000;
+    for joined in 1..=group.members.len() {
+        let at_ms = began_ms + joined as i64 * 41_000;
+        let number = group.generation - (group.members.len() - joined) as i32 - 1;
+        play(watch, group, at_ms, number, (&group.members[..joined], &group.members[joined - 1]), MemberChange::Joined);
+    }
+    // The last comes back after its session expired.
+    if let [rest @ .., last] = &group.members[..]
+        && !rest.is_empty()
+    {
+        let at_ms = AT_MS - 80_000;
+        play(watch, group, at_ms, group.generation, (rest, last), MemberChange::SessionExpired);
+        let is_back = group.state == "Stable";
+        if is_back {
+            let number = group.generation + 1;
+            play(watch, group, at_ms + 30_000, number, (&group.members, last), MemberChange::Joined);
+        }
+    }
+}
+
+fn play(
+    watch: &mut GroupWatch,
+    group: &Group,
+    at_ms: i64,
+    number: i32,
+    (members, of): (&[Member], &Member),
+    change: MemberChange,
+) {
+    let cause = match change {
+        MemberChange::Joined => format!("member {} joins; client reason: not provided", of.id),
+        _ => format!("the session of member {} expired", of.id),
+    };
+    let identity = MemberIdentity {
+        member_id: of.id.clone(),
+        client_id: of.client_id.clone(),
+        client_host: of.host.clone(),
+        instance_id: of.instance_id.clone(),
+    };
+    let group_id = group.id.to_string();
+    let rebalance = |state: &'static str, reason: &str| Event::GroupRebalance {
+        group_id: group_id.clone(),
+        generation: if state == "PreparingRebalance" { number - 1 } else { number },
+        state,
+        reason: reason.to_owned(),
+    };
+    let steps = [
+        (0, Event::GroupMember { group_id: group_id.clone(), member: identity, change }),
+        (1, rebalance("PreparingRebalance", &cause)),
+        (812, rebalance("CompletingRebalance", "all members have joined")),
+        (830, rebalance("Stable", "the leader's assignment is stored")),
+    ];
+    for (after_ms, event) in steps {
+        watch.event(&NodeEvent { node_id: group.coordinator, at_ms: at_ms + after_ms, event });
+    }
+    let topic = group.offsets.first().map(|offset| offset.topic.clone()).unwrap_or_default();
+    let partitions: Vec<i32> = group.offsets.iter().map(|offset| offset.partition).collect();
+    let member = |(index, member): (usize, &Member)| MemberReport {
+        member_id: member.id.clone(),
+        client_id: member.client_id.clone(),
+        client_host: member.host.clone(),
+        topics: member.topics.clone(),
+        assignment: partitions
+            .iter()
+            .filter(|partition| **partition as usize % members.len() == index)
+            .map(|partition| TopicPartition { topic: topic.clone(), partition: *partition })
+            .collect(),
+        ..MemberReport::default()
+    };
+    let report = GroupReport {
+        group_id: group.id.clone(),
+        group_type: group.kind,
+        state: Some("Stable"),
+        generation: number,
+        protocol_type: "consumer".into(),
+        protocol: group.protocol.clone(),
+        members: members.iter().enumerate().map(member).collect(),
+        offsets: Vec::new(),
+    };
+    let told = BrokerReport {
+        node_id: group.coordinator,
+        at_ms: at_ms + 850,
+        groups: vec![report],
+        ..BrokerReport::default()
+    };
+    watch.report(&told);
+}
