@@ -18,6 +18,7 @@ mod partitions;
 mod producers;
 mod reassign;
 mod records;
+mod share_offsets;
 mod topics;
 
 #[cfg(test)]
@@ -38,4 +39,5 @@ pub use partitions::{add_partitions, delete_records};
 pub use producers::{producers, transactions};
 pub use reassign::{Throttled, cancel_reassignments, reassign, reassignments, unthrottle};
 pub use records::{Fetched, fetch, produce, write};
+pub use share_offsets::share_offsets;
 pub use topics::{create_topic, delete_topic};

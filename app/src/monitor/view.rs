@@ -38,6 +38,13 @@ pub struct View {
     pub notices: Vec<Notice>,
 }
 
+impl View {
+    /// A group's generations.
+    pub fn plays(&self, group: &str) -> Option<Arc<super::groups::theatre::Play>> {
+        self.groups.plays.get(group).cloned()
+    }
+}
+
 /// Reports of what nodes measured, by node.
 pub type Measured = BTreeMap<i32, Arc<MetricsReport>>;
 

@@ -14,6 +14,8 @@ mod window;
 #[cfg(test)]
 pub mod stage;
 #[cfg(test)]
+mod stage_groups_tests;
+#[cfg(test)]
 mod stage_tests;
 
 use std::process::ExitCode;

@@ -169,6 +169,7 @@ fn find(servers: &str, query: &Query) -> Result<Findings, ClientError> {
     Ok(match query {
         Query::Configs(resource) => Findings::Configs(client::describe_configs(&mut client, resource)?),
         Query::Producers(topic) => Findings::Producers(client::producers(&mut client, topic)?),
+        Query::ShareOffsets(group) => Findings::ShareOffsets(client::share_offsets(&mut client, group)?),
         Query::Reassignments => Findings::Reassignments(client::reassignments(&mut client)?),
         // No broker has it.
         Query::File(path) => Findings::File(files::text(path).unwrap_or_default()),

@@ -7,7 +7,7 @@ use broker::metadata::report::{
 };
 use broker::types::TopicPartition;
 
-use super::fixture::{AT_MS, Noise};
+use super::fixture::AT_MS;
 use crate::monitor::groups::{GroupWatch, GroupsView};
 use crate::monitor::snapshot::{Group, Member, Snapshot};
 
@@ -19,7 +19,6 @@ const COMMIT_EVERY_S: i64 = 5;
 /// What the monitor would know of these groups.
 pub fn view(snapshot: &Snapshot, broken: bool) -> GroupsView {
     let mut watch = GroupWatch::default();
-    let mut noise = Noise(23);
     for group in snapshot.groups.iter().filter(|group| !group.members.is_empty()) {
         generations(&mut watch, group);
     }
@@ -30,19 +29,16 @@ pub fn view(snapshot: &Snapshot, broken: bool) -> GroupsView {
             let stalls = broken && moved.total_lag > 10_000 && moved.members.is_empty();
             for offset in &mut moved.offsets {
                 let end = offset.committed_offset + offset.lag;
-                let written = 90 + (noise.next() * 20.0) as i64;
-                let ended = end - written * ago_s;
+                let written = 90 + i64::from(offset.partition) * 7 % 20;
                 // Since the last commit nothing is known of what was read.
-                let since_s = (SECONDS - ago_s) % COMMIT_EVERY_S;
-                let is_slow = broken && offset.lag > 2_000 && !stalls;
-                let lag = match (stalls, is_slow) {
-                    (true, _) => offset.lag - written * ago_s,
-                    (_, true) => offset.lag - 30 * ago_s + written * since_s,
-                    _ => offset.lag.min(40) + written * since_s,
-                };
-                let lag = if ago_s == 0 { offset.lag } else { lag.max(0) };
-                offset.committed_offset = if stalls { end - offset.lag } else { (ended - lag).max(0) };
-                offset.lag = lag;
+                let commit_s = ago_s + (SECONDS - ago_s) % COMMIT_EVERY_S;
+                let slower = if broken && offset.lag > 2_000 { 60 } else { 0 };
+                if !stalls && ago_s > 0 {
+                    let late = (commit_s * 7 + i64::from(offset.partition) * 3) % 20;
+                    let lag_then = offset.lag - slower * commit_s + late;
+                    offset.committed_offset = (end - written * commit_s - lag_then.max(0)).max(0);
+                }
+                offset.lag = (end - written * ago_s - offset.committed_offset).max(0);
             }
         }
         watch.second(AT_MS - ago_s * 1000, &then);

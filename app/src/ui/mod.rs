@@ -43,6 +43,7 @@ mod sheet;
 mod shell;
 mod theme;
 mod tokens;
+mod verdicts;
 mod widgets;
 
 #[cfg(test)]

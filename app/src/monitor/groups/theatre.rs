@@ -380,7 +380,7 @@ mod tests {
         let numbers: Vec<i32> = play.generations.iter().map(|generation| generation.number).collect();
         assert_eq!(numbers, [1, 2, 3]);
         let [first, second, third] = [0, 1, 2].map(|index| play.generations[index].clone());
-        assert_eq!((first.took_ms(), second.took_ms()), (Some(30), Some(40)));
+        assert_eq!((first.took_ms(), second.took_ms()), (Some(30), Some(30)));
         assert_eq!(second.cause, "member b joins");
         let news = |generation: &Generation| -> Vec<(String, MemberChange)> {
             generation.news.iter().map(|news| (news.member.member_id.clone(), news.change.clone())).collect()

@@ -16,6 +16,8 @@ pub enum Query {
     Producers(Arc<str>),
     /// Replicas that are being moved.
     Reassignments,
+    /// How far a share group has come.
+    ShareOffsets(Arc<str>),
     /// What stands in a file that a person named.
     File(PathBuf),
     /// The offsets of a topic's first records at or after a time.
@@ -34,6 +36,8 @@ pub enum Findings {
     Configs(Vec<ConfigEntry>),
     /// To [`Query::Producers`].
     Producers(Vec<Producer>),
+    /// To [`Query::ShareOffsets`], by topic and partition.
+    ShareOffsets(Vec<ShareOffset>),
     /// To [`Query::Reassignments`].
     Reassignments(Vec<Reassignment>),
     /// To [`Query::File`].
@@ -147,6 +151,19 @@ pub struct Transaction {
     pub started_ms: i64,
     /// Producer id.
     pub producer_id: i64,
+}
+
+/// Where a share group is in a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareOffset {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+    /// The first offset that is not yet done with; -1: nobody has read there yet.
+    pub start_offset: i64,
+    /// Records that are not yet done with, as the coordinator counts them; `None`: not told.
+    pub lag: Option<i64>,
 }
 
 /// A partition whose replicas move.

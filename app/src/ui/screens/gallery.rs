@@ -14,7 +14,9 @@ use crate::ui::widgets::icon::{self, Icon};
 use crate::ui::widgets::matrix::{Cell, Density, Head, Label, Trouble, matrix};
 use crate::ui::widgets::picker::{Choice, labelled, picker};
 use crate::ui::widgets::pill::{Mood, Pill};
+use crate::ui::widgets::roster::{Line, Slot, roster};
 use crate::ui::widgets::sparkline::sparkline;
+use crate::ui::widgets::steps::{Step, steps};
 use crate::ui::widgets::table::{Column, Item, Table, TableState};
 use crate::ui::widgets::{text, tile, toast};
 
@@ -29,6 +31,7 @@ pub struct State {
     choice: u8,
     is_on: bool,
     is_asking: bool,
+    step: usize,
 }
 
 impl Default for State {
@@ -42,6 +45,7 @@ impl Default for State {
             choice: 1,
             is_on: true,
             is_asking: false,
+            step: 6,
         }
     }
 }
@@ -87,6 +91,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         table(ui, state);
         section(ui, "Time chart", |ui| chart(ui, state));
         section(ui, "Partition matrix", cells);
+        section(ui, "Steps, and who has what", |ui| play(ui, state));
         states(ui, state);
         section(ui, "Icons", icons);
     });
@@ -305,6 +310,34 @@ fn cells(ui: &mut Ui) {
 }
 
 /// Empty, waiting, failed, filtered away.
+fn play(ui: &mut Ui, state: &mut State) {
+    let made: Vec<Step> = (1..=8)
+        .map(|number| Step {
+            number: number.to_string(),
+            name: format!("Generation {number}"),
+            mood: if number % 4 == 0 { Mood::Warning } else { Mood::Quiet },
+        })
+        .collect();
+    if let Some(step) = steps(ui, &made, state.step) {
+        state.step = step;
+    }
+    let heads: Vec<(String, i32)> = (0..6).map(|partition| ("orders".to_owned(), partition)).collect();
+    let line = |name: &str, note: &str, slots: [Slot; 6]| Line {
+        name: name.into(),
+        note: note.into(),
+        spoken: format!("{name}, {note}"),
+        is_gone: note == "gone",
+        slots: slots.to_vec(),
+    };
+    use Slot::{Coming, Empty, Gained, Going, Kept, Lost};
+    let lines = [
+        line("shop-1", "127.0.0.1", [Kept, Going, Empty, Empty, Lost, Empty]),
+        line("shop-2", "new", [Empty, Coming, Gained, Empty, Gained, Gained]),
+        line("shop-3", "gone", [Empty, Empty, Lost, Empty, Empty, Lost]),
+    ];
+    roster(ui, &heads, &lines);
+}
+
 fn states(ui: &mut Ui, state: &mut State) {
     let width = ((ui.available_width() + space::M) / 2.0 - space::M).floor();
     for pair in [[0, 1], [2, 3]] {

@@ -1,18 +1,22 @@
-//! One group: total lag over time, lag per partition, members and what they were given.
+//! One group: how it stands and why, its lag over time and by partition, its members and how partitions are spread over them; or its rebalances.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egui::{Align, Layout, Ui};
 
-use super::page;
-use crate::monitor::snapshot::{Group, GroupOffset, Member};
+use super::{group_check, group_share, group_theatre, page};
+use crate::monitor::groups::Watched;
+use crate::monitor::groups::check::name;
+use crate::monitor::groups::verdict::Verdict;
+use crate::monitor::snapshot::{Group, GroupOffset};
 use crate::monitor::view::{Metric, SeriesStore};
 use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::model::{Cached, group_pill};
 use crate::ui::tokens::{font, palette, size, space};
-use crate::ui::widgets::button::{Button, Tone};
+use crate::ui::verdicts;
+use crate::ui::widgets::button::{Button, Tone, segments};
 use crate::ui::widgets::card::card;
 use crate::ui::widgets::chart::{Chart, Crosshair, Trace, Unit};
 use crate::ui::widgets::field::filter_box;
@@ -25,12 +29,53 @@ use crate::ui::widgets::text;
 type Asked = (u64, Arc<str>, String, Option<Sort>);
 
 /// What the detail remembers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
+    /// Which half of it is shown.
+    pub half: Half,
     crosshair: Crosshair,
     table: TableState,
     filter: String,
-    rows: Cached<Asked, Vec<usize>>,
+    rows: Cached<Asked, Vec<Row>>,
+    check: group_check::State,
+    theatre: group_theatre::State,
+    share: group_share::State,
+}
+
+/// What of a group is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Half {
+    /// Where it is, and who reads.
+    #[default]
+    Lag,
+    /// Its generations.
+    Rebalances,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            half: Half::default(),
+            crosshair: Crosshair::default(),
+            table: TableState::hiding("High watermark"),
+            filter: String::new(),
+            rows: Cached::default(),
+            check: group_check::State::default(),
+            theatre: group_theatre::State::default(),
+            share: group_share::State::default(),
+        }
+    }
+}
+
+/// One partition that the group reads.
+#[derive(Debug)]
+struct Row {
+    /// Among the group's offsets.
+    index: usize,
+    verdict: Option<Verdict>,
+    /// Its lag over the last minutes.
+    course: Vec<f64>,
+    reader: String,
 }
 
 const CHART: f32 = 120.0;
@@ -38,13 +83,16 @@ const CHART_WINDOW_S: i64 = 900;
 /// The lag table shows at most so many rows before it scrolls by itself.
 const ROWS_AT_MOST: f32 = 9.0;
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 8] = [
     Column::text("Partition", 72.0, 1.0),
-    Column::text("Lag", 112.0, 2.0),
+    Column::text("Verdict", 122.0, 0.1).help(verdicts::HELP),
+    Column::text("Lag", 100.0, 0.7),
+    Column::text("Last 2 min", 76.0, 0.4).help("Its lag, second by second, from 0 up").unsorted(),
     Column::number("Behind by", 60.0, 0.3)
         .help("How long ago the oldest record that is not yet read was written, where that is known"),
     Column::number("Committed", 76.0, 0.5),
     Column::number("High watermark", 84.0, 0.5),
+    Column::text("Read by", 84.0, 0.6).help("The member that it is assigned to"),
 ];
 
 /// Paints it.
@@ -52,8 +100,17 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, ac
     page(ui, "group", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         card(ui, |ui| summary(ui, scene, state, group, actions));
-        card(ui, |ui| lags(ui, scene, state, group, actions));
-        card(ui, |ui| members(ui, group));
+        match state.half {
+            Half::Lag if group.has_lag() => {
+                card(ui, |ui| lags(ui, scene, state, group, actions));
+                card(ui, |ui| group_check::show(ui, scene, &mut state.check, group));
+            }
+            Half::Lag => {
+                card(ui, |ui| group_share::show(ui, scene, &mut state.share, group, actions));
+                card(ui, |ui| group_check::show(ui, scene, &mut state.check, group));
+            }
+            Half::Rebalances => group_theatre::show(ui, scene, &mut state.theatre, group, actions),
+        }
     });
 }
 
@@ -74,8 +131,12 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, act
             text::label(ui, &words, font::small(), style.faint);
         });
     });
-    deeds(ui, group, actions);
-    if !group.has_lag() {
+    standing(ui, scene, group);
+    ui.horizontal(|ui| {
+        segments(ui, &mut state.half, &[(Half::Lag, "Lag"), (Half::Rebalances, "Rebalances")]);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| deeds(ui, group, actions));
+    });
+    if !group.has_lag() || state.half == Half::Rebalances {
         return;
     }
     state.crosshair.turn();
@@ -96,6 +157,21 @@ fn summary(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, act
     state.crosshair.settle(ui.ctx());
 }
 
+/// The verdict, and why.
+fn standing(ui: &mut Ui, scene: &Scene<'_>, group: &Group) {
+    let Some(Watched { standing, .. }) = verdicts::watched(scene.model, group) else { return };
+    let style = palette(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::S;
+        verdicts::pill(standing.verdict).show(ui);
+        text::label(ui, &standing.reason, font::body(), style.text);
+        if let Some(left_s) = standing.caught_up_in_s {
+            let words = format!("All is read in {} at this pace.", format::millis(left_s * 1e3));
+            text::label(ui, &words, font::body(), style.muted);
+        }
+    });
+}
+
 /// The points of a series that lie in the window, with one before it so that lines reach the edge.
 fn points(store: &SeriesStore, metric: Metric, label: &str, window_s: i64) -> Vec<(i64, f64)> {
     let Some(series) = store.get(metric, label) else { return Vec::new() };
@@ -106,12 +182,6 @@ fn points(store: &SeriesStore, metric: Metric, label: &str, window_s: i64) -> Ve
 
 fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, actions: &mut Vec<Action>) {
     let style = palette(ui);
-    if !group.has_lag() {
-        text::label(ui, "Share group", font::heading(), style.text);
-        let words = "Its members read partitions together and commit no offsets; its progress is known to the share coordinators.";
-        text::label(ui, words, font::body(), style.muted);
-        return;
-    }
     let title = format!("Lag by partition · {} in total", format::count(group.total_lag));
     text::label(ui, &title, font::heading(), style.text);
     if group.offsets.is_empty() {
@@ -123,7 +193,7 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, action
     filter_box(ui, "Filter lags", "Filter partitions", &mut state.filter);
     let filter = state.filter.trim().to_lowercase();
     let key = (scene.model.generation, Arc::clone(&group.id), filter.clone(), sort);
-    let rows = state.rows.get(key, || rows(&group.offsets, &filter, sort));
+    let rows = state.rows.get(key, || rows(scene, group, &filter, sort));
     if rows.is_empty() {
         text::label(ui, "No partition matches the filter.", font::body(), style.muted);
         return;
@@ -137,15 +207,19 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, action
         active: false,
         selected: None,
     };
-    let menu = |index: usize| menu(&group.offsets[rows[index]]);
+    let menu = |index: usize| menu(&group.offsets[rows[index].index]);
     ui.scope(|ui| {
         let (_, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
-            let offset = &group.offsets[rows[index]];
+            let of = &rows[index];
+            let offset = &group.offsets[of.index];
             row.strong(&format!("{}-{}", offset.topic, offset.partition));
+            row.pill(of.verdict.map(verdicts::pill).as_ref());
             row.bar(offset.lag as f32 / most, &format::count(offset.lag), Mood::Quiet);
+            row.spark(&of.course, of.verdict.map_or(Mood::Quiet, verdicts::mood));
             row.text(&offset.lag_ms.map_or_else(String::new, |lag_ms| format::millis(lag_ms as f64)));
             row.text(&format::count(offset.committed_offset));
             row.text(&format::count(offset.committed_offset + offset.lag));
+            row.text(if of.reader.is_empty() { "nobody" } else { &of.reader });
         });
         actions.extend(chosen);
     });
@@ -160,44 +234,47 @@ fn menu(offset: &GroupOffset) -> Vec<Item<Action>> {
     ]
 }
 
-fn rows(offsets: &[GroupOffset], filter: &str, sort: Option<Sort>) -> Vec<usize> {
-    let matches = |index: &usize| {
-        format!("{}-{}", offsets[*index].topic, offsets[*index].partition).to_lowercase().contains(filter)
+fn rows(scene: &Scene<'_>, group: &Group, filter: &str, sort: Option<Sort>) -> Vec<Row> {
+    let held = |member| {
+        let member: &crate::monitor::snapshot::Member = member;
+        member.assignment.iter().map(move |held| ((&held.topic, held.partition), name(member)))
     };
-    let mut rows: Vec<usize> = (0..offsets.len()).filter(matches).collect();
-    rows.sort_by(|&a, &b| {
-        let (one, other) = (&offsets[a], &offsets[b]);
+    let readers: BTreeMap<(&Arc<str>, i32), &str> = group.members.iter().flat_map(held).collect();
+    let watched = verdicts::watched(scene.model, group);
+    let row = |(index, offset): (usize, &GroupOffset)| {
+        let reader = readers.get(&(&offset.topic, offset.partition)).copied().unwrap_or_default().to_owned();
+        let name = (offset.topic.clone(), offset.partition);
+        let course = |watched: &Watched| -> Vec<f64> {
+            let rows = watched.rows.iter();
+            rows.map(|row| row.get(&name).map_or(f64::NAN, |sample| sample.lag as f64)).collect()
+        };
+        let verdict = watched.and_then(|watched| {
+            let place = watched.rows.back()?.names.binary_search(&name).ok()?;
+            watched.standing.partitions.get(place).map(|judged| judged.verdict)
+        });
+        Row { index, verdict, course: watched.map(course).unwrap_or_default(), reader }
+    };
+    let matches = |row: &Row| {
+        let offset = &group.offsets[row.index];
+        format!("{}-{} {}", offset.topic, offset.partition, row.reader).to_lowercase().contains(filter)
+    };
+    let mut rows: Vec<Row> = group.offsets.iter().enumerate().map(row).filter(matches).collect();
+    rows.sort_by(|a, b| {
+        let (one, other) = (&group.offsets[a.index], &group.offsets[b.index]);
         let by_name = || one.topic.cmp(&other.topic).then(one.partition.cmp(&other.partition));
         let Some(Sort { column, descending }) = sort else { return by_name() };
-        let order = match column {
-            0 => by_name(),
-            1 => one.lag.cmp(&other.lag),
-            2 => one.lag_ms.cmp(&other.lag_ms),
-            3 => one.committed_offset.cmp(&other.committed_offset),
-            _ => (one.committed_offset + one.lag).cmp(&(other.committed_offset + other.lag)),
+        let order = match COLUMNS.get(column).map_or("", |column| column.name) {
+            "Verdict" => a.verdict.cmp(&b.verdict),
+            "Lag" => one.lag.cmp(&other.lag),
+            "Behind by" => one.lag_ms.cmp(&other.lag_ms),
+            "Committed" => one.committed_offset.cmp(&other.committed_offset),
+            "High watermark" => (one.committed_offset + one.lag).cmp(&(other.committed_offset + other.lag)),
+            "Read by" => a.reader.cmp(&b.reader),
+            _ => by_name(),
         };
         (if descending { order.reverse() } else { order }).then_with(by_name)
     });
     rows
-}
-
-fn members(ui: &mut Ui, group: &Group) {
-    let style = palette(ui);
-    text::label(ui, &format::plural(group.members.len(), "member"), font::heading(), style.text);
-    if group.members.is_empty() {
-        let words = "Nobody is in the group: its offsets are kept, and nothing is read.";
-        text::label(ui, words, font::body(), style.muted);
-    }
-    for member in &group.members {
-        ui.horizontal(|ui| {
-            text::label(ui, &member.client_id, font::body(), style.text).on_hover_text(&member.id);
-            text::label(ui, &member.host, font::mono(), style.faint);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let (words, ink) = assignment(member, group, style);
-                text::label(ui, &words, font::small(), ink);
-            });
-        });
-    }
 }
 
 /// What can be done to it. Streams and share groups keep their places otherwise.
@@ -222,21 +299,4 @@ fn deeds(ui: &mut Ui, group: &Group, actions: &mut Vec<Action>) {
             actions.push(Action::Ask(Dialog::DeleteGroup(group.id.to_string())));
         }
     });
-}
-
-/// `orders 0, 2, 4`; says so where a member of a stable group has nothing to do.
-fn assignment(member: &Member, group: &Group, style: &crate::ui::tokens::Palette) -> (String, egui::Color32) {
-    if member.assignment.is_empty() {
-        return if group.state == "Stable" {
-            ("idle: there are more members than partitions".to_owned(), style.warning)
-        } else {
-            ("waits for its assignment".to_owned(), style.accent)
-        };
-    }
-    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for assigned in &member.assignment {
-        topics.entry(&assigned.topic).or_default().push(assigned.partition);
-    }
-    let words = topics.into_iter().map(|(topic, partitions)| format!("{topic} {}", format::ids(&partitions)));
-    (words.collect::<Vec<_>>().join(" · "), style.muted)
 }

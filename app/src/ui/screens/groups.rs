@@ -8,12 +8,14 @@ use super::{group_detail, header, side_by_side, starting};
 use crate::monitor::snapshot::Group;
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
-use crate::ui::model::{Cached, group_mood, group_pill};
+use crate::ui::model::{Cached, Model, group_mood, group_pill};
 use crate::ui::tokens::{size, space};
+use crate::ui::verdicts;
 use crate::ui::widgets::card::framed;
 use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
 
 /// What this screen remembers.
@@ -29,25 +31,28 @@ pub struct State {
     detail: group_detail::State,
 }
 
-const COLUMNS: [Column; 5] = [
-    Column::text("Group", 130.0, 2.0),
-    Column::text("State", 150.0, 0.5),
-    Column::number("Members", 56.0, 0.4),
+const COLUMNS: [Column; 7] = [
+    Column::text("Group", 110.0, 2.0),
+    Column::text("Verdict", 122.0, 0.2).help(verdicts::HELP),
+    Column::text("State", 104.0, 0.2),
+    Column::number("Members", 56.0, 0.2),
     Column::number("Lag", 62.0, 0.6)
         .help("Records between the group's committed offsets and the high watermarks, over all partitions"),
-    Column::number("Coordinator", 70.0, 0.4).help("The broker that keeps the group"),
+    Column::number("Behind by", 62.0, 0.2)
+        .help("How long ago the oldest record was written that is not yet read, where that is known of all partitions"),
+    Column::number("Coordinator", 70.0, 0.2).help("The broker that keeps the group"),
 ];
 
 /// What a narrow list shows; the detail tells the rest.
 const NARROW: [Column; 3] = [
     Column::text("Group", 84.0, 1.0),
-    Column::text("State", 150.0, 0.2),
+    Column::text("Verdict", 122.0, 0.2).help(verdicts::HELP),
     Column::number("Lag", 66.0, 0.3)
         .help("Records between the group's committed offsets and the high watermarks, over all partitions"),
 ];
 
 /// Below this width the list is narrow.
-const WIDE: f32 = 470.0;
+const WIDE: f32 = 560.0;
 
 /// The list's share of the width.
 const LIST_SHARE: f32 = 0.46;
@@ -71,7 +76,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         return;
     }
     let chosen = state.chosen.as_deref().and_then(|id| scene.model.group(id));
-    let chosen = chosen.or_else(|| groups.iter().max_by_key(|group| group.total_lag));
+    let chosen =
+        chosen.or_else(|| groups.iter().max_by_key(|group| (verdicts::of(scene.model, group), group.total_lag)));
     let chosen = chosen.map(Arc::clone);
     let width = ui.available_width();
     let height = ui.available_height();
@@ -93,7 +99,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
     let sort = state.table.sort;
     let wide = ui.available_width() >= WIDE;
     let rows =
-        state.rows.get((scene.model.generation, filter.clone(), sort, wide), || rows(groups, &filter, sort, wide));
+        state.rows.get((scene.model.generation, filter.clone(), sort, wide), || rows(scene.model, &filter, sort, wide));
     let selected = chosen.and_then(|chosen| rows.iter().position(|row| groups[*row].id == chosen.id));
     framed(ui, |ui| {
         if rows.is_empty() {
@@ -115,12 +121,14 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
         let (pressed, asked) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let group = &groups[rows[index]];
             row.strong(&group.id);
-            row.pill(Some(&group_pill(group)));
+            row.pill(verdicts::of(scene.model, group).map(verdicts::pill).as_ref());
             if wide {
+                row.pill(Some(&group_pill(group)));
                 row.text(&format::count(group.members.len() as i64));
             }
             row.strong(&if group.has_lag() { format::count(group.total_lag) } else { "–".to_owned() });
             if wide {
+                row.text(&behind_ms(scene.model, group).map_or_else(String::new, |ms| format::millis(ms as f64)));
                 row.text(&if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() });
             }
         });
@@ -152,17 +160,29 @@ fn menu(scene: &Scene<'_>, group: &Group) -> Vec<Item<Action>> {
     items
 }
 
-fn rows(groups: &[Arc<Group>], filter: &str, sort: Option<Sort>, wide: bool) -> Vec<usize> {
+fn behind_ms(model: &Model, group: &Group) -> Option<i64> {
+    verdicts::watched(model, group)?.standing.behind_ms
+}
+
+/// What needs somebody's eye first: trouble, then what is on its way.
+fn urgency(model: &Model, group: &Group) -> Mood {
+    verdicts::of(model, group).map_or(Mood::Quiet, verdicts::mood).max(group_mood(group))
+}
+
+fn rows(model: &Model, filter: &str, sort: Option<Sort>, wide: bool) -> Vec<usize> {
+    let groups = &model.snapshot().groups;
     let mut rows: Vec<usize> =
         (0..groups.len()).filter(|index| groups[*index].id.to_lowercase().contains(filter)).collect();
     rows.sort_by(|&a, &b| {
         let (one, other) = (&groups[a], &groups[b]);
         let Some(Sort { column, descending }) = sort else {
             // Groups that are not well first; within them by name, since lag changes all the time.
-            return group_mood(other).cmp(&group_mood(one)).then_with(|| one.id.cmp(&other.id));
+            return urgency(model, other).cmp(&urgency(model, one)).then_with(|| one.id.cmp(&other.id));
         };
         let names = if wide { COLUMNS.get(column) } else { NARROW.get(column) };
         let order = match names.map_or("", |column| column.name) {
+            "Verdict" => verdicts::of(model, one).cmp(&verdicts::of(model, other)),
+            "Behind by" => behind_ms(model, one).cmp(&behind_ms(model, other)),
             "State" => group_mood(one).cmp(&group_mood(other)).then(one.state.cmp(other.state)),
             "Members" => one.members.len().cmp(&other.members.len()),
             // What has no lag stands below what has none left.

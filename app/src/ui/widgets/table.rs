@@ -90,6 +90,11 @@ impl TableState {
         TableState { follow: Some(follows), ..TableState::default() }
     }
 
+    /// Without a column, until somebody chooses it.
+    pub fn hiding(column: &str) -> TableState {
+        TableState { hidden: vec![column.to_owned()], ..TableState::default() }
+    }
+
     /// With the keyboard's cursor on a row.
     pub fn at(row: usize) -> TableState {
         TableState { cursor: Some(row), ..TableState::default() }
