@@ -22,10 +22,13 @@ pub struct Standing {
     pub partitions: Vec<Judgement>,
 }
 
+/// A group's partitions, and what was said of each.
+type HeldRow = (Arc<[Name]>, Vec<Held>);
+
 /// What was said of each partition last.
 #[derive(Debug, Default)]
 pub struct Judges {
-    held: BTreeMap<Arc<str>, (Arc<[Name]>, Vec<Held>)>,
+    held: BTreeMap<Arc<str>, HeldRow>,
 }
 
 impl Judges {
