@@ -662,15 +662,3 @@ fn ten_thousand_partitions_paint() {
         assert!(window.harness.root().accesskit_node().children().count() > 0);
     }
 }
-
-/// Compares with the pictures in tests/snapshots; `UPDATE_SNAPSHOTS=1` writes them.
-#[cfg(feature = "snapshots")]
-#[test]
-fn pictures() {
-    for screen in Screen::ALL {
-        for theme in [ThemeChoice::Dark, ThemeChoice::Light] {
-            let mut window = Window::open(fixture::incident(), Options { screen, theme, ..Options::default() });
-            window.harness.snapshot(format!("{screen}_{}", theme.name()));
-        }
-    }
-}

@@ -1,6 +1,8 @@
 //! `brokerscope screenshot`: a real cluster under load, and a picture of the real screens, drawn without a display.
 
 mod canvas;
+#[cfg(test)]
+mod looks;
 mod painter;
 
 use std::path::{Path, PathBuf};
