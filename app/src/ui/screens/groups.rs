@@ -34,7 +34,7 @@ pub struct State {
 const COLUMNS: [Column; 7] = [
     Column::text("Group", 110.0, 2.0),
     Column::text("Verdict", 122.0, 0.2).help(verdicts::HELP),
-    Column::text("State", 104.0, 0.2),
+    Column::text("State", 150.0, 0.2),
     Column::number("Members", 56.0, 0.2),
     Column::number("Lag", 62.0, 0.6)
         .help("Records between the group's committed offsets and the high watermarks, over all partitions"),
@@ -52,10 +52,11 @@ const NARROW: [Column; 3] = [
 ];
 
 /// Below this width the list is narrow.
-const WIDE: f32 = 560.0;
+const WIDE: f32 = 606.0;
 
-/// The list's share of the width.
+/// The list's share of the width, and of a width in which it is narrow: the detail needs the room more.
 const LIST_SHARE: f32 = 0.46;
+const NARROW_SHARE: f32 = 0.34;
 
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
@@ -81,7 +82,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let chosen = chosen.map(Arc::clone);
     let width = ui.available_width();
     let height = ui.available_height();
-    let list = ((width - space::M) * LIST_SHARE).floor();
+    let room = width - space::M;
+    let list = (room * if room * LIST_SHARE < WIDE { NARROW_SHARE } else { LIST_SHARE }).floor();
     side_by_side(ui, &[list, width - list - space::M], space::M, |ui, index| {
         ui.set_max_height(height);
         match (index, &chosen) {
