@@ -178,10 +178,12 @@ fn share(group: &Group) -> Vec<Finding> {
 }
 
 fn one_zone(group: &Group) -> Vec<Finding> {
-    let racks: Option<BTreeSet<&String>> = group.members.iter().map(|member| member.rack_id.as_ref()).collect();
+    // Clients of the classic protocol that have no rack tell an empty one.
+    let rack = |rack: &Option<String>| rack.clone().filter(|rack| !rack.is_empty());
+    let racks: Option<BTreeSet<String>> = group.members.iter().map(|member| rack(&member.rack_id)).collect();
     match racks {
         Some(racks) if racks.len() == 1 && group.members.len() > 1 => {
-            let zone = racks.into_iter().next().map_or("", |zone| zone.as_str());
+            let zone = racks.into_iter().next().unwrap_or_default();
             let text = format!("All members are in zone {zone}.");
             vec![Finding::bad(text, "If that zone fails, nobody reads: run a member in another one.")]
         }
@@ -259,6 +261,8 @@ mod tests {
         assert_eq!(said(&zoned, &topics)[1], (false, "All members are in zone a.".into()));
         zoned.members[0].rack_id = None;
         assert_eq!(said(&zoned, &topics).len(), 1, "who does not tell may be anywhere");
+        zoned.members.iter_mut().for_each(|member| member.rack_id = Some(String::new()));
+        assert_eq!(said(&zoned, &topics).len(), 1, "an empty rack tells nothing");
         let nothing = group("classic", &["", ""]);
         assert_eq!(said(&nothing, &[])[0].1, "None of the topics that its members read exists.");
         let share = group("share", &["t0 t1", "t0 t1", ""]);

@@ -84,14 +84,14 @@ const CHART_WINDOW_S: i64 = 900;
 const ROWS_AT_MOST: f32 = 9.0;
 
 const COLUMNS: [Column; 8] = [
-    Column::text("Partition", 72.0, 1.0),
+    Column::text("Partition", 112.0, 1.4),
     Column::text("Verdict", 122.0, 0.1).help(verdicts::HELP),
-    Column::text("Lag", 100.0, 0.7),
+    Column::text("Lag", 88.0, 0.4),
     Column::text("Last 2 min", 76.0, 0.4).help("Its lag, second by second, from 0 up").unsorted(),
     Column::number("Behind by", 60.0, 0.3)
         .help("How long ago the oldest record that is not yet read was written, where that is known"),
-    Column::number("Committed", 76.0, 0.5),
-    Column::number("High watermark", 84.0, 0.5),
+    Column::number("Committed", 80.0, 0.3),
+    Column::number("High watermark", 84.0, 0.3),
     Column::text("Read by", 84.0, 0.6).help("The member that it is assigned to"),
 ];
 

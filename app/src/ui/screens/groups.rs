@@ -32,7 +32,7 @@ pub struct State {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::text("Group", 110.0, 2.0),
+    Column::text("Group", 150.0, 2.0),
     Column::text("Verdict", 122.0, 0.2).help(verdicts::HELP),
     Column::text("State", 150.0, 0.2),
     Column::number("Members", 56.0, 0.2),
@@ -52,10 +52,10 @@ const NARROW: [Column; 3] = [
 ];
 
 /// Below this width the list is narrow.
-const WIDE: f32 = 606.0;
+const WIDE: f32 = 666.0;
 
 /// The list's share of the width, and of a width in which it is narrow: the detail needs the room more.
-const LIST_SHARE: f32 = 0.46;
+const LIST_SHARE: f32 = 0.5;
 const NARROW_SHARE: f32 = 0.34;
 
 /// Paints it.
