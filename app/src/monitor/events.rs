@@ -10,7 +10,7 @@ use broker::metadata::report::{
 use super::cloudwatch::alarm::AlarmState;
 use super::cloudwatch::alarms::Transition;
 use super::logs::run::LogNews;
-use super::names::{count, node, node_inside, nodes};
+use super::names::{self, count, node, node_inside, nodes};
 use super::view::{EVENTS_KEPT, EventEntry, Severity};
 
 /// The newest events, numbered.
@@ -250,8 +250,7 @@ fn membership_step(broker: i32, step: &MembershipStep) -> (&'static str, String)
 
 /// `client-1 at 127.0.0.1`
 fn member_name(member: &MemberIdentity) -> String {
-    let name = member.instance_id.as_ref().unwrap_or(&member.client_id);
-    let name = if name.is_empty() { &member.member_id } else { name };
+    let name = names::member(member.instance_id.as_deref(), &member.client_id, &member.member_id);
     format!("Member {name} at {}", member.client_host)
 }
 

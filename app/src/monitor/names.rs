@@ -1,4 +1,4 @@
-//! How nodes are called in sentences.
+//! How nodes, members and numbers are called in sentences.
 
 use broker::types::NodeId;
 
@@ -38,4 +38,25 @@ pub fn nodes(ids: &[NodeId]) -> String {
 pub fn count(number: impl Into<i64>, one: &str, many: &str) -> String {
     let number = number.into();
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// `1,234,567`.
+pub fn grouped(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if value < 0 {
+        text.push('−');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A member of a group by the name that people gave it: its instance id, else its client id, else what the coordinator called it.
+pub fn member<'a>(instance_id: Option<&'a str>, client_id: &'a str, member_id: &'a str) -> &'a str {
+    instance_id.unwrap_or(if client_id.is_empty() { member_id } else { client_id })
 }

@@ -1,10 +1,11 @@
 //! Files that a person named, written and read. Everything here blocks, so it runs on threads of its own.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use tempfile::NamedTempFile;
 
 use crate::monitor::files::{Content, Save, TEXT_BYTES_MAX};
 use crate::monitor::order::{Answer, Done, Refusal};
@@ -12,52 +13,59 @@ use crate::monitor::order::{Answer, Done, Refusal};
 /// Writes a file that is whole or not there: a file of that name is replaced at the end, in one step.
 pub struct Writing {
     to: PathBuf,
-    part: PathBuf,
-    file: Option<BufWriter<File>>,
+    /// Beside the file that is meant, under a name that nobody has; gone if it is not put in place.
+    part: BufWriter<NamedTempFile>,
 }
 
 impl Writing {
-    /// Begins beside the file that is meant.
+    /// Begins beside the file that is meant; through a link, beside what it leads to.
     ///
     /// # Errors
-    /// The folder is not there, or may not be written to.
+    /// The folder is not there, or may not be written to; the name is that of a folder or of a device.
     pub fn begin(path: &Path) -> io::Result<Writing> {
-        if path.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-        }
-        let mut name = path.file_name().map(OsString::from).unwrap_or_default();
-        name.push(".part");
-        let part = path.with_file_name(name);
-        let file = BufWriter::new(File::create(&part)?);
-        Ok(Writing { to: path.to_path_buf(), part, file: Some(file) })
+        let to = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        must_be_a_file(fs::metadata(&to).map(Some).or_else(absent)?.as_ref())?;
+        let folder = to.parent().unwrap_or(Path::new("/"));
+        let mut part = tempfile::Builder::new();
+        part.prefix(".brokerscope-");
+        // As any program would make it: the user's umask decides.
+        #[cfg(unix)]
+        part.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        Ok(Writing { part: BufWriter::new(part.tempfile_in(folder)?), to })
     }
 
     /// Puts it in place.
     ///
     /// # Errors
     /// What was written last could not be, or the name cannot be had.
-    pub fn finish(mut self) -> io::Result<()> {
-        if let Some(file) = self.file.take() {
-            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        }
-        fs::rename(&self.part, &self.to)
+    pub fn finish(self) -> io::Result<()> {
+        let part = self.part.into_inner().map_err(io::IntoInnerError::into_error)?;
+        part.as_file().sync_all()?;
+        part.persist(&self.to).map(drop).map_err(|error| error.error)
+    }
+}
+
+/// A name that nobody has yet is as good as a file's.
+fn absent(error: io::Error) -> io::Result<Option<fs::Metadata>> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
+}
+
+/// Devices and pipes are left alone: replacing one would break it for others, and reading one might never end.
+fn must_be_a_file(metadata: Option<&fs::Metadata>) -> io::Result<()> {
+    match metadata {
+        Some(known) if known.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        Some(known) if !known.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+        _ => Ok(()),
     }
 }
 
 impl Write for Writing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.as_mut().map_or(Ok(bytes.len()), |file| file.write(bytes))
+        self.part.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        // Gone already where it was put in place.
-        let _ = fs::remove_file(&self.part);
+        self.part.flush()
     }
 }
 
@@ -97,6 +105,7 @@ pub fn text(path: &Path) -> Result<Arc<str>, String> {
 pub fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let shown = path.display();
     let read = || {
+        must_be_a_file(Some(&fs::metadata(path)?))?;
         let mut bytes = Vec::new();
         File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -132,6 +141,15 @@ mod tests {
         assert_eq!(told, format!("1 row written to {}.", path.display()));
         assert_eq!(&*text(&path).unwrap(), "a\r\n1\r\n");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        save(&Save { path: link.clone(), content: Content::Text("through".into()) }).unwrap();
+        assert!(
+            link.is_symlink() && &*text(&path).unwrap() == "through",
+            "what a link leads to is replaced, not the link"
+        );
+        fs::remove_file(&link).unwrap();
+        fs::write(&path, "a\r\n1\r\n").unwrap();
         let mut begun = Writing::begin(&path).unwrap();
         begun.write_all(b"half").unwrap();
         drop(begun);
@@ -142,6 +160,9 @@ mod tests {
     #[test]
     fn what_cannot_be_is_told_in_a_sentence() {
         let dir = tempfile::tempdir().unwrap();
+        let device = save(&Save { path: "/dev/null".into(), content: Content::Text("x".into()) }).unwrap_err().text;
+        assert!(device.ends_with("it is no regular file."), "{device}");
+        assert!(text(Path::new("/dev/zero")).unwrap_err().ends_with("it is no regular file."));
         let nowhere = dir.path().join("no/such");
         let refused = save(&Save { path: nowhere.clone(), content: Content::Text("x".into()) }).unwrap_err().text;
         assert_eq!(refused, format!("{} could not be written: no such file or directory.", nowhere.display()));

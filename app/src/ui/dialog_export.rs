@@ -7,7 +7,7 @@ use egui::Context;
 use super::app::{Action, Scene};
 use super::file_picker::PickWish;
 use super::format;
-use super::tokens::{DARK, LIGHT, font};
+use super::tokens::{font, palette};
 use super::widgets::button::segments;
 use super::widgets::dialog::{Buttons, Outcome, dialog};
 use super::widgets::file_field::FileField;
@@ -68,12 +68,12 @@ pub const IS_REPLACED: &str = "A file that is there already is replaced.";
 
 /// Shows it.
 pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut ExportDraft, actions: &mut Vec<Action>) -> Outcome {
-    let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
     let title = match &draft.what {
         What::Table(sheet) => format!("Export the table {}", sheet.name),
         What::Text { title, .. } => format!("Export {title}"),
     };
     let outcome = dialog(ctx, "export", &title, |ui| {
+        let style = palette(ui);
         if let What::Table(sheet) = &draft.what {
             let rows = format::plural(sheet.rows.len(), "row");
             let words = format!("{rows}, with the columns that are shown, in this order.");

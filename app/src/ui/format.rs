@@ -1,19 +1,10 @@
 //! Numbers, bytes and times as people read them.
 
+use crate::monitor::names::grouped;
+
 /// `1,234,567`.
 pub fn count(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if value < 0 {
-        text.push('−');
-    }
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(value)
 }
 
 /// `950`, `1.2 k`, `34 k`, `5.6 M`.

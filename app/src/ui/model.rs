@@ -8,6 +8,7 @@ use broker::metrics::table::controller::UNCLEAN_LEADER_ELECTIONS;
 
 use super::discard::Discard;
 use super::faults::Faults;
+use super::verdicts;
 use super::widgets::icon::Icon;
 use super::widgets::matrix::Cell;
 use super::widgets::pill::{Mood, Pill};
@@ -302,10 +303,18 @@ impl Model {
             (std::cmp::Reverse(row.health), internal, row.topic, row.partition)
         });
         self.topics_in_trouble = self.topics.iter().filter(|topic| topic.worst() != PartitionHealth::InSync).count();
-        self.groups_in_trouble = snapshot.groups.iter().filter(|group| group_mood(group) >= Mood::Busy).count();
+        self.groups_in_trouble = snapshot.groups.iter().filter(|group| self.is_in_trouble(group)).count();
         self.bootstrap = bootstrap(&snapshot);
         let unreachable = self.topics.iter().any(|topic| topic.unreachable > 0);
         self.health = health(&snapshot, unreachable);
+    }
+}
+
+impl Model {
+    /// Its state or its verdict says that somebody should look.
+    fn is_in_trouble(&self, group: &Group) -> bool {
+        let verdict = verdicts::of(self, group).map_or(Mood::Quiet, verdicts::mood);
+        group_mood(group) >= Mood::Busy || verdict >= Mood::Warning
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::monitor::names;
 use crate::monitor::snapshot::{AssignedPartition, Group, Member, Topic};
 
 /// One thing that was found.
@@ -28,16 +29,16 @@ impl Finding {
 
 /// How a member is called.
 pub fn name(member: &Member) -> &str {
-    match &member.instance_id {
-        Some(instance_id) => instance_id,
-        None if member.client_id.is_empty() => &member.id,
-        None => &member.client_id,
-    }
+    names::member(member.instance_id.as_deref(), &member.client_id, &member.id)
 }
 
 /// What is to be said of a group's assignment; nothing while it has no members or rebalances.
 pub fn check(group: &Group, topics: &[Arc<Topic>]) -> Vec<Finding> {
     if group.members.is_empty() || group.state != "Stable" {
+        return Vec::new();
+    }
+    // Connect's workers and the like share out other things than partitions: their group tells of no topics.
+    if group.members.iter().all(|member| member.topics.is_empty() && member.assignment.is_empty()) {
         return Vec::new();
     }
     let read = read(group, topics);
@@ -74,15 +75,15 @@ fn read(group: &Group, topics: &[Arc<Topic>]) -> BTreeSet<AssignedPartition> {
 }
 
 fn members(count: usize) -> String {
-    if count == 1 { "1 member".into() } else { format!("{count} members") }
+    names::count(count as i64, "member", "members")
 }
 
 fn partitions(count: usize) -> String {
-    if count == 1 { "1 partition".into() } else { format!("{count} partitions") }
+    names::count(count as i64, "partition", "partitions")
 }
 
 /// `a`, `a and b`, `a, b and 3 more`.
-fn names(all: &[&Member]) -> String {
+fn listed(all: &[&Member]) -> String {
     match all {
         [] => String::new(),
         [one] => name(one).into(),
@@ -98,7 +99,7 @@ fn spread(group: &Group, all: usize) -> Vec<Finding> {
     let of = format!("{} for {}", members(count), partitions(all));
     if !idle.is_empty() {
         let be = if idle.len() == 1 { "is" } else { "are" };
-        let text = format!("{of}: {} {be} idle.", names(&idle));
+        let text = format!("{of}: {} {be} idle.", listed(&idle));
         let advice = if count > all {
             "A partition is read by one member at a time. Give the topic more partitions, or take consumers away."
         } else if is_one_subscription {
@@ -173,7 +174,7 @@ fn share(group: &Group) -> Vec<Finding> {
         return vec![Finding::good(text)];
     }
     let be = if idle.len() == 1 { "has" } else { "have" };
-    let text = format!("{} {be} no partition to take records from.", names(&idle));
+    let text = format!("{} {be} no partition to take records from.", listed(&idle));
     vec![Finding::bad(text, "Members of a share group share partitions: see what these subscribe to.")]
 }
 
@@ -263,8 +264,11 @@ mod tests {
         assert_eq!(said(&zoned, &topics).len(), 1, "who does not tell may be anywhere");
         zoned.members.iter_mut().for_each(|member| member.rack_id = Some(String::new()));
         assert_eq!(said(&zoned, &topics).len(), 1, "an empty rack tells nothing");
-        let nothing = group("classic", &["", ""]);
+        let mut nothing = group("classic", &["", ""]);
+        nothing.members.iter_mut().for_each(|member| member.topics = vec!["x".into()]);
         assert_eq!(said(&nothing, &[])[0].1, "None of the topics that its members read exists.");
+        nothing.members.iter_mut().for_each(|member| member.topics.clear());
+        assert_eq!(said(&nothing, &[]), [], "workers of Connect share out no partitions");
         let share = group("share", &["t0 t1", "t0 t1", ""]);
         assert_eq!(said(&share, &topics), [(false, "c2 has no partition to take records from.".into())]);
     }

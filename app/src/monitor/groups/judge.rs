@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::lags::{Name, Row, Sample};
 use super::verdict::{self, Around, Held, Judgement, Verdict};
+use crate::monitor::names::grouped;
 use crate::monitor::snapshot::{Group, Snapshot, Topic};
 
 /// How a group stands.
@@ -169,19 +170,6 @@ fn reason(row: &Row, partitions: &[Judgement], verdict: Verdict) -> String {
             format!("{} of {} were deleted before it read them.", records(lost), which(row, partitions, verdict))
         }
     }
-}
-
-/// `1,234,567`
-fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

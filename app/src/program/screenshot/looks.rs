@@ -21,8 +21,8 @@ use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice};
 const SIZE: (u32, u32) = (1280, 800);
 /// Channels that differ by less are the rounding of another machine's floats.
 const CHANNEL_TOLERANCE: u8 = 8;
-/// Pixels that may differ by more.
-const PIXELS_TOLERANCE: usize = 40;
+/// Pixels that may differ by more: fewer than a digit has.
+const PIXELS_TOLERANCE: usize = 10;
 
 /// What has a picture: its name, what is known, how the window opens.
 fn cases() -> Vec<(String, View, Options)> {

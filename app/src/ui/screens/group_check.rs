@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group) {
             ui.spacing_mut().item_spacing.x = space::S;
             let (mood, icon, word) = match finding.is_good {
                 true => (Mood::Good, Icon::Check, "Good"),
-                false => (Mood::Warning, Icon::Warning, "Uneven"),
+                false => (Mood::Warning, Icon::Warning, "Bad"),
             };
             Pill::new(mood, icon, word).show(ui);
             text::label(ui, &finding.text, font::body(), style.text);

@@ -73,8 +73,6 @@ struct Row {
     /// Among the group's offsets.
     index: usize,
     verdict: Option<Verdict>,
-    /// Its lag over the last minutes.
-    course: Vec<f64>,
     reader: String,
 }
 
@@ -215,7 +213,7 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, action
             row.strong(&format!("{}-{}", offset.topic, offset.partition));
             row.pill(of.verdict.map(verdicts::pill).as_ref());
             row.bar(offset.lag as f32 / most, &format::count(offset.lag), Mood::Quiet);
-            row.spark(&of.course, of.verdict.map_or(Mood::Quiet, verdicts::mood));
+            row.spark(&course(scene, group, offset), of.verdict.map_or(Mood::Quiet, verdicts::mood));
             row.text(&offset.lag_ms.map_or_else(String::new, |lag_ms| format::millis(lag_ms as f64)));
             row.text(&format::count(offset.committed_offset));
             row.text(&format::count(offset.committed_offset + offset.lag));
@@ -223,6 +221,13 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, action
         });
         actions.extend(chosen);
     });
+}
+
+/// A partition's lag over the last minutes; only of what is seen, since a group may read thousands.
+fn course(scene: &Scene<'_>, group: &Group, offset: &GroupOffset) -> Vec<f64> {
+    let Some(watched) = verdicts::watched(scene.model, group) else { return Vec::new() };
+    let name = (Arc::clone(&offset.topic), offset.partition);
+    watched.rows.iter().map(|row| row.get(&name).map_or(f64::NAN, |sample| sample.lag as f64)).collect()
 }
 
 fn menu(offset: &GroupOffset) -> Vec<Item<Action>> {
@@ -244,15 +249,11 @@ fn rows(scene: &Scene<'_>, group: &Group, filter: &str, sort: Option<Sort>) -> V
     let row = |(index, offset): (usize, &GroupOffset)| {
         let reader = readers.get(&(&offset.topic, offset.partition)).copied().unwrap_or_default().to_owned();
         let name = (offset.topic.clone(), offset.partition);
-        let course = |watched: &Watched| -> Vec<f64> {
-            let rows = watched.rows.iter();
-            rows.map(|row| row.get(&name).map_or(f64::NAN, |sample| sample.lag as f64)).collect()
-        };
         let verdict = watched.and_then(|watched| {
             let place = watched.rows.back()?.names.binary_search(&name).ok()?;
             watched.standing.partitions.get(place).map(|judged| judged.verdict)
         });
-        Row { index, verdict, course: watched.map(course).unwrap_or_default(), reader }
+        Row { index, verdict, reader }
     };
     let matches = |row: &Row| {
         let offset = &group.offsets[row.index];

@@ -8,6 +8,7 @@ use broker::types::TopicPartition;
 use egui::{Align, Layout, Ui};
 
 use crate::monitor::groups::theatre::{Generation, Moved, Play, moved};
+use crate::monitor::names;
 use crate::monitor::snapshot::Group;
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
@@ -138,7 +139,7 @@ fn words(ui: &mut Ui, scene: &Scene<'_>, group: &Group, play: &Play, index: usiz
     );
     text::label(ui, &words, font::small(), style.muted);
     if !one.cause.is_empty() {
-        text::label(ui, &format!("Why: {}.", one.cause), font::body(), style.text);
+        text::label(ui, &format!("Why: {}.", cause(one)), font::body(), style.text);
     }
     if one.news.is_empty() && one.began_ms.is_some() {
         let words = match group.kind {
@@ -171,11 +172,19 @@ fn words(ui: &mut Ui, scene: &Scene<'_>, group: &Group, play: &Play, index: usiz
 }
 
 fn called(member: &MemberIdentity) -> &str {
-    match &member.instance_id {
-        Some(instance_id) => instance_id,
-        None if member.client_id.is_empty() => &member.member_id,
-        None => &member.client_id,
-    }
+    names::member(member.instance_id.as_deref(), &member.client_id, &member.member_id)
+}
+
+/// Why a generation came about, with members by the names that people gave them.
+fn cause(one: &Generation) -> String {
+    let came = one.news.iter().map(|news| (&news.member.member_id, called(&news.member)));
+    let stayed = one.members.iter().map(|member| (&member.member_id, name(member)));
+    let named = came.chain(stayed).find(|(id, _)| !id.is_empty() && one.cause.contains(id.as_str()));
+    named.map_or_else(|| one.cause.clone(), |(id, name)| one.cause.replace(id.as_str(), name))
+}
+
+fn name(member: &MemberReport) -> &str {
+    names::member(member.instance_id.as_deref(), &member.client_id, &member.member_id)
 }
 
 fn is_bad(change: &MemberChange) -> bool {
@@ -287,8 +296,12 @@ fn make_stage(before: Option<&Generation>, one: &Generation, room: usize) -> Sta
         .map(|member| (&*member.member_id, member))
         .collect();
     let is: BTreeSet<&str> = one.members.iter().map(|member| &*member.member_id).collect();
-    let lost: BTreeSet<(&str, &TopicPartition)> =
-        moved.iter().filter_map(|moved| Some((moved.from.as_deref()?, &moved.partition))).collect();
+    let mut lost: BTreeMap<&str, Vec<&TopicPartition>> = BTreeMap::new();
+    for moved in &moved {
+        if let Some(from) = &moved.from {
+            lost.entry(from).or_default().push(&moved.partition);
+        }
+    }
     let gained: BTreeSet<(&str, &TopicPartition)> =
         moved.iter().filter_map(|moved| Some((moved.to.as_deref()?, &moved.partition))).collect();
     let gone = was.values().copied().filter(|member| !is.contains(&*member.member_id));
@@ -304,7 +317,7 @@ fn make_stage(before: Option<&Generation>, one: &Generation, room: usize) -> Sta
                 }
             };
             let id: &str = &member.member_id;
-            for (_, partition) in lost.iter().filter(|(from, _)| *from == id) {
+            for partition in lost.get(id).into_iter().flatten() {
                 set(partition, Slot::Lost);
             }
             if !is_gone {
@@ -338,13 +351,7 @@ fn make_stage(before: Option<&Generation>, one: &Generation, room: usize) -> Sta
 }
 
 fn line(one: &Generation, member: &MemberReport, is_gone: bool, slots: Vec<Slot>, is_new: bool) -> Line {
-    let identity = MemberIdentity {
-        member_id: member.member_id.clone(),
-        client_id: member.client_id.clone(),
-        instance_id: member.instance_id.clone(),
-        ..MemberIdentity::default()
-    };
-    let name = called(&identity).to_owned();
+    let name = name(member).to_owned();
     let behind = member.epoch > 0 && member.epoch < one.number;
     let note = match (is_gone, is_new) {
         (true, _) => "gone".to_owned(),
@@ -392,6 +399,17 @@ mod tests {
         assert_eq!((stage.moved.len(), stage.left_out), (2, (0, 0)));
         assert_eq!(stage.lines[1].spoken, "b, new: t 1, 2");
         assert_eq!(stage.lines[2].spoken, "gone, gone: nothing");
+    }
+
+    #[test]
+    fn the_cause_names_members_as_people_do() {
+        let mut one = of(2, vec![member("app-1-5b0c", &[0], None)]);
+        one.cause = "member app-1-5b0c left".into();
+        let members = [MemberReport { client_id: "app-1".into(), ..one.members[0].clone() }];
+        one.members = members.into();
+        assert_eq!(cause(&one), "member app-1 left");
+        one.cause = "a topic grew".into();
+        assert_eq!(cause(&one), "a topic grew");
     }
 
     #[test]

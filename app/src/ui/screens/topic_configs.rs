@@ -85,7 +85,9 @@ fn rows(entries: &[ConfigEntry], filter: &str) -> Vec<usize> {
 fn properties(entries: &[ConfigEntry]) -> String {
     let set = entries.iter().filter(|entry| is_set(entry));
     let line = |entry: &ConfigEntry| {
-        let value = entry.value.as_deref().unwrap_or_default().replace('\\', "\\\\").replace('\n', "\\n");
+        let escaped = [('\\', "\\\\"), ('\n', "\\n"), ('\r', "\\r"), ('\t', "\\t"), ('\u{c}', "\\f")];
+        let value = entry.value.clone().unwrap_or_default();
+        let value = escaped.into_iter().fold(value, |value, (sign, name)| value.replace(sign, name));
         // A space at the beginning would not count.
         let escape = if value.starts_with(' ') { "\\" } else { "" };
         format!("{}={escape}{value}\n", entry.name)

@@ -329,6 +329,10 @@ fn static_members_come_back() {
     bench.well(&instance(alive("g", "a3", -2), "i"));
     bench.pass(45_000);
     assert_eq!(bench.state("g"), "Empty");
+    let came_for = |old: &str| MemberChange::Replaced { member_id: old.into() };
+    assert_eq!(bench.told_of("a"), [MemberChange::Joined, MemberChange::LeftForAWhile]);
+    assert_eq!(bench.told_of("a2"), [came_for("a"), MemberChange::LeftForAWhile]);
+    assert_eq!(bench.told_of("a3"), [came_for("a2"), MemberChange::LeftForAWhile, MemberChange::SessionExpired]);
     assert_eq!(bench.refused(&instance(alive("g", "a3", -1), "i")).1, "Instance id i is unknown.");
 }
 
@@ -353,6 +357,8 @@ fn who_is_silent_or_keeps_what_it_must_give_up_is_thrown_out() {
     assert_eq!(bench.state("g"), "Stable");
     bench.pass(1);
     assert_eq!(bench.state("g"), "Empty");
+    assert_eq!(bench.told_of("a"), [MemberChange::Joined, MemberChange::NotRevoked]);
+    assert_eq!(bench.told_of("b"), [MemberChange::Joined, MemberChange::SessionExpired]);
     bench.check_replay("g");
     bench.pass(1_000_000);
     assert!(bench.groups.shared.timers.len() <= 50, "only the expiry of each partition is left");

@@ -32,7 +32,7 @@ use super::api::{AppendToken, ClientInfo, GroupResponse, OffsetsRecord, Output, 
 use super::{GroupConfig, GroupCoordinator};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::image::{Image, PartitionImage, TopicImage};
-use crate::metadata::report::Event;
+use crate::metadata::report::{Event, MemberChange};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     HeartbeatRequestData, JoinGroupRequestData, JoinGroupRequestProtocol, JoinGroupResponseData, LeaveGroupRequestData,
@@ -214,6 +214,15 @@ impl Bench {
         assert!(!records.is_empty());
         self.log.entry(partition).or_default().extend(records);
         self.groups.on_append_result(self.now, token, Ok(()));
+    }
+
+    /// What was told of a member, in the order in which it was.
+    pub(super) fn told_of(&self, member_id: &str) -> Vec<MemberChange> {
+        let told = self.events.iter().filter_map(|event| match event {
+            Event::GroupMember { member, change, .. } if member.member_id == member_id => Some(change.clone()),
+            _ => None,
+        });
+        told.collect()
     }
 
     /// Decides the fate of all that waits.

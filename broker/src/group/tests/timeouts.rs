@@ -11,6 +11,8 @@ fn a_silent_member_is_thrown_out() {
     bench.pass(1_500);
     assert_eq!(bench.state("g"), "PreparingRebalance");
     assert_eq!(bench.heartbeat("g", &ids[1], generation), ErrorCode::UnknownMemberId);
+    assert_eq!(bench.told_of(&ids[1]), [MemberChange::Joined, MemberChange::SessionExpired]);
+    assert_eq!(bench.told_of(&ids[0]), [MemberChange::Joined]);
     let to = bench.join(9, &join_request("g", &ids[0]));
     assert_eq!((bench.joined(to).generation_id, bench.state("g")), (generation + 1, "CompletingRebalance"));
     assert!(matches!(
@@ -47,6 +49,9 @@ fn who_does_not_rejoin_is_left_behind() {
     }
     let joined = bench.joined(to);
     assert_eq!((joined.generation_id, joined.members.len()), (generation + 1, 1));
+    for id in &ids[1..] {
+        assert_eq!(bench.told_of(id), [MemberChange::Joined, MemberChange::NotRejoined]);
+    }
     assert_eq!(bench.heartbeat("g", &ids[1], generation), ErrorCode::UnknownMemberId);
 }
 
@@ -83,6 +88,7 @@ fn who_does_not_sync_is_thrown_out() {
         bench.pass(9_000);
     }
     assert_eq!(bench.state("g"), "PreparingRebalance", "its heartbeats do not help it");
+    assert_eq!(bench.told_of(silent), [MemberChange::Joined, MemberChange::NotSynced]);
     assert_eq!(bench.heartbeat("g", silent, 1), ErrorCode::UnknownMemberId);
 }
 
