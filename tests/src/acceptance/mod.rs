@@ -11,6 +11,7 @@ mod consumer;
 mod files;
 mod gauge;
 mod house;
+mod open_transactions;
 mod plan;
 mod producer;
 mod recorder;

@@ -10,7 +10,7 @@ use super::producer::ProducerThread;
 use super::stage::{BROKERS, CONTROLLERS, PATIENCE, Stage};
 use super::transactor::TransactorThread;
 use super::view::View;
-use super::{files, gauge};
+use super::{files, gauge, open_transactions};
 use crate::campaign::{Anomaly, Kind};
 
 /// Producers give the last of their records up by then.
@@ -69,6 +69,11 @@ impl Stage<'_> {
 
     /// Whatever was left open is ended: readers of committed records come to the ends, too.
     fn await_stable(&self) -> Result<(), Anomaly> {
+        if !self.until(PATIENCE, |_| !open_transactions::are_there(self.house.bootstrap_servers()))? {
+            let what =
+                format!("a transaction is still open, and nobody is left who would end it\n    {}", self.describe());
+            return Err(Anomaly::new(Kind::HangingTransaction, what));
+        }
         let (all, committed) = (self.client_for_ends(false)?, self.client_for_ends(true)?);
         let (mut ends, mut stable) = (None, None);
         let done = |_: &View| {
