@@ -149,6 +149,7 @@ pub(super) fn columns(
         if all.clicked() {
             hidden.clear();
         }
+        ui.add_space(space::XS);
         let export = Button::new("Export this table…").small().show(ui).clicked();
         if export {
             ui.close();
