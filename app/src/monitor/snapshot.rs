@@ -157,6 +157,10 @@ pub struct Rates {
     pub bytes_in_per_s: f64,
     /// Bytes read by consumers.
     pub bytes_out_per_s: f64,
+    /// Record bytes fetched from leaders, as a follower.
+    pub replication_in_per_s: f64,
+    /// Record bytes given to followers, as a leader.
+    pub replication_out_per_s: f64,
     /// Requests answered.
     pub requests_per_s: f64,
     /// Produce latency over the last interval, ms.

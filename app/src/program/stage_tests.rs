@@ -180,3 +180,29 @@ fn the_palette_finds_a_broker_and_breaks_it() {
     stage.press(Modifiers::NONE, Key::Enter);
     stage.until_known("nothing is broken", |view| view.snapshot.faults.is_empty());
 }
+
+#[test]
+fn a_brokers_disks_connections_and_configs_are_told_and_it_is_stopped_and_started() {
+    let mut stage = Stage::on(Screen::Brokers);
+    stage.send(workload("disks"));
+    stage.until_known("records go through", |view| view.snapshot.workloads.iter().any(|one| one.read > 0));
+    stage.choose("Broker 2, Running");
+    stage.until("Request handler idle: ");
+    stage.click("Show log directories");
+    stage.until("disks-0, ");
+    stage.until("Online");
+    stage.click("Show connections");
+    stage.until("librdkafka, ");
+    stage.click("Show configs");
+    stage.type_into("Filter configs", "log.cleaner.threads");
+    stage.choose("log.cleaner.threads, ");
+    stage.until("in force: 1 ");
+    stage.leave();
+    stage.click("Stop broker 2");
+    stage.until("Broker 2, Stopped");
+    stage.click("Show log directories");
+    stage.until("Broker 2 does not run");
+    stage.click("Start broker 2");
+    stage.until("Broker 2, Running");
+    stage.until("disks-0, ");
+}

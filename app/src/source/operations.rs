@@ -173,6 +173,7 @@ fn find(servers: &str, query: &Query) -> Result<Findings, ClientError> {
         Query::Reassignments => Findings::Reassignments(client::reassignments(&mut client)?),
         // No broker has it.
         Query::File(path) => Findings::File(files::text(path).unwrap_or_default()),
+        Query::LogDirs(broker) => Findings::LogDirs(client::log_dirs(&mut client, *broker)?),
         Query::OffsetsAt { topic, timestamp_ms } => {
             let found: Vec<OffsetOf> = client::offsets_of_topic(&mut client, topic, *timestamp_ms)?;
             Findings::OffsetsAt(

@@ -17,7 +17,7 @@ use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
 use super::screens::metrics::Half;
-use super::screens::{Screens, alarms, cluster, events, gallery, groups, logs, metrics, topic, topics};
+use super::screens::{Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, topic, topics};
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
 use super::{shell, theme};
@@ -36,6 +36,8 @@ pub enum Screen {
     Topic,
     /// Consumer groups.
     Groups,
+    /// Brokers: load, disks, configs.
+    Brokers,
     /// Charts.
     Metrics,
     /// What is watched, and rings.
@@ -50,11 +52,12 @@ pub enum Screen {
 
 impl Screen {
     /// All that one can go to.
-    pub const ALL: [Screen; 8] = [
+    pub const ALL: [Screen; 9] = [
         Screen::Cluster,
         Screen::Topics,
         Screen::Topic,
         Screen::Groups,
+        Screen::Brokers,
         Screen::Metrics,
         Screen::Alarms,
         Screen::Events,
@@ -68,6 +71,7 @@ impl Screen {
             Screen::Topics => "topics",
             Screen::Topic => "topic",
             Screen::Groups => "groups",
+            Screen::Brokers => "brokers",
             Screen::Metrics => "metrics",
             Screen::Alarms => "alarms",
             Screen::Events => "events",
@@ -85,7 +89,7 @@ impl fmt::Display for Screen {
 
 /// There is no screen of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no screen '{0}': choose cluster, topics, topic, groups, metrics, alarms, events or logs")]
+#[error("there is no screen '{0}': choose cluster, topics, topic, groups, brokers, metrics, alarms, events or logs")]
 pub struct UnknownScreen(pub String);
 
 impl FromStr for Screen {
@@ -283,12 +287,16 @@ pub(super) enum Action {
     OpenGroup(Arc<str>),
     /// Show a node among the others.
     OpenNode(i32),
+    /// Show a broker with its disks and configs.
+    OpenBroker(i32),
     /// Show an alarm.
     OpenAlarm(String),
     /// Show a metric in the explorer, by its pin.
     OpenMetric(String),
     /// Show a logger and its level.
     OpenLogger(Logger),
+    /// Show the levels of a node's loggers.
+    OpenLevels(i32),
     /// Show the metrics explorer.
     Explorer,
     /// Put the cursor into the screen's filter.
@@ -434,6 +442,7 @@ impl BrokerscopeApp {
             Screen::Topics => topics::show(ui, &scene, &mut screens.topics, actions),
             Screen::Topic => topic::show(ui, &scene, &mut screens.topic, actions),
             Screen::Groups => groups::show(ui, &scene, &mut screens.groups, actions),
+            Screen::Brokers => brokers::show(ui, &scene, &mut screens.brokers, actions),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events, actions),
@@ -499,6 +508,10 @@ impl BrokerscopeApp {
                     self.spotlight = Some((id, true));
                     self.screen = Screen::Cluster;
                 }
+                Action::OpenBroker(id) => {
+                    self.screens.brokers.chosen = Some(id);
+                    self.screen = Screen::Brokers;
+                }
                 Action::OpenAlarm(name) => {
                     self.screens.alarms.chosen = Some(name);
                     self.screen = Screen::Alarms;
@@ -510,6 +523,10 @@ impl BrokerscopeApp {
                 }
                 Action::OpenLogger(logger) => {
                     self.screens.logs.open_logger(logger);
+                    self.screen = Screen::Logs;
+                }
+                Action::OpenLevels(node_id) => {
+                    self.screens.logs.open_levels(node_id);
                     self.screen = Screen::Logs;
                 }
                 Action::Explorer => {

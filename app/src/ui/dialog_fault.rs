@@ -7,7 +7,8 @@ use super::app::{Action, FaultTarget, Scene};
 use super::as_command::{self, Around};
 use super::commands::{self, Id};
 use super::tokens::{font, palette};
-use super::widgets::dialog::{Buttons, Outcome, dialog};
+use super::widgets::dialog::{Buttons, Outcome, dialog_with};
+use super::widgets::icon::Icon;
 use super::widgets::picker::{Choice, labelled};
 use super::widgets::{field, text};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, Operations};
@@ -187,7 +188,8 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut FaultDraft, actions: &
         FaultTarget::Node(id) => node_inside(*id),
     };
     let title = entry.map_or("", |entry| entry.name).replace('…', &whom);
-    let outcome = dialog(ctx, "fault", &format!("{title}?"), |ui| {
+    let symbol = entry.map_or(Icon::Kill, |entry| entry.icon);
+    let outcome = dialog_with(ctx, "fault", &format!("{title}?"), symbol, |ui| {
         let style = palette(ui);
         let what = entry.map_or("", |entry| entry.what);
         text::paragraph(ui, &format!("{what}."), font::body(), style.muted);

@@ -8,7 +8,8 @@ use super::app::{Action, Scene};
 use super::as_command::{self, Around};
 use super::format;
 use super::tokens::{font, palette};
-use super::widgets::dialog::{Buttons, Outcome, dialog};
+use super::widgets::dialog::{Buttons, Outcome, dialog_with};
+use super::widgets::icon::Icon;
 use super::widgets::picker::{Choice, labelled};
 use super::widgets::{field, text};
 use crate::monitor::command::Command;
@@ -112,7 +113,9 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut TopicDraft, actions: &
             ("elect-leaders", format!("Elect leaders of {name}"), "Elect leaders", draft.unclean)
         }
     };
-    let outcome = dialog(ctx, id, &title, |ui| {
+    // An election that may lose records is dangerous, and deletes nothing.
+    let symbol = if draft.wish == TopicWish::ElectLeaders { Icon::Warning } else { Icon::Trash };
+    let outcome = dialog_with(ctx, id, &title, symbol, |ui| {
         match draft.wish {
             TopicWish::AddPartitions => add_partitions(ui, draft, topic),
             TopicWish::DeleteRecords => delete_records(ui, draft, topic),

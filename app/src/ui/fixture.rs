@@ -7,7 +7,7 @@ use std::sync::Arc;
 use broker::metadata::report::{BrokerCounters, NodeState};
 
 pub use super::fixture_busy::{Busy, EVERY_MS};
-use super::{fixture_cloudwatch, fixture_logs};
+use super::{fixture_brokers, fixture_cloudwatch, fixture_logs};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::command::Command;
 use crate::monitor::logs::LogsView;
@@ -211,6 +211,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
     };
     View {
         groups: super::fixture_groups::view(&snapshot, broken),
+        metrics: Arc::new(fixture_brokers::metrics(&snapshot)),
         snapshot: Arc::new(snapshot),
         series: Arc::new(series(broken)),
         events: Arc::new(events),
@@ -229,6 +230,9 @@ fn broker(id: i32, topics: &[Topic], broken: bool) -> Broker {
         messages_in_per_s: 2_140.0 * share,
         bytes_in_per_s: 1_480_000.0 * share,
         bytes_out_per_s: 2_910_000.0 * share,
+        // Each byte that is written is fetched by two followers.
+        replication_in_per_s: 2_960_000.0 / share,
+        replication_out_per_s: 2_960_000.0 * share,
         requests_per_s: 318.0 * share,
         produce_p50_ms: 1.4 * share,
         produce_p99_ms: 8.9 * share,
@@ -274,6 +278,8 @@ fn totals(topics: &[Topic], brokers: &[Broker]) -> Totals {
             messages_in_per_s: sum(|rates| rates.messages_in_per_s),
             bytes_in_per_s: sum(|rates| rates.bytes_in_per_s),
             bytes_out_per_s: sum(|rates| rates.bytes_out_per_s),
+            replication_in_per_s: sum(|rates| rates.replication_in_per_s),
+            replication_out_per_s: sum(|rates| rates.replication_out_per_s),
             requests_per_s: sum(|rates| rates.requests_per_s),
             produce_p50_ms: worst(|rates| rates.produce_p50_ms),
             produce_p99_ms: worst(|rates| rates.produce_p99_ms),

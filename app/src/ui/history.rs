@@ -43,6 +43,10 @@ impl Place {
             Screen::Topics => (Subject::None, screens.topics.filter.clone()),
             Screen::Topic => (named(screens.topic.name.as_deref()), String::new()),
             Screen::Groups => (named(screens.groups.chosen.as_deref()), screens.groups.filter.clone()),
+            Screen::Brokers => {
+                let chosen = screens.brokers.chosen.map(|id| id.to_string());
+                (named(chosen.as_deref()), screens.brokers.filter.clone())
+            }
             Screen::Metrics => {
                 let (half, explorer) = (screens.metrics.half, &screens.metrics.explorer);
                 (Subject::Metrics(half, explorer.source, explorer.chosen.clone()), explorer.filter.clone())
@@ -72,6 +76,10 @@ impl Place {
             Screen::Topic if screens.topic.name == name => {}
             Screen::Topic => screens.topic = name.map_or_else(topic::State::default, topic::State::of),
             Screen::Groups => (screens.groups.chosen, screens.groups.filter) = (name, filter),
+            Screen::Brokers => {
+                let chosen = name.and_then(|name| name.parse().ok());
+                (screens.brokers.chosen, screens.brokers.filter) = (chosen, filter);
+            }
             Screen::Alarms => {
                 (screens.alarms.chosen, screens.alarms.filter) = (name.map(|name| name.to_string()), filter);
             }

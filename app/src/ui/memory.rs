@@ -137,11 +137,12 @@ impl Memory {
     }
 }
 
-fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 7] {
+fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 8] {
     [
         ("partitions", &mut screens.cluster.map.filter),
         ("topics", &mut screens.topics.filter),
         ("groups", &mut screens.groups.filter),
+        ("brokers", &mut screens.brokers.filter),
         ("metrics", &mut screens.metrics.explorer.filter),
         ("alarms", &mut screens.alarms.filter),
         ("events", &mut screens.events.filter),
@@ -149,11 +150,12 @@ fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 7] {
     ]
 }
 
-fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 6] {
+fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 7] {
     [
         ("topics", &mut screens.topics.table),
         ("partitions", &mut screens.topic.table),
         ("groups", &mut screens.groups.table),
+        ("brokers", &mut screens.brokers.table),
         ("alarms", &mut screens.alarms.table),
         ("events", &mut screens.events.table),
         ("logs", &mut screens.logs.table),

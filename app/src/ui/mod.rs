@@ -25,6 +25,7 @@ mod faults;
 mod file_picker;
 mod finder;
 pub mod fixture;
+mod fixture_brokers;
 mod fixture_busy;
 mod fixture_cloudwatch;
 mod fixture_groups;

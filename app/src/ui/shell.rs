@@ -29,8 +29,8 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
         ui.add_space(space::M);
         let model = scene.model;
         let snapshot = model.snapshot();
-        let nodes_down = snapshot.brokers.iter().filter(|broker| !super::model::is_up(broker)).count()
-            + snapshot.quorum.voters.iter().filter(|voter| voter.role == "offline").count();
+        let brokers_down = snapshot.brokers.iter().filter(|broker| !super::model::is_up(broker)).count();
+        let nodes_down = brokers_down + snapshot.quorum.voters.iter().filter(|voter| voter.role == "offline").count();
         let topics = snapshot.topics.iter().filter(|topic| !topic.internal).count();
         let items = [
             (Screen::Cluster, Icon::Cluster, "Cluster", Badge::trouble(nodes_down, Mood::Critical, "nodes down")),
@@ -46,6 +46,12 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                 "Groups",
                 Badge::trouble(model.groups_in_trouble, Mood::Warning, "groups that rebalance or fall behind")
                     .or_count(snapshot.groups.len()),
+            ),
+            (
+                Screen::Brokers,
+                Icon::Broker,
+                "Brokers",
+                Badge::trouble(brokers_down, Mood::Critical, "brokers down").or_count(snapshot.brokers.len()),
             ),
             (Screen::Metrics, Icon::Metrics, "Metrics", Badge::default()),
             (

@@ -19,6 +19,7 @@ use crate::monitor::snapshot::Membership;
 use crate::monitor::view::View;
 
 mod alarms;
+mod brokers;
 mod commands;
 mod design;
 mod files;
@@ -84,7 +85,7 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 8] = [
+    let facts: [(Screen, &[&str]); 9] = [
         (
             Screen::Cluster,
             &[
@@ -107,6 +108,10 @@ fn every_screen_shows_its_facts() {
                 "clicks-0",
                 "Nobody is in the group",
             ],
+        ),
+        (
+            Screen::Brokers,
+            &["2 of 3 take part", "Broker 2, Killed, b, ", "Broker 1, Running, a, ", "Network processor idle: –"],
         ),
         (
             Screen::Metrics,
@@ -330,6 +335,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
     for (name, screen) in [
         ("Topics", Screen::Topics),
         ("Groups", Screen::Groups),
+        ("Brokers", Screen::Brokers),
         ("Metrics", Screen::Metrics),
         ("Alarms", Screen::Alarms),
         ("Events", Screen::Events),
@@ -570,8 +576,8 @@ fn a_row_s_menu_opens_by_the_other_button_by_its_dots_and_by_the_keyboard() {
     let mut window = Window::on(fixture::incident(), Screen::Topics);
     window.harness.get_by_label_contains("orders, ").click_secondary();
     window.harness.run();
-    assert!(window.shows("Copy the topic's name") && window.shows("Delete…"));
-    window.click("Delete…");
+    assert!(window.shows("Copy the topic's name") && window.shows("Delete topic orders"));
+    window.click("Delete topic orders");
     assert!(window.shows("Delete orders?"), "the dialog of the row under the pointer");
     window.click("Cancel");
     let row = window.harness.get_by_label_contains("clicks, ").rect().center();
@@ -579,13 +585,13 @@ fn a_row_s_menu_opens_by_the_other_button_by_its_dots_and_by_the_keyboard() {
     window.harness.run();
     window.click("Row menu");
     window.click("Copy the topic's name");
-    assert!(window.shows("Copied clicks.") && !window.shows("Delete…"));
+    assert!(window.shows("Copied clicks.") && !window.shows("Delete topic clicks"));
     window.harness.hover_at(egui::pos2(600.0, 990.0));
     for key in [egui::Key::Home, egui::Key::Menu] {
         window.harness.key_press(key);
         window.harness.run();
     }
-    window.click("Open");
+    window.click("Open topic audit");
     assert_eq!(window.harness.state().screen(), Screen::Topic);
     assert!(window.shows("1, Offline, none"), "the first row is audit");
 }

@@ -20,6 +20,8 @@ pub enum Query {
     ShareOffsets(Arc<str>),
     /// What stands in a file that a person named.
     File(PathBuf),
+    /// The log directories of a broker.
+    LogDirs(i32),
     /// The offsets of a topic's first records at or after a time.
     OffsetsAt {
         /// Topic.
@@ -42,6 +44,8 @@ pub enum Findings {
     Reassignments(Vec<Reassignment>),
     /// To [`Query::File`].
     File(Arc<str>),
+    /// To [`Query::LogDirs`].
+    LogDirs(Vec<LogDir>),
     /// To [`Query::OffsetsAt`]: by partition; `None`: there is no record at or after that time.
     OffsetsAt(Vec<(i32, Option<i64>)>),
 }
@@ -179,6 +183,36 @@ pub struct Reassignment {
     pub adding: Vec<i32>,
     /// Those that go.
     pub removing: Vec<i32>,
+}
+
+/// A log directory of a broker.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogDir {
+    /// Where it is.
+    pub path: String,
+    /// Why it cannot be used; `None`: it can.
+    pub error: Option<String>,
+    /// Size of the volume that it lies on; `None`: not known.
+    pub total_bytes: Option<u64>,
+    /// What of that could still be written.
+    pub usable_bytes: Option<u64>,
+    /// Replicas in it, the largest first.
+    pub replicas: Vec<StoredReplica>,
+}
+
+/// A replica in a log directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredReplica {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// How far it is behind the high watermark, or a copy behind its original; `None`: not known.
+    pub lag: Option<i64>,
+    /// It is a copy that is being made, to take the place of one in another directory.
+    pub is_future: bool,
 }
 
 /// What is known of a question.

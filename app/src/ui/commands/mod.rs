@@ -6,6 +6,7 @@
 
 pub mod deeds;
 pub mod keys;
+pub mod objects;
 pub mod table;
 
 use egui::{Context, Response};

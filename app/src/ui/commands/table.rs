@@ -185,6 +185,13 @@ pub static ALL: &[Entry] = &[
     go(Screen::Cluster, Icon::Cluster, "Go to Cluster", "Zones, nodes and the partition map", &[Keys::Pair('g', 'c')]),
     go(Screen::Topics, Icon::Topics, "Go to Topics", "All topics", &[Keys::Pair('g', 't')]),
     go(Screen::Groups, Icon::Groups, "Go to Groups", "Consumer groups and their lag", &[Keys::Pair('g', 'g')]),
+    go(
+        Screen::Brokers,
+        Icon::Broker,
+        "Go to Brokers",
+        "Load, disks, connections and configs of each broker",
+        &[Keys::Pair('g', 'b')],
+    ),
     go(Screen::Metrics, Icon::Metrics, "Go to Metrics", "The wall of charts", &[Keys::Pair('g', 'm')]),
     row(Group::Go, Id::Explorer, Icon::Search, "Go to the metrics explorer", "All names of metrics, with a search")
         .keys(&[Keys::Pair('g', 'x')]),

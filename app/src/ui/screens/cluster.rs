@@ -8,6 +8,7 @@ use crate::monitor::command::{Command, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
 use crate::ui::as_command::{self, Around};
+use crate::ui::commands::objects::Object;
 use crate::ui::commands::{self, Id};
 use crate::ui::format;
 use crate::ui::tokens::{font, palette, size, space};
@@ -103,8 +104,12 @@ fn nodes(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], actions
             side_by_side(ui, &vec![zone_width; row.len()], gap, |ui, index| {
                 let (name, brokers) = &row[index];
                 ui.spacing_mut().item_spacing.y = space::S;
-                let name = if name.is_empty() { "No zone".to_owned() } else { format!("Zone {name}") };
-                text::label(ui, &name, font::small(), palette(ui).faint);
+                let title = if name.is_empty() { "No zone".to_owned() } else { format!("Zone {name}") };
+                let place = text::label(ui, &title, font::small(), palette(ui).faint).rect;
+                if !name.is_empty() {
+                    let zone = Object::Zone((*name).to_owned());
+                    cluster_cards::object_menu(ui, scene, place, &zone, actions);
+                }
                 for broker in brokers {
                     cluster_cards::broker(ui, scene, broker, actions);
                 }
@@ -154,7 +159,8 @@ fn workloads(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     }
     for workload in workloads {
         let mood = if workload.state == "failed" { Mood::Critical } else { Mood::Quiet };
-        card::mood_card(ui, mood, |ui| running(ui, scene, workload, actions));
+        let place = card::mood_card(ui, mood, |ui| running(ui, scene, workload, actions)).response.rect;
+        cluster_cards::object_menu(ui, scene, place, &Object::Workload(workload.id), actions);
     }
 }
 

@@ -5,16 +5,19 @@ use egui::{Align, Align2, Layout, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2,
 
 use super::side_by_side;
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
+use crate::monitor::names::is_controller;
 use crate::monitor::snapshot::{Broker, Voter};
 use crate::monitor::view::Metric;
 use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::as_command::{self, Around};
+use crate::ui::commands::objects::{self, Object};
 use crate::ui::format;
 use crate::ui::model::{is_up, node_pill};
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card::mood_card;
 use crate::ui::widgets::icon::{self, Icon};
+use crate::ui::widgets::menu::{self, Open};
 use crate::ui::widgets::pill::{Mood, Pill};
 use crate::ui::widgets::{sparkline, text};
 
@@ -30,7 +33,7 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
     let style = palette(ui);
     let pill = node_pill(broker.state, broker.fenced);
     let mood = if is_up(broker) { Mood::Quiet } else { pill.mood };
-    lit_card(ui, scene, broker.id, mood, |ui| {
+    lit_card(ui, scene, (broker.id, mood), actions, |ui, actions| {
         ui.spacing_mut().item_spacing.y = space::S + 2.0;
         ui.horizontal(|ui| {
             glyph(ui, Icon::Broker, if mood == Mood::Quiet { style.muted } else { mood.colors(style).0 });
@@ -63,17 +66,38 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
         traffic(ui, scene, broker);
         let name = format!("broker {}", broker.id);
         let target = Target { id: broker.id, name: &name, controller: false, state: broker.state };
-        buttons(ui, scene, &target, true, actions);
+        buttons(ui, scene, &target, Shape::Filling, actions);
     });
 }
 
+/// What stops and starts a broker, in a layout that runs from right to left.
+pub fn life(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) {
+    let name = format!("broker {}", broker.id);
+    let target = Target { id: broker.id, name: &name, controller: false, state: broker.state };
+    buttons(ui, scene, &target, Shape::Words, actions);
+}
+
 /// A node's card; that of the node that somebody asked for stands out, and is brought into sight.
-fn lit_card(ui: &mut Ui, scene: &Scene<'_>, id: i32, mood: Mood, content: impl FnOnce(&mut Ui)) {
+fn lit_card(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    (id, mood): (i32, Mood),
+    actions: &mut Vec<Action>,
+    content: impl FnOnce(&mut Ui, &mut Vec<Action>),
+) {
     let lit = scene.spotlight.filter(|(node_id, _)| *node_id == id);
-    let card = mood_card(ui, if lit.is_some() { mood.max(Mood::Busy) } else { mood }, content);
+    let card = mood_card(ui, if lit.is_some() { mood.max(Mood::Busy) } else { mood }, |ui| content(ui, actions));
     if let Some((_, true)) = lit {
         card.response.scroll_to_me(Some(Align::Center));
     }
+    let object = if is_controller(id) { Object::Controller(id) } else { Object::Broker(id) };
+    object_menu(ui, scene, card.response.rect, &object, actions);
+}
+
+/// The menu of what stands in `place`, by the other mouse button or the keyboard.
+pub fn object_menu(ui: &mut Ui, scene: &Scene<'_>, place: Rect, object: &Object, actions: &mut Vec<Action>) {
+    let open = menu::wanted(ui, place).map(|at| Open { at, items: objects::menu(object, scene) });
+    actions.extend(menu::show(ui, &format!("{object:?}"), open));
 }
 
 /// Log directories that failed, if any.
@@ -139,7 +163,7 @@ pub fn controller(ui: &mut Ui, scene: &Scene<'_>, voter: &Voter, actions: &mut V
     let pill = node_pill(voter.state, false);
     let running = voter.state == NodeState::Running;
     let mood = if running { Mood::Quiet } else { pill.mood };
-    lit_card(ui, scene, voter.id, mood, |ui| {
+    lit_card(ui, scene, (voter.id, mood), actions, |ui, actions| {
         ui.spacing_mut().item_spacing.y = space::XS + 1.0;
         ui.horizontal(|ui| {
             let ink = if active { style.accent } else { style.muted };
@@ -166,7 +190,7 @@ pub fn controller(ui: &mut Ui, scene: &Scene<'_>, voter: &Voter, actions: &mut V
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let name = format!("controller {}", voter.id);
                 let target = Target { id: voter.id, name: &name, controller: true, state: voter.state };
-                buttons(ui, scene, &target, false, actions);
+                buttons(ui, scene, &target, Shape::Icons, actions);
             });
         });
     });
@@ -307,21 +331,33 @@ fn deeds(state: NodeState) -> [Deed; 4] {
     ]
 }
 
-fn buttons(ui: &mut Ui, scene: &Scene<'_>, target: &Target<'_>, words: bool, actions: &mut Vec<Action>) {
+/// How the buttons that stop and start a node stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// Words that share the width.
+    Filling,
+    /// Icons, from right to left.
+    Icons,
+    /// Words with icons, from right to left.
+    Words,
+}
+
+fn buttons(ui: &mut Ui, scene: &Scene<'_>, target: &Target<'_>, shape: Shape, actions: &mut Vec<Action>) {
     let gap = space::XS + 1.0;
     ui.spacing_mut().item_spacing.x = gap;
     let width = ((ui.available_width() + gap) / 4.0 - gap).floor();
     let show = |ui: &mut Ui, deed: &Deed, actions: &mut Vec<Action>| {
         let name = format!("{} {}", deed.word, target.name);
-        let button = if words {
+        let button = match shape {
             // Icons need room beside their words.
-            let button = Button::new(deed.word).name(&name).width(width);
-            if width >= 64.0 { button.with_icon(deed.icon) } else { button }
-        } else {
-            Button::icon(deed.icon, &name)
+            Shape::Filling if width >= 64.0 => Button::new(deed.word).name(&name).width(width).with_icon(deed.icon),
+            Shape::Filling => Button::new(deed.word).name(&name).width(width),
+            Shape::Words => Button::new(deed.word).name(&name).with_icon(deed.icon),
+            Shape::Icons => Button::icon(deed.icon, &name),
         };
-        let tone = if words { deed.tone } else { Tone::Bare };
-        let response = button.small().tone(tone).enabled(deed.enabled).show(ui);
+        let button = if shape == Shape::Words { button } else { button.small() };
+        let tone = if shape == Shape::Icons { Tone::Bare } else { deed.tone };
+        let response = button.tone(tone).enabled(deed.enabled).show(ui);
         if response.clicked() {
             actions.push(Action::Send(command(target, deed.kind)));
         }
@@ -333,7 +369,7 @@ fn buttons(ui: &mut Ui, scene: &Scene<'_>, target: &Target<'_>, words: bool, act
         };
     };
     let deeds = deeds(target.state);
-    if words {
+    if shape == Shape::Filling {
         ui.horizontal(|ui| deeds.iter().for_each(|deed| show(ui, deed, actions)));
     } else {
         // The caller's layout runs from right to left.

@@ -6,6 +6,7 @@ use egui::{Align, Layout, Ui, vec2};
 
 use crate::monitor::snapshot::{Broker, Partition, Topic};
 use crate::ui::app::{Action, Scene};
+use crate::ui::commands::objects::{self, Object};
 use crate::ui::format;
 use crate::ui::model::{Cached, MapRow, PartitionHealth, is_up, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
@@ -14,6 +15,7 @@ use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::matrix::{Cell, Density, Head, Hit, Label, Trouble, matrix, sample};
+use crate::ui::widgets::menu::{self, Open};
 use crate::ui::widgets::pill::{Mood, Pill};
 use crate::ui::widgets::text;
 
@@ -159,16 +161,24 @@ fn section(
     };
     let spoken = format!("Partition map, {}: {}", title.to_lowercase(), format::plural(rows.len(), "partition"));
     let (response, hit) = ui.push_id(title, |ui| matrix(ui, &spoken, &heads, rows.len(), density, label, cell)).inner;
+    let (at, mut wanted) = (response.interact_pointer_pos(), None);
     if let Some(Hit { row, column }) = hit
         && let Some((topic, partition)) = scene.model.partition(rows[row])
     {
         if response.clicked() {
             actions.push(Action::OpenTopic(Arc::clone(&topic.name)));
         }
+        if response.secondary_clicked() {
+            let broker = column.and_then(|column| brokers.get(column)).map(|broker| broker.id);
+            let replica = broker.filter(|id| partition.replicas.contains(id));
+            wanted = Some(Object::Partition(Arc::clone(&topic.name), partition.id, replica));
+        }
         response
             .on_hover_cursor(egui::CursorIcon::PointingHand)
             .on_hover_ui_at_pointer(|ui| facts(ui, topic, partition, rows[row].health, brokers, column));
     }
+    let open = at.zip(wanted).map(|(at, object)| Open { at, items: objects::menu(&object, scene) });
+    actions.extend(menu::show(ui, title, open));
 }
 
 fn legend(ui: &mut Ui) {

@@ -35,6 +35,12 @@ pub struct State {
 }
 
 impl State {
+    /// Shows a node's loggers.
+    pub fn open_node(&mut self, node_id: i32) {
+        self.filter.clear();
+        self.node = Some(node_id);
+    }
+
     /// Shows a logger.
     pub fn open(&mut self, logger: Logger) {
         self.filter.clear();

@@ -77,6 +77,12 @@ impl State {
         self.levels.open(logger);
     }
 
+    /// Shows the levels of a node's loggers.
+    pub fn open_levels(&mut self, node_id: i32) {
+        (self.panel, self.half) = (Some(true), Half::Levels);
+        self.levels.open_node(node_id);
+    }
+
     /// Shows a node's lines of that time; those of all, for -1.
     pub fn open(&mut self, node_id: i32, at_ms: i64) {
         self.asked = Asked { node: (node_id >= 0).then_some(node_id), ..Asked::default() };

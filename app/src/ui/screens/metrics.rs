@@ -2,7 +2,7 @@
 
 use egui::{Align, Layout, Ui};
 
-use super::{header, metrics_explorer, metrics_level, metrics_wall};
+use super::{header, metrics_explorer, metrics_level, metrics_wall, starting};
 use crate::ui::app::{Action, MetricsView, Scene};
 use crate::ui::format;
 use crate::ui::measured::{self, PERIODS, Query, RANGES, STATISTICS, Size};
@@ -100,6 +100,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         ui.add_space(space::S);
         metrics_level::show(ui, scene, actions);
     });
+    if starting(ui, scene, "Metrics appear here") {
+        return;
+    }
     controls(ui, state);
     state.crosshair.turn();
     match state.half {

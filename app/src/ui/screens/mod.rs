@@ -2,6 +2,9 @@
 
 pub mod alarm_detail;
 pub mod alarms;
+pub mod broker_dirs;
+pub mod broker_load;
+pub mod brokers;
 pub mod cluster;
 pub mod cluster_cards;
 pub mod cluster_map;
@@ -47,6 +50,8 @@ pub struct Screens {
     pub topic: topic::State,
     /// Of the groups screen.
     pub groups: groups::State,
+    /// Of the brokers screen.
+    pub brokers: brokers::State,
     /// Of the metrics screen.
     pub metrics: metrics::State,
     /// Of the alarms screen.

@@ -23,6 +23,7 @@ use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::matrix::Cell;
 use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
+use crate::ui::widgets::tabs::tabs;
 use crate::ui::widgets::{text, tile};
 
 /// What rows are asked for: of which view and name, by which filter and order.
@@ -104,6 +105,13 @@ const COLUMNS: [Column; 12] = [
     Column::number("Size", 56.0, 0.5).help("Of the leader's log"),
 ];
 
+const TABS: [(Tab, &str); 4] = [
+    (Tab::Partitions, "Partitions"),
+    (Tab::Messages, "Messages"),
+    (Tab::Configs, "Configs"),
+    (Tab::Producers, "Producers"),
+];
+
 /// What the buttons at the right of the title take.
 const DEEDS: f32 = 660.0;
 /// What the topic's id takes.
@@ -179,7 +187,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         ],
     );
     ui.add_space(space::XS);
-    tabs(ui, &mut state.tab);
+    tabs(ui, &mut state.tab, &TABS);
     match state.tab {
         Tab::Partitions => partitions(ui, scene, state, topic, actions),
         Tab::Messages => topic_messages::show(ui, scene, topic, &mut state.messages, actions),
@@ -189,24 +197,6 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         }
         Tab::Producers => topic_producers::show(ui, scene, &topic.name, &mut state.producers, actions),
     }
-}
-
-fn tabs(ui: &mut Ui, tab: &mut Tab) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = space::XS;
-        for (value, name) in [
-            (Tab::Partitions, "Partitions"),
-            (Tab::Messages, "Messages"),
-            (Tab::Configs, "Configs"),
-            (Tab::Producers, "Producers"),
-        ] {
-            let spoken = format!("Show {}", name.to_lowercase());
-            if Button::new(name).name(&spoken).tone(Tone::Bare).selected(*tab == value).show(ui).clicked() {
-                *tab = value;
-            }
-        }
-    });
-    ui.add_space(space::XS);
 }
 
 fn partitions(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, topic: &Topic, actions: &mut Vec<Action>) {

@@ -14,7 +14,7 @@ use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, Tone};
 use crate::ui::widgets::card::card;
 use crate::ui::widgets::card::framed;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, failed_once, loading};
 use crate::ui::widgets::field::{self, field, filter_box};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
@@ -46,8 +46,13 @@ const LIST_SHARE: f32 = 0.62;
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, resource: &ConfigResource, state: &mut State, actions: &mut Vec<Action>) {
     let query = Query::Configs(resource.clone());
     let (at_ms, findings) = match state.asked.look(scene, &query, actions) {
-        Answer::Waiting => return empty(ui, Icon::Clock, "Asking the cluster…", "Configs are told by a broker."),
-        Answer::Failed(why) => return empty(ui, Icon::Warning, "The configs are not known", &why),
+        Answer::Waiting => return loading(ui, "Asking the cluster…", "Configs are told by a broker."),
+        Answer::Failed(why) => {
+            if failed_once(ui, "The configs are not known", &why) {
+                state.asked.again();
+            }
+            return;
+        }
         Answer::Found(at_ms, findings) => (at_ms, findings),
     };
     let Findings::Configs(entries) = &*findings else { return };

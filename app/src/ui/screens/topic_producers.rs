@@ -8,7 +8,7 @@ use crate::ui::asked::{Answer, Asked};
 use crate::ui::format;
 use crate::ui::tokens::size;
 use crate::ui::widgets::card::framed;
-use crate::ui::widgets::empty::empty;
+use crate::ui::widgets::empty::{empty, failed_once, loading};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Table, TableState};
@@ -37,8 +37,13 @@ const LATE_SHARE: f64 = 0.5;
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, topic: &std::sync::Arc<str>, state: &mut State, actions: &mut Vec<Action>) {
     let findings = match state.asked.look(scene, &Query::Producers(std::sync::Arc::clone(topic)), actions) {
-        Answer::Waiting => return empty(ui, Icon::Clock, "Asking the cluster…", "Producers are told by each leader."),
-        Answer::Failed(why) => return empty(ui, Icon::Warning, "The producers are not known", &why),
+        Answer::Waiting => return loading(ui, "Asking the cluster…", "Producers are told by each leader."),
+        Answer::Failed(why) => {
+            if failed_once(ui, "The producers are not known", &why) {
+                state.asked.again();
+            }
+            return;
+        }
         Answer::Found(_, findings) => findings,
     };
     let Findings::Producers(producers) = &*findings else { return };

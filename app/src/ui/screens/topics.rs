@@ -8,6 +8,7 @@ use egui::Ui;
 use super::{header, starting};
 use crate::monitor::snapshot::Topic;
 use crate::ui::app::{Action, Dialog, Scene};
+use crate::ui::commands::objects::{self, Object};
 use crate::ui::commands::{self, Id};
 use crate::ui::format;
 use crate::ui::model::{Cached, TopicHealth};
@@ -18,7 +19,7 @@ use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::{filter_box, toggle};
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
-use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
+use crate::ui::widgets::table::{Column, Sort, Table, TableState};
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -89,7 +90,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             active: true,
             selected: None,
         };
-        let menu = |index: usize| menu(scene, &topics[rows[index]]);
+        let menu = |index: usize| objects::menu(&Object::Topic(Arc::clone(&topics[rows[index]].name)), scene);
         let (pressed, chosen) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let (topic, health) = (&topics[rows[index]], scene.model.topics[rows[index]]);
             if topic.internal {
@@ -110,21 +111,6 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             actions.push(Action::OpenTopic(Arc::clone(&topics[rows[row]].name)));
         }
     });
-}
-
-fn menu(scene: &Scene<'_>, topic: &Topic) -> Vec<Item<Action>> {
-    let name = topic.name.to_string();
-    let describe = format!("kafka-topics.sh --bootstrap-server {} --describe --topic {name}", scene.model.bootstrap);
-    let mut items = vec![
-        Item::new("Open", Icon::Topics, Action::OpenTopic(Arc::clone(&topic.name))),
-        Item::copy("the topic's name", &name),
-        Item::copy("the topic id", &topic.topic_id),
-        Item::copy("the command that describes it", describe),
-    ];
-    if !topic.internal {
-        items.push(Item::danger("Delete…", Action::Ask(Dialog::DeleteTopic(name))));
-    }
-    items
 }
 
 /// Of its first partition; Kafka allows others to differ only during a reassignment.

@@ -30,12 +30,23 @@ pub struct Buttons<'a> {
 
 /// Shows a dialog; `content` paints its body and says what its buttons are.
 pub fn dialog<'a>(ctx: &Context, id: &str, title: &str, content: impl FnOnce(&mut Ui) -> Buttons<'a>) -> Outcome {
-    sized(ctx, id, title, size::DIALOG, content)
+    sized(ctx, id, title, (size::DIALOG, Icon::Trash), content)
+}
+
+/// One whose button, where it is dangerous, has another icon than a bin: nothing is deleted.
+pub fn dialog_with<'a>(
+    ctx: &Context,
+    id: &str,
+    title: &str,
+    symbol: Icon,
+    content: impl FnOnce(&mut Ui) -> Buttons<'a>,
+) -> Outcome {
+    sized(ctx, id, title, (size::DIALOG, symbol), content)
 }
 
 /// One with room for four fields in a row.
 pub fn wide<'a>(ctx: &Context, id: &str, title: &str, content: impl FnOnce(&mut Ui) -> Buttons<'a>) -> Outcome {
-    sized(ctx, id, title, size::DIALOG_WIDE, content)
+    sized(ctx, id, title, (size::DIALOG_WIDE, Icon::Trash), content)
 }
 
 /// Whether Enter was pressed here: held down since before the dialog was there, it confirms nothing.
@@ -48,7 +59,7 @@ fn sized<'a>(
     ctx: &Context,
     id: &str,
     title: &str,
-    width: f32,
+    (width, symbol): (f32, Icon),
     content: impl FnOnce(&mut Ui) -> Buttons<'a>,
 ) -> Outcome {
     let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
@@ -68,7 +79,7 @@ fn sized<'a>(
         // As high as a button: what is left of a dialog that was higher before is not to be filled.
         let row = egui::vec2(ui.available_width(), size::CONTROL);
         ui.allocate_ui_with_layout(row, egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let (tone, symbol) = if buttons.danger { (Tone::Danger, Some(Icon::Trash)) } else { (Tone::Primary, None) };
+            let (tone, symbol) = if buttons.danger { (Tone::Danger, Some(symbol)) } else { (Tone::Primary, None) };
             let mut confirm = Button::new(buttons.confirm).tone(tone).enabled(buttons.enabled);
             if let Some(symbol) = symbol {
                 confirm = confirm.with_icon(symbol);

@@ -25,6 +25,12 @@ pub fn failed(ui: &mut Ui, title: &str, why: &str) {
     told(ui, (Icon::Critical, ink), title, why, None);
 }
 
+/// It could not be found out, and somebody may ask again. Returns whether somebody does.
+pub fn failed_once(ui: &mut Ui, title: &str, why: &str) -> bool {
+    let ink = palette(ui).critical;
+    told(ui, (Icon::Critical, ink), title, why, Some("Ask again"))
+}
+
 /// A filter that nothing passes, with a button that clears it. Returns whether that was pressed.
 pub fn no_match(ui: &mut Ui, title: &str, hint: &str) -> bool {
     let ink = palette(ui).faint;

@@ -5,9 +5,10 @@
 use egui::{Align2, Key, Rect, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 use super::icon::{self, Icon};
+pub use super::menu::Item;
+use super::menu::{self, Open, show as show_menu};
 use super::table_export;
-pub use super::table_menu::Item;
-use super::table_menu::{self, Open};
+use super::table_menu;
 pub use super::table_row::Row;
 use super::text;
 use crate::ui::tokens::{Palette, font, palette, radius, size, space};
@@ -226,15 +227,14 @@ impl Table<'_> {
         state.height = output.inner_rect.height();
         let chosen = menu.and_then(|menu| {
             let open = opened.map(|(row, at)| Open { at, items: menu(row) });
-            table_menu::show(ui, self.id, open)
+            show_menu(ui, self.id, open)
         });
         (pressed, chosen)
     }
 
     /// The row whose menu the keyboard asks for.
     fn menu_key(&self, ui: &Ui, state: &TableState) -> Option<usize> {
-        let asked =
-            ui.input(|input| input.key_pressed(Key::Menu) || (input.modifiers.shift && input.key_pressed(Key::F10)));
+        let asked = menu::by_key(ui);
         state.cursor.or(self.selected).filter(|cursor| asked && *cursor < self.rows)
     }
 
