@@ -187,7 +187,7 @@ fn a_brokers_disks_connections_and_configs_are_told_and_it_is_stopped_and_starte
     stage.send(workload("disks"));
     stage.until_known("records go through", |view| view.snapshot.workloads.iter().any(|one| one.read > 0));
     stage.choose("Broker 2, Running");
-    stage.until("Request handler idle: ");
+    stage.until("Handler idle: ");
     stage.click("Show log directories");
     stage.until("disks-0, ");
     stage.until("Online");
@@ -205,4 +205,61 @@ fn a_brokers_disks_connections_and_configs_are_told_and_it_is_stopped_and_starte
     stage.click("Start broker 2");
     stage.until("Broker 2, Running");
     stage.until("disks-0, ");
+}
+
+#[test]
+fn the_map_tells_who_is_connected_and_what_flows_and_a_broker_is_killed_from_its_menu() {
+    let mut stage = Stage::on(Screen::Cluster);
+    stage.send(workload("flows"));
+    stage.until_known("records go through", |view| view.snapshot.workloads.iter().any(|one| one.read > 0));
+    stage.until("Client software librdkafka ");
+    let group = stage.view().snapshot.workloads[0].group.clone();
+    stage.until(&format!("Group {group}, "));
+    stage.until("Zone a: clients write ");
+    stage.until("Replication between zone a and zone b: ");
+    stage.right_click("Kill broker 2");
+    stage.click_last("Kill broker 2");
+    stage.click("Break it");
+    stage.until_known("others lead what it led", |view| {
+        let led = (0..6).filter_map(|id| partition(view, "flows", id)).collect::<Vec<_>>();
+        led.len() == 6 && led.iter().all(|one| one.leader > 0 && one.leader != 2 && !one.isr.contains(&2))
+    });
+    stage.until("Zone b: clients write 0 B/s and read 0 B/s");
+    stage.click("Zoom out to topics");
+    stage.until("Partition map, topics out of sync: ");
+    stage.click("Zoom in to partitions");
+    stage.until("Partition map, a replica is missing: ");
+    stage.click("Start broker 2");
+    stage.until_known("all replicas are in sync again", are_all_in_sync);
+}
+
+#[test]
+fn a_topic_is_made_with_a_config_and_gets_more_and_fewer_replicas_by_hand() {
+    let mut stage = Stage::on(Screen::Topics);
+    stage.click("Create topic");
+    stage.type_into("Name", "ledger");
+    stage.type_into("Replication factor", "");
+    stage.press(Modifiers::COMMAND, Key::A);
+    stage.type_into("Replication factor", "2");
+    stage.click("Set retention.ms");
+    stage.type_into("retention.ms", "86400000");
+    stage.until("--replication-factor 2 --config retention.ms=86400000");
+    stage.click_last("Create topic");
+    let replicas = |view: &View, count: usize| {
+        let all = (0..6).filter_map(|id| partition(view, "ledger", id)).collect::<Vec<_>>();
+        all.len() == 6 && all.iter().all(|one| one.replicas.len() == count && one.isr.len() == count)
+    };
+    stage.until_known("there are two replicas", |view| replicas(view, 2));
+    for count in [3, 1] {
+        stage.right_click("ledger, ");
+        stage.click("Move replicas of ledger");
+        stage.type_into("Replicas of each partition (nothing: as many as now)", &count.to_string());
+        stage.until("6 partitions would change");
+        stage.click("Change replicas");
+        stage.until_known("all have as many as wished", |view| replicas(view, count));
+    }
+    stage.choose("ledger, ");
+    stage.click("Show configs");
+    stage.type_into("Filter configs", "retention.ms");
+    stage.until("retention.ms, 86400000, topic");
 }

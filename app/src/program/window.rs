@@ -58,6 +58,7 @@ pub fn run(session: &Session) -> Result<(), String> {
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
         is_forgetful,
+        animates: true,
         picker: PickerHandle::new(SystemDialogs),
         ..Options::default()
     };

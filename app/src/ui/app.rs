@@ -252,6 +252,8 @@ pub struct Options {
     pub utc_offset_minutes: i32,
     /// Nothing is written down for the next run.
     pub is_forgetful: bool,
+    /// What moves is shown on its way; not in pictures, which stand still.
+    pub animates: bool,
     /// Who asks for files and folders.
     pub picker: PickerHandle,
 }

@@ -1,7 +1,7 @@
-//! Moving a topic's replicas to other brokers: which brokers, how fast, and, before anything happens, what would move. What is under way is
-//! shown, and can be called off.
+//! Moving a topic's replicas to other brokers, or having more or fewer of them: which brokers, how many, how fast, and, before anything happens,
+//! what would move. What is under way is shown, and can be called off.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::asked::{Answer, Asked};
 use super::file_picker::PickWish;
 use super::format;
 use super::reassign_file;
+use super::screens::topics::replication_factor;
 use super::tokens::{font, palette, size, space};
 use super::widgets::button::Button;
 use super::widgets::dialog::{Buttons, Outcome, wide};
@@ -32,6 +33,8 @@ pub struct ReassignDraft {
     topic: Arc<str>,
     /// Brokers that may hold replicas afterwards.
     chosen: BTreeSet<i32>,
+    /// Replicas of each partition; empty: as many as there are.
+    factor: String,
     /// MB/s; empty: as fast as they can.
     throttle: String,
     asked: Asked,
@@ -67,6 +70,7 @@ impl ReassignDraft {
         ReassignDraft {
             topic: topic.into(),
             chosen: brokers.iter().map(|broker| broker.id).collect(),
+            factor: String::new(),
             throttle: String::new(),
             asked: Asked::default(),
             table: TableState::default(),
@@ -85,6 +89,17 @@ impl ReassignDraft {
         if rate > 0.0 && rate < 1e6 { Ok(Some((rate * BYTES_PER_MB) as u64)) } else { Err("More than 0.") }
     }
 
+    /// How many replicas each partition is to have; `None`: as many as now.
+    fn factor(&self) -> Result<Option<usize>, String> {
+        match self.factor.trim() {
+            "" => Ok(None),
+            typed => match typed.parse() {
+                Ok(factor) if (1..=self.chosen.len()).contains(&factor) => Ok(Some(factor)),
+                _ => Err(format!("A number from 1 to {}, or nothing.", self.chosen.len())),
+            },
+        }
+    }
+
     fn operation(&self, rows: &[Row]) -> Option<Operation> {
         let throttle_bytes_per_s = self.throttle_bytes_per_s().ok()?;
         let to = |row: &Row| Move { topic: self.topic.clone(), partition: row.partition, replicas: row.then.clone() };
@@ -92,14 +107,16 @@ impl ReassignDraft {
     }
 }
 
-/// What would change: off the brokers that were not chosen, and evenly over those that were, with as few moves as there can be.
-fn plan(topic: &Topic, brokers: &[Broker], chosen: &BTreeSet<i32>) -> Result<Vec<Row>, String> {
+/// What would change: as many replicas as wished, off the brokers that were not chosen, and evenly over those that were, with as few moves as
+/// there can be.
+fn plan(topic: &Topic, brokers: &[Broker], chosen: &BTreeSet<i32>, factor: Option<usize>) -> Result<Vec<Row>, String> {
     let usable: Vec<UsableBroker> = brokers
         .iter()
         .filter(|broker| chosen.contains(&broker.id))
         .map(|broker| UsableBroker { id: broker.id, rack: broker.rack.clone(), fenced: broker.fenced })
         .collect();
-    let needed = topic.partitions.iter().map(|partition| partition.replicas.len()).max().unwrap_or(0);
+    let present = topic.partitions.iter().map(|partition| partition.replicas.len()).max().unwrap_or(0);
+    let needed = factor.unwrap_or(present);
     if usable.len() < needed {
         return Err(format!(
             "Each partition has {}: choose at least as many brokers.",
@@ -111,6 +128,9 @@ fn plan(topic: &Topic, brokers: &[Broker], chosen: &BTreeSet<i32>) -> Result<Vec
         .iter()
         .map(|partition| controller::Move { partition: partition.id, replicas: partition.replicas.clone() })
         .collect();
+    if let Some(factor) = factor {
+        resize(&mut all, &usable, factor);
+    }
     let hosts: BTreeSet<i32> = all.iter().flat_map(|one| one.replicas.iter().copied()).collect();
     let apply = |all: &mut Vec<controller::Move<i32>>, moves: Vec<controller::Move<i32>>| {
         for changed in moves {
@@ -136,6 +156,39 @@ fn plan(topic: &Topic, brokers: &[Broker], chosen: &BTreeSet<i32>) -> Result<Vec
             then: after.replicas,
         })
         .collect())
+}
+
+/// Gives each partition so many replicas. New ones go where its zones have none yet and where the fewest are; what is taken away is what stands
+/// where it should not, then what shares a zone, then what stands where most are. The first, which leads, goes only if it may not stay.
+fn resize(all: &mut [controller::Move<i32>], usable: &[UsableBroker], factor: usize) {
+    let mut loads: BTreeMap<i32, usize> = BTreeMap::new();
+    for id in all.iter().flat_map(|one| &one.replicas) {
+        *loads.entry(*id).or_default() += 1;
+    }
+    let load = |loads: &BTreeMap<i32, usize>, id: i32| loads.get(&id).copied().unwrap_or(0);
+    let zone = |id: i32| usable.iter().find(|broker| broker.id == id).map(|broker| broker.rack.clone());
+    for one in all {
+        let shared = |replicas: &[i32], id: i32| {
+            replicas.iter().filter(|other| **other != id && zone(**other) == zone(id)).count()
+        };
+        while one.replicas.len() > factor {
+            let replicas = &one.replicas;
+            let rank = |index: &usize| {
+                let id = replicas[*index];
+                (zone(id).is_none(), *index > 0, shared(replicas, id), load(&loads, id), *index)
+            };
+            let Some(index) = (0..replicas.len()).max_by_key(rank) else { break };
+            let id = one.replicas.remove(index);
+            *loads.entry(id).or_default() -= 1;
+        }
+        while one.replicas.len() < factor {
+            let free = usable.iter().filter(|broker| !one.replicas.contains(&broker.id));
+            let rank = |broker: &&UsableBroker| (shared(&one.replicas, broker.id), load(&loads, broker.id), broker.id);
+            let Some(id) = free.min_by_key(rank).map(|broker| broker.id) else { break };
+            one.replicas.push(id);
+            *loads.entry(id).or_default() += 1;
+        }
+    }
 }
 
 /// What of a plan's moves changes anything.
@@ -215,12 +268,22 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut ReassignDraft, actions
         let moving = under_way(ui, scene, draft, actions);
         choices(ui, draft, brokers);
         let complaint = draft.throttle_bytes_per_s().err();
-        let label = "At most, MB/s for each broker (nothing: as fast as they can)";
-        field::field(ui, label, "50", &mut draft.throttle, complaint);
+        let (factor, present) = (draft.factor(), replication_factor(topic).to_string());
+        ui.columns(2, |columns| {
+            let label = "Replicas of each partition (nothing: as many as now)";
+            let wrong = factor.as_ref().err().map(String::as_str);
+            field::field(&mut columns[0], label, &present, &mut draft.factor, wrong);
+            let label = "At most, MB/s for each broker (nothing: no limit)";
+            field::field(&mut columns[1], label, "50", &mut draft.throttle, complaint);
+        });
         take_file(scene, draft, topic, brokers);
         let planned = match &draft.read {
             Some(read) => read.as_ref().map(|moves| changes(topic, moves)).map_err(Clone::clone),
-            None => plan(topic, brokers, &draft.chosen),
+            None => match &factor {
+                Ok(factor) => plan(topic, brokers, &draft.chosen, *factor),
+                // The field says it.
+                Err(_) => Ok(Vec::new()),
+            },
         };
         match planned {
             Ok(planned) => rows = planned,
@@ -233,7 +296,11 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut ReassignDraft, actions
                 field::command(ui, line.title, &line.text);
             }
         }
-        Buttons { confirm: "Move replicas", enabled: !rows.is_empty() && complaint.is_none() && !moving, danger: false }
+        let confirm = match &factor {
+            Ok(Some(factor)) if draft.read.is_none() && *factor != replication_factor(topic) => "Change replicas",
+            _ => "Move replicas",
+        };
+        Buttons { confirm, enabled: !rows.is_empty() && complaint.is_none() && !moving, danger: false }
     });
     if outcome == Outcome::Confirmed
         && let Some(operation) = draft.operation(&rows)
@@ -342,19 +409,58 @@ mod tests {
             partition.replicas = vec![1, 2];
             partition.size_bytes = 10;
         }
-        let rows = plan(&topic, &brokers, &all).unwrap();
+        let rows = plan(&topic, &brokers, &all, None).unwrap();
         let on_three = rows.iter().filter(|row| row.then.contains(&3)).count();
         assert_eq!(on_three, topic.partitions.len() * 2 / 3, "each broker has its share");
-        let without = plan(&topic, &brokers, &[1, 3].into()).unwrap();
+        let without = plan(&topic, &brokers, &[1, 3].into(), None).unwrap();
         assert!(without.iter().all(|row| !row.then.contains(&2)) && without.len() == topic.partitions.len());
         assert!(without.iter().all(|row| row.copied_bytes == 10));
-        let too_few = plan(&topic, &brokers, &[3].into()).unwrap_err();
+        let too_few = plan(&topic, &brokers, &[3].into(), None).unwrap_err();
         assert!(too_few.contains("2 replicas"), "{too_few}");
         // Once it is so, nothing more is to be done.
         for row in rows {
             topic.partitions.iter_mut().find(|one| one.id == row.partition).unwrap().replicas = row.then;
         }
-        assert_eq!(plan(&topic, &brokers, &all).unwrap(), []);
+        assert_eq!(plan(&topic, &brokers, &all, None).unwrap(), []);
+    }
+
+    #[test]
+    fn more_replicas_go_where_there_are_none_and_fewer_leave_the_leaders() {
+        let (mut topic, mut brokers) = orders();
+        let all: BTreeSet<i32> = [1, 2, 3].into();
+        for (index, partition) in topic.partitions.iter_mut().enumerate() {
+            partition.replicas = vec![index as i32 % 3 + 1];
+            partition.size_bytes = 10;
+        }
+        let rows = plan(&topic, &brokers, &all, Some(2)).unwrap();
+        assert_eq!(rows.len(), topic.partitions.len());
+        assert!(rows.iter().all(|row| row.then.len() == 2 && row.then.contains(&row.now[0]) && row.copied_bytes == 10));
+        let on_two = rows.iter().filter(|row| row.then.contains(&2)).count();
+        assert_eq!(on_two, topic.partitions.len() * 2 / 3, "and evenly");
+        assert!(plan(&topic, &brokers, &[1].into(), Some(2)).unwrap_err().contains("2 replicas"));
+        for (partition, row) in topic.partitions.iter_mut().zip(rows) {
+            partition.replicas = row.then;
+        }
+        let back = plan(&topic, &brokers, &all, Some(1)).unwrap();
+        assert!(back.iter().all(|row| row.then == row.now[..1] && row.copied_bytes == 0), "the first stays");
+        // A zone that has one already gets none, as long as there is another.
+        for broker in &mut brokers {
+            broker.rack = Some(if broker.id == 3 { "b".into() } else { "a".into() });
+        }
+        topic.partitions.truncate(1);
+        topic.partitions[0].replicas = vec![1];
+        assert_eq!(plan(&topic, &brokers, &all, Some(2)).unwrap()[0].then, [1, 3]);
+    }
+
+    #[test]
+    fn how_many_replicas_is_a_number_of_brokers() {
+        let brokers = fixture::healthy().snapshot.brokers.clone();
+        let draft = |typed: &str| ReassignDraft { factor: typed.into(), ..ReassignDraft::new("t", &brokers) };
+        assert_eq!(draft("").factor(), Ok(None));
+        assert_eq!(draft(" 2 ").factor(), Ok(Some(2)));
+        for typed in ["0", "4", "x", "-1"] {
+            assert_eq!(draft(typed).factor().unwrap_err(), "A number from 1 to 3, or nothing.", "{typed}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker::metadata::report::NodeState;
-use broker::metrics::table::network;
+use broker::metrics::table::{network, replica};
 use broker::metrics::{Bean, Label, MeterReading, MetricsReport, Reading, Series};
 
 use super::fixture::AT_MS;
@@ -13,10 +13,11 @@ use crate::monitor::view::Measured;
 /// Of all brokers that run.
 pub fn metrics(snapshot: &Snapshot) -> Measured {
     let running = snapshot.brokers.iter().filter(|broker| broker.state == NodeState::Running);
-    running.map(|broker| (broker.id, Arc::new(report(broker)))).collect()
+    let up: Vec<i32> = running.clone().map(|broker| broker.id).collect();
+    running.map(|broker| (broker.id, Arc::new(report(broker, &up)))).collect()
 }
 
-fn report(broker: &Broker) -> MetricsReport {
+fn report(broker: &Broker, up: &[i32]) -> MetricsReport {
     let load = f64::from(broker.id) * 0.07;
     let value = |bean: &'static Bean, labels: &[(&'static str, &'static str)], value: f64| Series {
         bean,
@@ -35,7 +36,15 @@ fn report(broker: &Broker) -> MetricsReport {
         value(&network::CONNECTIONS, &labels, count)
     };
     let connections = broker.counters.connections as f64;
-    let series = vec![
+    let leaders: Vec<i32> = up.iter().copied().filter(|id| *id != broker.id).collect();
+    let fetched = leaders.iter().map(|leader| {
+        let share = broker.rates.replication_in_per_s / leaders.len() as f64;
+        let bytes = MeterReading { count: 7, one_minute_rate: share, ..MeterReading::default() };
+        let fetcher = Label::from(format!("ReplicaFetcherThread-0-{leader}"));
+        let labels = Box::new([("clientId", fetcher), ("brokerHost", "127.0.0.1".into()), ("brokerPort", 9092.into())]);
+        Series { bean: &replica::FETCHER_BYTES, labels, reading: Reading::Meter(bytes) }
+    });
+    let mut series = vec![
         Series { bean: &network::HANDLER_IDLE, labels: Box::new([]), reading: Reading::Meter(idle) },
         value(&network::PROCESSORS_IDLE, &[], 0.96 - load),
         value(&network::REQUEST_QUEUE_SIZE, &[], 0.0),
@@ -49,5 +58,6 @@ fn report(broker: &Broker) -> MetricsReport {
         client("librdkafka", "2.10.0", connections - 3.0),
         client("apache-kafka-java", "4.3.0", 3.0),
     ];
+    series.extend(fetched);
     MetricsReport { node_id: broker.id, at_ms: AT_MS, series, ..MetricsReport::default() }
 }

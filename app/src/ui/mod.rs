@@ -13,6 +13,7 @@ mod asked;
 pub mod backend;
 mod commands;
 mod dialog_alarm;
+mod dialog_create;
 mod dialog_export;
 mod dialog_fault;
 mod dialog_group;

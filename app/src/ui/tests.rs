@@ -20,6 +20,7 @@ use crate::monitor::view::View;
 
 mod alarms;
 mod brokers;
+mod cluster;
 mod commands;
 mod design;
 mod files;
@@ -109,10 +110,7 @@ fn every_screen_shows_its_facts() {
                 "Nobody is in the group",
             ],
         ),
-        (
-            Screen::Brokers,
-            &["2 of 3 take part", "Broker 2, Killed, b, ", "Broker 1, Running, a, ", "Network processor idle: –"],
-        ),
+        (Screen::Brokers, &["2 of 3 take part", "Broker 2, Killed, b, ", "Broker 1, Running, a, ", "Network idle: –"]),
         (
             Screen::Metrics,
             &[

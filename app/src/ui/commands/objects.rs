@@ -29,6 +29,8 @@ pub enum Object {
     Partition(Arc<str>, i32, Option<i32>),
     /// A built-in workload.
     Workload(u64),
+    /// A group.
+    Group(Arc<str>),
 }
 
 /// What makes a node stop and go.
@@ -94,6 +96,7 @@ pub fn menu(object: &Object, scene: &Scene<'_>) -> Items {
             }
             add(object, scene, &[Id::StopWorkload], &mut items);
         }
+        Object::Group(id) => group(id, object, scene, &mut items),
     }
     items
 }
@@ -173,6 +176,28 @@ fn partition((name, id, replica): (&Arc<str>, i32, Option<i32>), scene: &Scene<'
     items.push(Item::copy("the command that reads its last records", read));
 }
 
+fn group(id: &Arc<str>, object: &Object, scene: &Scene<'_>, items: &mut Items) {
+    items.push(Item::new(format!("Open group {id}"), Icon::Groups, Action::OpenGroup(Arc::clone(id))));
+    let group = scene.model.group(id);
+    if let Some(offset) = group.and_then(|group| group.offsets.first()) {
+        let name = format!("Topic {}", offset.topic);
+        items.push(Item::new(name, Icon::Topics, Action::OpenTopic(Arc::clone(&offset.topic))));
+    }
+    if let Some(group) = group.filter(|group| group.coordinator >= 0) {
+        let open = Action::OpenLogs { node_id: group.coordinator, at_ms: scene.model.snapshot().at_ms };
+        items.push(Item::new("Log of its coordinator", Icon::Logs, open));
+    }
+    items.push(Item::rule());
+    add(object, scene, &[Id::ResetOffsets], items);
+    items.push(Item::copy("the group's id", &**id));
+    if group.is_some_and(|group| group.has_lag()) {
+        items.push(tool("the command that describes it", scene, "kafka-consumer-groups.sh", |line| {
+            format!("{line} --describe --group {}", quoted(id))
+        }));
+    }
+    add(object, scene, &[Id::DeleteGroup], items);
+}
+
 /// A line that copies the call of one of Kafka's tools.
 fn tool(what: &str, scene: &Scene<'_>, name: &str, rest: impl FnOnce(String) -> String) -> Item<Action> {
     Item::copy(what, rest(format!("{name} --bootstrap-server {}", scene.model.bootstrap)))
@@ -228,6 +253,7 @@ fn concerns(action: &Action, object: &Object, snapshot: &Snapshot) -> bool {
             Object::Topic(name),
             Action::Ask(Dialog::Topic(_, of) | Dialog::DeleteTopic(of) | Dialog::Produce(of, _) | Dialog::Reassign(of)),
         ) => **name == **of,
+        (Object::Group(id), Action::Ask(Dialog::ResetOffsets(of) | Dialog::DeleteGroup(of))) => **id == **of,
         (Object::Workload(id), Action::Send(Command::StopWorkload(of))) => id == of,
         _ => false,
     }

@@ -228,7 +228,7 @@ pub static ALL: &[Entry] = &[
         Id::Reassign,
         Icon::Forward,
         "Move replicas of …",
-        "Move a topic's replicas to other brokers; planned first",
+        "Move a topic's replicas to other brokers, or have more or fewer of them; planned first",
     ),
     cluster(Id::ResetOffsets, Icon::Back, "Reset offsets of …", "Set a group to other offsets; tried out first"),
     cluster(Id::DeleteGroup, Icon::Trash, "Delete group …", "Delete a group with its committed offsets"),

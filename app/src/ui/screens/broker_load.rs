@@ -16,6 +16,7 @@ use crate::monitor::snapshot::Broker;
 use crate::monitor::view::{Metric, View};
 use crate::ui::app::Scene;
 use crate::ui::format;
+use crate::ui::model::is_up;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::card::{card, framed};
 use crate::ui::widgets::empty::empty;
@@ -166,16 +167,18 @@ const SPARK: f32 = 64.0;
 pub fn overview(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, load: &Load) {
     let rates = &broker.rates;
     let quiet = |name, value| (name, value, Mood::Quiet);
+    // One that does not run answers nothing, which is not fast.
+    let took = |ms: f64| if is_up(broker) { format::millis(ms) } else { "–".to_owned() };
     tile::row(
         ui,
         &[
-            ("Request handler idle", share(load.handler_idle), idle_mood(load.handler_idle)),
-            ("Network processor idle", share(load.network_idle), idle_mood(load.network_idle)),
+            ("Handler idle", share(load.handler_idle), idle_mood(load.handler_idle)),
+            ("Network idle", share(load.network_idle), idle_mood(load.network_idle)),
             quiet("CPU user", percent(load.cpu_user)),
             quiet("CPU system", percent(load.cpu_system)),
             quiet("Requests", format::rate(rates.requests_per_s)),
-            quiet("Produce p99", format::millis(rates.produce_p99_ms)),
-            quiet("Fetch p99", format::millis(rates.fetch_p99_ms)),
+            quiet("Produce p99", took(rates.produce_p99_ms)),
+            quiet("Fetch p99", took(rates.fetch_p99_ms)),
             quiet("Connections", format::count(broker.counters.connections as i64)),
         ],
     );

@@ -1,8 +1,12 @@
-//! The cluster at a glance: the workload, zones with their brokers, the controllers, and the partition map.
+//! The cluster at a glance: the workload, the live map of clients, zones with their brokers, and the traffic between them; the controllers, and
+//! the map of partitions.
 
 use broker::metadata::report::Moving;
 use egui::{Align, Layout, Ui};
 
+use super::cluster_clients::{self, Clients};
+use super::cluster_flow::{self, Consumers, Moves, Replication, Software};
+use super::cluster_lines::{self, Column};
 use super::{cluster_cards, cluster_map, header, page, side_by_side, starting};
 use crate::monitor::command::{Command, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
@@ -11,6 +15,7 @@ use crate::ui::as_command::{self, Around};
 use crate::ui::commands::objects::Object;
 use crate::ui::commands::{self, Id};
 use crate::ui::format;
+use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card;
@@ -23,7 +28,16 @@ use crate::ui::widgets::text;
 pub struct State {
     /// Of the map.
     pub map: cluster_map::State,
+    software: Cached<Measures, Vec<Software>>,
+    groups: Cached<u64, (Vec<Consumers>, usize)>,
+    replication: Replication,
+    moves: Moves,
+    /// Of which generation leaders are known.
+    noted: u64,
 }
+
+/// Which nodes told what they measured, and when.
+type Measures = Vec<(i32, i64)>;
 
 /// A zone's column is at least this wide.
 const ZONE: f32 = 252.0;
@@ -64,7 +78,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             }
         });
         workloads(ui, scene, actions);
-        nodes(ui, scene, &zones, actions);
+        nodes(ui, scene, &zones, state, actions);
         cluster_map::show(ui, scene, &mut state.map, actions);
     });
 }
@@ -92,38 +106,110 @@ fn zones(brokers: &[Broker]) -> Vec<(&str, Vec<&Broker>)> {
     zones
 }
 
-fn nodes(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], actions: &mut Vec<Action>) {
+fn nodes(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &mut State, actions: &mut Vec<Action>) {
     let width = ui.available_width();
     let gap = space::M;
     let beside = width >= ZONE * zones.len().min(3) as f32 + CONTROLLERS + gap * 3.0 && zones.len() <= 4;
-    let room = if beside { width - CONTROLLERS - gap } else { width };
-    let per_row = (((room + gap) / (ZONE + gap)).floor() as usize).clamp(1, zones.len().max(1));
-    let zone_width = ((room + gap) / per_row as f32 - gap).floor();
-    let zone_rows = |ui: &mut Ui, actions: &mut Vec<Action>| {
-        for row in zones.chunks(per_row) {
-            side_by_side(ui, &vec![zone_width; row.len()], gap, |ui, index| {
-                let (name, brokers) = &row[index];
-                ui.spacing_mut().item_spacing.y = space::S;
-                let title = if name.is_empty() { "No zone".to_owned() } else { format!("Zone {name}") };
-                let place = text::label(ui, &title, font::small(), palette(ui).faint).rect;
-                if !name.is_empty() {
-                    let zone = Object::Zone((*name).to_owned());
-                    cluster_cards::object_menu(ui, scene, place, &zone, actions);
-                }
-                for broker in brokers {
-                    cluster_cards::broker(ui, scene, broker, actions);
-                }
-            });
-        }
-    };
     if beside {
+        let room = width - CONTROLLERS - gap;
         side_by_side(ui, &[room, CONTROLLERS], gap, |ui, index| match index {
-            0 => zone_rows(ui, actions),
+            0 => live(ui, scene, zones, state, actions),
             _ => controllers(ui, scene, 1, actions),
         });
     } else {
-        zone_rows(ui, actions);
+        live(ui, scene, zones, state, actions);
         controllers(ui, scene, (width / CONTROLLERS.min(ZONE)).floor() as usize, actions);
+    }
+}
+
+/// Clients over zones, and what flows between them.
+fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &mut State, actions: &mut Vec<Action>) {
+    let model = scene.model;
+    let now_s = ui.input(|input| input.time);
+    if state.noted != model.generation {
+        state.noted = model.generation;
+        state.moves.note(&model.snapshot().topics, now_s);
+    }
+    let metrics = &model.view.metrics;
+    let measures: Measures = metrics.iter().map(|(id, report)| (*id, report.at_ms)).collect();
+    if !state.software.is_fresh(&measures) {
+        state.replication.read(metrics);
+    }
+    let software = state.software.get(measures, || cluster_flow::software(metrics));
+    let (groups, all) = state.groups.get(model.generation, || cluster_flow::consumers(model));
+    let clients = Clients { software, groups, all_groups: *all };
+    let (lit, top) = cluster_clients::show(ui, scene, &clients, actions);
+    let zone_of = |id: i32| zones.iter().position(|(_, brokers)| brokers.iter().any(|broker| broker.id == id));
+    let between = state.replication.between(zone_of);
+    let brokers: Vec<Vec<&Broker>> = zones.iter().map(|(_, brokers)| brokers.clone()).collect();
+    let most = cluster_lines::most(&brokers, &between);
+    let gap = space::M;
+    let width = ui.available_width();
+    let per_row = (((width + gap) / (ZONE + gap)).floor() as usize).clamp(1, zones.len().max(1));
+    let zone_width = ((width + gap) / per_row as f32 - gap).floor();
+    let mut columns: Vec<Column> = Vec::new();
+    let mut from = top;
+    for row in zones.chunks(per_row) {
+        ui.add_space(cluster_lines::GAP - ui.spacing().item_spacing.y);
+        // Lines lie under the cards, which are not there yet.
+        let ground = ui.painter().add(egui::Shape::Noop);
+        let first = columns.len();
+        side_by_side(ui, &vec![zone_width; row.len()], gap, |ui, index| {
+            columns.push(zone(ui, scene, row[index].0, &row[index].1, actions));
+        });
+        let mut lines = Vec::new();
+        for (column, (name, brokers)) in columns[first..].iter().zip(row) {
+            lines.extend(cluster_lines::clients(ui, column, brokers, (from, most), &lit));
+            let place = cluster_lines::words(ui, column, brokers, from);
+            if !name.is_empty() {
+                cluster_cards::object_menu(ui, scene, place, &Object::Zone((*name).to_owned()), actions);
+            }
+        }
+        ui.painter().set(ground, egui::Shape::Vec(lines));
+        // In a window too narrow for one row, the lines of the next begin under this one.
+        from = columns[first..].iter().map(|column| column.rect.bottom()).fold(from, f32::max);
+    }
+    replication(ui, &columns, per_row, &between, most);
+    if scene.options.animates {
+        let moves = state.moves.at(now_s);
+        if !moves.is_empty() {
+            cluster_lines::moves(ui, &columns, &moves);
+            ui.ctx().request_repaint();
+        }
+    }
+}
+
+/// A zone's frame with its brokers.
+fn zone(ui: &mut Ui, scene: &Scene<'_>, name: &str, brokers: &[&Broker], actions: &mut Vec<Action>) -> Column {
+    let title = if name.is_empty() { "No zone".to_owned() } else { format!("Zone {name}") };
+    let mut cards = Vec::new();
+    let frame = card::region(ui, cluster_lines::GUTTER, |ui| {
+        ui.spacing_mut().item_spacing.y = space::S;
+        for broker in brokers {
+            cards.push((broker.id, cluster_cards::broker(ui, scene, broker, actions)));
+        }
+    });
+    Column { rect: frame.response.rect, title, cards }
+}
+
+/// Zones in one row with few of them are joined by arcs; else it is told in words.
+const ZONES_WITH_ARCS: usize = 4;
+
+fn replication(
+    ui: &mut Ui,
+    columns: &[Column],
+    per_row: usize,
+    between: &std::collections::BTreeMap<(usize, usize), f64>,
+    most: f64,
+) {
+    let apart = between.keys().any(|(from, to)| from != to);
+    if apart && columns.len() <= per_row.min(ZONES_WITH_ARCS) {
+        cluster_lines::arcs(ui, columns, between, most);
+        return;
+    }
+    let names: Vec<String> = columns.iter().map(|column| column.title.to_lowercase()).collect();
+    if let Some(words) = cluster_lines::in_words(&names, between) {
+        text::label(ui, &words, font::small(), palette(ui).muted);
     }
 }
 

@@ -28,8 +28,8 @@ const SPARK_POINTS: usize = 120;
 const SPARK_TALL: f32 = 55.0;
 const TALL_WINDOW: f32 = 860.0;
 
-/// A broker.
-pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) {
+/// A broker. Returns where its card stands.
+pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) -> Rect {
     let style = palette(ui);
     let pill = node_pill(broker.state, broker.fenced);
     let mood = if is_up(broker) { Mood::Quiet } else { pill.mood };
@@ -40,8 +40,13 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
             text::label(ui, &format!("Broker {}", broker.id), font::heading(), style.text);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 removal(ui, scene, broker, actions);
-                if broker.fenced && broker.state != NodeState::Running && broker.state != NodeState::Starting {
-                    Pill::new(Mood::Warning, Icon::Warning, "Fenced").show(ui);
+                let fenced = Pill::new(Mood::Warning, Icon::Warning, "Fenced");
+                let is_fenced =
+                    broker.fenced && broker.state != NodeState::Running && broker.state != NodeState::Starting;
+                // Where there is no room for both, the state says enough.
+                let needed = pill.width(ui.painter()) + fenced.width(ui.painter()) + 2.0 * ui.spacing().item_spacing.x;
+                if is_fenced && ui.available_width() >= needed {
+                    fenced.show(ui);
                 }
                 pill.show(ui);
                 offline_log_dirs(ui, broker);
@@ -67,7 +72,7 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
         let name = format!("broker {}", broker.id);
         let target = Target { id: broker.id, name: &name, controller: false, state: broker.state };
         buttons(ui, scene, &target, Shape::Filling, actions);
-    });
+    })
 }
 
 /// What stops and starts a broker, in a layout that runs from right to left.
@@ -84,7 +89,7 @@ fn lit_card(
     (id, mood): (i32, Mood),
     actions: &mut Vec<Action>,
     content: impl FnOnce(&mut Ui, &mut Vec<Action>),
-) {
+) -> Rect {
     let lit = scene.spotlight.filter(|(node_id, _)| *node_id == id);
     let card = mood_card(ui, if lit.is_some() { mood.max(Mood::Busy) } else { mood }, |ui| content(ui, actions));
     if let Some((_, true)) = lit {
@@ -92,6 +97,7 @@ fn lit_card(
     }
     let object = if is_controller(id) { Object::Controller(id) } else { Object::Broker(id) };
     object_menu(ui, scene, card.response.rect, &object, actions);
+    card.response.rect
 }
 
 /// The menu of what stands in `place`, by the other mouse button or the keyboard.

@@ -1,15 +1,17 @@
-//! The live map of partitions and brokers: out of sync first and large, the rest small.
+//! The live map of partitions and brokers: out of sync first and large, the rest small; from farther away, a row for each topic.
 
 use std::sync::Arc;
 
 use egui::{Align, Layout, Ui, vec2};
 
+use super::cluster_topics::{self, TopicRow};
 use crate::monitor::snapshot::{Broker, Partition, Topic};
 use crate::ui::app::{Action, Scene};
 use crate::ui::commands::objects::{self, Object};
 use crate::ui::format;
-use crate::ui::model::{Cached, MapRow, PartitionHealth, is_up, map_cell};
+use crate::ui::model::{Cached, MapRow, PartitionHealth, TopicHealth, is_up, map_cell};
 use crate::ui::tokens::{font, palette, size, space};
+use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card::{card, rule};
 use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
@@ -24,8 +26,23 @@ use crate::ui::widgets::text;
 pub struct State {
     /// Words that `topic-partition` must have.
     pub filter: String,
+    /// How near one looks; `None`: as near as there is room for all.
+    zoom: Option<Zoom>,
     rows: Cached<(u64, String), Rows>,
+    topics: Cached<(u64, String), (Vec<TopicRow>, Vec<TopicRow>)>,
 }
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Zoom {
+    /// One partition.
+    Partitions,
+    /// All of a topic.
+    Topics,
+}
+
+/// Past so many partitions one sees topics first.
+const PARTITIONS_AT_ONCE: usize = 600;
 
 /// The rows that pass the filter.
 #[derive(Debug, Default)]
@@ -48,7 +65,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let model = scene.model;
     card(ui, |ui| {
         ui.spacing_mut().item_spacing.y = space::S;
-        let none = model.troubled.is_empty() && model.in_sync.is_empty();
+        let all = model.troubled.len() + model.in_sync.len();
+        let none = all == 0;
+        let zoom = state.zoom.unwrap_or(if all > PARTITIONS_AT_ONCE { Zoom::Topics } else { Zoom::Partitions });
         ui.horizontal(|ui| {
             ui.set_min_height(size::CONTROL);
             text::label(ui, "Partition map", font::heading(), style.text);
@@ -61,6 +80,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 filter_box(ui, "Filter partitions", "Filter partitions", &mut state.filter);
                 ui.add_space(space::S);
+                zooms(ui, zoom, &mut state.zoom);
+                ui.add_space(space::S);
                 legend(ui);
             });
         });
@@ -69,6 +90,10 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             return;
         }
         let filter = state.filter.trim().to_lowercase();
+        if zoom == Zoom::Topics {
+            by_topic(ui, scene, state, filter, actions);
+            return;
+        }
         let rows = state.rows.get((model.generation, filter.clone()), || filtered(scene, &filter));
         if rows.urgent.is_empty() && rows.degraded.is_empty() && rows.in_sync.is_empty() {
             if no_match(ui, "No partition matches the filter", "It looks for its words in topic-partition.") {
@@ -89,6 +114,122 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             if rows.urgent.is_empty() && rows.degraded.is_empty() { room(&rows.in_sync) } else { Density::Compact };
         section(ui, scene, ("In sync", style.faint), &rows.in_sync, density, actions);
     });
+}
+
+/// How near: partitions or topics.
+fn zooms(ui: &mut Ui, now: Zoom, zoom: &mut Option<Zoom>) {
+    ui.spacing_mut().item_spacing.x = space::XS;
+    // From right to left.
+    for (to, words, name) in
+        [(Zoom::Topics, "Topics", "Zoom out to topics"), (Zoom::Partitions, "Partitions", "Zoom in to partitions")]
+    {
+        let button = Button::new(words).name(name).tone(Tone::Bare).small().selected(now == to).show(ui);
+        if button.clicked() {
+            *zoom = Some(to);
+        }
+    }
+}
+
+fn by_topic(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, filter: String, actions: &mut Vec<Action>) {
+    let style = palette(ui);
+    let model = scene.model;
+    let (troubled, rest) =
+        state.topics.get((model.generation, filter.clone()), || cluster_topics::rows(model, &filter));
+    if troubled.is_empty() && rest.is_empty() {
+        if no_match(ui, "No topic matches the filter", "It looks for its words in topic-partition, as far as the dash.")
+        {
+            state.filter.clear();
+        }
+        return;
+    }
+    let worst = troubled.iter().map(|row| row.worst).max().unwrap_or_default();
+    let ink = if worst >= PartitionHealth::UnderMinIsr { style.critical } else { style.warning };
+    let mut chosen = topics_section(ui, scene, ("Topics out of sync", ink), troubled, actions);
+    chosen = chosen.or(topics_section(ui, scene, ("Topics in sync", style.faint), rest, actions));
+    if let Some(topic) = chosen.and_then(|index| model.snapshot().topics.get(index as usize)) {
+        state.zoom = Some(Zoom::Partitions);
+        state.filter = format!("{}-", topic.name);
+    }
+}
+
+/// Topics of one kind; returns the one that somebody wants to see from near.
+fn topics_section(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    (title, ink): (&str, egui::Color32),
+    rows: &[TopicRow],
+    actions: &mut Vec<Action>,
+) -> Option<u32> {
+    if rows.is_empty() {
+        return None;
+    }
+    let snapshot = scene.model.snapshot();
+    ui.add_space(space::XS);
+    text::label(ui, &format!("{title} · {}", format::count(rows.len() as i64)), font::small(), ink);
+    let heads = heads(&snapshot.brokers);
+    let topic = |index: usize| &snapshot.topics[rows[index].topic as usize];
+    let label = |index: usize| Label {
+        text: topic(index).name.to_string(),
+        suffix: format!(" · {}", topic(index).partitions.len()),
+        trouble: trouble(rows[index].worst),
+    };
+    let cell = |index: usize, column: usize| rows[index].cells.get(column).copied().unwrap_or(Cell::Blank);
+    let spoken = format!("Partition map, {}: {}", title.to_lowercase(), format::plural(rows.len(), "topic"));
+    let density = if rows.len() <= ROOMY_ROWS { Density::Roomy } else { Density::Compact };
+    let (response, hit) = ui.push_id(title, |ui| matrix(ui, &spoken, &heads, rows.len(), density, label, cell)).inner;
+    let (at, mut wanted, mut chosen) = (response.interact_pointer_pos(), None, None);
+    if let Some(Hit { row, .. }) = hit {
+        chosen = response.clicked().then_some(rows[row].topic);
+        wanted = response.secondary_clicked().then(|| Object::Topic(Arc::clone(&topic(row).name)));
+        let health = scene.model.topics.get(rows[row].topic as usize).copied().unwrap_or_default();
+        response
+            .on_hover_cursor(egui::CursorIcon::ZoomIn)
+            .on_hover_ui_at_pointer(|ui| topic_facts(ui, topic(row), health));
+    }
+    let open = at.zip(wanted).map(|(at, object)| Open { at, items: objects::menu(&object, scene) });
+    actions.extend(menu::show(ui, title, open));
+    chosen
+}
+
+/// What is known of a topic, under the pointer.
+fn topic_facts(ui: &mut Ui, topic: &Topic, health: TopicHealth) {
+    let style = palette(ui);
+    ui.spacing_mut().item_spacing = vec2(space::S, space::XS);
+    ui.spacing_mut().interact_size.y = size::ICON;
+    ui.set_width(size::TOOLTIP);
+    text::label(ui, &topic.name, font::heading(), style.text);
+    let counts = [
+        ("Partitions", topic.partitions.len(), style.text),
+        ("Without a leader", health.offline, style.critical),
+        ("Led by a broker that does not answer", health.unreachable, style.critical),
+        ("Under min ISR", health.under_min_isr, style.critical),
+        ("Under-replicated", health.under_replicated, style.warning),
+    ];
+    for (name, count, ink) in counts.into_iter().filter(|(_, count, _)| *count > 0) {
+        fact(ui, name, &format::count(count as i64), ink);
+    }
+    fact(ui, "Messages in", &format::rate(topic.messages_in_per_s), style.text);
+    fact(ui, "Size", &format::bytes(topic.size_bytes as f64), style.text);
+    text::label(
+        ui,
+        "A number: how many of its partitions the broker leads. Press: its partitions.",
+        font::tiny(),
+        style.faint,
+    );
+}
+
+fn heads(brokers: &[Broker]) -> Vec<Head> {
+    brokers.iter().map(|broker| Head { text: broker.id.to_string(), down: !is_up(broker) }).collect()
+}
+
+fn trouble(health: PartitionHealth) -> Option<Trouble> {
+    match health {
+        PartitionHealth::InSync => None,
+        PartitionHealth::UnderReplicated => Some(Trouble::Degraded),
+        PartitionHealth::UnderMinIsr | PartitionHealth::LeaderUnreachable | PartitionHealth::Offline => {
+            Some(Trouble::Broken)
+        }
+    }
 }
 
 fn filtered(scene: &Scene<'_>, filter: &str) -> Rows {
@@ -136,21 +277,13 @@ fn section(
     let brokers = &scene.model.snapshot().brokers;
     ui.add_space(space::XS);
     text::label(ui, &format!("{title} · {}", format::count(rows.len() as i64)), font::small(), ink);
-    let heads: Vec<Head> =
-        brokers.iter().map(|broker| Head { text: broker.id.to_string(), down: !is_up(broker) }).collect();
+    let heads = heads(brokers);
     let label = |index: usize| {
         let (text, suffix) = scene
             .model
             .partition(rows[index])
             .map_or_else(Default::default, |(topic, partition)| (topic.name.to_string(), format!("-{}", partition.id)));
-        let trouble = match rows[index].health {
-            PartitionHealth::InSync => None,
-            PartitionHealth::UnderReplicated => Some(Trouble::Degraded),
-            PartitionHealth::UnderMinIsr | PartitionHealth::LeaderUnreachable | PartitionHealth::Offline => {
-                Some(Trouble::Broken)
-            }
-        };
-        Label { text, suffix, trouble }
+        Label { text, suffix, trouble: trouble(rows[index].health) }
     };
     let cell = |index: usize, column: usize| {
         let partition = scene.model.partition(rows[index]).map(|(_, partition)| partition);
@@ -239,7 +372,7 @@ fn facts(
         let broker = brokers.iter().find(|broker| broker.id == *replica);
         let cell = broker.map_or(Cell::Offline, |broker| map_cell(partition, broker));
         let (words, ink) = match cell {
-            Cell::Leader => ("leads".to_owned(), style.text),
+            Cell::Leader | Cell::Leads(_) => ("leads".to_owned(), style.text),
             Cell::InSync => ("in sync".to_owned(), style.text),
             Cell::Behind(Some(gap)) => (format!("behind by {}", format::count(gap)), style.warning),
             Cell::Behind(None) => ("not in sync".to_owned(), style.warning),

@@ -7,6 +7,7 @@ use egui::Ui;
 use super::{group_detail, header, side_by_side, starting};
 use crate::monitor::snapshot::Group;
 use crate::ui::app::{Action, Scene};
+use crate::ui::commands::objects::{self, Object};
 use crate::ui::format;
 use crate::ui::model::{Cached, Model, group_mood, group_pill};
 use crate::ui::tokens::{size, space};
@@ -16,7 +17,7 @@ use crate::ui::widgets::empty::{empty, no_match};
 use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
-use crate::ui::widgets::table::{Column, Item, Sort, Table, TableState};
+use crate::ui::widgets::table::{Column, Sort, Table, TableState};
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -119,7 +120,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
             active: true,
             selected,
         };
-        let menu = |index: usize| menu(scene, &groups[rows[index]]);
+        let menu = |index: usize| objects::menu(&Object::Group(Arc::clone(&groups[rows[index]].id)), scene);
         let (pressed, asked) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
             let group = &groups[rows[index]];
             row.strong(&group.id);
@@ -139,27 +140,6 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
             state.chosen = Some(Arc::clone(&groups[rows[row]].id));
         }
     });
-}
-
-fn menu(scene: &Scene<'_>, group: &Group) -> Vec<Item<Action>> {
-    let at_ms = scene.model.snapshot().at_ms;
-    let describe = format!(
-        "kafka-consumer-groups.sh --bootstrap-server {} --describe --group {}",
-        scene.model.bootstrap, group.id
-    );
-    let mut items = vec![Item::copy("the group's id", &*group.id)];
-    if group.has_lag() {
-        items.push(Item::copy("the command that describes it", describe));
-    }
-    if let Some(offset) = group.offsets.first() {
-        let name = format!("Topic {}", offset.topic);
-        items.push(Item::new(name, Icon::Topics, Action::OpenTopic(Arc::clone(&offset.topic))));
-    }
-    if group.coordinator >= 0 {
-        let open = Action::OpenLogs { node_id: group.coordinator, at_ms };
-        items.push(Item::new("Log of its coordinator", Icon::Logs, open));
-    }
-    items
 }
 
 fn behind_ms(model: &Model, group: &Group) -> Option<i64> {

@@ -33,9 +33,9 @@ fn a_brokers_load_connections_and_disks_are_shown() {
     let mut view = fixture::incident();
     view.inquiries.answer(&Query::LogDirs(1), 1, Ok(Arc::new(dirs())));
     let mut window = Window::on(view, Screen::Brokers);
-    assert!(window.shows("Request handler idle: –"), "broker 2 is killed, and comes first");
+    assert!(window.shows("Handler idle: –"), "broker 2 is killed, and comes first");
     window.choose("Broker 1, Running, a");
-    assert!(window.shows("Request handler idle: 90 %") && window.shows("Connections: 9"));
+    assert!(window.shows("Handler idle: 90 %") && window.shows("Connections: 9"));
     window.click("Show connections");
     assert!(window.shows("PLAINTEXT, 9, 0.2/s") && window.shows("librdkafka, 2.10.0, PLAINTEXT, 6"));
     assert!(window.sent().is_empty(), "nobody asked for disks yet");

@@ -210,7 +210,7 @@ fn replicas_move_as_planned_and_can_be_called_off() {
     let leader = view.snapshot.topics.iter().find(|topic| &*topic.name == "audit").unwrap().partitions[0].replicas[0];
     window.harness.get_by_label_contains(&format!("Broker {leader} (")).click();
     window.harness.run();
-    window.type_into("At most, MB/s for each broker (nothing: as fast as they can)", "5");
+    window.type_into("At most, MB/s for each broker (nothing: no limit)", "5");
     assert!(window.shows("would change") && window.shows("--throttle 5000000"));
     window.harness.get_all_by_label("Move replicas").last().unwrap().click();
     window.harness.run();

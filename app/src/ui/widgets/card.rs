@@ -43,6 +43,19 @@ pub fn framed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
         });
 }
 
+/// A hairline around what belongs together, on the ground of the screen, with `gutter` free at both sides.
+pub fn region<R>(ui: &mut Ui, gutter: f32, content: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
+    let style = palette(ui);
+    Frame::new()
+        .stroke(Stroke::new(size::LINE, style.outline))
+        .corner_radius(CornerRadius::same(radius::L))
+        .inner_margin(Margin::symmetric(gutter as i8, space::S as i8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            content(ui)
+        })
+}
+
 /// A hairline across.
 pub fn rule(ui: &mut Ui) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), space::S), Sense::hover());

@@ -14,6 +14,8 @@ pub enum Cell {
     Blank,
     /// Solid.
     Leader,
+    /// Solid, with how many are led: of several partitions in one row.
+    Leads(u32),
     /// A ring.
     InSync,
     /// Hatched, with how far it is behind where that is known and fits.
@@ -179,7 +181,7 @@ pub fn matrix(
     if visible.height() > 0.0 {
         let painter = ui.painter();
         let mut mesh = Mesh::default();
-        let mut words = Vec::new();
+        let (mut words, mut numbers) = (Vec::new(), Vec::new());
         let first = ((visible.top() - rect.top() - HEAD) / grid.row).floor().max(0.0) as usize;
         let last = (((visible.bottom() - rect.top() - HEAD) / grid.row).ceil().max(0.0) as usize).min(grid.lines());
         for line in first..last {
@@ -192,19 +194,16 @@ pub fn matrix(
                 words.push((row, label(index)));
                 for column in 0..grid.columns {
                     let place = grid.cell_rect(row, column);
-                    if let Some(gap) = draw(&mut mesh, style, place, cell(index, column)) {
-                        words.push((place, Label { text: gap, suffix: String::new(), trouble: None }));
+                    let cell = cell(index, column);
+                    if let Some(number) = draw(&mut mesh, style, place, cell) {
+                        let ink = if matches!(cell, Cell::Leads(_)) { style.on_accent } else { style.text };
+                        numbers.push((place, number, ink));
                     }
                 }
             }
         }
         painter.add(Shape::mesh(mesh));
         for (place, label) in &words {
-            if place.width() < grid.cell {
-                let font = font::tiny();
-                text::paint(painter, *place, Align2::CENTER_CENTER, &label.text, font, style.text);
-                continue;
-            }
             let ink = match label.trouble {
                 None => style.muted,
                 Some(Trouble::Degraded) => style.text,
@@ -216,6 +215,9 @@ pub fn matrix(
             let room = place.with_max_x(place.right() - suffix);
             let end = text::paint(painter, room, Align2::LEFT_CENTER, &label.text, font.clone(), ink).right();
             text::paint(painter, place.with_min_x(end), Align2::LEFT_CENTER, &label.suffix, font, ink);
+        }
+        for (place, number, ink) in &numbers {
+            text::paint(painter, *place, Align2::CENTER_CENTER, number, font::tiny(), *ink);
         }
         heads_row(ui, style, &grid, heads, visible);
     }
@@ -254,6 +256,10 @@ fn draw(mesh: &mut Mesh, style: &Palette, place: Rect, cell: Cell) -> Option<Str
     match cell {
         Cell::Blank => {}
         Cell::Leader => mesh.add_colored_rect(place, style.leader),
+        Cell::Leads(count) => {
+            mesh.add_colored_rect(place, style.leader);
+            return Some(crate::ui::format::short(i64::from(count)));
+        }
         Cell::InSync => ring(mesh, place, 1.5, style.follower),
         Cell::Behind(gap) => {
             mesh.add_colored_rect(place, style.warning_soft);
@@ -282,7 +288,7 @@ fn draw(mesh: &mut Mesh, style: &Palette, place: Rect, cell: Cell) -> Option<Str
 pub fn chip(painter: &egui::Painter, style: &Palette, place: Rect, cell: Cell, word: &str) {
     let mut mesh = Mesh::default();
     let ink = match cell {
-        Cell::Leader => {
+        Cell::Leader | Cell::Leads(_) => {
             mesh.add_colored_rect(place, style.leader);
             style.on_accent
         }
