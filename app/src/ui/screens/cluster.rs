@@ -4,6 +4,7 @@
 use broker::metadata::report::Moving;
 use egui::{Align, Layout, Ui};
 
+use super::cluster_cards::Stack;
 use super::cluster_clients::{self, Clients};
 use super::cluster_flow::{self, Consumers, Moves, Replication, Software};
 use super::cluster_lines::{self, Column};
@@ -26,14 +27,27 @@ use crate::ui::widgets::text;
 /// What this screen remembers.
 #[derive(Debug, Default)]
 pub struct State {
-    /// Of the map.
+    /// Of the map of partitions.
     pub map: cluster_map::State,
+    part: Part,
     software: Cached<Measures, Vec<Software>>,
     groups: Cached<u64, (Vec<Consumers>, usize)>,
     replication: Replication,
     moves: Moves,
     /// Of which generation leaders are known.
     noted: u64,
+}
+
+/// What of the screen is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Part {
+    /// All of it.
+    #[default]
+    All,
+    /// Workloads, clients and nodes.
+    Nodes,
+    /// The partitions alone, for clusters of many nodes.
+    Partitions,
 }
 
 /// Which nodes told what they measured, and when.
@@ -73,13 +87,35 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             } else {
                 commands::tell_with(add, Id::AddBroker, scene);
             }
+            parts(ui, &mut state.part);
             if let Some(moving) = &snapshot.membership.moving {
                 moves(ui, moving);
             }
         });
-        workloads(ui, scene, actions);
-        nodes(ui, scene, &zones, state, actions);
-        cluster_map::show(ui, scene, &mut state.map, actions);
+        if state.part != Part::Partitions {
+            workloads(ui, scene, actions);
+            nodes(ui, scene, &zones, state, actions);
+        }
+        if state.part != Part::Nodes {
+            cluster_map::show(ui, scene, &mut state.map, actions);
+        }
+    });
+}
+
+/// What is shown, from right to left.
+fn parts(ui: &mut Ui, part: &mut Part) {
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = space::XS;
+        for (value, words, name) in [
+            (Part::Partitions, "Partitions", "Show partitions only"),
+            (Part::Nodes, "Nodes", "Show nodes only"),
+            (Part::All, "All", "Show nodes and partitions"),
+        ] {
+            let button = Button::new(words).name(name).tone(Tone::Bare).selected(*part == value).show(ui);
+            if button.clicked() {
+                *part = value;
+            }
+        }
     });
 }
 
@@ -147,6 +183,7 @@ fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &
     let width = ui.available_width();
     let per_row = (((width + gap) / (ZONE + gap)).floor() as usize).clamp(1, zones.len().max(1));
     let zone_width = ((width + gap) / per_row as f32 - gap).floor();
+    let stack = Stack::of(zones.iter().map(|(_, brokers)| brokers.len()).max().unwrap_or(0));
     let mut columns: Vec<Column> = Vec::new();
     let mut from = top;
     for row in zones.chunks(per_row) {
@@ -155,7 +192,7 @@ fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &
         let ground = ui.painter().add(egui::Shape::Noop);
         let first = columns.len();
         side_by_side(ui, &vec![zone_width; row.len()], gap, |ui, index| {
-            columns.push(zone(ui, scene, row[index].0, &row[index].1, actions));
+            columns.push(zone(ui, scene, (row[index].0, &row[index].1), stack, actions));
         });
         let mut lines = Vec::new();
         for (column, (name, brokers)) in columns[first..].iter().zip(row) {
@@ -180,13 +217,19 @@ fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &
 }
 
 /// A zone's frame with its brokers.
-fn zone(ui: &mut Ui, scene: &Scene<'_>, name: &str, brokers: &[&Broker], actions: &mut Vec<Action>) -> Column {
+fn zone(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    (name, brokers): (&str, &[&Broker]),
+    stack: Stack,
+    actions: &mut Vec<Action>,
+) -> Column {
     let title = if name.is_empty() { "No zone".to_owned() } else { format!("Zone {name}") };
     let mut cards = Vec::new();
     let frame = card::region(ui, cluster_lines::GUTTER, |ui| {
         ui.spacing_mut().item_spacing.y = space::S;
         for broker in brokers {
-            cards.push((broker.id, cluster_cards::broker(ui, scene, broker, actions)));
+            cards.push((broker.id, cluster_cards::broker(ui, scene, broker, stack, actions)));
         }
     });
     Column { rect: frame.response.rect, title, cards }

@@ -28,8 +28,30 @@ const SPARK_POINTS: usize = 120;
 const SPARK_TALL: f32 = 55.0;
 const TALL_WINDOW: f32 = 860.0;
 
+/// How many cards stand above each other: the more, the lower they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// One: there is room.
+    One,
+    /// Two.
+    Two,
+    /// More.
+    Many,
+}
+
+impl Stack {
+    /// So many cards.
+    pub fn of(cards: usize) -> Stack {
+        match cards {
+            0 | 1 => Stack::One,
+            2 => Stack::Two,
+            _ => Stack::Many,
+        }
+    }
+}
+
 /// A broker. Returns where its card stands.
-pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec<Action>) -> Rect {
+pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, stack: Stack, actions: &mut Vec<Action>) -> Rect {
     let style = palette(ui);
     let pill = node_pill(broker.state, broker.fenced);
     let mood = if is_up(broker) { Mood::Quiet } else { pill.mood };
@@ -68,7 +90,7 @@ pub fn broker(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, actions: &mut Vec
             ("Disk", format::bytes(broker.log_size_bytes as f64), Mood::Quiet),
         ];
         facts_row(ui, &facts);
-        traffic(ui, scene, broker);
+        traffic(ui, scene, broker, stack);
         let name = format!("broker {}", broker.id);
         let target = Target { id: broker.id, name: &name, controller: false, state: broker.state };
         buttons(ui, scene, &target, Shape::Filling, actions);
@@ -243,7 +265,7 @@ fn facts_row(ui: &mut Ui, facts: &[(&str, String, Mood)]) {
     }
 }
 
-fn traffic(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker) {
+fn traffic(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, stack: Stack) {
     let style = palette(ui);
     let series = &scene.model.view.series;
     let label = broker.id.to_string();
@@ -260,7 +282,10 @@ fn traffic(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker) {
             text::label(ui, name, font::tiny(), style.faint);
             text::label(ui, &format::byte_rate(rate), font::small(), style.text);
         });
-        let tall = ui.ctx().content_rect().height() >= TALL_WINDOW;
+        if stack == Stack::Many {
+            return;
+        }
+        let tall = stack == Stack::One && ui.ctx().content_rect().height() >= TALL_WINDOW;
         let height = if tall { SPARK_TALL } else { size::CONTROL_SMALL };
         match series.get(metric, &label) {
             Some(found) => {

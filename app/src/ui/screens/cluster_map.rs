@@ -210,12 +210,8 @@ fn topic_facts(ui: &mut Ui, topic: &Topic, health: TopicHealth) {
     }
     fact(ui, "Messages in", &format::rate(topic.messages_in_per_s), style.text);
     fact(ui, "Size", &format::bytes(topic.size_bytes as f64), style.text);
-    text::label(
-        ui,
-        "A number: how many of its partitions the broker leads. Press: its partitions.",
-        font::tiny(),
-        style.faint,
-    );
+    let words = "A number: how many of its partitions the broker leads. Press to see its partitions.";
+    text::paragraph(ui, words, font::tiny(), style.faint);
 }
 
 fn heads(brokers: &[Broker]) -> Vec<Head> {

@@ -58,6 +58,19 @@ fn one_zooms_out_to_topics_and_in_to_one() {
 }
 
 #[test]
+fn nodes_and_partitions_are_shown_together_or_alone() {
+    let mut window = Window::on(fixture::incident(), Screen::Cluster);
+    let sees = |window: &Window| (window.shows("Kill broker 1"), window.shows("Partition map, "));
+    assert_eq!(sees(&window), (true, true));
+    window.click("Show partitions only");
+    assert_eq!(sees(&window), (false, true));
+    window.click("Show nodes only");
+    assert_eq!(sees(&window), (true, false));
+    window.click("Show nodes and partitions");
+    assert_eq!(sees(&window), (true, true));
+}
+
+#[test]
 fn ten_thousand_partitions_begin_as_topics() {
     let window = Window::on(fixture::large(1_000, 10), Screen::Cluster);
     assert!(window.shows("Partition map, topics in sync: 975 topics"));
