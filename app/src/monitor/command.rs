@@ -7,6 +7,7 @@ use super::cloudwatch::watch::Change;
 use super::files::Save;
 use super::inquiry::Query;
 use super::logs::Wish;
+use super::messages::export::Export;
 use super::messages::read::ReadWish;
 use super::operation::Operation;
 use super::order::Answer;
@@ -54,6 +55,8 @@ pub enum Command {
     Inquire(Query),
     /// Read a topic; what is found stands in [`super::view::View::messages`]. `None`: read no more.
     Read(Option<ReadWish>),
+    /// Write records to a file; how far it is stands in [`super::view::View::export`]. `None`: no more.
+    Export(Option<Export>),
     /// Write a file that a person named.
     Save(Save),
     /// Have a broker read and check every byte of its logs.

@@ -21,6 +21,7 @@ use super::inquiry::Inquiries;
 use super::join::{Facts, Join};
 use super::logs::LogsView;
 use super::logs::run::LogNews;
+use super::messages::export::ExportView;
 use super::messages::read::MessagesView;
 use super::order::{Answer, Done, Reply};
 use super::series::Recorder;
@@ -302,6 +303,7 @@ impl Worker {
             logs: LogsView::default(),
             inquiries: Inquiries::default(),
             messages: MessagesView::default(),
+            export: ExportView::default(),
             notices: Vec::new(),
         };
         self.slot.publish(view);

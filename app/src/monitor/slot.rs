@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use super::command::Notice;
 use super::inquiry::{Findings, Query};
 use super::logs::LogsView;
+use super::messages::export::ExportView;
 use super::messages::read::{MessagesView, ReadState};
 use super::view::View;
 
@@ -50,7 +51,8 @@ impl ViewSlot {
         let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
         let (logs, inquiries) = (std::mem::take(&mut known.logs), std::mem::take(&mut known.inquiries));
         let messages = std::mem::take(&mut known.messages);
-        *known = View { logs, inquiries, messages, ..view };
+        let export = std::mem::take(&mut known.export);
+        *known = View { logs, inquiries, messages, export, ..view };
         drop(known);
         self.wake();
     }
@@ -66,6 +68,15 @@ impl ViewSlot {
         let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
         let generation = known.messages.generation + 1;
         known.messages = MessagesView { generation, ..messages };
+        drop(known);
+        self.wake();
+    }
+
+    /// Tells how far a file of records is.
+    pub fn publish_export(&self, export: ExportView) {
+        let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
+        let generation = known.export.generation + 1;
+        known.export = ExportView { generation, ..export };
         drop(known);
         self.wake();
     }

@@ -10,6 +10,7 @@ use super::command::Notice;
 use super::groups::GroupsView;
 use super::inquiry::Inquiries;
 use super::logs::LogsView;
+use super::messages::export::ExportView;
 use super::messages::read::MessagesView;
 use super::snapshot::Snapshot;
 
@@ -34,6 +35,8 @@ pub struct View {
     pub inquiries: Inquiries,
     /// What is read of a topic, for somebody who looks.
     pub messages: MessagesView,
+    /// Records that are being written to a file.
+    pub export: ExportView,
     /// Answers to commands that arrived since the window last looked (the reader drains its own copy).
     pub notices: Vec<Notice>,
 }

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::brokers::{BrokerControl, BrokerWishes, News};
 use super::control::NodeControl;
+use super::export::Exporter;
 use super::faults::{self, Faults};
 use super::files;
 use super::operations;
@@ -91,6 +92,7 @@ impl Desk {
             start_when_stopped: BTreeSet::new(),
             topic_requests: 0,
             reader: Reader::default(),
+            exporter: Exporter::default(),
             finished,
             brokers: BrokerWishes::new(tools.brokers.clone(), news),
             tools,
@@ -126,6 +128,7 @@ pub(super) struct Worker {
     pub(super) start_when_stopped: BTreeSet<NodeId>,
     topic_requests: usize,
     reader: Reader,
+    exporter: Exporter,
     finished: Sender<Finished>,
     brokers: BrokerWishes,
 }
@@ -212,6 +215,13 @@ impl Worker {
             Command::Read(wish) => {
                 let (servers, slot) = (self.tools.bootstrap_servers.clone(), self.tools.slot.clone());
                 match self.reader.read(wish, servers, slot) {
+                    Ok(()) => Ok(Done { id: None, text: String::new() }),
+                    Err(error) => Err(Refusal::failed(format!("No thread could be started: {error}."))),
+                }
+            }
+            Command::Export(wish) => {
+                let (servers, slot) = (self.tools.bootstrap_servers.clone(), self.tools.slot.clone());
+                match self.exporter.export(wish, servers, slot) {
                     Ok(()) => Ok(Done { id: None, text: String::new() }),
                     Err(error) => Err(Refusal::failed(format!("No thread could be started: {error}."))),
                 }

@@ -7,6 +7,7 @@ pub mod control;
 pub mod desk;
 mod desk_faults;
 pub mod embedded;
+mod export;
 #[cfg(test)]
 mod fake_nodes;
 pub mod faults;

@@ -1,17 +1,20 @@
 //! Reads a topic for somebody who looks, on a thread of its own: what is found appears in the view while it is read. One reading at a time;
 //! a new one ends the one before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use broker::protocol::ErrorCode;
+use bytes::Bytes;
 
+use super::export::Sink;
 use super::operations::Servers;
 use crate::client::{self, Client, ClientError};
-use crate::monitor::messages::Message;
-use crate::monitor::messages::read::{BYTES_MAX, Filter, MESSAGES_MAX, MessagesView, ReadState, ReadWish, Start};
+use crate::monitor::messages::decode::Codecs;
+use crate::monitor::messages::filter::Filter;
+use crate::monitor::messages::read::{BYTES_MAX, MESSAGES_MAX, MessagesView, ReadState, ReadWish, Seen, Start};
 use crate::monitor::slot::ViewSlot;
 
 /// How long one request may take.
@@ -26,6 +29,9 @@ const QUIET: Duration = Duration::from_millis(200);
 /// As ListOffsets asks for the ends of a log.
 const BEGINNING: i64 = -2;
 const END: i64 = -1;
+
+/// What lets records pass, and what decodes them.
+type Tools = (Filter, Codecs);
 
 /// The reading of now.
 #[derive(Default)]
@@ -61,36 +67,58 @@ impl Drop for Reader {
     }
 }
 
-struct Reading {
+pub(super) struct Reading {
     wish: Arc<ReadWish>,
     cancel: Arc<AtomicBool>,
     slot: ViewSlot,
-    found: Vec<Arc<Message>>,
+    found: VecDeque<Arc<Seen>>,
+    /// Of each key the place of its record, counted from the first that was ever kept; where only the newest are wanted.
+    by_key: HashMap<Bytes, u64>,
     bytes: usize,
+    dropped: u64,
+    codecs: Option<Arc<Codecs>>,
     scanned: u64,
     /// Where each partition goes on.
     next: BTreeMap<i32, i64>,
     told: Option<Instant>,
+    /// Where what is found goes instead of the view.
+    pub(super) sink: Option<Sink>,
 }
 
 impl Reading {
-    fn new(wish: ReadWish, cancel: Arc<AtomicBool>, slot: ViewSlot) -> Reading {
+    pub(super) fn new(wish: ReadWish, cancel: Arc<AtomicBool>, slot: ViewSlot) -> Reading {
         Reading {
             wish: Arc::new(wish),
             cancel,
             slot,
-            found: Vec::new(),
+            found: VecDeque::new(),
+            by_key: HashMap::new(),
             bytes: 0,
+            dropped: 0,
+            codecs: None,
             scanned: 0,
             next: BTreeMap::new(),
             told: None,
+            sink: None,
         }
+    }
+
+    /// Reads to the end of now, into the sink; an error is a sentence.
+    pub(super) fn drain(mut self, servers: &Servers) -> Result<Sink, String> {
+        let codecs = Codecs::open(&self.wish.decoders)?;
+        let tools = (Filter::parse(&self.wish.filter)?, codecs);
+        let read = self.read(servers, &tools);
+        read.map_err(|error| format!("Topic {} could not be read: {error}.", self.wish.topic))?;
+        let Some(sink) = self.sink.take() else { return Err("Nothing is written.".into()) };
+        if self.is_over() { Err(String::new()) } else { Ok(sink) }
     }
 
     fn run(mut self, servers: &Servers) {
         self.tell(ReadState::Reading);
-        let state = match Filter::parse(&self.wish.filter) {
-            Ok(filter) => match self.read(servers, &filter) {
+        let codecs = Codecs::open(&self.wish.decoders);
+        self.codecs = codecs.as_ref().ok().cloned().map(Arc::new);
+        let state = match codecs.and_then(|codecs| Ok((Filter::parse(&self.wish.filter)?, codecs))) {
+            Ok(tools) => match self.read(servers, &tools) {
                 Ok(state) => state,
                 Err(error) => ReadState::Failed(format!("Topic {} could not be read: {error}.", self.wish.topic)),
             },
@@ -103,21 +131,23 @@ impl Reading {
         self.cancel.load(Ordering::Relaxed)
     }
 
-    fn read(&mut self, servers: &Servers, filter: &Filter) -> Result<ReadState, ClientError> {
+    fn read(&mut self, servers: &Servers, tools: &Tools) -> Result<ReadState, ClientError> {
         let mut client = Client::new(&servers(), PATIENCE);
         let ends = self.begin(&mut client)?;
+        let begun = self.next.clone();
         let mut quiet_rounds = 0;
         while !self.is_over() {
             let mut read_any = false;
             for partition in self.next.keys().copied().collect::<Vec<_>>() {
                 let is_due = self.wish.follow || self.next[&partition] < ends.get(&partition).copied().unwrap_or(0);
                 if is_due && !self.is_over() {
-                    read_any |= self.fetch(&mut client, partition, filter)?;
+                    read_any |= self.fetch(&mut client, partition, tools)?;
                 }
                 if !self.wish.follow && (self.found.len() >= MESSAGES_MAX || self.bytes >= BYTES_MAX) {
                     return Ok(ReadState::Full);
                 }
                 self.tell_in_time();
+                self.tell_sink(&begun, &ends);
             }
             let is_done = |(partition, next): (&i32, &i64)| ends.get(partition).is_none_or(|end| next >= end);
             if !self.wish.follow && (self.next.iter().all(is_done) || !read_any) {
@@ -151,6 +181,10 @@ impl Reading {
             Start::Since(timestamp_ms) => of(timestamp_ms)?,
             _ => BTreeMap::new(),
         };
+        let until = match self.wish.until_ms {
+            Some(until_ms) => of(until_ms)?,
+            None => BTreeMap::new(),
+        };
         let start = |partition: &i32, end: i64| match &self.wish.start {
             Start::Newest(count) => end - i64::from(count.div_ceil(ends.len().max(1) as u32)),
             Start::Beginning => 0,
@@ -164,11 +198,15 @@ impl Reading {
             (*partition, start(partition, *end).clamp(begin, (*end).max(begin)))
         };
         self.next = ends.iter().map(from).collect();
-        Ok(ends)
+        // Timestamps need not grow: what is later is left out record by record, too.
+        let end = |(partition, end): (&i32, &i64)| {
+            (*partition, until.get(partition).copied().filter(|offset| *offset >= 0).unwrap_or(*end))
+        };
+        Ok(ends.iter().map(end).collect())
     }
 
     /// Whether something was read.
-    fn fetch(&mut self, client: &mut Client, partition: i32, filter: &Filter) -> Result<bool, ClientError> {
+    fn fetch(&mut self, client: &mut Client, partition: i32, tools: &Tools) -> Result<bool, ClientError> {
         let offset = self.next[&partition];
         let topic = self.wish.topic.clone();
         let fetched = match client::fetch(client, (&topic, partition), offset, self.wish.isolation, FETCH_BYTES, 0) {
@@ -185,14 +223,20 @@ impl Reading {
             fetched => fetched?,
         };
         self.scanned += fetched.messages.len() as u64;
+        let (filter, codecs) = tools;
         for message in fetched.messages {
-            if filter.passes(&message) {
-                self.bytes += message.size_bytes();
-                self.found.push(Arc::new(message));
+            let is_in_time = self.wish.until_ms.is_none_or(|until_ms| message.timestamp_ms < until_ms);
+            if !is_in_time || !filter.passes(&message, codecs) {
+                continue;
             }
-            // Of a reading that follows, the newest stay.
-            if self.wish.follow && (self.found.len() > MESSAGES_MAX || self.bytes > BYTES_MAX) {
-                self.bytes -= self.found.remove(0).size_bytes();
+            if let Some(sink) = &mut self.sink {
+                if !sink.put(&message) {
+                    // There is nobody to read for any more; the sink says why.
+                    self.cancel.store(true, Ordering::Relaxed);
+                    break;
+                }
+            } else {
+                self.keep(Seen::new(message, codecs));
             }
         }
         if let Some(why) = fetched.unreadable {
@@ -203,23 +247,66 @@ impl Reading {
         Ok(fetched.next_offset > offset)
     }
 
+    fn keep(&mut self, seen: Seen) {
+        if self.wish.latest_per_key
+            && let Some(key) = seen.key.clone()
+        {
+            // Counted so that places stay when the first go.
+            let place = self.dropped + self.found.len() as u64;
+            if let Some(before) = self.by_key.insert(key, place)
+                && let Some(index) = before.checked_sub(self.dropped)
+                && let Some(old) = self.found.get_mut(index as usize)
+            {
+                // The place stays, so that those after it do; the record is the newer one.
+                self.bytes = self.bytes + seen.size_bytes() - old.size_bytes();
+                let key = seen.key.clone().unwrap_or_default();
+                *old = Arc::new(seen);
+                self.by_key.insert(key, before);
+                return;
+            }
+        }
+        self.bytes += seen.size_bytes();
+        self.found.push_back(Arc::new(seen));
+        // Of a reading that follows, the newest stay.
+        while self.wish.follow && (self.found.len() > MESSAGES_MAX || self.bytes > BYTES_MAX) {
+            let Some(old) = self.found.pop_front() else { break };
+            self.bytes -= old.size_bytes();
+            if let Some(key) = &old.key
+                && self.by_key.get(key) == Some(&self.dropped)
+            {
+                self.by_key.remove(key);
+            }
+            self.dropped += 1;
+        }
+    }
+
     fn tell_in_time(&mut self) {
         if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
             self.tell(if self.wish.follow { ReadState::Following } else { ReadState::Reading });
         }
     }
 
+    fn tell_sink(&mut self, begun: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>) {
+        let sum = |offsets: &BTreeMap<i32, i64>| offsets.values().sum::<i64>();
+        let (done, all) = (sum(&self.next) - sum(begun), sum(ends) - sum(begun));
+        if let Some(sink) = &mut self.sink {
+            sink.tell(self.scanned, (100 * done / all.max(1)).clamp(0, 100) as u8);
+        }
+    }
+
     fn tell(&mut self, state: ReadState) {
         // A newer reading has the place.
-        if self.is_over() {
+        if self.is_over() || self.sink.is_some() {
             return;
         }
         self.told = Some(Instant::now());
         self.slot.publish_messages(MessagesView {
             wish: Some(self.wish.clone()),
             state,
-            found: Arc::new(self.found.clone()),
+            found: Arc::new(self.found.iter().cloned().collect()),
             scanned: self.scanned,
+            dropped: self.dropped,
+            codecs: self.codecs.clone(),
             next_offsets: Arc::new(self.next.clone()),
             generation: 0,
         });
@@ -231,6 +318,8 @@ mod tests {
     use super::*;
     use crate::client::testing::{House, house, until};
     use crate::client::{create_topic, produce};
+    use crate::monitor::messages::decode::Decoders;
+    use crate::monitor::messages::filter::Filters;
     use crate::monitor::messages::{Isolation, NewMessage};
     use crate::monitor::operation::OffsetOf;
 
@@ -240,7 +329,10 @@ mod tests {
             partition: None,
             start,
             isolation: Isolation::Uncommitted,
-            filter: String::new(),
+            until_ms: None,
+            filter: Filters::default(),
+            decoders: Decoders::default(),
+            latest_per_key: false,
             follow: false,
         }
     }
@@ -309,6 +401,33 @@ mod tests {
     }
 
     #[test]
+    fn the_latest_of_each_key_and_a_span_of_time() {
+        let house = house();
+        let mut client = house.client();
+        create_topic(&mut client, "t", 1, 3, &[]).unwrap();
+        house.write("t", 0, 4);
+        for (key, value) in [("a", Some("1")), ("b", Some("2")), ("a", Some("3")), ("b", None)] {
+            let (key, value) = (Some(key.into()), value.map(Into::into));
+            produce(&mut client, ("t", 0), &NewMessage { key, value, ..NewMessage::default() }).unwrap();
+        }
+        let latest = ReadWish { latest_per_key: true, ..wish(Start::Beginning) };
+        // Those without a key are all there.
+        assert_eq!(read(&house, &latest).0, [(0, 0), (0, 1), (0, 2), (0, 3), (0, 6), (0, 7)]);
+        let span = ReadWish { until_ms: Some(12_001), ..wish(Start::Since(10_500)) };
+        let (found, state, _) = read(&house, &span);
+        assert_eq!((found, state), (vec![(0, 1), (0, 2)], ReadState::Done));
+        let path = Filters { path: "$ >= 2".into(), ..Filters::default() };
+        let by_path = ReadWish { filter: path, until_ms: Some(20_000), ..wish(Start::Beginning) };
+        assert_eq!(read(&house, &by_path).0, [(0, 2), (0, 3)]);
+        let nowhere = Decoders {
+            value: crate::monitor::messages::decode::Decoder::Avro("/nowhere".into()),
+            ..Decoders::default()
+        };
+        let wrong = read(&house, &ReadWish { decoders: nowhere, ..wish(Start::Beginning) });
+        assert!(matches!(wrong.1, ReadState::Failed(why) if why.starts_with("/nowhere could not be read")));
+    }
+
+    #[test]
     fn what_is_deleted_meanwhile_is_passed_over() {
         let house = house();
         let mut client = house.client();
@@ -318,7 +437,7 @@ mod tests {
         reading.begin(&mut client).unwrap();
         let gone = OffsetOf { topic: "t".into(), partition: 0, offset: 7 };
         client::delete_records(&mut client, &[gone]).unwrap();
-        let all = Filter::parse("").unwrap();
+        let all = (Filter::parse(&Filters::default()).unwrap(), Codecs::open(&Decoders::default()).unwrap());
         assert!(reading.fetch(&mut client, 0, &all).unwrap());
         assert_eq!((reading.found.len(), reading.next[&0]), (0, 7));
         assert!(reading.fetch(&mut client, 0, &all).unwrap());

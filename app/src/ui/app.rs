@@ -184,6 +184,8 @@ pub enum Dialog {
     DeleteAlarm(String),
     /// Break something.
     Fault(FaultKind, FaultTarget),
+    /// Write the records that are looked at to a file.
+    ExportRecords,
     /// Write a text to a file.
     ExportText {
         /// What it is, after "Export".

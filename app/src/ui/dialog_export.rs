@@ -14,6 +14,8 @@ use super::widgets::file_field::FileField;
 use super::widgets::text;
 use crate::monitor::command::Command;
 use crate::monitor::files::{Content, Save, Sheet, SheetFormat};
+use crate::monitor::messages::export::{Export, ExportFormat, Exported};
+use crate::monitor::messages::read::ReadWish;
 
 /// What is to be written, as it is being described.
 #[derive(Debug)]
@@ -91,6 +93,60 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut ExportDraft, actions: 
         && let Some(path) = draft.file.path()
     {
         actions.push(Action::Send(Command::Save(Save { path, content: draft.content() })));
+    }
+    outcome
+}
+
+/// Records that are to be written, as it is being described.
+#[derive(Debug, Default)]
+pub struct RecordsDraft {
+    format: ExportFormat,
+    is_whole: bool,
+    file: FileField,
+}
+
+/// Shows it; what is looked at now is what is written.
+pub fn records(ctx: &Context, scene: &Scene<'_>, draft: &mut RecordsDraft, actions: &mut Vec<Action>) -> Outcome {
+    let messages = &scene.model.view.messages;
+    let Some(wish) = &messages.wish else { return Outcome::Cancelled };
+    let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
+    // What is read on from somewhere begins where the first reading ended.
+    let can_be_whole = !wish.latest_per_key;
+    draft.is_whole &= can_be_whole;
+    let outcome = dialog(ctx, "export-records", &format!("Export records of {}", wish.topic), |ui| {
+        let shown = format!("The {} shown", format::plural(messages.found.len(), "record"));
+        let mut choices = vec![(false, shown.as_str())];
+        if can_be_whole {
+            choices.push((true, "The whole reading"));
+        }
+        segments(ui, &mut draft.is_whole, &choices);
+        let words = if draft.is_whole {
+            "All records from there to the end of now that pass the filter: read again, and written while they are read."
+        } else {
+            "In the order in which they were read."
+        };
+        text::paragraph(ui, words, font::body(), style.muted);
+        let formats =
+            [(ExportFormat::JsonLines, "JSON lines"), (ExportFormat::Json, "JSON"), (ExportFormat::Csv, "CSV")];
+        segments(ui, &mut draft.format, &formats);
+        let about =
+            "Topic, partition, offset, timestamp, key, value and headers; what is no text is base64, and says so.";
+        text::paragraph(ui, about, font::small(), style.faint);
+        let name = format!("{}.{}", wish.topic, draft.format.ending());
+        let hint = format!("/home/me/{name}");
+        let pick = PickWish::Save { title: "Export to", name };
+        draft.file.show(ui, &scene.options.picker, "File", &hint, pick);
+        text::paragraph(ui, IS_REPLACED, font::small(), style.faint);
+        Buttons { confirm: "Export", enabled: draft.file.path().is_some(), danger: false }
+    });
+    if outcome == Outcome::Confirmed
+        && let Some(path) = draft.file.path()
+    {
+        let what = match draft.is_whole {
+            true => Exported::Reading(Box::new(ReadWish { follow: false, ..ReadWish::clone(wish) })),
+            false => Exported::Found(messages.found.clone()),
+        };
+        actions.push(Action::Send(Command::Export(Some(Export { path, format: draft.format, what }))));
     }
     outcome
 }

@@ -10,7 +10,7 @@ use super::app::{Action, Dialog, Scene, Screen};
 use super::as_command::{self, Around};
 use super::dialog_alarm;
 use super::dialog_create::{self, CreateDraft};
-use super::dialog_export::{self, ExportDraft};
+use super::dialog_export::{self, ExportDraft, RecordsDraft};
 use super::dialog_fault::{self, FaultDraft};
 use super::dialog_group::{self, ResetDraft};
 use super::dialog_produce::{self, ProduceDraft};
@@ -51,6 +51,7 @@ enum Draft {
     DeleteAlarm(String),
     Fault(Box<FaultDraft>),
     Export(Box<ExportDraft>),
+    Records(Box<RecordsDraft>),
     Palette(Box<finder::State>),
     Help,
     Settings,
@@ -84,6 +85,7 @@ impl Drafts {
             }
             Dialog::DeleteAlarm(name) => Draft::DeleteAlarm(name),
             Dialog::Fault(kind, target) => Draft::Fault(Box::new(FaultDraft::new(kind, target, model.snapshot()))),
+            Dialog::ExportRecords => Draft::Records(Box::default()),
             Dialog::ExportText { title, name, content } => {
                 Draft::Export(Box::new(ExportDraft::text(&title, &name, &content)))
             }
@@ -110,6 +112,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         Some(Draft::PutAlarm(draft)) => dialog_alarm::put(ctx, scene, draft, actions),
         Some(Draft::DeleteAlarm(name)) => dialog_alarm::delete(ctx, scene, name, actions),
         Some(Draft::Fault(draft)) => dialog_fault::show(ctx, scene, draft, actions),
+        Some(Draft::Records(draft)) => dialog_export::records(ctx, scene, draft, actions),
         Some(Draft::Export(draft)) => dialog_export::show(ctx, scene, draft, actions),
         Some(Draft::Palette(state)) => finder::show(ctx, scene, state, &mut drafts.recents, actions),
         Some(Draft::Help) => help::show(ctx),

@@ -12,6 +12,7 @@ mod as_command;
 mod asked;
 pub mod backend;
 mod commands;
+mod decoding;
 mod dialog_alarm;
 mod dialog_create;
 mod dialog_export;
@@ -45,6 +46,7 @@ mod sheet;
 mod shell;
 mod theme;
 mod tokens;
+mod value_tree;
 mod verdicts;
 mod widgets;
 

@@ -199,13 +199,15 @@ impl Model {
         self.view.inquiries = view.inquiries.clone();
         let same_messages = view.messages.generation == self.view.messages.generation;
         self.view.messages = view.messages.clone();
+        let same_export = view.export.generation == self.view.export.generation;
+        self.view.export = view.export.clone();
         let same_snapshot = Arc::ptr_eq(&view.snapshot, &self.view.snapshot);
         let same_events = Arc::ptr_eq(&view.events, &self.view.events);
         let same_store = Arc::ptr_eq(&view.cloudwatch.store, &self.view.cloudwatch.store);
         let same_alarms = Arc::ptr_eq(&view.cloudwatch.alarms, &self.view.cloudwatch.alarms);
         let same_rest = same_events && same_store && same_alarms && Arc::ptr_eq(&view.series, &self.view.series);
         if same_snapshot && same_rest && self.generation > 0 {
-            return !(same_logs && same_inquiries && same_messages);
+            return !(same_logs && same_inquiries && same_messages && same_export);
         }
         let same_faults = same_events
             && view.snapshot.faults == self.view.snapshot.faults

@@ -6,9 +6,12 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::api::OffsetsRecord;
-use super::consumer::{self, ConsumerRecord};
-use super::share::{self, ShareRecord};
-use super::streams::{self, StreamsRecord};
+use super::consumer;
+pub use super::consumer::ConsumerRecord;
+use super::share;
+pub use super::share::ShareRecord;
+use super::streams;
+pub use super::streams::StreamsRecord;
 pub use crate::records::fields::RecordError;
 use crate::records::fields::{Input, put_blob, put_compact_length, put_nullable_string, put_string};
 use crate::types::Id;

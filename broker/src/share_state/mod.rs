@@ -20,5 +20,6 @@ mod upkeep;
 
 pub use api::{AppendToken, Output, ReplyTo, ShareCoordinatorConfig};
 pub use coordinator::{ShareCoordinator, partition_for};
-pub use record::SharePartitionKey;
+pub use record::{SharePartitionKey, decode as decode_record};
 pub use request::{PartRequest, PartResponse, StateKind, StateRequest, StateResponse};
+pub use state::Record as StateRecord;

@@ -1,6 +1,10 @@
 //! Records as a person looks at them: what was read of a topic, and what is to be written. Data only.
 
+pub mod decode;
+pub mod export;
+pub mod filter;
 pub mod read;
+pub mod time;
 
 use std::sync::Arc;
 

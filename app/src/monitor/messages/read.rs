@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
-
+use super::decode::{Codecs, Decoders};
+use super::filter::Filters;
 use super::{Isolation, Message};
 
 /// Records kept of one reading; what is read on beyond that takes the place of the oldest.
 pub const MESSAGES_MAX: usize = 2_000;
 /// Their bytes.
 pub const BYTES_MAX: usize = 64 << 20;
-/// What a pattern may take once it is compiled.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// From where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +38,43 @@ pub struct ReadWish {
     pub start: Start,
     /// Which records.
     pub isolation: Isolation,
-    /// Words that all must be somewhere in key, value and headers; or a `/pattern/` that one of these has.
-    pub filter: String,
+    /// Records of this time and later are left out.
+    pub until_ms: Option<i64>,
+    /// What lets a record pass.
+    pub filter: Filters,
+    /// What keys and values are.
+    pub decoders: Decoders,
+    /// Of each key only the newest record.
+    pub latest_per_key: bool,
     /// Whether to go on with what is written from then on.
     pub follow: bool,
+}
+
+/// A record that was found, with what a table shows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The record.
+    pub message: Message,
+    /// Its key on one line, where it is no text.
+    pub key_line: Option<String>,
+    /// Its value on one line, where it is no text.
+    pub value_line: Option<String>,
+}
+
+impl Seen {
+    /// With lines as `codecs` make them.
+    pub fn new(message: Message, codecs: &Codecs) -> Seen {
+        let (key_line, value_line) = codecs.lines(&message.topic, message.key.as_deref(), message.value.as_deref());
+        Seen { message, key_line, value_line }
+    }
+}
+
+impl std::ops::Deref for Seen {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
 }
 
 /// How far it is.
@@ -72,9 +103,13 @@ pub struct MessagesView {
     /// How far it is.
     pub state: ReadState,
     /// What was found, in the order in which it was read.
-    pub found: Arc<Vec<Arc<Message>>>,
+    pub found: Arc<Vec<Arc<Seen>>>,
     /// Records looked at.
     pub scanned: u64,
+    /// Records that passed and are kept no longer: newer ones have their place.
+    pub dropped: u64,
+    /// How what was found is decoded.
+    pub codecs: Option<Arc<Codecs>>,
     /// Where each partition is to be gone on from.
     pub next_offsets: Arc<BTreeMap<i32, i64>>,
     /// Grows with each change.
@@ -85,92 +120,5 @@ impl MessagesView {
     /// Whether a thread is at work on it.
     pub fn is_under_way(&self) -> bool {
         matches!(self.state, ReadState::Reading | ReadState::Following)
-    }
-}
-
-/// What lets a record pass.
-#[derive(Clone, Debug)]
-pub enum Filter {
-    /// All of these words, in lower case.
-    Words(Vec<String>),
-    /// This pattern.
-    Pattern(Regex),
-}
-
-impl Filter {
-    /// As it was typed; an error is a sentence.
-    pub fn parse(typed: &str) -> Result<Filter, String> {
-        let typed = typed.trim();
-        let inside = typed.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|_| typed.len() > 1);
-        let Some(pattern) = inside else {
-            return Ok(Filter::Words(typed.split_whitespace().map(str::to_lowercase).collect()));
-        };
-        let built = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build();
-        built.map(Filter::Pattern).map_err(|error| {
-            // The library shows the pattern over many lines; what is wrong stands in the last.
-            let told = error.to_string();
-            let last = told.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!("The pattern makes no sense: {last}.")
-        })
-    }
-
-    /// Whether a record passes.
-    pub fn passes(&self, message: &Message) -> bool {
-        if matches!(self, Filter::Words(words) if words.is_empty()) {
-            return true;
-        }
-        let fields = [message.key.as_deref(), message.value.as_deref()].into_iter();
-        let headers = message.headers.iter().flat_map(|(name, value)| [Some(name.as_bytes()), value.as_deref()]);
-        let mut parts = fields.chain(headers).flatten().map(String::from_utf8_lossy);
-        match self {
-            Filter::Words(words) => {
-                let said = parts.collect::<Vec<_>>().join("\n").to_lowercase();
-                words.iter().all(|word| said.contains(word.as_str()))
-            }
-            Filter::Pattern(pattern) => parts.any(|part| pattern.is_match(&part)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(key: &str, value: &str) -> Message {
-        Message {
-            topic: "t".into(),
-            partition: 0,
-            offset: 0,
-            timestamp_ms: 0,
-            is_log_append_time: false,
-            key: Some(key.to_owned().into()),
-            value: Some(value.to_owned().into()),
-            headers: vec![("trace".into(), Some("abc".into()))],
-            producer_id: None,
-            is_transactional: false,
-            codec: "none",
-            leader_epoch: 0,
-        }
-    }
-
-    #[test]
-    fn what_passes() {
-        let message = message("order-7", "{\"amount\": 12, \"City\": \"Köln\"}");
-        for (typed, passes) in [
-            ("", true),
-            ("köln", true),
-            ("AMOUNT order-7", true),
-            ("amount paris", false),
-            ("trace abc", true),
-            ("/order-\\d+/", true),
-            ("/^\\{\"amount/", true),
-            ("/^order-7$/", true),
-            ("/^amount/", false),
-            ("/", false),
-        ] {
-            assert_eq!(Filter::parse(typed).unwrap().passes(&message), passes, "{typed}");
-        }
-        let wrong = Filter::parse("/(/").unwrap_err();
-        assert!(wrong.starts_with("The pattern makes no sense: unclosed group"), "{wrong}");
     }
 }

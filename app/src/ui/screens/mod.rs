@@ -24,6 +24,8 @@ pub mod log_levels;
 pub mod log_message;
 pub mod log_rows;
 pub mod logs;
+pub mod message_detail;
+pub mod message_wish;
 pub mod metrics;
 pub mod metrics_beans;
 pub mod metrics_explorer;

@@ -114,3 +114,37 @@ fn a_plan_of_moves_is_written_and_read() {
     });
     assert_eq!(moved.unwrap()[0].replicas, [3, 2, 1]);
 }
+
+#[test]
+fn records_that_are_shown_or_a_whole_reading_are_written() {
+    use crate::monitor::messages::export::{Export, ExportFormat, ExportView, Exported};
+    use crate::monitor::messages::read::{MessagesView, ReadState};
+    let (fake, options) = choosing("/tmp/orders.csv", Screen::Topic);
+    let options = Options { topic: Some("orders".into()), ..options };
+    let mut view = fixture::healthy();
+    let mut window = Window::open(view.clone(), options);
+    window.click("Show messages");
+    let Some(Command::Read(Some(wish))) = window.sent().pop() else { panic!() };
+    view.messages = MessagesView {
+        wish: Some(Arc::new(wish.clone())),
+        state: ReadState::Done,
+        generation: 1,
+        ..MessagesView::default()
+    };
+    window.change(view.clone());
+    window.click("Export records");
+    window.click("The whole reading");
+    window.click("CSV");
+    window.click("Browse: File");
+    assert_eq!(*fake.asked.lock().unwrap(), [PickWish::Save { title: "Export to", name: "orders.csv".into() }]);
+    window.click("Export");
+    let path = PathBuf::from("/tmp/orders.csv");
+    let what = Exported::Reading(Box::new(wish));
+    let expected = Command::Export(Some(Export { path: path.clone(), format: ExportFormat::Csv, what }));
+    assert_eq!(window.sent().pop(), Some(expected));
+    view.export = ExportView { path: Some(path), written: 7, scanned: 9, percent: 40, generation: 1 };
+    window.change(view);
+    assert!(window.shows("Writing /tmp/orders.csv: 7 records, 40 %"));
+    window.click("Cancel the export");
+    assert_eq!(window.sent().pop(), Some(Command::Export(None)));
+}

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::monitor::inquiry::{ConfigEntry, ConfigSource, Findings, Producer, Query, Synonym, Transaction};
-use crate::monitor::messages::read::{MessagesView, ReadState, ReadWish, Start};
+use crate::monitor::messages::decode::{Codecs, Decoders};
+use crate::monitor::messages::filter::Filters;
+use crate::monitor::messages::read::{MessagesView, ReadState, ReadWish, Seen, Start};
 use crate::monitor::operation::{ConfigChange, ConfigResource, Election, OffsetOf, Operation};
 
 fn operations(window: &Window) -> Vec<Operation> {
@@ -235,8 +237,12 @@ fn replicas_move_as_planned_and_can_be_called_off() {
     assert_eq!(operations(&window), [Operation::CancelReassignments(vec![("audit".into(), 0)])]);
 }
 
-fn message(partition: i32, offset: i64, value: Option<&str>) -> Arc<crate::monitor::messages::Message> {
-    Arc::new(crate::monitor::messages::Message {
+fn codecs() -> Arc<Codecs> {
+    Arc::new(Codecs::open(&Decoders::default()).unwrap())
+}
+
+fn message(partition: i32, offset: i64, value: Option<&str>) -> Arc<Seen> {
+    let message = crate::monitor::messages::Message {
         topic: "orders".into(),
         partition,
         offset,
@@ -249,7 +255,8 @@ fn message(partition: i32, offset: i64, value: Option<&str>) -> Arc<crate::monit
         is_transactional: false,
         codec: "lz4",
         leader_epoch: 2,
-    })
+    };
+    Arc::new(Seen::new(message, &codecs()))
 }
 
 #[test]
@@ -267,8 +274,10 @@ fn records_are_read_shown_in_full_and_sent_again() {
         state: ReadState::Full,
         found: Arc::new(vec![message(3, 41, Some("{\"total\":12}")), message(5, 42, None)]),
         scanned: 500,
+        codecs: Some(codecs()),
         next_offsets: Arc::new([(3, 42)].into()),
         generation: 1,
+        ..MessagesView::default()
     };
     let mut window = on_topic(view, "orders");
     window.click("Show messages");
@@ -276,7 +285,7 @@ fn records_are_read_shown_in_full_and_sent_again() {
     assert!(window.shows("5, 42, customer-7, tombstone"), "the newest first");
     assert!(window.shows("Value: none: a tombstone"));
     window.choose("3, 41, customer-7");
-    assert!(window.shows("\"total\": 12") && window.shows("Value · JSON") && window.shows("Header trace · text"));
+    assert!(window.shows("total: 12") && window.shows("Value · JSON") && window.shows("Header trace · text"));
     assert!(window.shows("by the producer · leader epoch 2 · lz4 · producer 4"));
     window.click("Show the value: hex");
     assert!(window.shows("7b 22 74"));
@@ -311,7 +320,10 @@ fn nothing_is_read_while_nobody_looks() {
         partition: None,
         start: Start::Newest(200),
         isolation: crate::monitor::messages::Isolation::Uncommitted,
-        filter: String::new(),
+        until_ms: None,
+        filter: Filters::default(),
+        decoders: Decoders::default(),
+        latest_per_key: false,
         follow: false,
     };
     view.messages = MessagesView { wish: Some(Arc::new(wish)), state: ReadState::Following, ..MessagesView::default() };
@@ -325,4 +337,100 @@ fn nothing_is_read_while_nobody_looks() {
     assert_eq!(window.sent().iter().filter(|command| **command == Command::Read(None)).count(), 1, "{sent}");
     window.click("Show messages");
     assert!(matches!(window.sent().last(), Some(Command::Read(Some(_)))), "whoever comes back reads anew");
+}
+
+impl Window {
+    /// Takes the cursor out of a field.
+    fn enter(&mut self) {
+        self.harness.key_press(egui::Key::Enter);
+        self.harness.run();
+    }
+}
+
+fn wishes(window: &Window) -> Vec<ReadWish> {
+    let sent = window.sent().into_iter();
+    sent.filter_map(|command| if let Command::Read(Some(wish)) = command { Some(wish) } else { None }).collect()
+}
+
+#[test]
+fn filters_and_decoders_are_wished_once_they_make_sense() {
+    use crate::monitor::messages::decode::Decoder;
+    let mut window = on_topic(fixture::healthy(), "orders");
+    window.click("Show messages");
+    window.click("More filters and decoders");
+    window.type_into("JSON path", "$.total >");
+    window.enter();
+    assert!(window.shows("What is it to be compared with?"));
+    assert_eq!(wishes(&window).len(), 1, "half a path is not read by");
+    window.type_into("JSON path", " 10");
+    window.enter();
+    assert_eq!(wishes(&window).last().unwrap().filter.path, "$.total > 10");
+    window.type_into("Filter keys", "customer");
+    window.enter();
+    window.type_into("Filter headers", "trace: abc");
+    window.enter();
+    let wish = wishes(&window).pop().unwrap();
+    assert_eq!((wish.filter.key.as_str(), wish.filter.header.as_str()), ("customer", "trace: abc"));
+    window.click("Latest per key");
+    assert!(wishes(&window).pop().unwrap().latest_per_key);
+
+    let count = wishes(&window).len();
+    window.click("Value as: what it seems to be");
+    window.click("Value as Avro");
+    assert!(window.shows("Name the file that has the schema of the values."));
+    assert_eq!(wishes(&window).len(), count);
+    window.type_into("Schema of values", "/tmp/order.avsc");
+    window.enter();
+    assert_eq!(wishes(&window).pop().unwrap().decoders.value, Decoder::Avro("/tmp/order.avsc".into()));
+}
+
+#[test]
+fn a_time_is_typed_in_the_zone_of_who_types() {
+    let options =
+        Options { screen: Screen::Topic, topic: Some("orders".into()), utc_offset_minutes: 120, ..Options::default() };
+    let mut window = Window::open(fixture::healthy(), options);
+    window.click("Show messages");
+    window.click("From: the newest 200");
+    window.click("From a time");
+    let Start::Since(an_hour_ago) = wishes(&window).pop().unwrap().start else { panic!() };
+    assert!((3_600_000..3_700_000).contains(&(fixture::AT_MS - an_hour_ago)), "{an_hour_ago}");
+    window.click("More filters and decoders");
+    window.type_into("Until", "2026-11-27 1");
+    window.enter();
+    assert!(window.shows("The time to read until is written as"));
+    window.type_into("Until", "6:00");
+    window.enter();
+    // 14:00 UTC.
+    assert_eq!(wishes(&window).pop().unwrap().until_ms, Some(1_795_788_000_000));
+}
+
+#[test]
+fn what_follows_can_be_paused_and_tells_how_many_wait() {
+    let mut view = fixture::healthy();
+    let mut window = on_topic(view.clone(), "orders");
+    window.click("Show messages");
+    window.click("Follow");
+    let wish = wishes(&window).pop().unwrap();
+    let found = |count: i64| Arc::new((0..count).map(|offset| message(3, offset, Some("x"))).collect::<Vec<_>>());
+    view.messages = MessagesView {
+        wish: Some(Arc::new(wish)),
+        state: ReadState::Following,
+        found: found(2),
+        scanned: 2,
+        codecs: Some(codecs()),
+        generation: 1,
+        ..MessagesView::default()
+    };
+    window.change(view.clone());
+    window.click("Pause");
+    view.messages = MessagesView { found: found(5), scanned: 5, generation: 2, ..view.messages };
+    window.change(view.clone());
+    assert!(window.shows("Paused · 3 records waiting"));
+    assert!(!window.shows("3, 4, customer-7"), "it stands still");
+    // Four of those that wait had to go, and two that were seen.
+    view.messages = MessagesView { dropped: 6, generation: 3, ..view.messages };
+    window.change(view);
+    assert!(window.shows("Paused · 9 records waiting") && window.shows("4 of them are not kept any more"));
+    window.click("Go on");
+    assert!(window.shows("3, 4, customer-7") && window.shows("6 older are not kept"));
 }

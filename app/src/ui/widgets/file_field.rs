@@ -20,6 +20,8 @@ const BUTTON: f32 = 96.0;
 pub struct FileField {
     /// As it stands there.
     pub path: String,
+    /// Whether somebody types in it.
+    pub has_focus: bool,
     choosing: Option<Receiver<Option<PathBuf>>>,
 }
 
@@ -46,6 +48,7 @@ impl FileField {
             ui.set_max_width(width - taken);
             field(ui, label, hint, &mut self.path, None)
         });
+        self.has_focus = edit.inner.has_focus();
         let edit = edit.inner.rect;
         if has_button {
             // The field's ground is a little wider than what is typed into.
