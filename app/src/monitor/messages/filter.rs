@@ -179,7 +179,10 @@ fn is_so(found: &Value, compare: Compare, literal: &Value) -> bool {
         },
         (Value::String(one), Value::String(other)) => Some(one.cmp(other)),
         // A number that is kept as text is found by its number.
-        (Value::String(one), other) => (*one == other.to_string()).then_some(Ordering::Equal),
+        (Value::String(one), other) => {
+            let other = other.to_string();
+            (one == &other).then_some(Ordering::Equal)
+        }
         (one, other) => (one == other).then_some(Ordering::Equal),
     };
     match compare {

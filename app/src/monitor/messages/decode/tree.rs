@@ -66,7 +66,6 @@ pub enum What {
     Symbol(Box<str>),
 }
 
-/// A part with what it is called, on one line, and whether something lies under it.
 impl Node {
     /// What it is, on one line of at most so many characters.
     pub fn words(&self, chars_max: usize) -> String {
@@ -116,12 +115,11 @@ impl Tree {
     fn write(&self, out: &mut String, indent: Option<usize>, bytes_max: usize) {
         // Closing brackets that are still to come, each with where.
         let mut open: Vec<(u32, char)> = Vec::new();
-        let line = |out: &mut String, depth: usize| match indent {
-            Some(by) => {
+        let line = |out: &mut String, depth: usize| {
+            if let Some(by) = indent {
                 out.push('\n');
                 out.extend(std::iter::repeat_n(' ', (by * depth).min(400)));
             }
-            None => {}
         };
         for (index, node) in self.nodes.iter().enumerate() {
             while open.last().is_some_and(|(end, _)| *end <= index as u32) {
