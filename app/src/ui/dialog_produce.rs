@@ -27,6 +27,7 @@ pub struct ProduceDraft {
     /// Bytes that are no text stay as they were, unless somebody types over them.
     raw: NewMessage,
     typed: (String, String),
+    typed_headers: String,
 }
 
 impl ProduceDraft {
@@ -41,12 +42,14 @@ impl ProduceDraft {
             None => name.clone(),
         };
         let (key, value) = (text(&message.key), text(&message.value));
+        let headers = message.headers.iter().map(header).collect::<Vec<_>>().join("; ");
         ProduceDraft {
             topic: topic.into(),
             partition: None,
             has_key: message.key.is_some(),
             is_tombstone: !is_new && message.value.is_none(),
-            headers: message.headers.iter().map(header).collect::<Vec<_>>().join("; "),
+            typed_headers: headers.clone(),
+            headers,
             typed: (key.clone(), value.clone()),
             key,
             value,
@@ -67,7 +70,12 @@ impl ProduceDraft {
         NewMessage {
             key: self.has_key.then(|| bytes(&self.key, &self.typed.0, &self.raw.key)),
             value: (!self.is_tombstone).then(|| bytes(&self.value, &self.typed.1, &self.raw.value)),
-            headers: headers.map(header).collect(),
+            // Not all that can stand in a header can be typed.
+            headers: if self.headers == self.typed_headers {
+                self.raw.headers.clone()
+            } else {
+                headers.map(header).collect()
+            },
             timestamp_ms: None,
         }
     }
@@ -116,11 +124,18 @@ mod tests {
         let before = NewMessage {
             key: Some(Bytes::from_static(b"\xff\x01")),
             value: Some(Bytes::from_static(b"v")),
-            headers: vec![("a".into(), Some("1".into())), ("b".into(), None)],
+            headers: vec![
+                ("a".into(), Some("1".into())),
+                ("b".into(), None),
+                ("c; d".into(), Some(Bytes::from_static(b"\xfe; x: y "))),
+                ("e".into(), Some(Bytes::new())),
+            ],
             timestamp_ms: None,
         };
         let mut draft = ProduceDraft::new("t", before.clone());
         assert_eq!(draft.message(), before);
+        draft.headers = "f: 2; g".into();
+        assert_eq!(draft.message().headers, [("f".into(), Some("2".into())), ("g".into(), None)]);
         draft.value = "other".into();
         assert_eq!(draft.message().value.as_deref(), Some(&b"other"[..]));
         assert_eq!(draft.message().key, before.key);
