@@ -165,7 +165,7 @@ impl ClusterArgs {
 /// A picture.
 #[derive(Clone, Debug, Args)]
 pub struct ScreenshotArgs {
-    /// Screen to show: cluster, topics, topic, groups, metrics (also metrics-13, metrics-all, metrics-explorer, metrics-mbeans), alarms, events,
+    /// Screen to show: cluster, topics, topic (also topic-messages, topic-configs, topic-producers), groups, metrics (also metrics-13, metrics-all, metrics-explorer, metrics-mbeans), alarms, events,
     /// logs or gallery (all widgets).
     #[arg(long, value_name = "NAME", requires = "out", required_unless_present = "all")]
     pub screen: Option<String>,

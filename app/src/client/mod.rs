@@ -21,6 +21,7 @@ mod reassign;
 mod records;
 mod share_offsets;
 mod topics;
+mod volume;
 
 #[cfg(test)]
 pub mod testing;
@@ -35,7 +36,7 @@ pub use elections::elect_leaders;
 pub use error::ClientError;
 pub use groups::{delete_group, delete_offsets, set_offsets};
 pub use log_dirs::log_dirs;
-pub use offsets::{committed_offsets, offsets_at, offsets_of_topic};
+pub use offsets::{BEGINNING, END, committed_offsets, offsets_at, offsets_of_topic};
 pub use partitioner::partition_for_key;
 pub use partitions::{add_partitions, delete_records};
 pub use producers::{producers, transactions};
@@ -43,3 +44,4 @@ pub use reassign::{Throttled, cancel_reassignments, reassign, reassignments, unt
 pub use records::{Fetched, fetch, produce, write};
 pub use share_offsets::share_offsets;
 pub use topics::{create_topic, delete_topic};
+pub use volume::volume;

@@ -146,8 +146,6 @@ mod tests {
     use super::*;
     use crate::client::create_topic;
     use crate::client::testing::{house, until};
-    use crate::monitor::messages::Isolation;
-    use crate::monitor::messages::decode::Decoders;
     use crate::monitor::messages::filter::Filters;
     use crate::monitor::messages::read::{MESSAGES_MAX, ReadWish, Start};
 
@@ -160,15 +158,8 @@ mod tests {
         house.write("t", 0, count);
         let dir = tempfile::tempdir().unwrap();
         let reading = |path: &str| ReadWish {
-            topic: "t".into(),
-            partition: None,
-            start: Start::Beginning,
-            until_ms: None,
-            isolation: Isolation::Uncommitted,
             filter: Filters { path: path.into(), ..Filters::default() },
-            decoders: Decoders::default(),
-            latest_per_key: false,
-            follow: false,
+            ..ReadWish::new("t".into(), Start::Beginning)
         };
         let (slot, servers) = (ViewSlot::default(), house.servers.clone());
         let servers: Servers = Arc::new(move || servers.clone());

@@ -174,6 +174,7 @@ fn find(servers: &str, query: &Query) -> Result<Findings, ClientError> {
         // No broker has it.
         Query::File(path) => Findings::File(files::text(path).unwrap_or_default()),
         Query::LogDirs(broker) => Findings::LogDirs(client::log_dirs(&mut client, *broker)?),
+        Query::Volume { topic, span_ms } => Findings::Volume(Arc::new(client::volume(&mut client, topic, *span_ms)?)),
         Query::OffsetsAt { topic, timestamp_ms } => {
             let found: Vec<OffsetOf> = client::offsets_of_topic(&mut client, topic, *timestamp_ms)?;
             Findings::OffsetsAt(

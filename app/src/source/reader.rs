@@ -11,10 +11,12 @@ use bytes::Bytes;
 
 use super::export::Sink;
 use super::operations::Servers;
-use crate::client::{self, Client, ClientError};
+use crate::client::{self, BEGINNING, Client, ClientError, END};
 use crate::monitor::messages::decode::Codecs;
 use crate::monitor::messages::filter::Filter;
-use crate::monitor::messages::read::{BYTES_MAX, MESSAGES_MAX, MessagesView, ReadState, ReadWish, Seen, Start};
+use crate::monitor::messages::read::{
+    BYTES_MAX, LATE_MS, MESSAGES_MAX, MessagesView, ReadState, ReadWish, Seen, Start,
+};
 use crate::monitor::slot::ViewSlot;
 
 /// How long one request may take.
@@ -25,10 +27,6 @@ const FETCH_BYTES: i32 = 1 << 20;
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// How long to wait when nothing new was written.
 const QUIET: Duration = Duration::from_millis(200);
-
-/// As ListOffsets asks for the ends of a log.
-const BEGINNING: i64 = -2;
-const END: i64 = -1;
 
 /// What lets records pass, and what decodes them.
 type Tools = (Filter, Codecs);
@@ -182,12 +180,13 @@ impl Reading {
             _ => BTreeMap::new(),
         };
         let until = match self.wish.until_ms {
-            Some(until_ms) => of(until_ms)?,
+            Some(until_ms) => of(until_ms.saturating_add(LATE_MS))?,
             None => BTreeMap::new(),
         };
         let start = |partition: &i32, end: i64| match &self.wish.start {
             Start::Newest(count) => end - i64::from(count.div_ceil(ends.len().max(1) as u32)),
             Start::Beginning => 0,
+            Start::End => end,
             Start::Offset(offset) => *offset,
             // Without a record since then, only what comes is new.
             Start::Since(_) => at_time.get(partition).copied().filter(|offset| *offset >= 0).unwrap_or(end),
@@ -198,7 +197,7 @@ impl Reading {
             (*partition, start(partition, *end).clamp(begin, (*end).max(begin)))
         };
         self.next = ends.iter().map(from).collect();
-        // Timestamps need not grow: what is later is left out record by record, too.
+        // Timestamps need not grow with offsets: what is too late, or too early, is left out record by record.
         let end = |(partition, end): (&i32, &i64)| {
             (*partition, until.get(partition).copied().filter(|offset| *offset >= 0).unwrap_or(*end))
         };
@@ -225,8 +224,7 @@ impl Reading {
         self.scanned += fetched.messages.len() as u64;
         let (filter, codecs) = tools;
         for message in fetched.messages {
-            let is_in_time = self.wish.until_ms.is_none_or(|until_ms| message.timestamp_ms < until_ms);
-            if !is_in_time || !filter.passes(&message, codecs) {
+            if !self.wish.is_in_time(message.timestamp_ms) || !filter.passes(&message, codecs) {
                 continue;
             }
             if let Some(sink) = &mut self.sink {
@@ -320,21 +318,11 @@ mod tests {
     use crate::client::{create_topic, produce};
     use crate::monitor::messages::decode::Decoders;
     use crate::monitor::messages::filter::Filters;
-    use crate::monitor::messages::{Isolation, NewMessage};
+    use crate::monitor::messages::NewMessage;
     use crate::monitor::operation::OffsetOf;
 
     fn wish(start: Start) -> ReadWish {
-        ReadWish {
-            topic: "t".into(),
-            partition: None,
-            start,
-            isolation: Isolation::Uncommitted,
-            until_ms: None,
-            filter: Filters::default(),
-            decoders: Decoders::default(),
-            latest_per_key: false,
-            follow: false,
-        }
+        ReadWish::new("t".into(), start)
     }
 
     fn begin(house: &House, reader: &mut Reader, slot: &ViewSlot, wish: &ReadWish) {

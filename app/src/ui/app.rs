@@ -17,6 +17,7 @@ use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
 use super::screens::metrics::Half;
+use super::screens::topic::TopicView;
 use super::screens::{Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, topic, topics};
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
@@ -244,6 +245,8 @@ pub struct Options {
     pub metrics: MetricsView,
     /// The topic that [`Screen::Topic`] shows; without it, the first in trouble, else the first.
     pub topic: Option<String>,
+    /// What of it is shown.
+    pub topic_view: TopicView,
     /// The group that [`Screen::Groups`] shows; without it, the one with the largest lag.
     pub group: Option<String>,
     /// A dialog that stands open from the start.
@@ -377,6 +380,7 @@ impl BrokerscopeApp {
             options,
         };
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
+        app.screens.topic.tab = app.options.topic_view;
         app.screens.metrics.open(app.options.metrics);
         app.screens.groups.chosen = app.options.group.as_deref().map(Arc::from);
         app.set_theme(ctx, app.options.theme);

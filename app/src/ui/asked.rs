@@ -29,12 +29,17 @@ pub enum Answer {
 impl Asked {
     /// What is known of `query`; asks, if that is nothing or old.
     pub fn look(&mut self, scene: &Scene<'_>, query: &Query, actions: &mut Vec<Action>) -> Answer {
+        self.look_every(FRESH_MS, scene, query, actions)
+    }
+
+    /// The same, of what may get `fresh_ms` old.
+    pub fn look_every(&mut self, fresh_ms: i64, scene: &Scene<'_>, query: &Query, actions: &mut Vec<Action>) -> Answer {
         let now_ms = scene.model.now_ms();
         let known = scene.model.inquiry(query);
         let under_way = known.is_some_and(|known| known.under_way);
         let asked_ms = self.last.as_ref().filter(|(last, _)| last == query).map(|(_, at_ms)| *at_ms);
         // An answer that comes while the clock stands is not asked for again and again.
-        if !under_way && asked_ms.is_none_or(|asked_ms| now_ms - asked_ms >= FRESH_MS || now_ms < asked_ms) {
+        if !under_way && asked_ms.is_none_or(|asked_ms| now_ms - asked_ms >= fresh_ms || now_ms < asked_ms) {
             self.last = Some((query.clone(), now_ms));
             actions.push(Action::Send(Command::Inquire(query.clone())));
         }

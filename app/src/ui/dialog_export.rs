@@ -109,11 +109,11 @@ pub struct RecordsDraft {
 pub fn records(ctx: &Context, scene: &Scene<'_>, draft: &mut RecordsDraft, actions: &mut Vec<Action>) -> Outcome {
     let messages = &scene.model.view.messages;
     let Some(wish) = &messages.wish else { return Outcome::Cancelled };
-    let style = if ctx.theme() == egui::Theme::Dark { &DARK } else { &LIGHT };
     // What is read on from somewhere begins where the first reading ended.
     let can_be_whole = !wish.latest_per_key;
     draft.is_whole &= can_be_whole;
     let outcome = dialog(ctx, "export-records", &format!("Export records of {}", wish.topic), |ui| {
+        let style = palette(ui);
         let shown = format!("The {} shown", format::plural(messages.found.len(), "record"));
         let mut choices = vec![(false, shown.as_str())];
         if can_be_whole {

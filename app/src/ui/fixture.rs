@@ -19,6 +19,7 @@ use crate::monitor::view::{EventEntry, Metric, SERIES_POINTS_KEPT, Series, Serie
 use crate::ui::backend::Backend;
 
 pub use super::fixture_cloudwatch::math_alarm;
+pub use super::fixture_messages::{reading, with_records};
 
 /// When all fixtures happen.
 pub const AT_MS: i64 = 1_790_000_000_000;

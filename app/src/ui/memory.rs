@@ -97,6 +97,7 @@ impl Memory {
             let names = hidden.filter_map(Value::as_str).filter(|name| name.len() <= COLUMN_NAME_MAX);
             table.hidden = names.take(COLUMNS_MAX as usize).map(str::to_owned).collect();
         }
+        screens.topic.messages.wish.remember(&document["decoders"]);
         screens.topics.internal = document["internal_topics"].as_bool().unwrap_or(screens.topics.internal);
         if let Some(pins) = document["pins"].as_array() {
             let pins: Vec<&str> = pins.iter().filter_map(Value::as_str).collect();
@@ -130,6 +131,7 @@ impl Memory {
             "filters": words,
             "sorts": sorts,
             "hidden_columns": hidden,
+            "decoders": screens.topic.messages.wish.remembrance(),
             "internal_topics": screens.topics.internal,
             "pins": screens.metrics.pins,
         })
@@ -179,6 +181,8 @@ mod tests {
         screens.groups.table.sort = Some(Sort { column: 3, descending: true });
         screens.topics.table.hidden = vec!["Min ISR".into()];
         screens.topics.internal = true;
+        let avro = json!({ "as": "Avro", "schema": "/tmp/order.avsc", "message": "" });
+        screens.topic.messages.wish.remember(&json!({ "orders": { "key": { "as": "text" }, "value": avro } }));
         screens.metrics.toggle_pin("BytesInPerSec by Broker ID");
     }
 
@@ -203,6 +207,9 @@ mod tests {
         assert_eq!(screens.groups.table.sort, Some(Sort { column: 3, descending: true }));
         assert_eq!(screens.topics.table.hidden, ["Min ISR"]);
         assert!(screens.topics.internal && screens.metrics.pins == ["BytesInPerSec by Broker ID"]);
+        let avro = json!({ "key": { "as": "text", "schema": "", "message": "" },
+            "value": { "as": "Avro", "schema": "/tmp/order.avsc", "message": "" } });
+        assert_eq!(screens.topic.messages.wish.remembrance(), json!({ "orders": avro }));
         assert_eq!(again.write(&mut screens), text);
     }
 
@@ -215,7 +222,7 @@ mod tests {
             "theme": "mauve", "zoom": 99, "text_points": "large", "screen": "topics", "recents": [1, "a"],
             "filters": { "topics": 7, "groups": "x".repeat(FILTER_MAX + 1), "events": "killed", "nobody": "y" },
             "sorts": { "topics": { "column": 1 }, "groups": { "column": -1, "descending": true } },
-            "internal_topics": "yes", "pins": ["no such metric", "BytesInPerSec by Broker ID", 3],
+            "internal_topics": "yes", "decoders": { "a": 7, "b": { "value": { "as": "Klingon", "schema": ["x"] } } }, "pins": ["no such metric", "BytesInPerSec by Broker ID", 3],
         });
         let memory = Memory::read(&text.to_string());
         assert_eq!((memory.theme, memory.zoom, memory.text_points), (None, None, None));
@@ -224,6 +231,7 @@ mod tests {
         memory.restore(&mut screens);
         assert_eq!((screens.topics.filter.as_str(), screens.groups.filter.as_str()), ("", ""));
         assert_eq!(screens.events.filter, "killed");
+        assert_eq!(screens.topic.messages.wish.remembrance(), json!({}));
         assert_eq!((screens.topics.table.sort, screens.groups.table.sort), (None, None));
         assert!(!screens.topics.internal && screens.metrics.pins == ["BytesInPerSec by Broker ID"]);
     }

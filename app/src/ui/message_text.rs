@@ -107,14 +107,34 @@ fn indented(json: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let line = |(index, part): (usize, &[u8])| {
-        let numbers: Vec<String> = part.iter().map(|byte| format!("{byte:02x}")).collect();
-        let letter = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' };
-        let letters: String = part.iter().map(letter).collect();
-        let width = 3 * HEX_BYTES_PER_LINE;
-        format!("{:06x}  {:width$} {letters}", index * HEX_BYTES_PER_LINE, numbers.join(" "))
+    (0..hex_lines(bytes)).map(|index| hex_line(bytes, index)).collect::<Vec<_>>().join("\n")
+}
+
+/// How many lines bytes take in hex.
+pub fn hex_lines(bytes: &[u8]) -> usize {
+    bytes.len().div_ceil(HEX_BYTES_PER_LINE)
+}
+
+/// One of them: where it begins, the bytes as numbers, and as letters.
+pub fn hex_line(bytes: &[u8], index: usize) -> String {
+    let start = index * HEX_BYTES_PER_LINE;
+    let part = &bytes[start.min(bytes.len())..(start + HEX_BYTES_PER_LINE).min(bytes.len())];
+    let numbers: Vec<String> = part.iter().map(|byte| format!("{byte:02x}")).collect();
+    let letter = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' };
+    let letters: String = part.iter().map(letter).collect();
+    let width = 3 * HEX_BYTES_PER_LINE;
+    format!("{start:06x}  {:width$} {letters}", numbers.join(" "))
+}
+
+/// As text, with signs for what cannot be seen: tabs are blanks, and other control characters a sign of their own.
+pub fn plain(bytes: &[u8]) -> String {
+    let sign = |letter: char| match letter {
+        '\n' => '\n',
+        '\t' | '\r' => ' ',
+        letter if letter.is_control() => '·',
+        letter => letter,
     };
-    bytes.chunks(HEX_BYTES_PER_LINE).enumerate().map(line).collect::<Vec<_>>().join("\n")
+    String::from_utf8_lossy(bytes).chars().map(sign).collect()
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod fixture_busy;
 mod fixture_cloudwatch;
 mod fixture_groups;
 mod fixture_logs;
+mod fixture_messages;
 mod format;
 mod help;
 mod history;
@@ -58,3 +59,4 @@ pub use app::{BrokerscopeApp, Dialog, FaultTarget, MetricsView, Options, Screen,
 pub use backend::{Backend, Live};
 pub use dialog_topic::TopicWish;
 pub use file_picker::{PickWish, Picked, Picker, PickerHandle};
+pub use screens::topic::TopicView;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::messages::volume::Volume;
 pub use super::operation::ConfigResource;
 
 /// A question.
@@ -29,6 +30,13 @@ pub enum Query {
         /// Wall clock.
         timestamp_ms: i64,
     },
+    /// How many records a topic has over time.
+    Volume {
+        /// Topic.
+        topic: Arc<str>,
+        /// Between these instants, of which the second is left out; `None`: from its first record to its last.
+        span_ms: Option<(i64, i64)>,
+    },
 }
 
 /// What was answered.
@@ -48,6 +56,8 @@ pub enum Findings {
     LogDirs(Vec<LogDir>),
     /// To [`Query::OffsetsAt`]: by partition; `None`: there is no record at or after that time.
     OffsetsAt(Vec<(i32, Option<i64>)>),
+    /// To [`Query::Volume`].
+    Volume(Arc<Volume>),
 }
 
 /// One config, as the broker tells it.

@@ -5,6 +5,7 @@ pub mod export;
 pub mod filter;
 pub mod read;
 pub mod time;
+pub mod volume;
 
 use std::sync::Arc;
 
@@ -69,4 +70,23 @@ pub struct NewMessage {
     pub headers: Vec<(String, Option<Bytes>)>,
     /// Timestamp; `None`: now.
     pub timestamp_ms: Option<i64>,
+}
+
+/// A record to test with.
+#[cfg(test)]
+pub fn test_message(value: &[u8]) -> Message {
+    Message {
+        topic: "t".into(),
+        partition: 0,
+        offset: 0,
+        timestamp_ms: 1_790_000_000_000,
+        is_log_append_time: false,
+        key: None,
+        value: Some(value.to_vec().into()),
+        headers: Vec::new(),
+        producer_id: None,
+        is_transactional: false,
+        codec: "none",
+        leader_epoch: 0,
+    }
 }

@@ -11,6 +11,8 @@ use super::{Isolation, Message};
 pub const MESSAGES_MAX: usize = 2_000;
 /// Their bytes.
 pub const BYTES_MAX: usize = 64 << 20;
+/// By how much a record may be written too late and still be found by its time.
+pub const LATE_MS: i64 = 60_000;
 
 /// From where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum Start {
     Newest(u32),
     /// The first that are left.
     Beginning,
+    /// What is written from now on.
+    End,
     /// This offset.
     Offset(i64),
     /// The first record at or after this time.
@@ -38,7 +42,7 @@ pub struct ReadWish {
     pub start: Start,
     /// Which records.
     pub isolation: Isolation,
-    /// Records of this time and later are left out.
+    /// Records of this time and later are left out. Timestamps need not grow with offsets: read is up to the first record that is [`LATE_MS`] later.
     pub until_ms: Option<i64>,
     /// What lets a record pass.
     pub filter: Filters,
@@ -48,6 +52,30 @@ pub struct ReadWish {
     pub latest_per_key: bool,
     /// Whether to go on with what is written from then on.
     pub follow: bool,
+}
+
+impl ReadWish {
+    /// All records of a topic from there on.
+    pub fn new(topic: Arc<str>, start: Start) -> ReadWish {
+        ReadWish {
+            topic,
+            partition: None,
+            start,
+            isolation: Isolation::default(),
+            until_ms: None,
+            filter: Filters::default(),
+            decoders: Decoders::default(),
+            latest_per_key: false,
+            follow: false,
+        }
+    }
+
+    /// Whether a record of this time is wanted. Without an end, all are from where reading begins: a timestamp that is out of order hides none.
+    pub fn is_in_time(&self, timestamp_ms: i64) -> bool {
+        let Some(until_ms) = self.until_ms else { return true };
+        let is_late_enough = !matches!(self.start, Start::Since(since_ms) if timestamp_ms < since_ms);
+        is_late_enough && timestamp_ms < until_ms
+    }
 }
 
 /// A record that was found, with what a table shows of it.

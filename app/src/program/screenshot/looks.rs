@@ -14,8 +14,8 @@ use image::{DynamicImage, ImageError, Rgba, RgbaImage};
 
 use super::Studio;
 use crate::monitor::view::View;
-use crate::ui::fixture::{Still, incident};
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice};
+use crate::ui::fixture::{self, Still, incident};
+use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView};
 
 /// As wide as a laptop shows it beside something else.
 const SIZE: (u32, u32) = (1280, 800);
@@ -33,7 +33,14 @@ fn cases() -> Vec<(String, View, Options)> {
     let walls = MetricsView::ALL.into_iter().filter(|view| *view != MetricsView::Signals).map(|metrics| {
         (metrics.name().to_owned(), incident(), Options { screen: Screen::Metrics, metrics, ..Options::default() })
     });
-    screens.chain(walls).collect()
+    let messages = Options {
+        screen: Screen::Topic,
+        topic: Some("orders".to_owned()),
+        topic_view: TopicView::Messages,
+        ..Options::default()
+    };
+    let messages = (TopicView::Messages.name().to_owned(), fixture::reading(), messages);
+    screens.chain(walls).chain([messages]).collect()
 }
 
 fn looks_as_before(theme: ThemeChoice) {

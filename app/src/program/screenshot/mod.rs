@@ -16,7 +16,7 @@ use super::window::{SessionBackend, utc_offset_minutes};
 use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
 use crate::monitor::view::View;
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice};
+use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView};
 pub use painter::Studio;
 
 /// A cluster that shows no life after this long beyond what was asked for is broken.
@@ -33,28 +33,44 @@ pub fn run(args: &ScreenshotArgs) -> Result<(), Failure> {
     let pictures = pictures(args)?;
     let session = Session::start(&ClusterArgs::throwaway())?;
     session.stop_on_signal()?;
-    let outcome = live(&session, args).and_then(|()| {
-        pictures.iter().try_for_each(|(screen, metrics, path)| take(&session, (*screen, *metrics), path, args))
-    });
+    let outcome = live(&session, args)
+        .and_then(|()| pictures.iter().try_for_each(|(wanted, path)| take(&session, *wanted, path, args)));
     session.end();
     outcome
 }
 
+/// A screen, and which of its views.
+#[derive(Clone, Copy)]
+struct Wanted {
+    screen: Screen,
+    metrics: MetricsView,
+    topic: TopicView,
+}
+
+impl Wanted {
+    fn of(screen: Screen) -> Wanted {
+        Wanted { screen, metrics: MetricsView::default(), topic: TopicView::default() }
+    }
+}
+
 /// Which screens go to which files.
-fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Screen, MetricsView, PathBuf)>, Failure> {
+fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
     if let Some(dir) = &args.all {
         std::fs::create_dir_all(dir)
             .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", dir.display())))?;
-        let picture = |screen: Screen| (screen, MetricsView::default(), dir.join(format!("{screen}.png")));
+        let picture = |screen: Screen| (Wanted::of(screen), dir.join(format!("{screen}.png")));
         return Ok(Screen::ALL.into_iter().map(picture).collect());
     }
     // clap lets nothing else pass.
     let (Some(name), Some(path)) = (&args.screen, &args.out) else { return Ok(Vec::new()) };
     if let Some(view) = MetricsView::ALL.into_iter().find(|view| view.name() == name) {
-        return Ok(vec![(Screen::Metrics, view, path.clone())]);
+        return Ok(vec![(Wanted { metrics: view, ..Wanted::of(Screen::Metrics) }, path.clone())]);
+    }
+    if let Some(view) = TopicView::ALL.into_iter().find(|view| view.name() == name) {
+        return Ok(vec![(Wanted { topic: view, ..Wanted::of(Screen::Topic) }, path.clone())]);
     }
     let screen = name.parse::<Screen>().map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(vec![(screen, MetricsView::default(), path.clone())])
+    Ok(vec![(Wanted::of(screen), path.clone())])
 }
 
 /// Topics and traffic as a small shop might have them.
@@ -127,19 +143,15 @@ fn wait_until(
     }
 }
 
-fn take(
-    session: &Session,
-    (screen, metrics): (Screen, MetricsView),
-    path: &Path,
-    args: &ScreenshotArgs,
-) -> Result<(), Failure> {
+fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -> Result<(), Failure> {
     let options = Options {
         theme: match args.theme {
             ThemeArg::Dark => ThemeChoice::Dark,
             ThemeArg::Light => ThemeChoice::Light,
         },
-        screen,
-        metrics,
+        screen: wanted.screen,
+        metrics: wanted.metrics,
+        topic_view: wanted.topic,
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
         ..Options::default()

@@ -1,31 +1,49 @@
 //! One record in full: its facts, key, headers and value, decoded.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use egui::{Align, Layout, Ui};
 
-use crate::monitor::messages::decode::{Body, Codecs, Decoded};
+use crate::monitor::messages::decode::{Body, Codecs};
 use crate::monitor::messages::read::Seen;
 use crate::monitor::messages::time;
 use crate::monitor::messages::{Message, NewMessage};
 use crate::ui::app::{Action, Dialog, Scene};
-use crate::ui::decoding::Decoding;
+use crate::ui::decoding::{Decoding, Progress};
 use crate::ui::format;
 use crate::ui::message_text::{self, SHOWN_BYTES_MAX, Shape};
+use crate::ui::model::Cached;
 use crate::ui::tokens::{font, palette, space};
 use crate::ui::value_tree::{self, TreeState};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::icon::Icon;
-use crate::ui::widgets::{text, toast};
+use crate::ui::widgets::{long_text, text, toast};
+
+/// Headers that are shown of one record.
+const HEADERS_MAX: usize = 50;
+/// A header's value that is longer stands on one line, as far as that goes.
+const HEADER_BYTES_MAX: usize = 1 << 10;
 
 /// What this panel remembers.
 #[derive(Debug, Default)]
 pub struct State {
     shape: Shape,
     decoding: Decoding,
-    key: TreeState,
-    value: TreeState,
+    key: Half,
+    value: Half,
 }
+
+/// Of the key or of the value.
+#[derive(Debug, Default)]
+struct Half {
+    tree: TreeState,
+    lines: Cached<Wrapped, (String, Vec<Range<usize>>)>,
+}
+
+/// What was broken into lines: bytes by where they lie and how many they are, and into how many columns.
+type Wrapped = (usize, usize, usize);
 
 /// Paints it.
 pub fn show(
@@ -55,20 +73,23 @@ pub fn show(
         });
     });
     text::paragraph(ui, &facts(message, scene.options.utc_offset_minutes), font::small(), style.faint);
-    let both = match codecs {
+    let progress = match codecs {
         Some(codecs) => {
-            let (both, is_other) = state.decoding.of(ui.ctx(), seen, codecs);
+            let (progress, is_other) = state.decoding.of(ui.ctx(), seen, codecs);
             if is_other {
-                (state.key, state.value) = (TreeState::default(), TreeState::default());
+                (state.key, state.value) = (Half::default(), Half::default());
             }
-            both
+            progress
         }
-        None => None,
+        None => Progress::Under,
     };
-    let parts = both.as_deref();
-    part(ui, "Key", message.key.as_deref(), parts.map(|both| both.0.as_ref()), Shape::Auto, &mut state.key);
-    for (name, value) in &message.headers {
+    part(ui, "Key", message.key.as_deref(), &progress, Shape::Auto, &mut state.key);
+    for (name, value) in message.headers.iter().take(HEADERS_MAX) {
         header(ui, name, value.as_deref());
+    }
+    if message.headers.len() > HEADERS_MAX {
+        let rest = format!("{} more are not shown.", format::plural(message.headers.len() - HEADERS_MAX, "header"));
+        text::label(ui, &rest, font::small(), style.faint);
     }
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS;
@@ -80,7 +101,7 @@ pub fn show(
             }
         }
     });
-    part(ui, "Value", message.value.as_deref(), parts.map(|both| both.1.as_ref()), state.shape, &mut state.value);
+    part(ui, "Value", message.value.as_deref(), &progress, state.shape, &mut state.value);
 }
 
 fn facts(message: &Message, offset_minutes: i32) -> String {
@@ -117,20 +138,14 @@ fn header(ui: &mut Ui, name: &str, value: Option<&[u8]>) {
         text::label(ui, &format!("Header {name}: none"), font::small(), style.muted);
         return;
     };
-    let (kind, words) = message_text::shown(bytes, Shape::Auto);
+    let is_long = bytes.len() > HEADER_BYTES_MAX;
+    let (kind, words) =
+        if is_long { ("its beginning", message_text::preview(bytes)) } else { message_text::shown(bytes, Shape::Auto) };
     title(ui, &format!("Header {name} · {kind} · {}", format::bytes(bytes.len() as f64)), bytes);
     text::paragraph(ui, &words, font::mono(), style.text);
 }
 
-/// `decoded`: `None` while it is being decoded.
-fn part(
-    ui: &mut Ui,
-    name: &str,
-    bytes: Option<&[u8]>,
-    decoded: Option<Option<&Decoded>>,
-    shape: Shape,
-    state: &mut TreeState,
-) {
+fn part(ui: &mut Ui, name: &str, bytes: Option<&[u8]>, progress: &Progress, shape: Shape, state: &mut Half) {
     let style = palette(ui);
     let Some(bytes) = bytes else {
         let what = if name == "Value" { "none: a tombstone" } else { "none" };
@@ -138,33 +153,61 @@ fn part(
         return;
     };
     let size = format::bytes(bytes.len() as f64);
-    let (kind, words) = match (shape, decoded) {
-        (Shape::Auto, None) => {
+    let shape = match (shape, progress) {
+        (Shape::Auto, Progress::Under) => {
             title(ui, &format!("{name} · {size}"), bytes);
             text::paragraph(ui, "Decoding…", font::small(), style.faint);
             return;
         }
-        (Shape::Auto, Some(Some(decoded))) => {
+        (Shape::Auto, Progress::Failed) => {
+            title(ui, &format!("{name} · bytes · {size}"), bytes);
+            text::paragraph(
+                ui,
+                "It could not be decoded: no thread ended with an answer.",
+                font::small(),
+                style.warning,
+            );
+            Shape::Hex
+        }
+        (Shape::Auto, Progress::Done(both)) => {
+            let decoded = if name == "Key" { &both.0 } else { &both.1 };
+            let Some(decoded) = decoded else { return };
             title(ui, &format!("{name} · {} · {size}", decoded.kind), bytes);
             if let Some(note) = &decoded.note {
                 text::paragraph(ui, note, font::small(), style.warning);
             }
             match &decoded.body {
-                Body::Tree(tree) => return value_tree::show(ui, tree, state),
-                Body::Text(_) => message_text::shown(bytes, Shape::Text),
-                Body::Bytes(_) => message_text::shown(bytes, Shape::Hex),
+                Body::Tree(tree) => return value_tree::show(ui, tree, &mut state.tree),
+                Body::Text(_) => Shape::Text,
+                Body::Bytes(_) => Shape::Hex,
             }
         }
         (shape, _) => {
-            let shown = message_text::shown(bytes, shape);
-            title(ui, &format!("{name} · {} · {size}", shown.0), bytes);
-            shown
+            let kind = if shape == Shape::Hex { "hex" } else { "text" };
+            title(ui, &format!("{name} · {kind} · {size}"), bytes);
+            shape
         }
     };
-    let _ = kind;
-    text::paragraph(ui, &words, font::mono(), style.text);
+    lines(ui, bytes, shape, state);
+}
+
+/// Only what is in sight is made into text.
+fn lines(ui: &mut Ui, bytes: &[u8], shape: Shape, state: &mut Half) {
+    let shown = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
+    if shape == Shape::Hex {
+        let line = |index: usize| Cow::from(message_text::hex_line(shown, index));
+        long_text::show(ui, message_text::hex_lines(shown), line);
+    } else {
+        let columns = long_text::columns(ui);
+        let (text, lines) = state.lines.get((shown.as_ptr() as usize, shown.len(), columns), || {
+            let text = message_text::plain(shown);
+            let lines = long_text::wrap(&text, columns);
+            (text, lines)
+        });
+        long_text::show(ui, lines.len(), |index| Cow::from(&text[lines[index].clone()]));
+    }
     if bytes.len() > SHOWN_BYTES_MAX {
         let rest = format!("{} more are not shown.", format::bytes((bytes.len() - SHOWN_BYTES_MAX) as f64));
-        text::label(ui, &rest, font::small(), style.faint);
+        text::label(ui, &rest, font::small(), palette(ui).faint);
     }
 }

@@ -1,9 +1,9 @@
 //! Which records of a topic somebody wants to see: the controls over them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egui::{Align, Layout, Ui};
+use serde_json::{Map, Value, json};
 
 use crate::monitor::messages::decode::{Decoder, Decoders};
 use crate::monitor::messages::filter::{Filter, Filters};
@@ -30,14 +30,16 @@ enum From {
     Minutes,
     Time,
     Offset,
+    End,
 }
 
-const FROM: [Choice<'static, From>; 5] = [
+const FROM: [Choice<'static, From>; 6] = [
     Choice { value: From::Newest, name: "the newest 200", enabled: true },
     Choice { value: From::Beginning, name: "the beginning", enabled: true },
     Choice { value: From::Minutes, name: "minutes ago", enabled: true },
     Choice { value: From::Time, name: "a time", enabled: true },
     Choice { value: From::Offset, name: "an offset", enabled: true },
+    Choice { value: From::End, name: "the end", enabled: true },
 ];
 const NEWEST: u32 = 200;
 const MINUTE_MS: i64 = 60_000;
@@ -93,10 +95,29 @@ impl Half {
     fn needs_schema(&self) -> bool {
         matches!(self.kind, As::Avro | As::Protobuf)
     }
+
+    fn remembrance(&self) -> Value {
+        let fits = |text: &String| text.len() <= PATH_BYTES_REMEMBERED;
+        let (schema, message) =
+            (Some(&self.schema.path).filter(|path| fits(path)), Some(&self.message).filter(|name| fits(name)));
+        let kind = AS.iter().find(|choice| choice.value == self.kind).map(|choice| choice.name);
+        json!({ "as": kind, "schema": schema, "message": message })
+    }
+
+    fn remembered(written: &Value) -> Half {
+        let text = |name: &str| written[name].as_str().filter(|text| text.len() <= PATH_BYTES_REMEMBERED).unwrap_or("");
+        let kind = AS.iter().find(|choice| choice.name == text("as")).map(|choice| choice.value);
+        let schema = FileField::of(text("schema"));
+        Half { kind: kind.unwrap_or_default(), schema, message: text("message").to_owned() }
+    }
 }
 
-/// Topics whose decoders are remembered.
+/// Topics whose decoders are known.
 const TOPICS_KEPT: usize = 100;
+/// Topics whose decoders are still known at the next start.
+const TOPICS_REMEMBERED: usize = 20;
+/// Longer paths and names are not.
+const PATH_BYTES_REMEMBERED: usize = 400;
 
 /// What is chosen.
 #[derive(Debug, Default)]
@@ -104,7 +125,7 @@ pub struct State {
     from: From,
     number: String,
     until: String,
-    partition: Option<i32>,
+    pub(super) partition: Option<i32>,
     committed: bool,
     pub(super) follow: bool,
     latest: bool,
@@ -113,7 +134,8 @@ pub struct State {
     topic: Option<Arc<str>>,
     key: Half,
     value: Half,
-    others: BTreeMap<Arc<str>, (Half, Half)>,
+    /// Those of other topics, of whom the last one was looked at last.
+    others: Vec<(Arc<str>, (Half, Half))>,
     /// The moment that minutes count back from: of the last change, so that the wish stands still.
     pub(super) from_ms: i64,
 }
@@ -134,6 +156,29 @@ impl State {
         }
     }
 
+    /// Between which instants is read, as far as that is said by time.
+    pub fn span_ms(&self, offset_minutes: i32) -> (Option<i64>, Option<i64>) {
+        let at = |typed: &str| time::parse(typed, offset_minutes, self.from_ms);
+        let from_ms = if self.from == From::Time { at(&self.number) } else { None };
+        (from_ms, at(&self.until))
+    }
+
+    /// Reads between two instants; `None`: as at first.
+    pub fn set_span(&mut self, span_ms: Option<(i64, i64)>, now_ms: i64, offset_minutes: i32) {
+        let Some((from_ms, until_ms)) = span_ms else {
+            self.from = From::Newest;
+            self.number.clear();
+            self.until.clear();
+            return;
+        };
+        self.from = From::Time;
+        self.from_ms = now_ms;
+        self.number = time::local(from_ms, offset_minutes);
+        self.until = time::local(until_ms, offset_minutes);
+        // What is over is not followed.
+        self.follow = false;
+    }
+
     /// Whether anything is left out.
     pub fn is_filtered(&self) -> bool {
         !self.filters.is_empty()
@@ -145,12 +190,41 @@ impl State {
             return;
         }
         let before = (std::mem::take(&mut self.key), std::mem::take(&mut self.value));
-        if let Some(name) = self.topic.replace(topic.clone())
-            && (self.others.len() < TOPICS_KEPT || self.others.contains_key(&name))
-        {
-            self.others.insert(name, before);
+        if let Some(name) = self.topic.replace(topic.clone()) {
+            self.keep(name, before);
         }
-        (self.key, self.value) = self.others.remove(topic).unwrap_or_default();
+        if let Some(index) = self.others.iter().position(|(name, _)| name == topic) {
+            (self.key, self.value) = self.others.remove(index).1;
+        }
+    }
+
+    fn keep(&mut self, topic: Arc<str>, decoders: (Half, Half)) {
+        self.others.retain(|(name, _)| *name != topic);
+        if self.others.len() == TOPICS_KEPT {
+            self.others.remove(0);
+        }
+        self.others.push((topic, decoders));
+    }
+
+    /// The topics' decoders, as far as they are not those of all topics: to be written down.
+    pub fn remembrance(&self) -> Value {
+        let now = self.topic.iter().map(|topic| (topic, &self.key, &self.value));
+        let others = self.others.iter().rev().map(|(topic, (key, value))| (topic, key, value));
+        let mut topics = Map::new();
+        for (topic, key, value) in now.chain(others) {
+            if (key.kind, value.kind) != (As::Auto, As::Auto) && topics.len() < TOPICS_REMEMBERED {
+                topics.insert(topic.to_string(), json!({ "key": key.remembrance(), "value": value.remembrance() }));
+            }
+        }
+        Value::Object(topics)
+    }
+
+    /// Takes what was written down, as far as it makes sense.
+    pub fn remember(&mut self, written: &Value) {
+        for (topic, decoders) in written.as_object().into_iter().flatten().take(TOPICS_REMEMBERED) {
+            let of = |name: &str| Half::remembered(&decoders[name]);
+            self.keep(topic.as_str().into(), (of("key"), of("value")));
+        }
     }
 
     /// What is wished, as far as it makes sense.
@@ -163,6 +237,7 @@ impl State {
             From::Minutes => Start::Since(self.from_ms.saturating_sub(number?.saturating_mul(MINUTE_MS))),
             From::Time => Start::Since(at(&self.number)?),
             From::Offset => Start::Offset(number?),
+            From::End => Start::End,
         };
         let until_ms = match self.until.trim() {
             "" => None,
@@ -195,10 +270,12 @@ impl State {
 /// Paints the controls. Whether somebody types: what is typed is not asked for letter by letter.
 pub fn controls(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, actions: &mut Vec<Action>) -> bool {
     state.turn_to(&topic.name);
-    let mut typing = first_line(ui, scene, topic, state, actions);
+    let mut typing = where_from(ui, scene, topic, state, actions);
+    ui.add_space(space::XS);
+    typing |= filters(ui, state);
     if state.more {
         ui.add_space(space::XS);
-        typing |= second_line(ui, scene, state);
+        decoders(ui, state);
         typing |= schemas(ui, scene, state);
     }
     ui.add_space(space::XS);
@@ -213,45 +290,27 @@ fn narrow(ui: &mut Ui, width: f32, name: &str, hint: &str, value: &mut String) -
     .inner
 }
 
-fn first_line(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, actions: &mut Vec<Action>) -> bool {
+/// What a time takes.
+const TIME: f32 = size::CONTROL * 7.0;
+
+fn where_from(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, actions: &mut Vec<Action>) -> bool {
     let mut typing = false;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::S;
-        let changed = picker(ui, "From", &mut state.from, &FROM);
-        if changed || state.from_ms == 0 {
-            state.from_ms = scene.model.now_ms();
-        }
-        if changed {
-            state.number.clear();
-            if state.from == From::Time {
-                // An hour ago is a beginning.
-                let at_ms = (state.from_ms - 60 * MINUTE_MS) / 1_000 * 1_000;
-                state.number = time::local(at_ms, scene.options.utc_offset_minutes);
-            }
-        }
+        from(ui, scene, state);
         match state.from {
             From::Minutes => typing |= narrow(ui, size::CONTROL * 3.0, "Minutes ago", "15", &mut state.number),
             From::Offset => typing |= narrow(ui, size::CONTROL * 4.0, "Offset", "0", &mut state.number),
-            From::Time => {
-                let hint = "2026-11-27 14:00";
-                typing |= narrow(ui, size::CONTROL * 7.0, "Time to read from", hint, &mut state.number);
-            }
-            From::Newest | From::Beginning => {}
+            From::Time => typing |= narrow(ui, TIME, "Time to read from", "2026-11-27 14:00", &mut state.number),
+            From::Newest | From::Beginning | From::End => {}
         }
+        typing |= narrow(ui, TIME, "Until", "Until 2026-11-27 15:00", &mut state.until);
         let names: Vec<String> = topic.partitions.iter().map(|partition| partition.id.to_string()).collect();
         let all = std::iter::once(Choice { value: None, name: "all", enabled: true });
         let each = topic.partitions.iter().zip(&names);
         let each = each.map(|(partition, name)| Choice { value: Some(partition.id), name, enabled: true });
         picker(ui, "Partition", &mut state.partition, &all.chain(each).collect::<Vec<_>>());
-        toggle(ui, "Follow", &mut state.follow);
-        toggle(ui, "Committed only", &mut state.committed)
-            .on_hover_text("Without records of transactions that are open or were aborted (read_committed)");
-        let hint = "Words, or /pattern/, in key, value, headers";
-        typing |= filter_box(ui, "Filter messages", hint, &mut state.filters.anywhere).has_focus();
-        let more = Button::new("More").name("More filters and decoders").with_icon(Icon::Settings);
-        if more.selected(state.more).show(ui).clicked() {
-            state.more = !state.more;
-        }
+        toggle(ui, "Follow", &mut state.follow).on_hover_text("Go on with what is written from then on");
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if Button::new("Write a record").with_icon(Icon::Plus).show(ui).clicked() {
                 actions.push(Action::Ask(Dialog::Produce(topic.name.to_string(), NewMessage::default())));
@@ -261,7 +320,36 @@ fn first_line(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, 
     if state.from == From::Time {
         complain(ui, scene, state, &state.number.clone(), "The time to read from");
     }
+    complain(ui, scene, state, &state.until.clone(), "The time to read until");
+    if !state.until.trim().is_empty() {
+        let words = "Of this time and before. Timestamps need not grow with offsets: what was written more than a minute late is not looked for.";
+        text::paragraph(ui, words, font::small(), palette(ui).faint);
+    }
     typing
+}
+
+fn from(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+    let changed = picker(ui, "From", &mut state.from, &FROM);
+    if changed || state.from_ms == 0 {
+        state.from_ms = scene.model.now_ms();
+    }
+    if !changed {
+        return;
+    }
+    state.number.clear();
+    match state.from {
+        From::Time => {
+            // An hour ago is a beginning.
+            let at_ms = (state.from_ms - 60 * MINUTE_MS) / 1_000 * 1_000;
+            state.number = time::local(at_ms, scene.options.utc_offset_minutes);
+        }
+        // There is nothing at the end but what comes.
+        From::End => {
+            state.follow = true;
+            state.until.clear();
+        }
+        _ => {}
+    }
 }
 
 fn complain(ui: &mut Ui, scene: &Scene<'_>, state: &State, typed: &str, what: &str) {
@@ -272,25 +360,44 @@ fn complain(ui: &mut Ui, scene: &Scene<'_>, state: &State, typed: &str, what: &s
     }
 }
 
-fn second_line(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) -> bool {
+/// What the button at their right takes.
+const MORE: f32 = 84.0;
+
+fn filters(ui: &mut Ui, state: &mut State) -> bool {
     let mut typing = false;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::S;
-        let width = size::FILTER * 0.7;
-        typing |= narrow(ui, width, "Filter keys", "Key: words, /pattern/", &mut state.filters.key);
-        typing |= narrow(ui, width, "Filter headers", "Header: name: words", &mut state.filters.header);
-        typing |= narrow(ui, size::FILTER, "JSON path", "$.customer.id == 42", &mut state.filters.path);
-        typing |= narrow(ui, size::CONTROL * 7.0, "Until", "Until 2026-11-27 15:00", &mut state.until);
-        toggle(ui, "Latest per key", &mut state.latest)
-            .on_hover_text("Of each key only the newest record that was read, as compaction would leave it");
-        picker(ui, "Key as", &mut state.key.kind, &AS);
-        picker(ui, "Value as", &mut state.value.kind, &AS);
+        let room = ui.available_width() - MORE - 4.0 * space::S;
+        let filters = &mut state.filters;
+        for (share, name, hint, value) in [
+            (0.3, "Filter messages", "Words, or /pattern/, anywhere", &mut filters.anywhere),
+            (0.22, "Filter keys", "Key: words, /pattern/", &mut filters.key),
+            (0.22, "Filter headers", "Header: name: words", &mut filters.header),
+            (0.26, "JSON path", "$.customer.id == 42", &mut filters.path),
+        ] {
+            typing |= narrow(ui, (share * room).min(size::FILTER), name, hint, value);
+        }
+        let more = Button::new("More").name("More filters and decoders").with_icon(Icon::Settings);
+        if more.selected(state.more).show(ui).clicked() {
+            state.more = !state.more;
+        }
     });
     if let Some(complaint) = Filter::path_complaint(&state.filters.path) {
         text::paragraph(ui, &complaint, font::small(), palette(ui).critical);
     }
-    complain(ui, scene, state, &state.until.clone(), "The time to read until");
     typing
+}
+
+fn decoders(ui: &mut Ui, state: &mut State) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::S;
+        picker(ui, "Key as", &mut state.key.kind, &AS);
+        picker(ui, "Value as", &mut state.value.kind, &AS);
+        toggle(ui, "Latest per key", &mut state.latest)
+            .on_hover_text("Of each key only the newest record that was read, as compaction would leave it");
+        toggle(ui, "Committed only", &mut state.committed)
+            .on_hover_text("Without records of transactions that are open or were aborted (read_committed)");
+    });
 }
 
 fn schemas(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) -> bool {

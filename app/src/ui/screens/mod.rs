@@ -25,6 +25,7 @@ pub mod log_message;
 pub mod log_rows;
 pub mod logs;
 pub mod message_detail;
+pub mod message_volume;
 pub mod message_wish;
 pub mod metrics;
 pub mod metrics_beans;

@@ -38,8 +38,9 @@ pub struct State {
     pub table: TableState,
     /// The partition that somebody asked for, and whether it is still to be brought into sight.
     marked: Option<(i32, bool)>,
-    tab: Tab,
-    messages: topic_messages::State,
+    /// What of it is shown.
+    pub tab: TopicView,
+    pub(in crate::ui) messages: topic_messages::State,
     configs: topic_configs::State,
     producers: topic_producers::State,
     filter: String,
@@ -48,12 +49,32 @@ pub struct State {
 
 /// What of the topic is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Tab {
+pub enum TopicView {
+    /// Its partitions.
     #[default]
     Partitions,
+    /// Its records.
     Messages,
+    /// Its configs.
     Configs,
+    /// Who writes to it.
     Producers,
+}
+
+impl TopicView {
+    /// All of them.
+    pub const ALL: [TopicView; 4] =
+        [TopicView::Partitions, TopicView::Messages, TopicView::Configs, TopicView::Producers];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TopicView::Partitions => "topic",
+            TopicView::Messages => "topic-messages",
+            TopicView::Configs => "topic-configs",
+            TopicView::Producers => "topic-producers",
+        }
+    }
 }
 
 impl State {
@@ -64,7 +85,7 @@ impl State {
 
     /// Whether records are looked at.
     pub fn shows_messages(&self) -> bool {
-        self.tab == Tab::Messages
+        self.tab == TopicView::Messages
     }
 
     /// Nobody looks at records any more; whoever looks again reads anew. False: that is known.
@@ -82,7 +103,7 @@ impl State {
     /// Shows a partition of a topic.
     pub fn open_partition(&mut self, name: Arc<str>, partition: i32) {
         self.open(name);
-        self.tab = Tab::Partitions;
+        self.tab = TopicView::Partitions;
         self.marked = Some((partition, true));
     }
 }
@@ -105,11 +126,11 @@ const COLUMNS: [Column; 12] = [
     Column::number("Size", 56.0, 0.5).help("Of the leader's log"),
 ];
 
-const TABS: [(Tab, &str); 4] = [
-    (Tab::Partitions, "Partitions"),
-    (Tab::Messages, "Messages"),
-    (Tab::Configs, "Configs"),
-    (Tab::Producers, "Producers"),
+const TABS: [(TopicView, &str); 4] = [
+    (TopicView::Partitions, "Partitions"),
+    (TopicView::Messages, "Messages"),
+    (TopicView::Configs, "Configs"),
+    (TopicView::Producers, "Producers"),
 ];
 
 /// What the buttons at the right of the title take.
@@ -189,13 +210,13 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     ui.add_space(space::XS);
     tabs(ui, &mut state.tab, &TABS);
     match state.tab {
-        Tab::Partitions => partitions(ui, scene, state, topic, actions),
-        Tab::Messages => topic_messages::show(ui, scene, topic, &mut state.messages, actions),
-        Tab::Configs => {
+        TopicView::Partitions => partitions(ui, scene, state, topic, actions),
+        TopicView::Messages => topic_messages::show(ui, scene, topic, &mut state.messages, actions),
+        TopicView::Configs => {
             let resource = ConfigResource::Topic(Arc::clone(&topic.name));
             topic_configs::show(ui, scene, &resource, &mut state.configs, actions);
         }
-        Tab::Producers => topic_producers::show(ui, scene, &topic.name, &mut state.producers, actions),
+        TopicView::Producers => topic_producers::show(ui, scene, &topic.name, &mut state.producers, actions),
     }
 }
 

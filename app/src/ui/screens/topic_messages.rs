@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{ScrollArea, Ui};
 
-use super::{message_detail, message_wish, side_by_side};
+use super::{message_detail, message_volume, message_wish, side_by_side};
 use crate::monitor::command::Command;
 use crate::monitor::messages::read::{MESSAGES_MAX, MessagesView, ReadState, ReadWish, Seen, Start};
 use crate::monitor::snapshot::Topic;
@@ -24,7 +24,8 @@ use crate::ui::widgets::text;
 /// What this panel remembers.
 #[derive(Debug, Default)]
 pub struct State {
-    wish: message_wish::State,
+    pub(in crate::ui) wish: message_wish::State,
+    volume: message_volume::State,
     /// What was asked for last.
     sent: Option<ReadWish>,
     /// The same, gone on from where it ended.
@@ -65,6 +66,7 @@ impl State {
 /// Paints it.
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, actions: &mut Vec<Action>) {
     let typing = message_wish::controls(ui, scene, topic, &mut state.wish, actions);
+    message_volume::show(ui, scene, &topic.name, &mut state.wish, &mut state.volume, actions);
     // What is typed is not asked for letter by letter.
     if let Some(wish) = state
         .wish
@@ -141,6 +143,7 @@ fn status(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<A
         if !view.is_under_way() && Button::new("Read again").small().show(ui).clicked() {
             state.wish.from_ms = now_ms;
             state.sent = None;
+            state.volume.again();
         }
         if view.state == ReadState::Full
             && Button::new("Read on").small().show(ui).clicked()
@@ -149,6 +152,10 @@ fn status(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<A
             let wish = ReadWish { start: Start::Offsets((*view.next_offsets).clone()), ..wish.clone() };
             state.continued = Some(wish.clone());
             actions.push(Action::Send(Command::Read(Some(wish))));
+        }
+        if state.continued.as_ref().is_some_and(|wish| wish.latest_per_key) {
+            let words = "newest per key from here on: keys of before may come again";
+            text::label(ui, words, font::small(), style.faint);
         }
         if Button::new("Export…").name("Export records").small().show(ui).clicked() {
             actions.push(Action::Ask(Dialog::ExportRecords));

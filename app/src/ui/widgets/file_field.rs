@@ -26,6 +26,11 @@ pub struct FileField {
 }
 
 impl FileField {
+    /// With a path that was chosen before.
+    pub fn of(path: &str) -> FileField {
+        FileField { path: path.to_owned(), ..FileField::default() }
+    }
+
     /// The path, if it is a whole one.
     pub fn path(&self) -> Option<PathBuf> {
         let typed = self.path.trim();

@@ -27,6 +27,8 @@ pub const SHOWN_BYTES_MAX: usize = 256 << 10;
 const SCHEMA_BYTES_MAX: u64 = 4 << 20;
 /// What of a value is decoded for its line in a table.
 const LINE_NODES_MAX: usize = 200;
+/// What of that line is kept.
+const LINE_CHARS_MAX: usize = 240;
 /// Longer values are not decoded for that.
 const LINE_BYTES_MAX: usize = 1 << 20;
 
@@ -171,7 +173,7 @@ impl Codecs {
         }
         let decoded = self.read_at_most(topic, key, value, LINE_NODES_MAX);
         let line = |decoded: Option<Decoded>, is_plain: bool| match decoded?.body {
-            Body::Tree(tree) if !is_plain => Some(tree.line(LINE_NODES_MAX)),
+            Body::Tree(tree) if !is_plain => Some(tree.line(LINE_CHARS_MAX).chars().take(LINE_CHARS_MAX).collect()),
             _ => None,
         };
         (line(decoded.0, plain.0), line(decoded.1, plain.1))
