@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, bounded};
 use brokerscope::monitor::command::Command;
 use brokerscope::monitor::view::View;
 use brokerscope::ui::fixture::{Busy, EVERY_MS};
-use brokerscope::ui::{AlarmStart, Backend, BrokerscopeApp, Dialog, MetricsView, Options, Screen};
+use brokerscope::ui::{AlarmStart, Backend, BrokerscopeApp, Dialog, MetricsView, Options, Screen, TopicView};
 use egui::{
     Context, Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, ViewportId,
     pos2, vec2,
@@ -73,6 +73,13 @@ fn cases() -> Vec<Case> {
         options: Options { screen: Screen::Topics, dialog: Some(dialog), ..Options::default() },
     };
     let screens = Screen::ALL.into_iter().filter(|screen| *screen != Screen::Metrics);
+    let messages = Options {
+        screen: Screen::Topic,
+        topic: Some(Busy::READ_TOPIC.to_owned()),
+        topic_view: TopicView::Messages,
+        ..Options::default()
+    };
+    let messages = Case { name: TopicView::Messages.name(), options: messages };
     let dialogs = [
         dialog("dialog: topic", Dialog::CreateTopic),
         dialog("dialog: delete", Dialog::DeleteTopic("service-0001.events".into())),
@@ -80,7 +87,8 @@ fn cases() -> Vec<Case> {
         dialog(PALETTE, Dialog::Palette),
         dialog("help", Dialog::Help),
     ];
-    screens.map(|screen| on(screen.name(), screen)).chain(MetricsView::ALL.map(metrics)).chain(dialogs).collect()
+    let screens = screens.map(|screen| on(screen.name(), screen)).chain([messages]);
+    screens.chain(MetricsView::ALL.map(metrics)).chain(dialogs).collect()
 }
 
 /// CPU time of this thread.

@@ -331,3 +331,26 @@ fn replicas_move_off_a_dead_broker_with_a_throttle() {
     });
     unthrottle(&mut client, &throttled).unwrap();
 }
+
+#[test]
+fn records_over_time_are_told_by_offsets_alone() {
+    let house = house();
+    let mut client = house.client();
+    create_topic(&mut client, "t", 3, 3, &[]).unwrap();
+    assert_eq!(volume(&mut client, "t", None).unwrap(), Default::default());
+    // A record a second from 10 s on.
+    house.write("t", 0, 10);
+    house.write("t", 1, 4);
+    let whole = volume(&mut client, "t", None).unwrap();
+    let bars = whole.bars.unwrap();
+    assert_eq!((bars.from_ms, bars.step_ms, bars.count), (10_000, 200, 46));
+    let expected = |bar: usize| if !bar.is_multiple_of(5) { 0 } else { 1 + u64::from(bar < 20) };
+    assert_eq!(whole.of(None), (0..46).map(expected).collect::<Vec<_>>());
+    assert_eq!(whole.of(Some(2)), vec![0; 46]);
+    let part = volume(&mut client, "t", Some((12_000, 15_000))).unwrap();
+    let sum = |partition| part.of(Some(partition)).iter().sum::<u64>();
+    assert_eq!((part.bars.unwrap().from_ms, [0, 1, 2].map(sum)), (12_000, [3, 2, 0]));
+    // Nothing is that late, and nothing was that early.
+    let none = |span| volume(&mut client, "t", Some(span)).unwrap().of(None).iter().sum::<u64>();
+    assert_eq!([(20_000, 30_000), (1_000, 10_000)].map(none), [0, 0]);
+}

@@ -16,6 +16,8 @@ pub mod stage;
 #[cfg(test)]
 mod stage_groups_tests;
 #[cfg(test)]
+mod stage_messages_tests;
+#[cfg(test)]
 mod stage_tests;
 
 use std::process::ExitCode;

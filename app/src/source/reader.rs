@@ -316,9 +316,9 @@ mod tests {
     use super::*;
     use crate::client::testing::{House, house, until};
     use crate::client::{create_topic, produce};
+    use crate::monitor::messages::NewMessage;
     use crate::monitor::messages::decode::Decoders;
     use crate::monitor::messages::filter::Filters;
-    use crate::monitor::messages::NewMessage;
     use crate::monitor::operation::OffsetOf;
 
     fn wish(start: Start) -> ReadWish {
@@ -413,6 +413,29 @@ mod tests {
         };
         let wrong = read(&house, &ReadWish { decoders: nowhere, ..wish(Start::Beginning) });
         assert!(matches!(wrong.1, ReadState::Failed(why) if why.starts_with("/nowhere could not be read")));
+    }
+
+    /// A record of that time.
+    fn put(client: &mut Client, timestamp_ms: i64) {
+        let message = NewMessage { timestamp_ms: Some(timestamp_ms), ..NewMessage::default() };
+        produce(client, ("t", 0), &message).unwrap();
+    }
+
+    #[test]
+    fn what_was_written_late_is_found_by_its_time() {
+        let house = house();
+        let mut client = house.client();
+        create_topic(&mut client, "t", 1, 3, &[]).unwrap();
+        // The first is too early; the fourth and the seventh are out of order, the seventh by more than a minute.
+        for at_ms in [9_000, 10_000, 30_000, 15_000, 70_000, 20_000 + LATE_MS, 16_000] {
+            put(&mut client, at_ms);
+        }
+        let span = |from_ms, until_ms| ReadWish { until_ms: Some(until_ms), ..wish(Start::Since(from_ms)) };
+        assert_eq!(read(&house, &span(10_000, 20_000)).0, [(0, 1), (0, 3)]);
+        assert_eq!(read(&house, &span(10_000, 21_000)).0, [(0, 1), (0, 3), (0, 6)]);
+        // Without an end nothing is hidden that was written since.
+        assert_eq!(read(&house, &wish(Start::Since(30_000))).0, [(0, 2), (0, 3), (0, 4), (0, 5), (0, 6)]);
+        assert_eq!(read(&house, &wish(Start::End)).0, []);
     }
 
     #[test]

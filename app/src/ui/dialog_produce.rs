@@ -3,79 +3,144 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use egui::Context;
+use egui::{Context, Ui};
 
 use super::app::{Action, Scene};
 use super::as_command::{self, Around};
+use super::format;
+use super::tokens::{font, palette};
+use super::widgets::button::Button;
 use super::widgets::dialog::{Buttons, Outcome, wide};
-use super::widgets::field;
 use super::widgets::picker::{Choice, labelled};
+use super::widgets::{field, text};
 use crate::monitor::command::Command;
 use crate::monitor::messages::NewMessage;
 use crate::monitor::operation::Operation;
+
+/// What is longer is sent as it is, and not edited here: no field is to hold a frame up.
+const EDITED_BYTES_MAX: usize = 16 << 10;
 
 /// A record as it is being described.
 #[derive(Clone, Debug, Default)]
 pub struct ProduceDraft {
     topic: Arc<str>,
     partition: Option<i32>,
-    key: String,
     has_key: bool,
-    value: String,
+    key: Part,
     is_tombstone: bool,
-    headers: String,
-    /// Bytes that are no text stay as they were, unless somebody types over them.
-    raw: NewMessage,
-    typed: (String, String),
-    typed_headers: String,
+    value: Part,
+    headers: Headers,
+}
+
+/// A key or a value: bytes that are no text stay as they were, unless somebody types over them.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    text: String,
+    /// What stood there at first.
+    typed: String,
+    raw: Option<Bytes>,
+    is_long: bool,
+}
+
+impl Part {
+    fn new(raw: &Option<Bytes>) -> Part {
+        let is_long = raw.as_ref().is_some_and(|bytes| bytes.len() > EDITED_BYTES_MAX);
+        let text = match raw {
+            Some(bytes) if !is_long => String::from_utf8_lossy(bytes).into_owned(),
+            _ => String::new(),
+        };
+        Part { typed: text.clone(), text, raw: raw.clone(), is_long }
+    }
+
+    fn bytes(&self) -> Bytes {
+        match &self.raw {
+            Some(raw) if self.text == self.typed => raw.clone(),
+            _ => Bytes::from(self.text.clone()),
+        }
+    }
+
+    fn show(&mut self, ui: &mut Ui, label: &str, hint: &str) {
+        if !self.is_long {
+            field::field(ui, label, hint, &mut self.text, None);
+        } else if kept(ui, label, self.raw.as_ref().map_or(0, Bytes::len)) {
+            *self = Part::default();
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Headers {
+    text: String,
+    typed: String,
+    raw: Vec<(String, Option<Bytes>)>,
+    /// How long they are, if they are too long to be edited.
+    long_bytes: Option<usize>,
+}
+
+impl Headers {
+    fn new(raw: Vec<(String, Option<Bytes>)>) -> Headers {
+        let bytes = raw.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Bytes::len)).sum::<usize>();
+        let long_bytes = Some(bytes).filter(|bytes| *bytes > EDITED_BYTES_MAX);
+        let header = |(name, value): &(String, Option<Bytes>)| match value {
+            Some(value) => format!("{name}: {}", String::from_utf8_lossy(value)),
+            None => name.clone(),
+        };
+        let shown = if long_bytes.is_some() { &[] } else { raw.as_slice() };
+        let text = shown.iter().map(header).collect::<Vec<_>>().join("; ");
+        Headers { typed: text.clone(), text, raw, long_bytes }
+    }
+
+    fn list(&self) -> Vec<(String, Option<Bytes>)> {
+        // Not all that can stand in a header can be typed.
+        if self.text == self.typed {
+            return self.raw.clone();
+        }
+        let header = |typed: &str| match typed.split_once(':') {
+            Some((name, value)) => (name.trim().to_owned(), Some(Bytes::from(value.trim().to_owned()))),
+            None => (typed.trim().to_owned(), None),
+        };
+        self.text.split(';').filter(|typed| !typed.trim().is_empty()).map(header).collect()
+    }
+
+    fn show(&mut self, ui: &mut Ui) {
+        let Some(bytes) = self.long_bytes else {
+            field::field(ui, "Headers, as name: value; name: value", "", &mut self.text, None);
+            return;
+        };
+        if kept(ui, "Headers", bytes) {
+            *self = Headers::default();
+        }
+    }
+}
+
+/// Says that something is sent as it is. Whether something else is to be sent.
+fn kept(ui: &mut Ui, label: &str, bytes: usize) -> bool {
+    let words = format!("{label}: {}, too long to be edited here, and sent as it was.", format::bytes(bytes as f64));
+    text::paragraph(ui, &words, font::body(), palette(ui).muted);
+    let other = format!("Send another {}", label.to_lowercase());
+    Button::new(&other).small().show(ui).clicked()
 }
 
 impl ProduceDraft {
     /// With what is to be written so far.
     pub fn new(topic: &str, message: NewMessage) -> ProduceDraft {
-        let text = |bytes: &Option<Bytes>| {
-            bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
-        };
         let is_new = message == NewMessage::default();
-        let header = |(name, value): &(String, Option<Bytes>)| match value {
-            Some(value) => format!("{name}: {}", String::from_utf8_lossy(value)),
-            None => name.clone(),
-        };
-        let (key, value) = (text(&message.key), text(&message.value));
-        let headers = message.headers.iter().map(header).collect::<Vec<_>>().join("; ");
         ProduceDraft {
             topic: topic.into(),
             partition: None,
             has_key: message.key.is_some(),
+            key: Part::new(&message.key),
             is_tombstone: !is_new && message.value.is_none(),
-            typed_headers: headers.clone(),
-            headers,
-            typed: (key.clone(), value.clone()),
-            key,
-            value,
-            raw: message,
+            value: Part::new(&message.value),
+            headers: Headers::new(message.headers),
         }
     }
 
     fn message(&self) -> NewMessage {
-        let bytes = |typed: &str, before: &str, raw: &Option<Bytes>| match raw {
-            Some(raw) if typed == before => raw.clone(),
-            _ => Bytes::from(typed.to_owned()),
-        };
-        let header = |typed: &str| match typed.split_once(':') {
-            Some((name, value)) => (name.trim().to_owned(), Some(Bytes::from(value.trim().to_owned()))),
-            None => (typed.trim().to_owned(), None),
-        };
-        let headers = self.headers.split(';').filter(|typed| !typed.trim().is_empty());
         NewMessage {
-            key: self.has_key.then(|| bytes(&self.key, &self.typed.0, &self.raw.key)),
-            value: (!self.is_tombstone).then(|| bytes(&self.value, &self.typed.1, &self.raw.value)),
-            // Not all that can stand in a header can be typed.
-            headers: if self.headers == self.typed_headers {
-                self.raw.headers.clone()
-            } else {
-                headers.map(header).collect()
-            },
+            key: self.has_key.then(|| self.key.bytes()),
+            value: (!self.is_tombstone).then(|| self.value.bytes()),
+            headers: self.headers.list(),
             timestamp_ms: None,
         }
     }
@@ -97,13 +162,13 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut ProduceDraft, actions:
         labelled(ui, "Partition", &mut draft.partition, &by_key.chain(each).collect::<Vec<_>>());
         field::toggle(ui, "With a key", &mut draft.has_key);
         if draft.has_key {
-            field::field(ui, "Key", "", &mut draft.key, None);
+            draft.key.show(ui, "Key", "");
         }
         if !draft.is_tombstone {
-            field::field(ui, "Value", "{\"hello\": \"world\"}", &mut draft.value, None);
+            draft.value.show(ui, "Value", "{\"hello\": \"world\"}");
         }
         field::toggle(ui, "No value: a tombstone", &mut draft.is_tombstone);
-        field::field(ui, "Headers, as name: value; name: value", "", &mut draft.headers, None);
+        draft.headers.show(ui);
         for line in as_command::lines(&wish(draft), &Around::scene(scene)) {
             field::command(ui, line.title, &line.text);
         }
@@ -134,9 +199,9 @@ mod tests {
         };
         let mut draft = ProduceDraft::new("t", before.clone());
         assert_eq!(draft.message(), before);
-        draft.headers = "f: 2; g".into();
+        draft.headers.text = "f: 2; g".into();
         assert_eq!(draft.message().headers, [("f".into(), Some("2".into())), ("g".into(), None)]);
-        draft.value = "other".into();
+        draft.value.text = "other".into();
         assert_eq!(draft.message().value.as_deref(), Some(&b"other"[..]));
         assert_eq!(draft.message().key, before.key);
         draft.is_tombstone = true;
@@ -144,5 +209,19 @@ mod tests {
         assert_eq!((draft.message().key, draft.message().value), (None, None));
         let new = ProduceDraft::new("t", NewMessage::default());
         assert_eq!((new.message().key, new.message().value), (None, Some(Bytes::new())));
+    }
+
+    #[test]
+    fn what_is_long_is_sent_as_it_was_and_stands_in_no_field() {
+        let long = Bytes::from(vec![b'x'; 10 << 20]);
+        let headers = vec![("h".to_owned(), Some(long.clone()))];
+        let before = NewMessage { value: Some(long), headers, ..NewMessage::default() };
+        let mut draft = ProduceDraft::new("t", before.clone());
+        assert_eq!((draft.value.text.len(), draft.headers.text.len()), (0, 0));
+        assert_eq!(draft.message(), before);
+        draft.value = Part::default();
+        draft.headers = Headers::default();
+        draft.value.text = "short".into();
+        assert_eq!(draft.message(), NewMessage { value: Some("short".into()), ..NewMessage::default() });
     }
 }

@@ -8,6 +8,7 @@ use broker::metadata::report::BrokerCounters;
 use broker::metrics::{Label, MeterReading, MetricsReport, Reading, Series as BeanSeries, table};
 
 use super::fixture::{AT_MS, Noise, healthy};
+use super::fixture_messages::with_records;
 use crate::monitor::cloudwatch::advice::AlarmSet;
 use crate::monitor::cloudwatch::alarms::Alarms;
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level};
@@ -15,6 +16,7 @@ use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, SERIES_MAX, Store
 use crate::monitor::cloudwatch::watch::{CLUSTER_NAME, CloudwatchView};
 use crate::monitor::groups::GroupWatch;
 use crate::monitor::logs::ring::{LINES_MAX, Ring};
+use crate::monitor::messages::read::MESSAGES_MAX;
 use crate::monitor::snapshot::{
     AssignedPartition, Broker, Group, GroupOffset, Member, Partition, Snapshot, Topic, Totals,
 };
@@ -51,6 +53,9 @@ pub struct Busy {
 }
 
 impl Busy {
+    /// The topic whose records are read, anew for each view.
+    pub const READ_TOPIC: &str = "service-0000.events";
+
     /// So many brokers with so many topics of [`PARTITIONS`] partitions, and [`GROUPS`] groups.
     pub fn new(brokers: i32, topics: usize) -> Busy {
         let mut view = healthy();
@@ -89,6 +94,7 @@ impl Busy {
         let moved = self.moved();
         self.view.snapshot = Arc::new(moved);
         self.view.logs.lines = self.ring.lines();
+        with_records(&mut self.view, Busy::READ_TOPIC, MESSAGES_MAX as i64);
         if self.at_ms % 1_000 == 0 {
             self.happen();
             self.second();

@@ -19,21 +19,21 @@ const PARTITIONS: i32 = 12;
 /// Everything runs, and somebody looks at the records of `orders`.
 pub fn reading() -> View {
     let mut view = healthy();
-    with_records(&mut view, "orders");
+    with_records(&mut view, "orders", RECORDS);
     view
 }
 
-/// The newest records of a topic are read, and all are counted over time.
-pub fn with_records(view: &mut View, topic: &str) {
+/// So many records of a topic were read, and all are counted over time.
+pub fn with_records(view: &mut View, topic: &str, count: i64) {
     let codecs =
         Arc::new(Codecs::open(&Decoders::default()).unwrap_or_else(|why| unreachable!("nothing is opened: {why}")));
     let mut noise = Noise(7);
-    let found = (0..RECORDS).map(|number| Arc::new(Seen::new(record(topic, number, &mut noise), &codecs)));
+    let found = (0..count).map(|number| Arc::new(Seen::new(record(topic, number, &mut noise), &codecs)));
     view.messages = MessagesView {
         wish: Some(Arc::new(ReadWish::new(topic.into(), Start::Newest(RECORDS as u32)))),
         state: ReadState::Done,
         found: Arc::new(found.collect()),
-        scanned: RECORDS as u64,
+        scanned: count as u64,
         codecs: Some(codecs),
         generation: view.messages.generation + 1,
         ..MessagesView::default()

@@ -131,7 +131,8 @@ pub fn plain(bytes: &[u8]) -> String {
     let sign = |letter: char| match letter {
         '\n' => '\n',
         '\t' | '\r' => ' ',
-        letter if letter.is_control() => '·',
+        // What is no text at all has a sign that not all fonts have.
+        letter if letter.is_control() || letter == char::REPLACEMENT_CHARACTER => '·',
         letter => letter,
     };
     String::from_utf8_lossy(bytes).chars().map(sign).collect()

@@ -24,6 +24,7 @@ mod cluster;
 mod commands;
 mod design;
 mod files;
+mod messages;
 mod operations;
 
 struct Window {

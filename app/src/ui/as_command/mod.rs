@@ -67,9 +67,12 @@ pub fn line(command: &Command, around: &Around<'_>) -> String {
 }
 
 fn tool(name: &str, around: &Around<'_>) -> String {
-    // While no broker listens, a shell's variable stands for what is not known.
-    let servers = if around.bootstrap.is_empty() { "$BOOTSTRAP_SERVERS" } else { around.bootstrap };
-    format!("{name} --bootstrap-server {servers}")
+    format!("{name} --bootstrap-server {}", servers(around))
+}
+
+/// While no broker listens, a shell's variable stands for what is not known.
+fn servers<'a>(around: &Around<'a>) -> &'a str {
+    if around.bootstrap.is_empty() { "$BOOTSTRAP_SERVERS" } else { around.bootstrap }
 }
 
 fn kafka(command: &Command, around: &Around<'_>) -> Vec<Line> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{AS_A_COMMAND, Around, Line, quoted, tool};
+use super::{AS_A_COMMAND, Around, Line, quoted, servers, tool};
 use crate::monitor::messages::NewMessage;
 use crate::monitor::operation::{ConfigChange, ConfigResource, Election, Move, OffsetOf, Operation};
 
@@ -18,7 +18,9 @@ pub fn lines(operation: &Operation, around: &Around<'_>) -> Vec<Line> {
             vec![format!("{tool} --alter --topic {} --partitions {total}", quoted(topic))]
         }
         Operation::DeleteRecords(below) => vec![delete_records(below, around)],
-        Operation::Produce { topic, message, .. } => vec![produce(topic, message, around)],
+        Operation::Produce { topic, partition, message } => {
+            produce(topic, *partition, message, around).into_iter().collect()
+        }
         Operation::ElectLeaders { election, partitions } => vec![elect(*election, partitions, around)],
         Operation::Reassign { moves, throttle_bytes_per_s } => vec![reassign(moves, *throttle_bytes_per_s, around)],
         Operation::CancelReassignments(partitions) => {
@@ -91,8 +93,41 @@ fn delete_records(below: &[OffsetOf], around: &Around<'_>) -> String {
     format!("{} --offset-json-file {}", tool("kafka-delete-records.sh", around), file_of(&offsets))
 }
 
+/// What is longer nobody types.
+const TYPED_BYTES_MAX: usize = 2 << 10;
+
+/// Whether bytes can stand in a line for a shell, and in one that the console producer reads.
+fn is_typed(bytes: &[u8]) -> bool {
+    bytes.len() <= TYPED_BYTES_MAX && std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
+}
+
+/// A value that cannot be typed is read from a file, by kcat; `None`: a key or a header cannot be typed.
+fn produce(topic: &str, partition: Option<i32>, message: &NewMessage, around: &Around<'_>) -> Option<String> {
+    let headers = message.headers.iter().flat_map(|(name, value)| [Some(name.as_bytes()), value.as_deref()]);
+    if !message.key.as_deref().into_iter().chain(headers.flatten()).all(is_typed) {
+        return None;
+    }
+    if message.value.as_deref().is_none_or(is_typed) {
+        return Some(by_console(topic, message, around));
+    }
+    let mut text = format!("kcat -b {} -P -t {}", servers(around), quoted(topic));
+    let word = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    // Writing to a string does not fail.
+    if let Some(partition) = partition {
+        let _ = write!(text, " -p {partition}");
+    }
+    if let Some(key) = &message.key {
+        let _ = write!(text, " -k {}", quoted(&word(key)));
+    }
+    for (name, value) in &message.headers {
+        let value = value.as_deref().map_or(String::new(), |value| format!("={}", word(value)));
+        let _ = write!(text, " -H {}", quoted(&format!("{name}{value}")));
+    }
+    Some(format!("{text} value.bin"))
+}
+
 /// The console producer reads headers, key and value by tabs. It chooses the partition by the key itself.
-fn produce(topic: &str, message: &NewMessage, around: &Around<'_>) -> String {
+fn by_console(topic: &str, message: &NewMessage, around: &Around<'_>) -> String {
     const NULL: &str = "NULL";
     let text = |bytes: Option<&[u8]>| bytes.map_or(NULL.into(), |bytes| String::from_utf8_lossy(bytes).into_owned());
     let mut properties = String::new();
@@ -237,6 +272,19 @@ mod tests {
                     message: NewMessage { value: Some("v".into()), ..NewMessage::default() },
                 },
                 "printf '%s\\n' v | kafka-console-producer.sh --bootstrap-server h:1 --topic orders",
+            ),
+            (
+                Operation::Produce {
+                    topic: orders.clone(),
+                    partition: Some(3),
+                    message: NewMessage {
+                        key: Some("k".into()),
+                        value: Some(vec![b'x'; TYPED_BYTES_MAX + 1].into()),
+                        headers: vec![("a".into(), Some("1".into()))],
+                        timestamp_ms: None,
+                    },
+                },
+                "kcat -b h:1 -P -t orders -p 3 -k k -H a=1 value.bin",
             ),
             (
                 Operation::CancelReassignments(vec![(orders.clone(), 4)]),

@@ -25,6 +25,8 @@ use crate::ui::widgets::{long_text, text, toast};
 const HEADERS_MAX: usize = 50;
 /// A header's value that is longer stands on one line, as far as that goes.
 const HEADER_BYTES_MAX: usize = 1 << 10;
+/// What is shorter stands beside the header's name.
+const HEADER_BESIDE_MAX: usize = 40;
 
 /// What this panel remembers.
 #[derive(Debug, Default)]
@@ -122,14 +124,16 @@ fn facts(message: &Message, offset_minutes: i32) -> String {
 
 /// What it is, and a button that copies it: the text is made when it is pressed, as it may be long.
 fn title(ui: &mut Ui, title: &str, bytes: &[u8]) {
-    ui.horizontal(|ui| {
-        text::label(ui, title, font::small(), palette(ui).muted);
-        let name = format!("Copy {title}");
-        if Button::icon(Icon::Copy, &name).small().show(ui).on_hover_text("Copy it as text").clicked() {
-            ui.ctx().copy_text(String::from_utf8_lossy(bytes).into_owned());
-            toast::tell(ui.ctx(), true, "Copied.");
-        }
-    });
+    ui.horizontal(|ui| titled(ui, title, bytes));
+}
+
+fn titled(ui: &mut Ui, title: &str, bytes: &[u8]) {
+    text::label(ui, title, font::small(), palette(ui).muted);
+    let name = format!("Copy {title}");
+    if Button::icon(Icon::Copy, &name).small().show(ui).on_hover_text("Copy it as text").clicked() {
+        ui.ctx().copy_text(String::from_utf8_lossy(bytes).into_owned());
+        toast::tell(ui.ctx(), true, "Copied.");
+    }
 }
 
 fn header(ui: &mut Ui, name: &str, value: Option<&[u8]>) {
@@ -141,8 +145,17 @@ fn header(ui: &mut Ui, name: &str, value: Option<&[u8]>) {
     let is_long = bytes.len() > HEADER_BYTES_MAX;
     let (kind, words) =
         if is_long { ("its beginning", message_text::preview(bytes)) } else { message_text::shown(bytes, Shape::Auto) };
-    title(ui, &format!("Header {name} · {kind} · {}", format::bytes(bytes.len() as f64)), bytes);
-    text::paragraph(ui, &words, font::mono(), style.text);
+    let name = format!("Header {name} · {kind} · {}", format::bytes(bytes.len() as f64));
+    // Most are a word, which has room beside its name.
+    if words.len() <= HEADER_BESIDE_MAX && !words.contains('\n') {
+        ui.horizontal(|ui| {
+            titled(ui, &name, bytes);
+            text::label(ui, &words, font::mono(), style.text);
+        });
+    } else {
+        title(ui, &name, bytes);
+        text::paragraph(ui, &words, font::mono(), style.text);
+    }
 }
 
 fn part(ui: &mut Ui, name: &str, bytes: Option<&[u8]>, progress: &Progress, shape: Shape, state: &mut Half) {

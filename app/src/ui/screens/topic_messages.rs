@@ -220,7 +220,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, view: &MessagesView, state: &mut Sta
             id: "messages",
             columns: &COLUMNS,
             rows: rows.len(),
-            row_height: size::ROW,
+            row_height: size::ROW_DENSE,
             max_height: None,
             active: true,
             selected,

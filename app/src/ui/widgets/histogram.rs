@@ -61,7 +61,8 @@ impl Histogram<'_> {
         self.paint(ui, rect, dragged.clone().or(self.chosen.clone()));
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.name));
         for index in 0..bars {
-            let seen = ui.interact(place(rect, bars, index..index + 1), response.id.with(index), Sense::hover());
+            let seen =
+                ui.interact(place(rect, bars, index..index + 1), response.id.with(("bar", index)), Sense::hover());
             seen.widget_info(|| WidgetInfo::labeled(Role::Label, true, (self.words)(index..index + 1)));
         }
         let hovered = response.hover_pos().map(|pointer| at(pointer.x));

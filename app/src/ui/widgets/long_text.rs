@@ -53,7 +53,7 @@ pub fn show<'a>(ui: &mut Ui, count: usize, line: impl Fn(usize) -> Cow<'a, str>)
         let top = rect.top() + index as f32 * height;
         let place = egui::Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right(), top + height));
         text::paint(ui.painter(), place, Align2::LEFT_CENTER, &words, font::mono(), ink);
-        let seen = ui.interact(place, response.id.with(index), Sense::hover());
+        let seen = ui.interact(place, response.id.with(("line", index)), Sense::hover());
         seen.widget_info(|| WidgetInfo::labeled(Role::Label, true, &*words));
     }
 }
