@@ -135,4 +135,16 @@ fn records_are_filtered_written_to_a_file_sent_again_and_chosen_by_time_by_hand(
             value.starts_with(b"{\"total\": 44}") && value.len() == 14 && one.headers.len() == 1
         })
     });
+
+    // What comes from now on is followed, and stands still while it is paused.
+    stage.click("From: the newest 200");
+    stage.click("From the end");
+    stage.until_known("it follows", |view| view.messages.state == ReadState::Following);
+    write(&stage.servers(), first_ms);
+    stage.until("300 records · following");
+    stage.click("Pause");
+    write(&stage.servers(), first_ms);
+    stage.until("Paused · 300 records waiting");
+    stage.click("Go on");
+    stage.until("600 records · following");
 }

@@ -322,7 +322,7 @@ fn where_from(ui: &mut Ui, scene: &Scene<'_>, topic: &Topic, state: &mut State, 
     }
     complain(ui, scene, state, &state.until.clone(), "The time to read until");
     if !state.until.trim().is_empty() {
-        let words = "Of this time and before. Timestamps need not grow with offsets: what was written more than a minute late is not looked for.";
+        let words = "Records before that time. Timestamps need not grow with offsets: what was written more than a minute late may be missing.";
         text::paragraph(ui, words, font::small(), palette(ui).faint);
     }
     typing

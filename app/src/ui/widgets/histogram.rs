@@ -100,8 +100,7 @@ impl Histogram<'_> {
         let style = palette(ui);
         let bars = self.counts.len();
         let labels = ((line.width() / LABEL) as usize).clamp(1, bars.max(1));
-        for label in 0..labels {
-            let bar = label * bars / labels;
+        for bar in (0..bars).step_by(bars.div_ceil(labels).max(1)) {
             let left = place(line, bars.max(1), bar..bar + 1).left();
             let room = Rect::from_x_y_ranges(left..=(left + LABEL).min(line.right()), line.y_range());
             text::paint(ui.painter(), room, Align2::LEFT_CENTER, &(self.mark)(bar), font::tiny(), style.faint);
