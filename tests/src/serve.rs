@@ -155,6 +155,7 @@ impl Serve {
             ("GET", _) => self.agent.get(url).call(),
             ("DELETE", _) => self.agent.delete(url).call(),
             ("PUT", body) => self.agent.put(url).send_json(body),
+            ("PATCH", body) => self.agent.patch(url).send_json(body),
             (_, body) => self.agent.post(url).send_json(body),
         };
         let mut response = sent.map_err(|error| format!("{method} {path}: {error}"))?;

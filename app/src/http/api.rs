@@ -41,6 +41,8 @@ pub async fn index() -> Response {
         "/api/scrub",
         "/api/workloads",
         "/api/workloads/{id}",
+        "/api/workloads/{id}/crash",
+        "/api/workloads/{id}/revive",
         "/api/monitoring",
         "/api/topics",
         "/api/topics/{name}",

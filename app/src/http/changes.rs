@@ -10,11 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
 use super::server::Sources;
-use crate::monitor::command::{Command, FaultRequest, NewBroker, NewController, WorkloadSpec};
+use crate::monitor::command::{Command, FaultRequest, NewBroker, NewController, WorkloadChange, WorkloadSpec};
 use crate::monitor::names::{FIRST_CONTROLLER_ID, is_controller};
 use crate::monitor::order::Done;
 
@@ -167,15 +167,20 @@ pub async fn scrub(State(sources): State<Sources>, request: Request) -> Result<R
     Ok(done(carry_out(&sources, Command::Scrub { broker }).await?))
 }
 
-/// `POST /api/workloads`.
-pub async fn start_workload(State(sources): State<Sources>, request: Request) -> Result<Response, Problem> {
-    let mut wish: Value = json_of(request).await?;
-    // As in Kafka's clients, idempotence is on unless it is named or other acks rule it out.
-    if let Some(fields) = wish.as_object_mut()
-        && !fields.contains_key("idempotent")
+/// As in Kafka's clients, idempotence is on unless it is named or other acks rule it out.
+fn settle_idempotence(fields: &mut Map<String, Value>) {
+    if !fields.contains_key("idempotent")
         && fields.get("acks").and_then(Value::as_str).is_some_and(|acks| acks == "0" || acks == "1")
     {
         fields.insert("idempotent".into(), Value::Bool(false));
+    }
+}
+
+/// `POST /api/workloads`.
+pub async fn start_workload(State(sources): State<Sources>, request: Request) -> Result<Response, Problem> {
+    let mut wish: Value = json_of(request).await?;
+    if let Some(fields) = wish.as_object_mut() {
+        settle_idempotence(fields);
     }
     let spec: WorkloadSpec = serde_json::from_value(wish).map_err(|error| unexpected(&error))?;
     Ok(done(carry_out(&sources, Command::StartWorkload(spec)).await?))
@@ -185,6 +190,53 @@ pub async fn start_workload(State(sources): State<Sources>, request: Request) ->
 pub async fn stop_workload(State(sources): State<Sources>, Path(id): Path<String>) -> Result<Response, Problem> {
     let id = number(&id, "workload")?;
     Ok(done(carry_out(&sources, Command::StopWorkload(id)).await?))
+}
+
+/// `PATCH /api/workloads/ID`: the fields that are to be others.
+pub async fn change_workload(
+    State(sources): State<Sources>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = number(&id, "workload")?;
+    let mut change: WorkloadChange = json_of(request).await?;
+    settle_idempotence(&mut change.0);
+    let done = carry_out(&sources, Command::ChangeWorkload { id, change }).await?;
+    // Which clients start anew, if any do.
+    let message = (!done.text.is_empty()).then_some(done.text);
+    Ok(Json(json!({ "id": id, "message": message })).into_response())
+}
+
+/// Which consumer of a workload.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichConsumer {
+    #[serde(default)]
+    consumer: Option<u32>,
+}
+
+/// `POST /api/workloads/ID/crash`.
+pub async fn crash_consumer(
+    State(sources): State<Sources>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = number(&id, "workload")?;
+    let WhichConsumer { consumer } = json_of(request).await?;
+    let done = carry_out(&sources, Command::CrashConsumer { id, consumer }).await?;
+    Ok(Json(json!({ "id": id, "consumer": done.id, "message": done.text })).into_response())
+}
+
+/// `POST /api/workloads/ID/revive`.
+pub async fn revive_consumer(
+    State(sources): State<Sources>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = number(&id, "workload")?;
+    let WhichConsumer { consumer } = json_of(request).await?;
+    let done = carry_out(&sources, Command::ReviveConsumer { id, consumer }).await?;
+    Ok(Json(json!({ "id": id, "message": done.text })).into_response())
 }
 
 /// A topic, as `POST /api/topics` takes it.

@@ -11,6 +11,7 @@ use super::messages::export::Export;
 use super::messages::read::ReadWish;
 use super::operation::Operation;
 use super::order::Answer;
+pub use super::workload::{WorkloadChange, WorkloadSpec};
 
 /// One wish.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,27 @@ pub enum Command {
     StartWorkload(WorkloadSpec),
     /// Stop one.
     StopWorkload(u64),
+    /// Change one while it runs.
+    ChangeWorkload {
+        /// Which.
+        id: u64,
+        /// What.
+        change: WorkloadChange,
+    },
+    /// Have a consumer of a workload crash: it is gone, and its group learns of it only when its session times out.
+    CrashConsumer {
+        /// Whose.
+        id: u64,
+        /// Which; without it, the first that runs.
+        consumer: Option<u32>,
+    },
+    /// Start consumers of a workload again that crashed.
+    ReviveConsumer {
+        /// Whose.
+        id: u64,
+        /// Which; without it, all.
+        consumer: Option<u32>,
+    },
     /// Change what is monitored, or alarms.
     Monitoring(Change),
     /// Change levels of loggers, or where logs are delivered to.
@@ -235,46 +257,6 @@ pub enum FaultKind {
     ZoneOutage,
     /// The node's wall clock is wrong.
     ClockSkew,
-}
-
-/// A built-in workload, as `POST /api/workloads` takes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WorkloadSpec {
-    /// Topic; created if absent.
-    pub topic: String,
-    /// Partitions of a topic that is created.
-    pub partitions: i32,
-    /// Replication factor of a topic that is created.
-    pub replication_factor: i16,
-    /// Producers.
-    pub producers: u32,
-    /// Consumers, all in one group.
-    pub consumers: u32,
-    /// Records per second over all producers.
-    pub rate_per_s: u64,
-    /// Size of a record's value.
-    pub record_bytes: usize,
-    /// `all`, `1` or `0`.
-    pub acks: String,
-    /// `enable.idempotence`.
-    pub idempotent: bool,
-}
-
-impl Default for WorkloadSpec {
-    fn default() -> WorkloadSpec {
-        WorkloadSpec {
-            topic: "demo".into(),
-            partitions: 6,
-            replication_factor: 3,
-            producers: 1,
-            consumers: 2,
-            rate_per_s: 1000,
-            record_bytes: 200,
-            acks: "all".into(),
-            idempotent: true,
-        }
-    }
 }
 
 /// The answer to a command, for people.

@@ -29,6 +29,7 @@ pub mod topics;
 pub mod unread;
 pub mod unread_reader;
 pub mod view;
+pub mod workload;
 
 #[cfg(test)]
 mod join_tests;

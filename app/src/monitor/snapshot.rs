@@ -8,6 +8,8 @@ use std::sync::Arc;
 use broker::metadata::report::{BrokerCounters, ClientMetricsReport, Moving, NodeState};
 use serde::Serialize;
 
+pub use super::workload::WorkloadStatus;
+
 /// One instant.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Snapshot {
@@ -401,37 +403,6 @@ pub struct Totals {
     pub total_lag: i64,
     /// Summed rates (latencies: the worst broker's).
     pub rates: Rates,
-}
-
-/// A built-in workload, as `GET /api/workloads` and `GET /api/ledger` give it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct WorkloadStatus {
-    /// Id.
-    pub id: u64,
-    /// `running`, `stopping`, `failed`.
-    pub state: String,
-    /// Topic that it writes and reads.
-    pub topic: String,
-    /// Consumer group of its consumers.
-    pub group: String,
-    /// Producers.
-    pub producers: u32,
-    /// Consumers.
-    pub consumers: u32,
-    /// Records per second that it tries to send, over all producers.
-    pub rate_per_s: u64,
-    /// Records handed to the client library.
-    pub sent: u64,
-    /// Acknowledged by the cluster.
-    pub acked: u64,
-    /// Neither acknowledged nor certainly failed.
-    pub unknown: u64,
-    /// Refused for certain.
-    pub failed: u64,
-    /// Read by its consumers (each record counted once per reading).
-    pub read: u64,
-    /// Why it failed, in one sentence.
-    pub error: Option<String>,
 }
 
 /// How many faults that are over are remembered.

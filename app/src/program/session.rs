@@ -21,13 +21,14 @@ use crate::cli::{ClusterArgs, ProfileArg};
 use crate::http::scrapes::Scrapes;
 use crate::http::{HttpServer, Sources};
 use crate::monitor::cloudwatch::watch::Change;
-use crate::monitor::command::{Notice, WorkloadSpec};
+use crate::monitor::command::{Notice, WorkloadChange, WorkloadSpec};
 use crate::monitor::logs::delivery;
 use crate::monitor::logs::run::{LINES_WAITING, LogKeeper, Surroundings};
 use crate::monitor::order::Orders;
 use crate::monitor::run::{Monitor, REPORTS_WAITING, Word};
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::WorkloadStatus;
+use crate::monitor::workload::Restarts;
 use crate::source::desk::{Desk, Tools, WorkloadRunner};
 use crate::source::embedded::{self, Embedded};
 use crate::source::topics::{self, TopicWish};
@@ -65,6 +66,18 @@ pub struct Session {
 impl WorkloadRunner for Workloads {
     fn start(&mut self, spec: WorkloadSpec) -> Result<u64, String> {
         Workloads::start(self, spec)
+    }
+
+    fn change(&mut self, id: u64, change: &WorkloadChange) -> Result<Restarts, Option<String>> {
+        Workloads::change(self, id, change)
+    }
+
+    fn crash(&mut self, id: u64, consumer: Option<u32>) -> Result<u32, Option<String>> {
+        Workloads::crash(self, id, consumer)
+    }
+
+    fn revive(&mut self, id: u64, consumer: Option<u32>) -> Result<(), Option<String>> {
+        Workloads::revive(self, id, consumer)
     }
 
     fn stop(&mut self, id: u64) -> bool {

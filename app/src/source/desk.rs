@@ -21,7 +21,7 @@ use super::operations;
 use super::reader::Reader;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
-use crate::monitor::command::{Command, Notice, WorkloadSpec};
+use crate::monitor::command::{Command, Notice, WorkloadChange, WorkloadSpec};
 use crate::monitor::files::Save;
 use crate::monitor::inquiry::Query;
 use crate::monitor::logs::Wish;
@@ -32,6 +32,7 @@ use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
 use crate::monitor::run::Word;
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::WorkloadStatus;
+use crate::monitor::workload::Restarts;
 
 /// Counters of workloads are told this often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -46,6 +47,12 @@ const WORKLOADS_PATIENCE: Duration = Duration::from_millis(1_500);
 pub trait WorkloadRunner: Send {
     /// Starts one; its id, or why not.
     fn start(&mut self, spec: WorkloadSpec) -> Result<u64, String>;
+    /// Changes one; what of it is made anew, or why not, in one sentence. `None`: there is none of this id.
+    fn change(&mut self, id: u64, change: &WorkloadChange) -> Result<Restarts, Option<String>>;
+    /// Has a consumer crash; which one, or why not. `None`: there is no such workload.
+    fn crash(&mut self, id: u64, consumer: Option<u32>) -> Result<u32, Option<String>>;
+    /// Starts consumers again that crashed, or says why not. `None`: there is no such workload.
+    fn revive(&mut self, id: u64, consumer: Option<u32>) -> Result<(), Option<String>>;
     /// Stops one; false: there is none of this id.
     fn stop(&mut self, id: u64) -> bool;
     /// What they have done.
@@ -230,6 +237,9 @@ impl Worker {
             Command::Scrub { broker } => self.scrub(broker),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
+            Command::ChangeWorkload { id, change } => self.change_workload(id, &change),
+            Command::CrashConsumer { id, consumer } => self.crash_consumer(id, consumer),
+            Command::ReviveConsumer { id, consumer } => self.revive_consumer(id, consumer),
             Command::Monitoring(change) => return self.pass_on(change, reply),
             Command::Logs(wish) => return self.ask_logs(wish, reply),
         };
@@ -431,9 +441,47 @@ impl Worker {
         Ok(Done { id: Some(id), text: format!("Workload {id} is stopping.") })
     }
 
+    /// What acts at once needs no words: it is to be seen. That clients are made anew is to be said.
+    fn change_workload(&mut self, id: u64, change: &WorkloadChange) -> Answer {
+        let restarts = self.tools.workloads.change(id, change).map_err(|why| not_done(id, why))?;
+        self.tell_workloads();
+        let text = match restarts {
+            Restarts { producers: false, consumers: false } => String::new(),
+            Restarts { producers: true, consumers: false } => {
+                format!("The producers of workload {id} start anew with that.")
+            }
+            Restarts { producers: false, consumers: true } => {
+                format!("The consumers of workload {id} start anew with that.")
+            }
+            Restarts { .. } => format!("All clients of workload {id} start anew with that."),
+        };
+        Ok(Done { id: Some(id), text })
+    }
+
+    fn crash_consumer(&mut self, id: u64, consumer: Option<u32>) -> Answer {
+        let number = self.tools.workloads.crash(id, consumer).map_err(|why| not_done(id, why))?;
+        let text =
+            format!("Consumer {number} of workload {id} crashed; its group learns of it when its session times out.");
+        Ok(Done { id: Some(number.into()), text })
+    }
+
+    fn revive_consumer(&mut self, id: u64, consumer: Option<u32>) -> Answer {
+        self.tools.workloads.revive(id, consumer).map_err(|why| not_done(id, why))?;
+        let which = consumer.map_or_else(|| "The consumers".to_owned(), |number| format!("Consumer {number}"));
+        let verb = if consumer.is_some() { "starts" } else { "that crashed start" };
+        Ok(Done { id: Some(id), text: format!("{which} of workload {id} {verb} again.") })
+    }
+
     fn tell_workloads(&mut self) {
         let statuses = self.tools.workloads.statuses();
         let _ = self.tools.words.send_timeout(Word::Workloads(statuses), Duration::from_secs(1));
+    }
+}
+
+fn not_done(id: u64, why: Option<String>) -> Refusal {
+    match why {
+        Some(why) => Refusal::invalid(sentence(&why)),
+        None => Refusal::not_found(format!("There is no workload {id}.")),
     }
 }
 

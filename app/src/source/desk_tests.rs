@@ -10,13 +10,14 @@ use crossbeam_channel::Receiver;
 use super::brokers_tests::FakeBrokers;
 use super::desk::{Desk, Tools, WorkloadRunner};
 use super::fake_nodes::{Done, FakeNodes};
-use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
+use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadChange, WorkloadSpec};
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::run::Asked;
 use crate::monitor::order::{Answer, Orders, Refusal, RefusalKind};
 use crate::monitor::run::Word;
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::{ActiveFault, WorkloadStatus};
+use crate::monitor::workload::Restarts;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -25,6 +26,22 @@ struct FakeWorkloads;
 impl WorkloadRunner for FakeWorkloads {
     fn start(&mut self, spec: WorkloadSpec) -> Result<u64, String> {
         if spec.topic.is_empty() { Err("'' is no topic name".into()) } else { Ok(1) }
+    }
+
+    fn change(&mut self, id: u64, change: &WorkloadChange) -> Result<Restarts, Option<String>> {
+        if id != 1 {
+            return Err(None);
+        }
+        let spec = WorkloadSpec::default();
+        Ok(Restarts::between(&spec, &spec.changed(change).map_err(Some)?))
+    }
+
+    fn crash(&mut self, _: u64, consumer: Option<u32>) -> Result<u32, Option<String>> {
+        consumer.ok_or_else(|| Some("no consumer runs".into()))
+    }
+
+    fn revive(&mut self, _: u64, _: Option<u32>) -> Result<(), Option<String>> {
+        Ok(())
     }
 
     fn stop(&mut self, id: u64) -> bool {
@@ -220,6 +237,18 @@ fn commands_without_a_reply_become_notices() {
     let notices = setup.slot.take().notices;
     assert_eq!((notices[0].ok, notices[0].text.as_str()), (false, "There is no workload 5."));
     assert_eq!((notices[1].ok, notices[1].text.as_str()), (true, "Workload 1 writes and reads topic demo."));
+    let change = |id: u64, name: &str| Command::ChangeWorkload { id, change: WorkloadChange::of(name, 9) };
+    assert_eq!(setup.ask(change(1, "rate_per_s")).unwrap().text, "", "it acts at once, and is to be seen");
+    assert_eq!(setup.ask(change(1, "linger_ms")).unwrap().text, "The producers of workload 1 start anew with that.");
+    assert_eq!(setup.ask(change(7, "linger_ms")).unwrap_err().kind, RefusalKind::NotFound);
+    assert!(
+        setup.ask(change(1, "speed")).unwrap_err().text.starts_with("The change is not as expected: unknown field")
+    );
+    let crashed = setup.ask(Command::CrashConsumer { id: 1, consumer: Some(2) }).unwrap();
+    assert_eq!(crashed.text, "Consumer 2 of workload 1 crashed; its group learns of it when its session times out.");
+    assert_eq!(setup.ask(Command::CrashConsumer { id: 1, consumer: None }).unwrap_err().text, "No consumer runs.");
+    let revived = setup.ask(Command::ReviveConsumer { id: 1, consumer: None }).unwrap();
+    assert_eq!(revived.text, "The consumers of workload 1 that crashed start again.");
     let nameless = WorkloadSpec { topic: String::new(), ..WorkloadSpec::default() };
     let refusal = setup.ask(Command::StartWorkload(nameless)).unwrap_err();
     assert_eq!((refusal.kind, refusal.text.as_str()), (RefusalKind::Invalid, "'' is no topic name."));

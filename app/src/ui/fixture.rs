@@ -13,7 +13,7 @@ use crate::monitor::command::Command;
 use crate::monitor::logs::LogsView;
 use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
-    Snapshot, Topic, Totals, Voter, WorkloadStatus,
+    Snapshot, Topic, Totals, Voter,
 };
 use crate::monitor::view::{EventEntry, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View};
 use crate::ui::backend::Backend;
@@ -179,21 +179,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         groups: groups(&topics, broken).into_iter().map(Arc::new).collect(),
         topics: topics.into_iter().map(Arc::new).collect(),
         totals,
-        workloads: vec![WorkloadStatus {
-            id: 1,
-            state: "running".into(),
-            topic: "demo".into(),
-            group: "demo-readers".into(),
-            producers: 1,
-            consumers: 2,
-            rate_per_s: 1000,
-            sent: 884_213,
-            acked: 884_107,
-            unknown: 0,
-            failed: 0,
-            read: 881_940,
-            error: None,
-        }],
+        workloads: super::fixture_load::workloads(AT_MS),
         past_faults: Arc::default(),
         faults: if broken {
             vec![ActiveFault {

@@ -31,6 +31,7 @@ mod fixture_brokers;
 mod fixture_busy;
 mod fixture_cloudwatch;
 mod fixture_groups;
+mod fixture_load;
 mod fixture_logs;
 mod fixture_messages;
 mod format;

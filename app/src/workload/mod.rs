@@ -2,12 +2,21 @@
 //!
 //! Knows the monitor's words and the bootstrap servers; nothing of the cluster, the window or HTTP.
 
+mod asked;
 pub mod consumer;
 pub mod counts;
+mod course;
+mod crash;
+mod dice;
+mod keys;
+mod latency;
 pub mod pace;
+mod payload;
 pub mod producer;
 pub mod record;
+mod roll;
 pub mod run;
 pub mod spec;
+mod team;
 
 pub use run::Workloads;

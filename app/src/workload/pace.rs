@@ -19,6 +19,11 @@ impl Pace {
         Pace { per_s, since: now, due: 0.0 }
     }
 
+    /// From now on so many a second.
+    pub fn set(&mut self, per_s: f64) {
+        self.per_s = per_s;
+    }
+
     /// How many records are due now.
     pub fn due(&mut self, now: Duration) -> u64 {
         let passed = now.saturating_sub(self.since);
@@ -76,6 +81,17 @@ mod tests {
         // What the client did not take stays due.
         pace.sent(30);
         assert_eq!(pace.due(ms(60_000)), 70);
+    }
+
+    #[test]
+    fn another_rate_is_kept_at_once() {
+        let mut pace = Pace::new(1000.0, ms(0));
+        let due = pace.due(ms(50));
+        pace.sent(due);
+        pace.set(4000.0);
+        assert_eq!(pace.due(ms(100)), 200);
+        pace.set(10.0);
+        assert_eq!(pace.due(ms(110)), 1, "what was due at the old rate is not made up for");
     }
 
     #[test]

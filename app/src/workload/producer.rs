@@ -1,19 +1,23 @@
 //! One built-in producer: a librdkafka client, paced, on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
 
-use super::counts::Counts;
+use super::asked::Asked;
+use super::counts::{Count, Counts};
+use super::dice::Dice;
+use super::keys::Keys;
 use super::pace::Pace;
-use super::record::{self, Number};
-use super::spec::is_acks_all;
-use crate::monitor::command::WorkloadSpec;
+use super::payload::{Maker, Wish};
+use super::record::Number;
+use crate::monitor::workload::WorkloadSpec;
 
 /// Records are handed over this often.
 const TICK: Duration = Duration::from_millis(10);
@@ -24,16 +28,26 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 /// How long a stopping producer waits for its last acknowledgements.
 const FLUSH: Duration = Duration::from_secs(2);
 
+/// As fast as it can is still no faster than this, over all producers.
+const AT_MOST_PER_S: f64 = super::spec::RATE_MAX as f64;
+
+/// How long a transaction may take to be begun, committed or aborted before it is looked whether to stop.
+const TRANSACTION_STEP: Duration = Duration::from_secs(1);
+
 /// One producer of a workload.
 pub struct WorkloadProducer {
     /// Where to connect.
     pub bootstrap_servers: String,
-    /// What was asked.
-    pub spec: WorkloadSpec,
+    /// What is asked for, which changes.
+    pub asked: Asked,
     /// Workload.
     pub workload: u64,
     /// Number within it, from 1.
     pub number: u32,
+    /// The next record's number; it goes on where an earlier client of this number ended.
+    pub sequence: Arc<AtomicU64>,
+    /// When the workload began.
+    pub began: Instant,
     /// Where it counts.
     pub counts: Arc<Counts>,
     /// Set to end it.
@@ -43,21 +57,49 @@ pub struct WorkloadProducer {
 /// Counts what becomes of each record.
 struct Deliveries {
     counts: Arc<Counts>,
+    /// Acknowledged in the transaction that is open.
+    in_transaction: Count,
+    /// The producer's.
+    number: u32,
+    began: Instant,
     acks_0: bool,
+    transactional: bool,
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, _: &str) {
+        self.counts.trouble(told(&format!("producer {}", self.number), &error));
+    }
+}
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
+    /// When it was handed over, in microseconds since the workload began.
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, handed_over_us: usize) {
         match result {
             // Nobody acknowledges with acks=0.
             Ok(_) if self.acks_0 => self.counts.unknown.add_one(),
-            Ok(_) => self.counts.acked.add_one(),
-            Err((error, _)) if is_certain(error) => self.counts.failed.add_one(),
-            Err(_) => self.counts.unknown.add_one(),
+            Ok(message) => {
+                if self.transactional {
+                    self.in_transaction.add_one();
+                } else {
+                    self.counts.acked.add_one();
+                }
+                let took = self.began.elapsed().saturating_sub(Duration::from_micros(handed_over_us as u64));
+                self.counts.acknowledge(message.partition(), message.offset(), took);
+            }
+            Err((error, _)) => {
+                if is_certain(error) {
+                    self.counts.failed.add_one();
+                } else {
+                    self.counts.unknown.add_one();
+                }
+                // What is thrown away at the end is no trouble.
+                if !matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)) {
+                    self.counts.trouble(told(&format!("producer {}", self.number), error));
+                }
+            }
         }
     }
 }
@@ -87,14 +129,30 @@ fn is_certain(error: &KafkaError) -> bool {
     )
 }
 
+/// What a producer has at hand while it sends.
+struct Hand {
+    pace: Pace,
+    keys: Keys,
+    maker: Maker,
+    key: String,
+    value: String,
+    /// When the transaction that is open began.
+    transaction: Option<Instant>,
+    /// Decides which transactions are aborted.
+    dice: Dice,
+}
+
 impl WorkloadProducer {
     /// Sends until it is told to stop.
     pub fn run(&self) {
-        let producer = match self.client() {
+        let spec = self.asked.get();
+        let producer = match self.client(&spec) {
             Ok(producer) => producer,
             Err(error) => return self.counts.fail(format!("producer {}: {error}", self.number)),
         };
-        self.send(&producer);
+        if let Err(error) = self.send(&producer, &spec) {
+            self.counts.fail(format!("producer {}: {error}", self.number));
+        }
         // What nobody answers within this time is purged, and its delivery report says what is known of it.
         if producer.flush(FLUSH).is_err() {
             producer.purge(PurgeConfig::default().queue().inflight());
@@ -103,48 +161,193 @@ impl WorkloadProducer {
         }
     }
 
-    fn client(&self) -> KafkaResult<BaseProducer<Deliveries>> {
-        let acks_0 = self.spec.acks == "0";
+    fn client(&self, spec: &WorkloadSpec) -> KafkaResult<BaseProducer<Deliveries>> {
         let mut config = client_config(&self.bootstrap_servers, &format!("demo-producer-{}", self.number));
         config
-            .set("acks", if is_acks_all(&self.spec) { "all" } else { &self.spec.acks })
-            .set("enable.idempotence", if self.spec.idempotent { "true" } else { "false" })
-            .set("linger.ms", "5")
+            .set("acks", if spec.is_acks_all() { "all" } else { &spec.acks })
+            .set("enable.idempotence", if spec.idempotent { "true" } else { "false" })
+            .set("linger.ms", spec.linger_ms.to_string())
+            .set("batch.size", spec.batch_bytes.to_string())
+            .set("compression.type", spec.compression.name())
             .set("queue.buffering.max.messages", "20000")
             .set("queue.buffering.max.kbytes", "32768")
             .set("message.timeout.ms", "120000")
             .set("request.timeout.ms", "5000")
-            .set("retry.backoff.ms", "50")
-            .create_with_context(Deliveries { counts: self.counts.clone(), acks_0 })
+            .set("retry.backoff.ms", "50");
+        if spec.is_transactional() {
+            config
+                .set("transactional.id", format!("brokerscope-demo-{}-{}", self.workload, self.number))
+                .set("transaction.timeout.ms", "60000")
+                .set("message.timeout.ms", "60000");
+        }
+        config.create_with_context(Deliveries {
+            counts: self.counts.clone(),
+            in_transaction: Count::default(),
+            number: self.number,
+            began: self.began,
+            acks_0: spec.acks == "0",
+            transactional: spec.is_transactional(),
+        })
     }
 
-    fn send(&self, producer: &BaseProducer<Deliveries>) {
-        let began = Instant::now();
-        let per_s = self.spec.rate_per_s as f64 / f64::from(self.spec.producers.max(1));
-        let mut pace = Pace::new(per_s, Duration::ZERO);
-        let mut number = Number { workload: self.workload, producer: self.number, sequence: 0 };
-        let (mut key, mut value) = (String::new(), String::new());
-        while !self.stop.load(Ordering::Relaxed) {
-            for _ in 0..pace.due(began.elapsed()) {
-                record::write_key(&mut key, number);
-                record::write_value(&mut value, number, self.spec.record_bytes);
-                match producer.send(BaseRecord::to(&self.spec.topic).key(&key).payload(&value)) {
-                    Ok(()) => {}
-                    // The cluster does not keep up: this record stays due.
-                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => break,
-                    Err((error, _)) if producer.client().fatal_error().is_some() => {
-                        return self.counts.fail(format!("producer {}: {error}", self.number));
-                    }
-                    // The topic or a partition is not there just now: the metadata may bring it back.
-                    Err(_) => break,
-                }
-                self.counts.sent.add_one();
-                number.sequence += 1;
-                pace.sent(1);
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, producer: &BaseProducer<Deliveries>, made_for: &WorkloadSpec) -> KafkaResult<()> {
+        let transactional = made_for.is_transactional();
+        if transactional {
+            self.until_done(|| producer.init_transactions(TRANSACTION_STEP))?;
+        }
+        let mut hand = Hand {
+            pace: Pace::new(1.0, self.began.elapsed()),
+            keys: Keys::new(made_for, self.number),
+            maker: Maker::new(self.number),
+            key: String::new(),
+            value: String::new(),
+            transaction: None,
+            dice: Dice::of(&[made_for.seed, self.number.into(), 7]),
+        };
+        while !self.is_stopped() {
+            let spec = self.asked.get();
+            let wait = self.tick(producer, &spec, transactional, &mut hand)?;
+            if let Some(began) = hand.transaction
+                && began.elapsed() >= Duration::from_millis(spec.transaction_ms.max(1))
+            {
+                self.end_transaction(producer, &spec, &mut hand)?;
             }
-            producer.poll(pace.wait(TICK).min(STOP_CHECK));
+            producer.poll(wait.min(STOP_CHECK));
+        }
+        if hand.transaction.is_some() {
+            self.end_transaction(producer, &self.asked.get(), &mut hand)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is due; returns how long there is nothing to do.
+    fn tick(
+        &self,
+        producer: &BaseProducer<Deliveries>,
+        spec: &WorkloadSpec,
+        transactional: bool,
+        hand: &mut Hand,
+    ) -> KafkaResult<Duration> {
+        let now = self.began.elapsed();
+        let asked_for = spec.rate_at(now.as_millis() as u64);
+        let rate = if spec.rate_per_s == 0 { AT_MOST_PER_S } else { asked_for.min(AT_MOST_PER_S) };
+        if spec.paused || rate <= 0.0 {
+            // Nothing becomes due meanwhile.
+            hand.pace = Pace::new(1.0, now);
+            return Ok(STOP_CHECK);
+        }
+        hand.pace.set(rate / f64::from(spec.producers.max(1)));
+        hand.keys.follow(spec);
+        let due = hand.pace.due(now);
+        if due > 0 && transactional && hand.transaction.is_none() {
+            producer.begin_transaction()?;
+            hand.transaction = Some(Instant::now());
+        }
+        for _ in 0..due {
+            let sequence = self.sequence.load(Ordering::Relaxed);
+            let number = Number { workload: self.workload, producer: self.number, sequence };
+            let wish = Wish { number, key: hand.keys.choose(sequence), at_ms: now_ms() };
+            hand.maker.write(spec, &wish, &mut hand.key, &mut hand.value);
+            let handed_over_us = self.began.elapsed().as_micros() as usize;
+            let record = BaseRecord::with_opaque_to(&spec.topic, handed_over_us)
+                .key(&hand.key)
+                .payload(&hand.value)
+                .timestamp(wish.at_ms);
+            match producer.send(record) {
+                Ok(()) => {}
+                // The cluster does not keep up: this record stays due.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => break,
+                Err((error, _)) if producer.client().fatal_error().is_some() => return Err(error),
+                // The topic or a partition is not there just now: the metadata may bring it back. Or the transaction is to be aborted.
+                Err((error, _)) => {
+                    self.counts.trouble(told(&format!("producer {}", self.number), &error));
+                    break;
+                }
+            }
+            self.counts.sent.add_one();
+            self.sequence.store(sequence + 1, Ordering::Relaxed);
+            hand.pace.sent(1);
+        }
+        Ok(hand.pace.wait(TICK))
+    }
+
+    /// Commits, or aborts as often as was asked for, or where a commit is not possible.
+    fn end_transaction(
+        &self,
+        producer: &BaseProducer<Deliveries>,
+        spec: &WorkloadSpec,
+        hand: &mut Hand,
+    ) -> KafkaResult<()> {
+        hand.transaction = None;
+        let is_unwanted = hand.dice.share() * 100.0 < f64::from(spec.abort_percent);
+        // All reports are in before, so that each record is counted where it belongs.
+        let flushed = self.until_done(|| producer.flush(TRANSACTION_STEP));
+        let committed = match flushed {
+            Ok(()) if !is_unwanted => self.until_done(|| producer.commit_transaction(TRANSACTION_STEP)).map_err(Some),
+            Ok(()) => Err(None),
+            Err(error) => Err(Some(error)),
+        };
+        let in_transaction = &producer.context().in_transaction;
+        match committed {
+            Ok(()) => {
+                self.counts.committed_transactions.add_one();
+                self.counts.acked.add(in_transaction.take());
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(error) = error
+                    && producer.client().fatal_error().is_some()
+                {
+                    return Err(error);
+                }
+                self.until_done(|| producer.abort_transaction(TRANSACTION_STEP))?;
+                self.counts.aborted_transactions.add_one();
+                self.counts.aborted.add(in_transaction.take());
+                Ok(())
+            }
         }
     }
+
+    /// Tries again what may be tried again, until it is done or the workload stops.
+    fn until_done(&self, mut attempt: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+        let mut stopped_at: Option<Instant> = None;
+        loop {
+            let error = match attempt() {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let may_pass = match &error {
+                KafkaError::Transaction(error) => error.is_retriable(),
+                other => other.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut),
+            };
+            if self.is_stopped() {
+                let since = *stopped_at.get_or_insert_with(Instant::now);
+                if since.elapsed() >= FLUSH {
+                    return Err(error);
+                }
+            }
+            if !may_pass {
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Who has which trouble: the client library's own words, without the part that says where in it they come from.
+pub fn told(who: &str, error: &KafkaError) -> String {
+    let words = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+    // `UnknownTopic (Broker: Unknown topic)`
+    let inner = words.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(&words);
+    let plain = inner.trim_start_matches("Broker: ").trim_start_matches("Local: ");
+    format!("{who}: {}", if plain.is_empty() { inner } else { plain })
 }
 
 /// What all built-in clients have in common: they come back quickly after a broker died, and keep quiet.
@@ -184,18 +387,36 @@ mod tests {
     }
 
     #[test]
+    fn trouble_is_told_in_words() {
+        let error = KafkaError::MessageProduction(RDKafkaErrorCode::NotEnoughReplicas);
+        assert_eq!(told("producer 1", &error), "producer 1: Not enough in-sync replicas");
+        let error = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        assert_eq!(told("consumer 2", &error), "consumer 2: All broker connections are down");
+    }
+
+    #[test]
     fn clients_can_be_made() {
-        for (acks, idempotent) in [("all", true), ("1", false), ("0", false)] {
-            let spec = WorkloadSpec { acks: acks.into(), idempotent, ..WorkloadSpec::default() };
+        use crate::monitor::workload::Codec;
+        for (acks, idempotent, compression, transaction_ms) in [
+            ("all", true, Codec::None, 0),
+            ("all", true, Codec::Zstd, 500),
+            ("1", false, Codec::Lz4, 0),
+            ("0", false, Codec::Snappy, 0),
+            ("0", false, Codec::Gzip, 0),
+        ] {
+            let spec =
+                WorkloadSpec { acks: acks.into(), idempotent, compression, transaction_ms, ..WorkloadSpec::default() };
             let producer = WorkloadProducer {
                 bootstrap_servers: "127.0.0.1:1".into(),
-                spec,
+                asked: Asked::new(spec.clone()),
                 workload: 1,
                 number: 1,
+                sequence: Arc::default(),
+                began: Instant::now(),
                 counts: Arc::default(),
                 stop: Arc::default(),
             };
-            assert!(producer.client().is_ok(), "acks {acks}");
+            assert!(producer.client(&spec).is_ok(), "acks {acks}, {compression:?}");
         }
     }
 }

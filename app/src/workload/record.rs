@@ -1,12 +1,13 @@
-//! The records of a workload. Each value carries who sent it and its number, so that a reader can tell what was lost, doubled or reordered.
+//! Who sent a record and which one it is: each value carries that at its beginning, whatever it is made of, so that a reader can tell what was
+//! lost, doubled or reordered.
 
 use std::fmt::Write as _;
 
-/// Keys per producer: enough for all partitions, few enough that a key comes again.
-const KEYS: u64 = 1_000;
-
 /// The letters that fill a value up to its size.
 const FILL: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+/// What carries the number in a line of syslog: structured data under the enterprise number that RFC 5612 keeps for examples.
+const STRUCTURED: &str = "[brokerscope@32473 workload=\"";
 
 /// Who sent a record, and which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,32 +20,53 @@ pub struct Number {
     pub sequence: u64,
 }
 
-/// Writes the key: records of one key keep their order.
-pub fn write_key(key: &mut String, number: Number) {
-    key.clear();
+/// Begins a JSON object that carries the number; the caller goes on with `,` and ends it.
+pub fn begin_json(value: &mut String, number: Number) {
+    let Number { workload, producer, sequence } = number;
     // Writing to a String cannot fail.
-    let _ = write!(key, "key-{}", number.sequence % KEYS);
+    let _ = write!(value, "{{\"workload\":{workload},\"producer\":{producer},\"sequence\":{sequence}");
 }
 
-/// Writes the value, JSON of exactly `bytes` bytes (or a little more, where the number does not fit).
-pub fn write_value(value: &mut String, number: Number, bytes: usize) {
-    value.clear();
+/// Writes the number as an element of structured data.
+pub fn write_structured(value: &mut String, number: Number) {
     let Number { workload, producer, sequence } = number;
-    let _ = write!(value, "{{\"workload\":{workload},\"producer\":{producer},\"sequence\":{sequence},\"fill\":\"");
-    let mut missing = bytes.saturating_sub(value.len() + 2);
+    let _ = write!(value, "{STRUCTURED}{workload}\" producer=\"{producer}\" sequence=\"{sequence}\"]");
+}
+
+/// Ends a JSON object, filled up so that it has `bytes` bytes; one that is longer gets nothing more.
+pub fn end_json(value: &mut String, bytes: usize) {
+    const AROUND: usize = ",\"fill\":\"\"}".len();
+    if value.len() + AROUND <= bytes {
+        value.push_str(",\"fill\":\"");
+        fill(value, bytes - 2);
+        value.push('"');
+    }
+    value.push('}');
+}
+
+/// Fills up with letters.
+pub fn fill(value: &mut String, bytes: usize) {
+    let mut missing = bytes.saturating_sub(value.len());
     while missing > 0 {
         let part = missing.min(FILL.len());
         value.push_str(&FILL[..part]);
         missing -= part;
     }
-    value.push_str("\"}");
 }
 
 /// Reads the number back; `None`: the record is not of a workload.
 pub fn read_number(value: &[u8]) -> Option<Number> {
-    // The number stands at the beginning; a foreign value is not parsed to its end.
-    let head = std::str::from_utf8(value.get(..value.len().min(160))?).ok()?;
-    let mut rest = head;
+    // The number stands near the beginning; a foreign value is not parsed to its end.
+    let head = value.get(..value.len().min(240))?;
+    // A character may be cut in the middle there.
+    let head = match std::str::from_utf8(head) {
+        Ok(head) => head,
+        Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).ok()?,
+    };
+    let (mut rest, names) = match head.find(STRUCTURED) {
+        Some(at) if head.starts_with('<') => (&head[at..], [STRUCTURED, "\" producer=\"", "\" sequence=\""]),
+        _ => (head, ["{\"workload\":", ",\"producer\":", ",\"sequence\":"]),
+    };
     let mut field = |name: &str| -> Option<u64> {
         rest = rest.strip_prefix(name)?;
         let end = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -52,11 +74,7 @@ pub fn read_number(value: &[u8]) -> Option<Number> {
         rest = &rest[end..];
         number
     };
-    Some(Number {
-        workload: field("{\"workload\":")?,
-        producer: field(",\"producer\":")?.try_into().ok()?,
-        sequence: field(",\"sequence\":")?,
-    })
+    Some(Number { workload: field(names[0])?, producer: field(names[1])?.try_into().ok()?, sequence: field(names[2])? })
 }
 
 #[cfg(test)]
@@ -70,10 +88,16 @@ mod tests {
             [(1, 1, 0, 64), (7, 16, u64::MAX, 200), (1, 2, 12_345, 1000), (1, 1, 5, 65)]
         {
             let number = Number { workload, producer, sequence };
-            write_value(&mut value, number, bytes);
+            value.clear();
+            begin_json(&mut value, number);
+            end_json(&mut value, bytes);
             assert_eq!(value.len(), bytes, "{value}");
             assert_eq!(read_number(value.as_bytes()), Some(number));
             assert!(serde_json::from_str::<serde_json::Value>(&value).is_ok());
+            value.clear();
+            value.push_str("<134>1 2026-11-27T15:00:00.000Z web-1 shop 1 - ");
+            write_structured(&mut value, number);
+            assert_eq!(read_number(value.as_bytes()), Some(number), "{value}");
         }
     }
 
@@ -86,16 +110,11 @@ mod tests {
             "{\"workload\":x",
             "{\"workload\":1,\"producer\":99999999999,\"sequence\":1,",
             "hello",
+            "<134>1 - - - - - - hello",
+            "<134>1 - - - - - [brokerscope@32473 workload=\"x\"]",
         ] {
             assert_eq!(read_number(value.as_bytes()), None, "{value}");
         }
         assert_eq!(read_number(&[0xff; 500]), None);
-    }
-
-    #[test]
-    fn keys_repeat() {
-        let mut key = String::new();
-        write_key(&mut key, Number { workload: 1, producer: 1, sequence: 1_002 });
-        assert_eq!(key, "key-2");
     }
 }

@@ -1,4 +1,4 @@
-//! All workloads: started, watched, stopped.
+//! All workloads: started, watched, changed, stopped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,15 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::consumer::WorkloadConsumer;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::asked::Asked;
 use super::counts::Counts;
-use super::producer::WorkloadProducer;
+use super::course::Course;
+use super::roll::Roll;
 use super::spec;
-use crate::monitor::command::WorkloadSpec;
-use crate::monitor::snapshot::WorkloadStatus;
+use super::team::{Shared, Team, Word, group_of};
+use crate::monitor::workload::{ClientState, Restarts, WorkloadChange, WorkloadSpec, WorkloadStatus};
 
 /// Workloads at a time.
 const WORKLOADS_MAX: usize = 16;
+
+/// Words that a workload's thread has not heard yet.
+const WORDS_WAITING: usize = 64;
 
 /// A thread that does not end within this time after a stop is left to itself: the client library waits for a dead cluster.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -34,11 +40,10 @@ pub struct Workloads {
 }
 
 struct Workload {
-    spec: WorkloadSpec,
-    group: String,
-    counts: Arc<Counts>,
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    shared: Shared,
+    words: Sender<Word>,
+    thread: JoinHandle<()>,
+    course: Course,
     stopped_at: Option<Instant>,
 }
 
@@ -49,72 +54,93 @@ impl Workloads {
     }
 
     /// Starts one; its id.
+    ///
+    /// # Errors
+    /// One sentence: it is not possible as asked for, or there are too many.
     pub fn start(&mut self, spec: WorkloadSpec) -> Result<u64, String> {
         spec::check(&spec)?;
         if self.running.len() >= WORKLOADS_MAX {
             return Err(format!("{WORKLOADS_MAX} workloads are running already; stop one first"));
         }
         let id = self.last_id + 1;
-        let mut workload = Workload {
-            group: format!("brokerscope-demo-{id}"),
-            spec,
-            counts: Arc::default(),
+        let (words, words_in) = bounded(WORDS_WAITING);
+        let shared = Shared {
+            id,
+            servers: self.bootstrap_servers.clone(),
+            asked: Asked::new(spec),
+            counts: Arc::new(Counts::default()),
             stop: Arc::default(),
-            threads: Vec::new(),
-            stopped_at: None,
+            roll: Arc::new(Roll::default()),
+            began: Instant::now(),
         };
-        if let Err(error) = self.spawn(id, &mut workload) {
-            workload.stop.store(true, Ordering::Relaxed);
-            return Err(format!("no thread could be started for the workload: {error}"));
-        }
+        let thread = self
+            .spawn(shared.clone(), words_in)
+            .map_err(|error| format!("no thread could be started for the workload: {error}"))?;
+        let course = Course::new(shared.began);
         self.last_id = id;
-        self.running.insert(id, workload);
+        self.running.insert(id, Workload { shared, words, thread, course, stopped_at: None });
         Ok(id)
     }
 
-    /// One thread makes the topic, then starts the others and waits for them.
-    fn spawn(&self, id: u64, workload: &mut Workload) -> std::io::Result<()> {
-        let (spec, counts, stop) = (workload.spec.clone(), workload.counts.clone(), workload.stop.clone());
-        let (bootstrap_servers, group) = ((self.bootstrap_servers)(), workload.group.clone());
+    /// One thread makes the topic, then keeps the clients.
+    fn spawn(&self, shared: Shared, words: Receiver<Word>) -> std::io::Result<JoinHandle<()>> {
         let make_topic = self.make_topic.clone();
-        let lead = std::thread::Builder::new().name(format!("workload-{id}")).spawn(move || {
-            if let Err(why) = make_topic(&spec, &stop) {
-                counts.fail(why);
-                return;
+        std::thread::Builder::new().name(format!("workload-{}", shared.id)).spawn(move || {
+            match make_topic(&shared.asked.get(), &shared.stop) {
+                Ok(()) => Team::new(shared).run(&words),
+                Err(why) => shared.counts.fail(why),
             }
-            let mut threads = Vec::new();
-            for number in 1..=spec.producers {
-                let producer = WorkloadProducer {
-                    bootstrap_servers: bootstrap_servers.clone(),
-                    spec: spec.clone(),
-                    workload: id,
-                    number,
-                    counts: counts.clone(),
-                    stop: stop.clone(),
-                };
-                threads.push(spawn_named(format!("demo-prod-{id}-{number}"), move || producer.run()));
-            }
-            for number in 1..=spec.consumers {
-                let consumer = WorkloadConsumer {
-                    bootstrap_servers: bootstrap_servers.clone(),
-                    topic: spec.topic.clone(),
-                    group: group.clone(),
-                    number,
-                    counts: counts.clone(),
-                    stop: stop.clone(),
-                };
-                threads.push(spawn_named(format!("demo-cons-{id}-{number}"), move || consumer.run()));
-            }
-            for thread in threads {
-                match thread {
-                    // A thread that panicked said so on standard error.
-                    Ok(thread) => drop(thread.join()),
-                    Err(error) => counts.fail(format!("no thread could be started: {error}")),
-                }
-            }
-        })?;
-        workload.threads.push(lead);
-        Ok(())
+        })
+    }
+
+    /// Changes one while it runs; what of it is made anew.
+    ///
+    /// # Errors
+    /// One sentence, if the change is not possible; `None`: there is no such workload.
+    pub fn change(&mut self, id: u64, change: &WorkloadChange) -> Result<Restarts, Option<String>> {
+        let workload = self.running.get(&id).filter(|workload| workload.stopped_at.is_none()).ok_or(None)?;
+        let old = workload.shared.asked.get();
+        let new = old.changed(change).map_err(Some)?;
+        spec::check(&new).map_err(Some)?;
+        let restarts = Restarts::between(&old, &new);
+        workload.shared.asked.set(new);
+        // If so many words are waiting that there is no room, one of them has the thread look anyway.
+        let _ = workload.words.try_send(Word::Changed);
+        Ok(restarts)
+    }
+
+    /// Has a consumer crash; which one.
+    ///
+    /// # Errors
+    /// One sentence, if it does not run; `None`: there is no such workload.
+    pub fn crash(&mut self, id: u64, consumer: Option<u32>) -> Result<u32, Option<String>> {
+        let workload = self.running.get(&id).ok_or(None)?;
+        let members = workload.shared.roll.get();
+        let runs =
+            |number: u32| members.iter().any(|member| member.number == number && member.state == ClientState::Running);
+        let none = || Some(format!("no consumer of workload {id} runs"));
+        let number = match consumer {
+            None => workload.shared.roll.first_running().ok_or_else(none)?,
+            Some(number) if runs(number) => number,
+            Some(number) => return Err(Some(format!("consumer {number} of workload {id} does not run"))),
+        };
+        workload.tell(Word::Crash(number)).map(|()| number)
+    }
+
+    /// Starts consumers again that crashed.
+    ///
+    /// # Errors
+    /// One sentence, if none crashed; `None`: there is no such workload.
+    pub fn revive(&mut self, id: u64, consumer: Option<u32>) -> Result<(), Option<String>> {
+        let workload = self.running.get(&id).ok_or(None)?;
+        let members = workload.shared.roll.get();
+        let mut crashed = members.iter().filter(|member| member.state == ClientState::Crashed);
+        if !crashed.any(|member| consumer.is_none_or(|number| number == member.number)) {
+            let which = consumer.map_or_else(|| "no consumer".to_owned(), |number| format!("consumer {number}"));
+            let verb = if consumer.is_some() { "has not crashed" } else { "has crashed" };
+            return Err(Some(format!("{which} of workload {id} {verb}")));
+        }
+        workload.tell(Word::Revive(consumer))
     }
 
     /// Stops one; it is gone when its threads are.
@@ -131,59 +157,80 @@ impl Workloads {
     /// What they have done; what has ended is forgotten.
     pub fn statuses(&mut self) -> Vec<WorkloadStatus> {
         self.running.retain(|_, workload| !workload.is_over());
-        self.running.iter().map(|(id, workload)| workload.status(*id)).collect()
+        self.running.values_mut().map(Workload::status).collect()
     }
 
     /// Stops all and waits for them, for so long.
     pub fn stop_all(&mut self, patience: Duration) {
         self.running.values_mut().for_each(Workload::end);
         let deadline = Instant::now() + patience;
-        while Instant::now() < deadline && self.running.values().any(Workload::is_alive) {
+        while Instant::now() < deadline && self.running.values().any(|workload| !workload.thread.is_finished()) {
             std::thread::park_timeout(Duration::from_millis(10));
         }
         self.running.clear();
     }
 }
 
-fn spawn_named(name: String, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name).spawn(run)
-}
-
 impl Workload {
-    fn end(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.stopped_at.get_or_insert_with(Instant::now);
+    fn tell(&self, word: Word) -> Result<(), Option<String>> {
+        self.words.try_send(word).map_err(|_| Some("the workload is busy; try again".to_owned()))
     }
 
-    fn is_alive(&self) -> bool {
-        self.threads.iter().any(|thread| !thread.is_finished())
+    fn end(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.stopped_at.get_or_insert_with(Instant::now);
+        // It would notice by itself, a little later.
+        let _ = self.words.try_send(Word::Changed);
     }
 
     fn is_over(&self) -> bool {
-        self.stopped_at.is_some_and(|at| !self.is_alive() || at.elapsed() > STOP_PATIENCE)
+        self.stopped_at.is_some_and(|at| self.thread.is_finished() || at.elapsed() > STOP_PATIENCE)
     }
 
-    fn status(&self, id: u64) -> WorkloadStatus {
-        let error = self.counts.error();
+    fn status(&mut self) -> WorkloadStatus {
+        let Shared { id, asked, counts, roll, .. } = &self.shared;
+        let spec = asked.get();
+        self.course.note(counts, Instant::now());
+        let newest = self.course.newest();
+        let error = counts.error();
         let state = match () {
             () if self.stopped_at.is_some() => "stopping",
-            () if error.is_some() || !self.is_alive() => "failed",
+            () if error.is_some() || self.thread.is_finished() => "failed",
+            () if spec.paused && (spec.consumers_paused || spec.consumers == 0) => "paused",
             () => "running",
         };
+        let (ack, acked_ends) = {
+            let acks = counts.acks();
+            (acks.window.latency(), acks.ends.clone())
+        };
         WorkloadStatus {
-            id,
+            id: *id,
             state: state.into(),
-            topic: self.spec.topic.clone(),
-            group: if self.spec.consumers > 0 { self.group.clone() } else { String::new() },
-            producers: self.spec.producers,
-            consumers: self.spec.consumers,
-            rate_per_s: self.spec.rate_per_s,
-            sent: self.counts.sent.get(),
-            acked: self.counts.acked.get(),
-            unknown: self.counts.unknown.get(),
-            failed: self.counts.failed.get(),
-            read: self.counts.read.get(),
+            topic: spec.topic.clone(),
+            group: if spec.consumers > 0 { group_of(*id, &spec) } else { String::new() },
+            producers: spec.producers,
+            consumers: spec.consumers,
+            rate_per_s: spec.rate_per_s,
+            sent: counts.sent.get(),
+            acked: counts.acked.get(),
+            unknown: counts.unknown.get(),
+            failed: counts.failed.get(),
+            aborted: counts.aborted.get(),
+            transactions_committed: counts.committed_transactions.get(),
+            transactions_aborted: counts.aborted_transactions.get(),
+            read: counts.read.get(),
             error,
+            trouble: counts.recent_trouble(Instant::now()),
+            sent_per_s: newest.sent_per_s,
+            acked_per_s: newest.acked_per_s,
+            read_per_s: newest.read_per_s,
+            ack,
+            end_to_end: counts.end_to_end().latency(),
+            members: roll.get(),
+            restarts: counts.restarts.get(),
+            spec,
+            acked_ends,
+            points: self.course.points().clone(),
         }
     }
 }

@@ -12,6 +12,9 @@ pub const PARTITIONS_MAX: i32 = 10_000;
 pub const RATE_MAX: u64 = 1_000_000;
 /// A value must have room for its number; it must fit in Kafka's default `message.max.bytes` with what is around it.
 pub const RECORD_BYTES: std::ops::RangeInclusive<usize> = 64..=1_000_000;
+/// Distinct keys of a producer: what they did last is remembered.
+pub const KEYS_MAX: u32 = 100_000;
+const MINUTES_10_MS: i64 = 600_000;
 /// Kafka's limit for topic names.
 const TOPIC_NAME_MAX: usize = 249;
 
@@ -28,9 +31,47 @@ pub fn check(spec: &WorkloadSpec) -> Result<(), String> {
     if spec.producers == 0 && spec.consumers == 0 {
         return Err("a workload needs a producer or a consumer".into());
     }
-    within("rate_per_s", i64::try_from(spec.rate_per_s).unwrap_or(i64::MAX), 1, RATE_MAX as i64)?;
+    within("rate_per_s", whole(spec.rate_per_s), 0, RATE_MAX as i64)?;
     let bytes = i64::try_from(spec.record_bytes).unwrap_or(i64::MAX);
     within("record_bytes", bytes, *RECORD_BYTES.start() as i64, *RECORD_BYTES.end() as i64)?;
+    check_acks(spec)?;
+    check_records(spec)?;
+    check_clients(spec)
+}
+
+fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn check_records(spec: &WorkloadSpec) -> Result<(), String> {
+    within("keys", spec.keys.into(), 1, KEYS_MAX.into())?;
+    within_f("zipf_exponent", spec.zipf_exponent, 0.1, 5.0)?;
+    within("hot_percent", spec.hot_percent.into(), 0, 100)?;
+    within_f("burst_factor", spec.burst_factor, 0.0, 100.0)?;
+    within("burst_every_ms", whole(spec.burst_every_ms), 100, MINUTES_10_MS)?;
+    within("burst_for_ms", whole(spec.burst_for_ms), 0, whole(spec.burst_every_ms))
+}
+
+fn check_clients(spec: &WorkloadSpec) -> Result<(), String> {
+    within("linger_ms", whole(spec.linger_ms), 0, 10_000)?;
+    let bytes = i64::try_from(spec.batch_bytes).unwrap_or(i64::MAX);
+    within("batch_bytes", bytes, 1, 1_000_000)?;
+    if spec.transaction_ms != 0 {
+        within("transaction_ms", whole(spec.transaction_ms), 10, 30_000)?;
+        if !spec.idempotent {
+            return Err("a transactional producer is idempotent: idempotent must be true".into());
+        }
+    }
+    within("abort_percent", spec.abort_percent.into(), 0, 100)?;
+    if spec.group.len() > TOPIC_NAME_MAX || spec.group.chars().any(char::is_control) {
+        return Err(format!("group is a name of at most {TOPIC_NAME_MAX} characters that can be read"));
+    }
+    within("processing_us", whole(spec.processing_us), 0, 10_000_000)?;
+    // Below group.min.session.timeout.ms a broker refuses it.
+    within("session_timeout_ms", whole(spec.session_timeout_ms), 6_000, MINUTES_10_MS)
+}
+
+fn check_acks(spec: &WorkloadSpec) -> Result<(), String> {
     match spec.acks.as_str() {
         "all" | "-1" | "1" | "0" => {}
         other => {
@@ -40,18 +81,21 @@ pub fn check(spec: &WorkloadSpec) -> Result<(), String> {
             ));
         }
     }
-    if spec.idempotent && !is_acks_all(spec) {
+    if spec.idempotent && !spec.is_acks_all() {
         return Err(format!("an idempotent producer needs acks \"all\", not \"{}\"", spec.acks));
     }
     Ok(())
 }
 
-/// Whether the leader waits for the in-sync replicas.
-pub fn is_acks_all(spec: &WorkloadSpec) -> bool {
-    matches!(spec.acks.as_str(), "all" | "-1")
+fn within(name: &str, value: i64, least: i64, most: i64) -> Result<(), String> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("{name} must be between {least} and {most}, not {value}"))
+    }
 }
 
-fn within(name: &str, value: i64, least: i64, most: i64) -> Result<(), String> {
+fn within_f(name: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
     if (least..=most).contains(&value) {
         Ok(())
     } else {
@@ -101,7 +145,18 @@ mod tests {
             (|spec| spec.producers = 17, "producers"),
             (|spec| spec.consumers = 33, "consumers"),
             (|spec| (spec.producers, spec.consumers) = (0, 0), "needs a producer"),
-            (|spec| spec.rate_per_s = 0, "rate_per_s"),
+            (|spec| spec.keys = 0, "keys"),
+            (|spec| spec.zipf_exponent = f64::NAN, "zipf_exponent"),
+            (|spec| spec.hot_percent = 101, "hot_percent"),
+            (|spec| spec.burst_for_ms = 20_000, "burst_for_ms"),
+            (|spec| spec.linger_ms = 10_001, "linger_ms"),
+            (|spec| spec.batch_bytes = 0, "batch_bytes"),
+            (|spec| spec.transaction_ms = 5, "transaction_ms"),
+            (|spec| (spec.transaction_ms, spec.idempotent) = (100, false), "idempotent must be true"),
+            (|spec| spec.abort_percent = 101, "abort_percent"),
+            (|spec| spec.group = "a\nb".into(), "group"),
+            (|spec| spec.processing_us = 10_000_001, "processing_us"),
+            (|spec| spec.session_timeout_ms = 5_999, "session_timeout_ms"),
             (|spec| spec.rate_per_s = u64::MAX, "rate_per_s"),
             (|spec| spec.record_bytes = 63, "record_bytes"),
             (|spec| spec.record_bytes = usize::MAX, "record_bytes"),
@@ -115,5 +170,6 @@ mod tests {
         assert_eq!(with(|spec| (spec.acks, spec.idempotent) = ("0".into(), false)), Ok(()));
         assert_eq!(with(|spec| (spec.partitions, spec.replication_factor) = (-1, -1)), Ok(()));
         assert_eq!(with(|spec| spec.producers = 0), Ok(()));
+        assert_eq!(with(|spec| spec.rate_per_s = 0), Ok(()), "as fast as they can");
     }
 }

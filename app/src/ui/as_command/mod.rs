@@ -183,6 +183,15 @@ fn web(command: &Command, around: &Around<'_>) -> Option<String> {
         }
         Command::StartWorkload(spec) => call("POST", "/api/workloads", json_of(spec)),
         Command::StopWorkload(id) => call("DELETE", &format!("/api/workloads/{id}"), None),
+        Command::ChangeWorkload { id, change } => call("PATCH", &format!("/api/workloads/{id}"), json_of(change)),
+        Command::CrashConsumer { id, consumer } => {
+            let body = consumer.map_or_else(|| json!({}), |consumer| json!({ "consumer": consumer }));
+            call("POST", &format!("/api/workloads/{id}/crash"), json_of(&body))
+        }
+        Command::ReviveConsumer { id, consumer } => {
+            let body = consumer.map_or_else(|| json!({}), |consumer| json!({ "consumer": consumer }));
+            call("POST", &format!("/api/workloads/{id}/revive"), json_of(&body))
+        }
         Command::Monitoring(change) => monitoring(http, change),
         Command::Logs(Wish::SetLevel { node, logger, level }) => {
             let mut body = json!({ "logger": logger, "level": level.map(Level::name) });
