@@ -424,6 +424,13 @@ fn changes_become_commands() {
         match command {
             Command::HealFault(9) => Err(Refusal::not_found("There is no fault 9 in force.")),
             Command::InjectFault(request) if request.broker == Some(2) => Err(Refusal::conflict("Broker 2 is killed.")),
+            Command::ChangeWorkload { id: 3, change } => {
+                let names: Vec<String> = change.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                Ok(Done { id, text: names.join(" ") })
+            }
+            Command::ChangeWorkload { id: 4, .. } => Ok(Done { id, text: String::new() }),
+            Command::ChangeWorkload { id, .. } => Err(Refusal::not_found(format!("There is no workload {id}."))),
+            Command::CrashConsumer { id: 3, consumer } => Ok(Done { id: Some(2), text: format!("{consumer:?}") }),
             Command::DeleteTopic { name } if name != "a b" => Err(Refusal::failed(format!("Not {name}."))),
             Command::StartWorkload(spec) if spec.idempotent != (spec.acks == "all") => Err(Refusal::invalid("No.")),
             other => Ok(Done { id, text: format!("{other:?}") }),
@@ -455,6 +462,31 @@ fn changes_become_commands() {
         ("POST", "/api/workloads", r#"{"acks":"1"}"#, 200, json!({ "id": 1 })),
         ("POST", "/api/workloads", r#"{"acks":"1","idempotent":true}"#, 400, json!({ "error": "No." })),
         ("DELETE", "/api/workloads/3", "", 200, json!({ "message": "StopWorkload(3)" })),
+        ("PATCH", "/api/workloads/3", r#"{"rate_per_s":5}"#, 200, json!({ "id": 3, "message": "rate_per_s=5" })),
+        (
+            "PATCH",
+            "/api/workloads/3",
+            r#"{"acks":"1"}"#,
+            200,
+            json!({ "id": 3, "message": "acks=\"1\" idempotent=false" }),
+        ),
+        ("PATCH", "/api/workloads/4", r#"{"rate_per_s":5}"#, 200, json!({ "id": 4, "message": null })),
+        ("PATCH", "/api/workloads/9", "{}", 404, json!({ "error": "There is no workload 9." })),
+        (
+            "POST",
+            "/api/workloads/3/crash",
+            r#"{"consumer":2}"#,
+            200,
+            json!({ "id": 3, "consumer": 2, "message": "Some(2)" }),
+        ),
+        ("POST", "/api/workloads/3/crash", "{}", 200, json!({ "id": 3, "consumer": 2, "message": "None" })),
+        (
+            "POST",
+            "/api/workloads/3/revive",
+            "{}",
+            200,
+            json!({ "id": 3, "message": "ReviveConsumer { id: 3, consumer: None }" }),
+        ),
         ("POST", "/api/scrub", "{}", 200, json!({ "message": "Scrub { broker: None }" })),
         ("POST", "/api/scrub", r#"{"broker":2}"#, 200, json!({ "message": "Scrub { broker: Some(2) }" })),
         ("DELETE", "/api/topics/a%20b", "", 200, json!({ "message": "DeleteTopic { name: \"a b\" }" })),
@@ -486,6 +518,10 @@ fn what_is_wrong_is_one_sentence() {
         ("POST", "/api/brokers", r#"{"id":4}"#, 400),
         ("POST", "/api/workloads", r#"{"producers":-1}"#, 400),
         ("POST", "/api/workloads", r#"[]"#, 400),
+        ("PATCH", "/api/workloads/1", r#"[]"#, 400),
+        ("PATCH", "/api/workloads/x", "{}", 404),
+        ("POST", "/api/workloads/1/crash", r#"{"consumer":-1}"#, 400),
+        ("POST", "/api/workloads/1/revive", r#"{"who":1}"#, 400),
         ("POST", "/api/scrub", r#"{"broker":"one"}"#, 400),
         ("POST", "/api/scrub", r#"{"brokers":1}"#, 400),
         ("POST", "/api/faults", &long, 413),

@@ -20,6 +20,7 @@ pub mod messages;
 pub mod names;
 pub mod operation;
 pub mod order;
+pub mod presets;
 pub mod rates;
 pub mod run;
 pub mod series;

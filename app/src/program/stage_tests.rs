@@ -263,3 +263,30 @@ fn a_topic_is_made_with_a_config_and_gets_more_and_fewer_replicas_by_hand() {
     stage.type_into("Filter configs", "retention.ms");
     stage.until("retention.ms, 86400000, topic");
 }
+
+#[test]
+fn a_workload_is_started_slid_crashed_and_stopped_by_hand() {
+    let mut stage = Stage::on(Screen::Workloads);
+    stage.click("Start Clickstream");
+    stage.until("Workload 1 on clicks");
+    let near = |value: f64, expected: f64| (value - expected).abs() < expected * 0.1;
+    let one = |view: &View| view.snapshot.workloads.first().cloned().unwrap_or_default();
+    stage.until_known("1,000 a second are read", |view| near(one(view).read_per_s, 1_000.0));
+    stage.type_into("Rate, exact value", "3000");
+    stage.press(Modifiers::NONE, Key::Enter);
+    stage.until_known("3,000 a second are acknowledged", |view| near(one(view).acked_per_s, 3_000.0));
+    assert_eq!(one(&stage.view()).restarts, 0, "at once, by the clients that there are");
+    let measured = one(&stage.view());
+    assert!(measured.ack.count > 100 && measured.ack.p99_ms >= measured.ack.p50_ms && measured.ack.p50_ms > 0.0);
+
+    stage.click("Crash consumer 1 of workload 1");
+    stage.until("Revive consumer 1 of workload 1");
+    stage.until_known("its group misses it", |view| view.snapshot.groups.iter().any(|group| group.members.len() == 1));
+    stage.click("Revive consumer 1 of workload 1");
+    stage.until_known("it is back", |view| view.snapshot.groups.iter().any(|group| group.members.len() == 2));
+
+    stage.click("Pause producers of workload 1");
+    stage.until_known("nothing is sent", |view| one(view).sent_per_s == 0.0);
+    stage.click("Stop workload 1");
+    stage.until("No workload runs");
+}

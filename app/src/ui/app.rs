@@ -18,7 +18,9 @@ use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
-use super::screens::{Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, topic, topics};
+use super::screens::{
+    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, topic, topics, workloads,
+};
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
 use super::{shell, theme};
@@ -39,6 +41,8 @@ pub enum Screen {
     Groups,
     /// Brokers: load, disks, configs.
     Brokers,
+    /// Built-in producers and consumers.
+    Workloads,
     /// Charts.
     Metrics,
     /// What is watched, and rings.
@@ -53,12 +57,13 @@ pub enum Screen {
 
 impl Screen {
     /// All that one can go to.
-    pub const ALL: [Screen; 9] = [
+    pub const ALL: [Screen; 10] = [
         Screen::Cluster,
         Screen::Topics,
         Screen::Topic,
         Screen::Groups,
         Screen::Brokers,
+        Screen::Workloads,
         Screen::Metrics,
         Screen::Alarms,
         Screen::Events,
@@ -73,6 +78,7 @@ impl Screen {
             Screen::Topic => "topic",
             Screen::Groups => "groups",
             Screen::Brokers => "brokers",
+            Screen::Workloads => "workloads",
             Screen::Metrics => "metrics",
             Screen::Alarms => "alarms",
             Screen::Events => "events",
@@ -90,7 +96,9 @@ impl fmt::Display for Screen {
 
 /// There is no screen of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no screen '{0}': choose cluster, topics, topic, groups, brokers, metrics, alarms, events or logs")]
+#[error(
+    "there is no screen '{0}': choose cluster, topics, topic, groups, brokers, workloads, metrics, alarms, events or logs"
+)]
 pub struct UnknownScreen(pub String);
 
 impl FromStr for Screen {
@@ -292,6 +300,8 @@ pub(super) enum Action {
     },
     /// Show a group.
     OpenGroup(Arc<str>),
+    /// Show a workload.
+    OpenWorkload(u64),
     /// Show a node among the others.
     OpenNode(i32),
     /// Show a broker with its disks and configs.
@@ -451,6 +461,7 @@ impl BrokerscopeApp {
             Screen::Topic => topic::show(ui, &scene, &mut screens.topic, actions),
             Screen::Groups => groups::show(ui, &scene, &mut screens.groups, actions),
             Screen::Brokers => brokers::show(ui, &scene, &mut screens.brokers, actions),
+            Screen::Workloads => workloads::show(ui, &scene, &mut screens.workloads, actions),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events, actions),
@@ -511,6 +522,10 @@ impl BrokerscopeApp {
                 Action::OpenGroup(id) => {
                     self.screens.groups.chosen = Some(id);
                     self.screen = Screen::Groups;
+                }
+                Action::OpenWorkload(id) => {
+                    self.screens.workloads.chosen = Some(id);
+                    self.screen = Screen::Workloads;
                 }
                 Action::OpenNode(id) => {
                     self.spotlight = Some((id, true));

@@ -179,7 +179,10 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         groups: groups(&topics, broken).into_iter().map(Arc::new).collect(),
         topics: topics.into_iter().map(Arc::new).collect(),
         totals,
-        workloads: super::fixture_load::workloads(AT_MS),
+        workloads: match broken {
+            true => super::fixture_load::with_a_crash(AT_MS),
+            false => super::fixture_load::workloads(AT_MS),
+        },
         past_faults: Arc::default(),
         faults: if broken {
             vec![ActiveFault {

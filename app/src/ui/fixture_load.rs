@@ -3,12 +3,31 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::monitor::workload::{ClientState, ConsumerStatus, Latency, WorkloadPoint, WorkloadSpec, WorkloadStatus};
+use crate::monitor::workload::{
+    ClientState, ConsumerStatus, KeySkew, Latency, Payload, WorkloadPoint, WorkloadSpec, WorkloadStatus,
+};
 
 /// One that runs as it is by default.
 pub fn workloads(at_ms: i64) -> Vec<WorkloadStatus> {
     let spec = WorkloadSpec { group: "demo-readers".into(), ..WorkloadSpec::default() };
     vec![WorkloadStatus { id: 1, sent: 884_213, acked: 884_107, read: 881_940, ..running(1, spec, at_ms) }]
+}
+
+/// That one, and another of which a consumer crashed.
+pub fn with_a_crash(at_ms: i64) -> Vec<WorkloadStatus> {
+    let spec = WorkloadSpec {
+        topic: "clicks".into(),
+        payload: Payload::Clickstream,
+        key_skew: KeySkew::Zipf,
+        rate_per_s: 5_000,
+        consumers: 3,
+        processing_us: 250,
+        ..WorkloadSpec::default()
+    };
+    let mut clicks = running(2, spec, at_ms);
+    clicks.members[1].state = ClientState::Crashed;
+    clicks.restarts = 1;
+    workloads(at_ms).into_iter().chain([clicks]).collect()
 }
 
 fn running(id: u64, spec: WorkloadSpec, at_ms: i64) -> WorkloadStatus {

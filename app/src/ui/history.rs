@@ -47,6 +47,10 @@ impl Place {
                 let chosen = screens.brokers.chosen.map(|id| id.to_string());
                 (named(chosen.as_deref()), screens.brokers.filter.clone())
             }
+            Screen::Workloads => {
+                let chosen = screens.workloads.chosen.map(|id| id.to_string());
+                (named(chosen.as_deref()), screens.workloads.filter.clone())
+            }
             Screen::Metrics => {
                 let (half, explorer) = (screens.metrics.half, &screens.metrics.explorer);
                 (Subject::Metrics(half, explorer.source, explorer.chosen.clone()), explorer.filter.clone())
@@ -79,6 +83,10 @@ impl Place {
             Screen::Brokers => {
                 let chosen = name.and_then(|name| name.parse().ok());
                 (screens.brokers.chosen, screens.brokers.filter) = (chosen, filter);
+            }
+            Screen::Workloads => {
+                let id = name.and_then(|name| name.parse().ok());
+                (screens.workloads.chosen, screens.workloads.filter) = (id, filter);
             }
             Screen::Alarms => {
                 (screens.alarms.chosen, screens.alarms.filter) = (name.map(|name| name.to_string()), filter);

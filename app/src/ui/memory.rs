@@ -139,12 +139,13 @@ impl Memory {
     }
 }
 
-fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 8] {
+fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 9] {
     [
         ("partitions", &mut screens.cluster.map.filter),
         ("topics", &mut screens.topics.filter),
         ("groups", &mut screens.groups.filter),
         ("brokers", &mut screens.brokers.filter),
+        ("workloads", &mut screens.workloads.filter),
         ("metrics", &mut screens.metrics.explorer.filter),
         ("alarms", &mut screens.alarms.filter),
         ("events", &mut screens.events.filter),
@@ -152,12 +153,13 @@ fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 8] {
     ]
 }
 
-fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 7] {
+fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 8] {
     [
         ("topics", &mut screens.topics.table),
         ("partitions", &mut screens.topic.table),
         ("groups", &mut screens.groups.table),
         ("brokers", &mut screens.brokers.table),
+        ("workloads", &mut screens.workloads.table),
         ("alarms", &mut screens.alarms.table),
         ("events", &mut screens.events.table),
         ("logs", &mut screens.logs.table),

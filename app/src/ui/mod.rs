@@ -41,6 +41,7 @@ mod measured;
 mod memory;
 mod message_text;
 mod model;
+mod outbox;
 mod reassign_file;
 mod screens;
 mod settings;

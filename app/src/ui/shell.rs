@@ -32,6 +32,7 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
         let brokers_down = snapshot.brokers.iter().filter(|broker| !super::model::is_up(broker)).count();
         let nodes_down = brokers_down + snapshot.quorum.voters.iter().filter(|voter| voter.role == "offline").count();
         let topics = snapshot.topics.iter().filter(|topic| !topic.internal).count();
+        let failed = snapshot.workloads.iter().filter(|one| one.state == "failed").count();
         let items = [
             (Screen::Cluster, Icon::Cluster, "Cluster", Badge::trouble(nodes_down, Mood::Critical, "nodes down")),
             (
@@ -52,6 +53,13 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                 Icon::Broker,
                 "Brokers",
                 Badge::trouble(brokers_down, Mood::Critical, "brokers down").or_count(snapshot.brokers.len()),
+            ),
+            (
+                Screen::Workloads,
+                Icon::Pulse,
+                "Workloads",
+                Badge::trouble(failed, Mood::Critical, "workloads that cannot go on")
+                    .or_count(snapshot.workloads.len()),
             ),
             (Screen::Metrics, Icon::Metrics, "Metrics", Badge::default()),
             (

@@ -26,6 +26,7 @@ mod design;
 mod files;
 mod messages;
 mod operations;
+mod workloads;
 
 struct Window {
     harness: Harness<'static, BrokerscopeApp>,
@@ -87,7 +88,7 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 9] = [
+    let facts: [(Screen, &[&str]); 10] = [
         (
             Screen::Cluster,
             &[
@@ -112,6 +113,20 @@ fn every_screen_shows_its_facts() {
             ],
         ),
         (Screen::Brokers, &["2 of 3 take part", "Broker 2, Killed, b, ", "Broker 1, Running, a, ", "Network idle: –"]),
+        (
+            Screen::Workloads,
+            &[
+                "2 · clicks, Running",
+                "Workload 2 on clicks",
+                "min.insync.replicas: with acks=all the broker refuses",
+                "Acknowledged: ",
+                "Rate, exact value",
+                "demo-consumer-2",
+                "Crashed",
+                "Start IoT sensors",
+                "End to end p99: ",
+            ],
+        ),
         (
             Screen::Metrics,
             &[
@@ -337,6 +352,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Brokers", Screen::Brokers),
         ("Metrics", Screen::Metrics),
         ("Alarms", Screen::Alarms),
+        ("Workloads", Screen::Workloads),
         ("Events", Screen::Events),
         ("Logs", Screen::Logs),
     ] {
@@ -627,9 +643,16 @@ fn menus_of_lines_narrow_the_lines_and_those_of_partitions_lead_to_logs() {
 
 #[test]
 fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_be_cleared() {
-    for screen in
-        [Screen::Cluster, Screen::Topics, Screen::Topic, Screen::Groups, Screen::Alarms, Screen::Events, Screen::Logs]
-    {
+    for screen in [
+        Screen::Cluster,
+        Screen::Topics,
+        Screen::Topic,
+        Screen::Groups,
+        Screen::Workloads,
+        Screen::Alarms,
+        Screen::Events,
+        Screen::Logs,
+    ] {
         assert!(Window::on(View::default(), screen).shows("The cluster is starting. "), "{screen}");
     }
     for (screen, filter) in [
@@ -637,6 +660,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         (Screen::Topics, "Filter topics"),
         (Screen::Topic, "Filter partitions"),
         (Screen::Groups, "Filter groups"),
+        (Screen::Workloads, "Filter workloads"),
         (Screen::Alarms, "Filter alarms"),
         (Screen::Events, "Filter events"),
         (Screen::Logs, "Filter lines"),

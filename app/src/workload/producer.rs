@@ -96,7 +96,10 @@ impl ProducerContext for Deliveries {
                     self.counts.unknown.add_one();
                 }
                 // What is thrown away at the end is no trouble.
-                if !matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)) {
+                if !matches!(
+                    error.rdkafka_error_code(),
+                    Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+                ) {
                     self.counts.trouble(told(&format!("producer {}", self.number), error));
                 }
             }

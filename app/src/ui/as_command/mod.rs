@@ -5,6 +5,7 @@
 
 pub mod aws;
 mod operations;
+pub mod perf;
 mod quote;
 
 use broker::logging::Level;

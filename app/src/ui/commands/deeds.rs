@@ -11,7 +11,9 @@ use crate::monitor::command::{Command, FaultKind, NewBroker, NewController, Work
 use crate::monitor::messages::NewMessage;
 use crate::monitor::names::node_inside;
 use crate::monitor::operation::{Election, Operation};
+use crate::monitor::presets::PRESETS;
 use crate::monitor::snapshot::Snapshot;
+use crate::monitor::workload::ClientState;
 use crate::ui::alarm_draft::Start;
 use crate::ui::app::{Action, Dialog, FaultTarget, Scene, Step, ThemeChoice};
 use crate::ui::dialog_topic::TopicWish;
@@ -105,6 +107,22 @@ pub fn collect(id: Id, scene: &Scene<'_>, deeds: &mut Vec<Deed>) {
         Id::StopWorkload => deeds.extend(snapshot.workloads.iter().map(|workload| {
             let name = format!("Stop workload {} on {}", workload.id, workload.topic);
             Deed::new(name, send(Command::StopWorkload(workload.id)))
+        })),
+        Id::StartPreset => deeds.extend(PRESETS.iter().map(|preset| {
+            let start = send(Command::StartWorkload(preset.spec()));
+            Deed::new(entry_name(id).replace('…', preset.name), start)
+        })),
+        Id::CrashConsumer | Id::ReviveConsumers => deeds.extend(snapshot.workloads.iter().map(|workload| {
+            let has = |state: ClientState| workload.members.iter().any(|member| member.state == state);
+            let name = entry_name(id).replace('…', &format!("workload {} on {}", workload.id, workload.topic));
+            let (of, consumer) = (workload.id, None);
+            if id == Id::CrashConsumer {
+                Deed::new(name, send(Command::CrashConsumer { id: of, consumer }))
+                    .unless((!has(ClientState::Running)).then_some("while none runs"))
+            } else {
+                Deed::new(name, send(Command::ReviveConsumer { id: of, consumer }))
+                    .unless((!has(ClientState::Crashed)).then_some("while none has crashed"))
+            }
         })),
         Id::DeleteAlarm => {
             let names = scene.model.view.cloudwatch.alarms.alarms.keys();

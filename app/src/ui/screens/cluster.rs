@@ -352,6 +352,10 @@ fn running(ui: &mut Ui, scene: &Scene<'_>, workload: &WorkloadStatus, actions: &
             }
             let line = as_command::line(&Command::StopWorkload(workload.id), &Around::scene(scene));
             stop.on_hover_text(format!("{name}\n{line}"));
+            let name = format!("Adjust workload {}", workload.id);
+            if Button::new("Adjust").with_icon(Icon::Settings).small().name(&name).show(ui).clicked() {
+                actions.push(Action::OpenWorkload(workload.id));
+            }
             // From right to left, so that it reads sent, acknowledged, read.
             let counters = [
                 ("failed", workload.failed, Mood::Critical),

@@ -15,6 +15,7 @@ use crate::ui::widgets::matrix::{Cell, Density, Head, Label, Trouble, matrix};
 use crate::ui::widgets::picker::{Choice, labelled, picker};
 use crate::ui::widgets::pill::{Mood, Pill};
 use crate::ui::widgets::roster::{Line, Slot, roster};
+use crate::ui::widgets::slider::{Scale, Slider};
 use crate::ui::widgets::sparkline::sparkline;
 use crate::ui::widgets::steps::{Step, steps};
 use crate::ui::widgets::table::{Column, Item, Table, TableState};
@@ -31,6 +32,7 @@ pub struct State {
     choice: u8,
     is_on: bool,
     is_asking: bool,
+    slid: [f64; 3],
     step: usize,
 }
 
@@ -45,6 +47,7 @@ impl Default for State {
             choice: 1,
             is_on: true,
             is_asking: false,
+            slid: [6.0, 1_000.0, 0.0],
             step: 6,
         }
     }
@@ -88,6 +91,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
         section(ui, "Pills, tiles and cards", facts);
         section(ui, "Buttons", |ui| buttons(ui, state));
         section(ui, "Fields", |ui| fields(ui, state));
+        section(ui, "Sliders", |ui| sliders(ui, &mut state.slid));
         table(ui, state);
         section(ui, "Time chart", |ui| chart(ui, state));
         section(ui, "Partition matrix", cells);
@@ -171,6 +175,22 @@ fn facts(ui: &mut Ui) {
             sparkline(ui, vec2(ui.available_width(), size::CONTROL), points, PILLS[index].mood.colors(palette(ui)).0);
         });
     });
+}
+
+fn sliders(ui: &mut Ui, values: &mut [f64; 3]) {
+    let count = |value: f64| format!("{value:.0}");
+    let rate = |value: f64| format!("{value:.0}/s");
+    let millis = |value: f64| if value == 0.0 { "none".to_owned() } else { format!("{value:.0} ms") };
+    let sliders = [
+        Slider::new("Even", 0.0..=16.0, &count),
+        Slider::new("By decades", 1.0..=1e6, &rate).scale(Scale::Log),
+        Slider::new("From zero", 0.0..=1e4, &millis).scale(Scale::LogFromZero(1.0)).help("An explanation"),
+    ];
+    for (slider, value) in sliders.into_iter().zip(values) {
+        if let Some(moved) = slider.show(ui, *value) {
+            *value = moved.value;
+        }
+    }
 }
 
 fn buttons(ui: &mut Ui, state: &mut State) {

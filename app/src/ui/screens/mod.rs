@@ -37,6 +37,10 @@ pub mod topic_configs;
 pub mod topic_messages;
 pub mod topic_producers;
 pub mod topics;
+pub mod workload_consumers;
+pub mod workload_detail;
+pub mod workload_producers;
+pub mod workloads;
 
 use egui::{Align, Layout, Ui};
 
@@ -59,6 +63,8 @@ pub struct Screens {
     pub groups: groups::State,
     /// Of the brokers screen.
     pub brokers: brokers::State,
+    /// Of the workloads screen.
+    pub workloads: workloads::State,
     /// Of the metrics screen.
     pub metrics: metrics::State,
     /// Of the alarms screen.

@@ -56,6 +56,7 @@ fn two_letters_lead_to_each_screen() {
         ("gm", Screen::Metrics),
         ("gx", Screen::Metrics),
         ("ga", Screen::Alarms),
+        ("gw", Screen::Workloads),
         ("ge", Screen::Events),
         ("gl", Screen::Logs),
         ("gc", Screen::Cluster),

@@ -174,7 +174,14 @@ fn the_gallery_shows_every_widget_in_both_themes() {
     for theme in [ThemeChoice::Dark, ThemeChoice::Light] {
         let mut window =
             Window::open(View::default(), Options { screen: Screen::Gallery, theme, ..Options::default() });
-        for part in ["Type and colours", "Warning: 1,234", "Danger, off, small", "With a complaint", "A toggle"] {
+        for part in [
+            "Type and colours",
+            "Warning: 1,234",
+            "Danger, off, small",
+            "With a complaint",
+            "A toggle",
+            "By decades, exact value",
+        ] {
             assert!(window.shows(part), "{part}");
         }
         assert!(window.shows("row-1, Good, 1,000") && window.shows("Columns of gallery"));

@@ -126,6 +126,13 @@ impl Icon {
     ];
 }
 
+/// An icon in a line of text.
+pub fn mark(ui: &mut egui::Ui, icon: Icon, color: Color32) {
+    let side = egui::Vec2::splat(crate::ui::tokens::size::ICON);
+    let (rect, _) = ui.allocate_exact_size(side, egui::Sense::hover());
+    paint(ui.painter(), rect, icon, color);
+}
+
 /// Paints `icon` centred in `rect`, as large as fits.
 pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
     let side = rect.width().min(rect.height());

@@ -17,6 +17,7 @@ pub mod menu;
 pub mod picker;
 pub mod pill;
 pub mod roster;
+pub mod slider;
 pub mod sparkline;
 pub mod steps;
 pub mod table;
