@@ -39,6 +39,7 @@ pub async fn index() -> Response {
         "/api/controllers/{id}",
         "/api/controllers/{id}/start",
         "/api/scrub",
+        "/api/snippets",
         "/api/workloads",
         "/api/workloads/{id}",
         "/api/workloads/{id}/crash",
@@ -121,6 +122,14 @@ struct BrokerScrub {
 pub async fn scrubs(State(sources): State<Sources>) -> Response {
     let scrubs = (sources.scrubs)().into_iter().map(|(broker, progress)| BrokerScrub { broker, progress });
     Json(scrubs.collect::<Vec<_>>()).into_response()
+}
+
+/// `GET /api/snippets`: programs that connect to this cluster.
+pub async fn snippets(State(sources): State<Sources>) -> Response {
+    let snapshot = sources.slot.latest().snapshot;
+    let listening = snapshot.brokers.iter().filter(|broker| broker.port != 0);
+    let servers = listening.map(|broker| format!("{}:{}", broker.host, broker.port)).collect::<Vec<_>>().join(",");
+    Json(crate::monitor::snippets::snippets(&servers)).into_response()
 }
 
 /// `GET /api/workloads`.

@@ -127,6 +127,7 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/controllers/{id}", delete(changes::remove_controller))
         .route("/api/controllers/{id}/start", post(changes::start_controller))
         .route("/api/scrub", get(api::scrubs).post(changes::scrub))
+        .route("/api/snippets", get(api::snippets))
         .route("/api/workloads", get(api::workloads).post(changes::start_workload))
         .route("/api/workloads/{id}", delete(changes::stop_workload).patch(changes::change_workload))
         .route("/api/workloads/{id}/crash", post(changes::crash_consumer))

@@ -12,6 +12,8 @@ mod signals;
 mod window;
 
 #[cfg(test)]
+mod guide_tests;
+#[cfg(test)]
 pub mod stage;
 #[cfg(test)]
 mod stage_groups_tests;

@@ -13,13 +13,14 @@ use super::commands::{self, keys};
 use super::dialog_topic::TopicWish;
 use super::dialogs::{self, Drafts};
 use super::file_picker::PickerHandle;
+use super::guide_bar;
 use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
 use super::screens::{
-    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, topic, topics, workloads,
+    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, start, topic, topics, workloads,
 };
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
@@ -30,6 +31,8 @@ use crate::monitor::messages::NewMessage;
 /// The screens, by the names that `brokerscope screenshot --screen` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Screen {
+    /// What this is, how to connect, what to try.
+    Start,
     /// Zones, nodes and the partition map.
     #[default]
     Cluster,
@@ -57,7 +60,8 @@ pub enum Screen {
 
 impl Screen {
     /// All that one can go to.
-    pub const ALL: [Screen; 10] = [
+    pub const ALL: [Screen; 11] = [
+        Screen::Start,
         Screen::Cluster,
         Screen::Topics,
         Screen::Topic,
@@ -73,6 +77,7 @@ impl Screen {
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
+            Screen::Start => "start",
             Screen::Cluster => "cluster",
             Screen::Topics => "topics",
             Screen::Topic => "topic",
@@ -97,7 +102,7 @@ impl fmt::Display for Screen {
 /// There is no screen of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no screen '{0}': choose cluster, topics, topic, groups, brokers, workloads, metrics, alarms, events or logs"
+#[error("there is no screen '{0}': choose start, cluster, topics, topic, groups, brokers, workloads, metrics, alarms, events or logs")]
 )]
 pub struct UnknownScreen(pub String);
 
@@ -399,7 +404,11 @@ impl BrokerscopeApp {
 
     /// With what the window remembers from the last time.
     pub fn remembering(mut self, ctx: &egui::Context, storage: Option<&dyn eframe::Storage>) -> BrokerscopeApp {
-        let Some(text) = storage.and_then(|storage| storage.get_string(memory::KEY)) else { return self };
+        let Some(text) = storage.and_then(|storage| storage.get_string(memory::KEY)) else {
+            // Nobody was here before.
+            self.screen = Screen::Start;
+            return self;
+        };
         let memory = Memory::read(&text);
         memory.restore(&mut self.screens);
         self.set_theme(ctx, memory.theme.unwrap_or(self.options.theme));
@@ -453,9 +462,12 @@ impl BrokerscopeApp {
         }
         shell::nav(ui, &scene, self.screen, &mut self.actions);
         shell::status_bar(ui, &scene, &mut self.actions);
+        self.screens.start.tick(&ctx, &scene, &mut self.actions);
+        guide_bar::show(ui, &scene, self.screen, &mut self.screens.start.run, &mut self.actions);
         let frame = Frame::new().fill(palette(ui).canvas).inner_margin(Margin::same(space::L as i8));
         let (screens, actions) = (&mut self.screens, &mut self.actions);
         CentralPanel::default().frame(frame).show(ui, |ui| match self.screen {
+            Screen::Start => start::show(ui, &scene, &mut screens.start, actions),
             Screen::Cluster => cluster::show(ui, &scene, &mut screens.cluster, actions),
             Screen::Topics => topics::show(ui, &scene, &mut screens.topics, actions),
             Screen::Topic => topic::show(ui, &scene, &mut screens.topic, actions),

@@ -39,6 +39,7 @@ impl Place {
     pub fn of(screen: Screen, screens: &Screens) -> Place {
         let named = |name: Option<&str>| name.map_or(Subject::None, |name| Subject::Named(name.into()));
         let (subject, filter) = match screen {
+            Screen::Start => (Subject::None, String::new()),
             Screen::Cluster => (Subject::None, screens.cluster.map.filter.clone()),
             Screen::Topics => (Subject::None, screens.topics.filter.clone()),
             Screen::Topic => (named(screens.topic.name.as_deref()), String::new()),
@@ -99,7 +100,7 @@ impl Place {
                     screens.metrics.half = half;
                 }
             }
-            Screen::Gallery => {}
+            Screen::Gallery | Screen::Start => {}
             Screen::Logs => {
                 if let Subject::Lines(asked) = subject {
                     screens.logs.asked = Asked { words: filter, ..*asked };

@@ -35,6 +35,7 @@ mod fixture_load;
 mod fixture_logs;
 mod fixture_messages;
 mod format;
+mod guide_bar;
 mod help;
 mod history;
 mod measured;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::monitor::workload::{WorkloadChange, WorkloadSpec};
 
 /// Without a sign of it after so long, a change was refused or lost, and the next may go.
-const PATIENCE_S: f64 = 1.5;
+const PATIENCE_S: f64 = 3.0;
 /// Workloads of which changes are kept; there are never more.
 const WORKLOADS_MAX: usize = 64;
 
@@ -99,7 +99,7 @@ mod tests {
         outbox.put(1, WorkloadChange::of("keys", 0));
         assert!(outbox.turn(1, &spec, 0.0).is_some());
         outbox.put(1, rate(5));
-        assert_eq!(outbox.turn(1, &spec, 1.0), None);
+        assert_eq!(outbox.turn(1, &spec, 2.0), None);
         assert_eq!(outbox.turn(1, &spec, PATIENCE_S), Some(rate(5)));
         assert_eq!(outbox.turn(1, &spec, 2.0 * PATIENCE_S), None);
         assert_eq!(outbox.wished(1, &spec), spec);

@@ -34,6 +34,7 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
         let topics = snapshot.topics.iter().filter(|topic| !topic.internal).count();
         let failed = snapshot.workloads.iter().filter(|one| one.state == "failed").count();
         let items = [
+            (Screen::Start, Icon::Start, "Start", Badge::default()),
             (Screen::Cluster, Icon::Cluster, "Cluster", Badge::trouble(nodes_down, Mood::Critical, "nodes down")),
             (
                 Screen::Topics,

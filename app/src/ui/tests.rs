@@ -26,6 +26,7 @@ mod design;
 mod files;
 mod messages;
 mod operations;
+mod start;
 mod workloads;
 
 struct Window {
@@ -88,7 +89,17 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 10] = [
+    let facts: [(Screen, &[&str]); 11] = [
+        (
+            Screen::Start,
+            &[
+                "A Kafka cluster to look into",
+                "127.0.0.1:9092,127.0.0.1:9093",
+                "kcat -b 127.0.0.1:9092",
+                "Begin: Failover",
+                "It needs three brokers that run; there are 2.",
+            ],
+        ),
         (
             Screen::Cluster,
             &[
@@ -347,6 +358,7 @@ fn rows_open_topics_by_mouse_and_by_keyboard() {
 fn the_nav_leads_everywhere_and_the_theme_turns() {
     let mut window = Window::on(fixture::incident(), Screen::Cluster);
     for (name, screen) in [
+        ("Start", Screen::Start),
         ("Topics", Screen::Topics),
         ("Groups", Screen::Groups),
         ("Brokers", Screen::Brokers),

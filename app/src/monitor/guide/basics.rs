@@ -21,7 +21,10 @@ pub static LOG: Scenario = Scenario {
             act: |_, _| start(writers(LOG_TOPIC, 1, 100)),
             see: |_, now| {
                 let end = first(now, LOG_TOPIC).high_watermark;
-                Seen::when(end >= 300, format!("Partition 0 has {} records: offsets 0 to {}.", count(end), count(end - 1)))
+                Seen::when(
+                    end >= 300,
+                    format!("Partition 0 has {} records: offsets 0 to {}.", count(end), count(end - 1)),
+                )
             },
         },
         Step {
@@ -33,7 +36,8 @@ pub static LOG: Scenario = Scenario {
                 let (read, start) = (reader(now, LOG_GROUP).read, first(now, LOG_TOPIC).log_start_offset);
                 let wanted = committed(facts.before(), LOG_TOPIC);
                 let is_committed = group(now, LOG_GROUP).is_some_and(|group| !group.offsets.is_empty());
-                let words = format!("The group has read {} records; the log still begins at offset {start}.", counted(read));
+                let words =
+                    format!("The group has read {} records; the log still begins at offset {start}.", counted(read));
                 Seen::when(read as i64 >= wanted && is_committed && lag(now, LOG_GROUP) < 500, words)
             },
         },
@@ -61,7 +65,11 @@ pub static LOG: Scenario = Scenario {
             see: |facts, now| {
                 let at = group(now, LOG_GROUP).and_then(|group| group.offsets.first()).map(|one| one.committed_offset);
                 let behind = lag(now, LOG_GROUP);
-                let words = format!("The group stands at offset {} and has a lag of {}.", count(at.unwrap_or(-1)), count(behind));
+                let words = format!(
+                    "The group stands at offset {} and has a lag of {}.",
+                    count(at.unwrap_or(-1)),
+                    count(behind)
+                );
                 Seen::when(at == Some(0) && behind >= committed(facts.before(), LOG_TOPIC), words)
             },
         },
@@ -72,8 +80,9 @@ pub static LOG: Scenario = Scenario {
             act: |_, _| start(readers(LOG_TOPIC, LOG_GROUP, 1)),
             see: |facts, now| {
                 let (read, wanted) = (reader(now, LOG_GROUP).read, committed(facts.before(), LOG_TOPIC));
-                let words = format!("It has read {} records from offset 0 on; {} were there.", counted(read), count(wanted));
-                Seen::when(read as i64 >= wanted, words)
+                let words =
+                    format!("It has read {} records from offset 0 on; {} were there.", counted(read), count(wanted));
+                Seen::when(wanted > 0 && read as i64 >= wanted, words)
             },
         },
     ],
@@ -92,7 +101,8 @@ pub static FAN_OUT: Scenario = Scenario {
             why: "300 records a second, read by one group.",
             watch: Watch::Workloads,
             act: |_, _| {
-                let spec = WorkloadSpec { topic: FAN_TOPIC.into(), rate_per_s: 300, consumers: 1, ..WorkloadSpec::default() };
+                let spec =
+                    WorkloadSpec { topic: FAN_TOPIC.into(), rate_per_s: 300, consumers: 1, ..WorkloadSpec::default() };
                 start(WorkloadSpec { group: FAN[0].into(), ..spec })
             },
             see: |_, now| {
@@ -120,7 +130,8 @@ pub static FAN_OUT: Scenario = Scenario {
             act: |_, now| change(&reader(now, FAN[1]), "processing_us", 20_000),
             see: |_, now| {
                 let [one, two, three] = FAN.map(|group| lag(now, group));
-                let words = format!("Lag of search: {}; of billing: {}, of audit: {}.", count(two), count(one), count(three));
+                let words =
+                    format!("Lag of search: {}; of billing: {}, of audit: {}.", count(two), count(one), count(three));
                 // They commit once a second.
                 Seen::when(two >= 1_500 && one < 900 && three < 900, words)
             },

@@ -30,7 +30,8 @@ fn assigned(snapshot: &Snapshot, expected: &[usize], more: &str) -> Seen {
     shares.iter().for_each(|share| *by_share.entry(*share).or_default() += 1);
     let told: Vec<String> =
         by_share.iter().rev().map(|(share, members)| format!("{members} with {share} of 4 partitions")).collect();
-    let words = if told.is_empty() { "The group rebalances.".into() } else { format!("Members: {}.{more}", told.join(", ")) };
+    let words =
+        if told.is_empty() { "The group rebalances.".into() } else { format!("Members: {}.{more}", told.join(", ")) };
     Seen::when(shares == expected, words)
 }
 
@@ -82,9 +83,7 @@ pub static LAG: Scenario = Scenario {
             title: "A consumer that is too slow",
             why: "500 records a second come in; the one consumer takes 5 ms for each, which is 200 a second.",
             watch: Watch::Group(LAG_GROUP),
-            act: |_, _| {
-                start(WorkloadSpec { processing_us: 5_000, ..spec(LAG_TOPIC, LAG_GROUP, 6, 500, 1) })
-            },
+            act: |_, _| start(WorkloadSpec { processing_us: 5_000, ..spec(LAG_TOPIC, LAG_GROUP, 6, 500, 1) }),
             see: |_, now| {
                 let lag = lag(now, LAG_GROUP);
                 Seen::when(lag >= 2_000, format!("It is {} records behind.", count(lag)))
@@ -161,7 +160,8 @@ pub static REBALANCES: Scenario = Scenario {
             see: |facts, now| {
                 let (first, ..) = generation(facts.mark(1));
                 let (generation, members, is_stable) = generation(now);
-                let words = format!("{members} members; {} rebalances since the group had settled.", generation - first);
+                let words =
+                    format!("{members} members; {} rebalances since the group had settled.", generation - first);
                 Seen::when(is_stable && members == 9, words)
             },
         },

@@ -8,6 +8,7 @@ mod delivery;
 mod eyes;
 mod failures;
 mod groups;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,8 @@ pub static SCENARIOS: &[&Scenario] = &[
     &delivery::ACKS,
     &delivery::UNCLEAN,
     &delivery::EXACTLY_ONCE,
+    &storage::COMPACTION,
+    &storage::DISK_FULL,
 ];
 
 /// A scenario.

@@ -185,6 +185,13 @@ pub static ALL: &[Entry] = &[
         .keys(&[Keys::Stroke(Modifiers::ALT, Key::ArrowLeft), Keys::Mouse(PointerButton::Extra1)]),
     find(Id::Forward, Icon::Forward, "Forward", "Go forward again")
         .keys(&[Keys::Stroke(Modifiers::ALT, Key::ArrowRight), Keys::Mouse(PointerButton::Extra2)]),
+    go(
+        Screen::Start,
+        Icon::Start,
+        "Go to Start",
+        "What this is, how to connect, and scenarios to go through",
+        &[Keys::Pair('g', 's')],
+    ),
     go(Screen::Cluster, Icon::Cluster, "Go to Cluster", "Zones, nodes and the partition map", &[Keys::Pair('g', 'c')]),
     go(Screen::Topics, Icon::Topics, "Go to Topics", "All topics", &[Keys::Pair('g', 't')]),
     go(Screen::Groups, Icon::Groups, "Go to Groups", "Consumer groups and their lag", &[Keys::Pair('g', 'g')]),

@@ -32,6 +32,8 @@ pub mod metrics_beans;
 pub mod metrics_explorer;
 pub mod metrics_level;
 pub mod metrics_wall;
+pub mod start;
+pub mod start_guide;
 pub mod topic;
 pub mod topic_configs;
 pub mod topic_messages;
@@ -53,6 +55,8 @@ use super::widgets::text;
 /// What the screens remember.
 #[derive(Debug, Default)]
 pub struct Screens {
+    /// Of the first page.
+    pub start: start::State,
     /// Of the cluster screen.
     pub cluster: cluster::State,
     /// Of the topics screen.

@@ -38,7 +38,8 @@ pub fn show(
     });
     let count = |value: f64| format!("{value}");
     let least = if spec.producers == 0 { 1.0 } else { 0.0 };
-    let slider = Slider::new("Consumers", least..=32.0, &count)
+    let slider = Slider::new("Number of consumers", least..=32.0, &count)
+        .caption("Number")
         .help("Members of one group; those beyond the number of partitions have nothing to read");
     slide(ui, slider, Acts::AtOnce, spec.consumers.into(), ("consumers", false), change);
     let time = |value: f64| if value == 0.0 { "none".to_owned() } else { format::millis(value / 1e3) };
@@ -116,7 +117,7 @@ fn line(ui: &mut Ui, id: u64, member: &ConsumerStatus, actions: &mut Vec<Action>
                     "As if its process were killed: it does not leave its group, which waits until its session times out.",
                 );
             }
-            let words = format!("{} read", format::count(member.read as i64));
+            let words = format!("{} read", format::short(member.read as i64));
             text::label(ui, &words, font::small(), style.faint);
         });
     });

@@ -31,11 +31,11 @@ pub struct State {
 }
 
 const CHART: f32 = 128.0;
-const CHART_WINDOW_S: i64 = 300;
+const CHART_WINDOW_S: i64 = 240;
 /// A second that was looked at late leaves a gap of so much.
 const STALE_MS: i64 = 5_000;
 /// From this width on, cards stand side by side.
-const WIDE: f32 = 800.0;
+const WIDE: f32 = 640.0;
 /// Seconds over which a workload must have been too slow before that is said.
 const SLOW_S: usize = 5;
 

@@ -106,7 +106,9 @@ fn rate(ui: &mut Ui, spec: &WorkloadSpec, change: &mut WorkloadChange) {
     }
     let count = |value: f64| format!("{value}");
     let least = if spec.consumers == 0 { 1.0 } else { 0.0 };
-    let slider = Slider::new("Producers", least..=16.0, &count).help("Clients of their own, which share the rate");
+    let slider = Slider::new("Number of producers", least..=16.0, &count)
+        .caption("Number")
+        .help("Clients of their own, which share the rate");
     slide(ui, slider, Acts::AtOnce, spec.producers.into(), ("producers", false), change);
 }
 

@@ -208,12 +208,13 @@ fn presets(ui: &mut Ui, scene: &Scene<'_>, topic: &mut String, actions: &mut Vec
     let complaint = topic_complaint(topic.trim());
     field(ui, "Topic", "that of each workload below", topic, complaint.as_deref());
     for preset in &PRESETS {
-        line(ui, scene, preset, topic.trim(), complaint.is_none(), actions);
+        ui.scope(|ui| line(ui, scene, preset, topic.trim(), complaint.is_none(), actions));
     }
 }
 
 fn line(ui: &mut Ui, scene: &Scene<'_>, preset: &Preset, topic: &str, is_possible: bool, actions: &mut Vec<Action>) {
     let style = palette(ui);
+    ui.spacing_mut().item_spacing.y = 0.0;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::S;
         text::label(ui, preset.name, font::body(), style.text);

@@ -51,6 +51,7 @@ impl Window {
 fn two_letters_lead_to_each_screen() {
     let mut window = Window::on(fixture::incident(), Screen::Cluster);
     for (keys, screen) in [
+        ("gs", Screen::Start),
         ("gt", Screen::Topics),
         ("gg", Screen::Groups),
         ("gm", Screen::Metrics),

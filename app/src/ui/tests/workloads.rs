@@ -45,8 +45,8 @@ fn a_slider_acts_while_it_is_dragged_and_floods_nobody() {
     let rate = window.harness.get_by_label("Rate").rect();
     window.harness.drag_at(rect_at(rate, 0.5));
     window.harness.run();
-    for step in 1..20 {
-        window.harness.hover_at(rect_at(rate, 0.5 + f32::from(step as u8) / 100.0));
+    for step in 1..6 {
+        window.harness.hover_at(rect_at(rate, 0.5 + f32::from(step as u8) / 25.0));
         window.harness.step();
     }
     assert_eq!(changes(&window).len(), 1, "the first flies, the others wait");
@@ -70,6 +70,8 @@ fn rect_at(rect: egui::Rect, share: f32) -> egui::Pos2 {
 #[test]
 fn what_has_clients_start_anew_is_sent_when_the_thumb_is_let_go() {
     let mut window = Window::on(fixture::healthy(), Screen::Workloads);
+    window.harness.get_by_label("linger.ms").scroll_to_me();
+    window.harness.run();
     let linger = window.harness.get_by_label("linger.ms").rect();
     window.harness.drag_at(rect_at(linger, 0.3));
     window.harness.run();
@@ -91,7 +93,7 @@ fn exact_values_are_typed_and_keys_move_sliders() {
     window.harness.run();
     assert_eq!(changes(&window), [WorkloadChange::of("rate_per_s", 12_345)]);
     window.change(carried_out(&view, &changes(&window)));
-    window.harness.get_by_label("Consumers").focus();
+    window.harness.get_by_label("Number of consumers").focus();
     window.harness.run();
     window.harness.key_press(Key::ArrowRight);
     window.harness.run();

@@ -30,7 +30,7 @@ pub struct Slider<'a> {
     is_whole: bool,
     write: &'a dyn Fn(f64) -> String,
     help: &'a str,
-    caption: f32,
+    caption: Option<&'a str>,
 }
 
 /// What somebody did with a slider.
@@ -43,8 +43,8 @@ pub struct Moved {
 }
 
 /// Width of the field for the exact value.
-const FIELD: f32 = 92.0;
-const CAPTION: f32 = 124.0;
+const FIELD: f32 = 84.0;
+const CAPTION: f32 = 108.0;
 const TRACK: f32 = 4.0;
 const THUMB: f32 = 7.0;
 /// Parts that the arrow keys, and those for pages, divide the track into.
@@ -56,7 +56,7 @@ const TYPED_MAX: usize = 24;
 impl<'a> Slider<'a> {
     /// A slider of whole numbers, evenly; `name` stands at its left and is its accessible name.
     pub fn new(name: &'a str, range: RangeInclusive<f64>, write: &'a dyn Fn(f64) -> String) -> Slider<'a> {
-        Slider { name, range, scale: Scale::Linear, is_whole: true, write, help: "", caption: CAPTION }
+        Slider { name, range, scale: Scale::Linear, is_whole: true, write, help: "", caption: None }
     }
 
     /// How values lie along the track.
@@ -71,6 +71,12 @@ impl<'a> Slider<'a> {
         self
     }
 
+    /// A shorter word at its left, where the place says the rest.
+    pub fn caption(mut self, caption: &'a str) -> Self {
+        self.caption = Some(caption);
+        self
+    }
+
     /// What it sets, on hover.
     pub fn help(mut self, help: &'a str) -> Self {
         self.help = help;
@@ -82,8 +88,9 @@ impl<'a> Slider<'a> {
         let style = palette(ui);
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), size::CONTROL), Sense::hover());
         let id = ui.scope_id().with((self.name, "slider"));
-        let caption = rect.with_max_x(rect.left() + self.caption);
-        text::paint(ui.painter(), caption, Align2::LEFT_CENTER, self.name, font::body(), style.muted);
+        let caption = rect.with_max_x(rect.left() + CAPTION);
+        let words = self.caption.unwrap_or(self.name);
+        text::paint(ui.painter(), caption, Align2::LEFT_CENTER, words, font::body(), style.muted);
         let field = rect.with_min_x(rect.right() - FIELD);
         let groove = Rect::from_x_y_ranges(
             caption.right() + space::XS + THUMB..=field.left() - space::M - THUMB,
@@ -113,15 +120,15 @@ impl<'a> Slider<'a> {
 
     /// The pointer.
     fn pull(&self, ui: &Ui, response: &Response, groove: Rect, shown: f64) -> Option<Moved> {
-        if response.drag_stopped() {
-            return Some(Moved { value: shown, is_settled: true });
-        }
-        if !(response.dragged() || response.clicked()) {
+        let is_settled = response.drag_stopped() || response.clicked();
+        if !(response.dragged() || is_settled) {
             return None;
         }
-        let at = response.interact_pointer_pos().or_else(|| ui.input(|input| input.pointer.interact_pos()))?;
-        let value = self.tidy(self.value_at(f64::from((at.x - groove.left()) / groove.width().max(1.0))));
-        Some(Moved { value, is_settled: response.clicked() })
+        // Where the pointer has left the window, it stays where it was seen last.
+        let at = response.interact_pointer_pos().or_else(|| ui.input(|input| input.pointer.interact_pos()));
+        let place = |at: egui::Pos2| f64::from((at.x - groove.left()) / groove.width().max(1.0));
+        let value = at.map_or(shown, |at| self.tidy(self.value_at(place(at))));
+        Some(Moved { value, is_settled })
     }
 
     /// Keys and screen readers.
