@@ -22,8 +22,13 @@ pub struct House {
     _dir: tempfile::TempDir,
 }
 
-/// Opens one.
+/// Opens one with one controller.
 pub fn house() -> House {
+    house_with(1)
+}
+
+/// Opens one with so many controllers.
+pub fn house_with(controllers: u32) -> House {
     let dir = tempfile::tempdir().unwrap();
     let (reports, reports_in) = crossbeam_channel::unbounded();
     let (lines, lines_in) = crossbeam_channel::unbounded();
@@ -32,7 +37,7 @@ pub fn house() -> House {
     std::thread::spawn(move || lines_in.iter().for_each(drop));
     let config = ClusterConfig {
         brokers: 3,
-        controllers: 1,
+        controllers,
         zones: 3,
         log_dirs: 1,
         data_dir: dir.path().to_path_buf(),

@@ -24,6 +24,7 @@ pub async fn index() -> Response {
         "/healthz",
         "/readyz",
         "/api/cluster",
+        "/api/groups",
         "/api/client-metrics",
         "/api/events?after={seq}",
         "/api/logs?after={seq}&node={id}&level={LEVEL}&logger={name}&contains={text}&limit={n}",

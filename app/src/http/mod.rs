@@ -8,6 +8,7 @@ pub mod changes;
 pub mod client_metrics;
 pub mod cloudwatch;
 pub mod export;
+pub mod groups;
 pub mod guard;
 pub mod logs;
 pub mod metrics;

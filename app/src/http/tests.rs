@@ -171,6 +171,8 @@ fn view() -> View {
         leader_id: 3000,
         epoch: 4,
         high_watermark: 120,
+        voted_for: 3000,
+        fetched_ago_ms: None,
     };
     let quorum = Quorum {
         leader_id: 3000,
@@ -178,6 +180,7 @@ fn view() -> View {
         high_watermark: 120,
         voters: vec![voter(3000, "leader"), voter(3001, "follower")],
         observers: Vec::new(),
+        kraft_version: 1,
     };
     let mut killed = broker(2);
     killed.state = NodeState::Killed;
@@ -197,6 +200,7 @@ fn view() -> View {
         sequence: 812,
         at_ms: 1_790_000_000_000,
         quorum,
+        image: Arc::default(),
         brokers: vec![broker(1), killed],
         topics: vec![Arc::new(topic)],
         groups: vec![Arc::new(group)],

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use broker::metadata::config::NodeConfig;
 use broker::metadata::image::Image;
 use broker::metadata::report::{
     BrokerCounters, BrokerReport, ClientMetricsReport, ControllerReport, GroupReport, MembershipReport, NodeState,
@@ -33,6 +34,8 @@ pub struct Facts {
     pub node_ids: Vec<NodeId>,
     /// `min.insync.replicas` of a topic that does not set it.
     pub default_min_insync_replicas: i32,
+    /// A broker's configuration; `None`: not known.
+    pub node_config: Option<Arc<NodeConfig>>,
     /// Where the data lives; empty: not known.
     pub data_dir: PathBuf,
 }
@@ -310,6 +313,7 @@ impl Join {
             sequence: self.sequence,
             at_ms: now.wall_ms,
             quorum: self.quorum(),
+            image: Arc::clone(&self.image),
             brokers,
             membership: self.membership.as_ref().map_or_else(Membership::default, |told| Membership {
                 leaving: told.leaving,
@@ -422,9 +426,14 @@ impl Join {
                 report
                     .observers
                     .iter()
-                    .map(|(id, log_end_offset, _)| Observer { id: *id, log_end_offset: *log_end_offset })
+                    .map(|(id, log_end_offset, ago_ms)| Observer {
+                        id: *id,
+                        log_end_offset: *log_end_offset,
+                        fetched_ago_ms: (*ago_ms >= 0).then_some(*ago_ms),
+                    })
                     .collect()
             }),
+            kraft_version: leader.map_or(0, |report| report.kraft_version),
         }
     }
 
@@ -446,7 +455,9 @@ impl Join {
             log_end_offset: report.map_or(0, |report| report.log_end_offset),
             leader_id: report.map_or(NO_NODE, |report| report.leader_id),
             epoch: report.map_or(0, |report| report.epoch),
+            voted_for: report.map_or(NO_NODE, |report| report.voted_for),
             high_watermark: report.map_or(0, |report| report.high_watermark),
+            fetched_ago_ms: leader.filter(|leader| leader.node_id != id).and_then(|leader| fetched_ago_ms(leader, id)),
         }
     }
 
@@ -481,11 +492,17 @@ impl Join {
     }
 }
 
+/// How long ago a voter fetched, as the leader tells.
+fn fetched_ago_ms(leader: &ControllerReport, id: NodeId) -> Option<i64> {
+    leader.voters.iter().find(|(voter, _, ago_ms)| *voter == id && *ago_ms >= 0).map(|(_, _, ago_ms)| *ago_ms)
+}
+
 fn same_controller_state(one: &ControllerReport, other: &ControllerReport) -> bool {
     let state = |report: &ControllerReport| {
-        (report.role, report.leader_id, report.epoch, report.log_end_offset, report.high_watermark)
+        let ends = (report.log_end_offset, report.high_watermark);
+        (report.role, report.leader_id, report.epoch, report.voted_for, report.kraft_version, ends)
     };
-    // How long ago each voter fetched differs every time and is not shown.
+    // How long ago each fetched differs every time: it goes along with what else is told.
     let ends = |nodes: &[(NodeId, i64, i64)]| nodes.iter().map(|(id, end, _)| (*id, *end)).collect::<Vec<_>>();
     state(one) == state(other)
         && ends(&one.voters) == ends(&other.voters)

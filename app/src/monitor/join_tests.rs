@@ -24,6 +24,7 @@ fn facts() -> Facts {
         profile: "lab".into(),
         node_ids: vec![1, 2, 3, 3000, 3001, 3002],
         default_min_insync_replicas: 1,
+        node_config: None,
         ..Facts::default()
     }
 }

@@ -22,6 +22,7 @@ pub mod names;
 pub mod operation;
 pub mod order;
 pub mod presets;
+pub mod quorum;
 pub mod rates;
 pub mod run;
 pub mod series;

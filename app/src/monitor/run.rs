@@ -123,6 +123,8 @@ struct Worker {
 impl Worker {
     fn new(facts: Facts, slot: ViewSlot, unread: UnreadReader) -> Worker {
         let started = Instant::now();
+        let mut groups = GroupWatch::default();
+        groups.set_node_config(facts.node_config.clone());
         Worker {
             join: Join::new(facts),
             unread,
@@ -132,7 +134,7 @@ impl Worker {
             watch: Watch::default(),
             keeping: None,
             events: EventLog::default(),
-            groups: GroupWatch::default(),
+            groups,
             new_events: false,
             replies: Vec::new(),
             snapshot: Arc::default(),
@@ -202,7 +204,10 @@ impl Worker {
 
     fn hear(&mut self, word: Word) {
         match word {
-            Word::Facts(facts) => self.join.set_facts(facts),
+            Word::Facts(facts) => {
+                self.groups.set_node_config(facts.node_config.clone());
+                self.join.set_facts(facts);
+            }
             Word::Workloads(workloads) => self.join.set_workloads(workloads),
             Word::Faults(faults) => self.join.set_faults(faults, self.now().wall_ms),
             Word::Event(event) => self.note(event),

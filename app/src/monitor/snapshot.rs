@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use broker::metadata::image::Image;
 use broker::metadata::report::{BrokerCounters, ClientMetricsReport, Moving, NodeState};
 use serde::Serialize;
 
@@ -23,6 +24,9 @@ pub struct Snapshot {
     pub at_ms: i64,
     /// The controllers.
     pub quorum: Quorum,
+    /// What the metadata log adds up to, as the newest of the nodes' images has it.
+    #[serde(skip)]
+    pub image: Arc<Image>,
     /// The brokers, by id.
     pub brokers: Vec<Broker>,
     /// Brokers that come or go for good; left out while none does.
@@ -78,6 +82,9 @@ pub struct Quorum {
     pub voters: Vec<Voter>,
     /// Brokers that follow the metadata log.
     pub observers: Vec<Observer>,
+    /// Version of KRaft's protocol that is finalized: from 1 on voters stand in the log.
+    #[serde(skip)]
+    pub kraft_version: i16,
 }
 
 /// A controller.
@@ -98,9 +105,15 @@ pub struct Voter {
     /// Quorum epoch that it is in.
     #[serde(skip)]
     pub epoch: i32,
+    /// Whom it voted for in that epoch, or -1.
+    #[serde(skip)]
+    pub voted_for: i32,
     /// Committed end of the metadata log as it knows it.
     #[serde(skip)]
     pub high_watermark: i64,
+    /// How long ago it last fetched, as the leader tells, ms; `None`: it has not, or leads itself.
+    #[serde(skip)]
+    pub fetched_ago_ms: Option<i64>,
 }
 
 /// A broker as the quorum sees it.
@@ -110,6 +123,9 @@ pub struct Observer {
     pub id: i32,
     /// How far it has fetched the metadata log.
     pub log_end_offset: i64,
+    /// How long ago it last fetched, as the leader tells, ms; `None`: it has not.
+    #[serde(skip)]
+    pub fetched_ago_ms: Option<i64>,
 }
 
 /// A broker.

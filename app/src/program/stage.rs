@@ -105,6 +105,7 @@ impl Stage {
         self.wait(&format!("one “{name}” can be clicked"), |stage| {
             stage.harness.query_all_by_label(name).take(2).count() == 1
         });
+        self.rest(|stage| stage.harness.query_by_label(name).map(|node| node.rect()));
         self.harness.get_by_label(name).click();
         self.settle();
     }
@@ -114,6 +115,7 @@ impl Stage {
         self.wait(&format!("“{name}” can be clicked"), |stage| {
             stage.harness.query_all_by_label(name).next().is_some()
         });
+        self.rest(|stage| stage.harness.query_all_by_label(name).last().map(|node| node.rect()));
         if let Some(last) = self.harness.query_all_by_label(name).last() {
             last.click();
         }
@@ -123,6 +125,7 @@ impl Stage {
     /// Waits for something that has that in its name, and clicks the first.
     pub fn choose(&mut self, part: &str) {
         self.until(part);
+        self.rest(|stage| stage.harness.query_all_by_label_contains(part).next().map(|node| node.rect()));
         if let Some(first) = self.harness.query_all_by_label_contains(part).next() {
             first.click();
         }
@@ -132,6 +135,7 @@ impl Stage {
     /// The same with the right button.
     pub fn right_click(&mut self, part: &str) {
         self.until(part);
+        self.rest(|stage| stage.harness.query_all_by_label_contains(part).next().map(|node| node.rect()));
         if let Some(first) = self.harness.query_all_by_label_contains(part).next() {
             first.click_secondary();
         }
@@ -179,8 +183,17 @@ impl Stage {
         }
     }
 
+    /// Waits until what is to be clicked stands where it stood a frame ago: a dialog that is growing just now would be missed.
+    fn rest(&mut self, place: impl Fn(&Stage) -> Option<egui::Rect>) {
+        let mut before = None;
+        self.wait("what is to be clicked stays where it is", |stage| {
+            let now = place(stage);
+            std::mem::replace(&mut before, now) == now && now.is_some()
+        });
+    }
+
     /// Paints until it is so.
-    pub fn wait(&mut self, what: &str, is_so: impl Fn(&Stage) -> bool) {
+    pub fn wait(&mut self, what: &str, mut is_so: impl FnMut(&Stage) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.harness.step();

@@ -290,3 +290,45 @@ fn a_workload_is_started_slid_crashed_and_stopped_by_hand() {
     stage.click("Stop workload 1");
     stage.until("No workload runs");
 }
+
+#[test]
+fn a_controller_is_killed_and_the_room_of_the_quorum_tells_who_voted_for_the_next() {
+    let mut stage = Stage::on(Screen::Quorum);
+    stage.until_known("somebody leads", |view| view.snapshot.quorum.leader_id >= 3000);
+    let (leader, epoch) = (stage.view().snapshot.quorum.leader_id, stage.view().snapshot.quorum.epoch);
+    stage.until(&format!("{epoch}, Controller {leader}, "));
+    stage.until("a majority, and 1 voter to spare");
+    stage.right_click(&format!("Controller {leader}, Leader"));
+    stage.click_last(&format!("Kill controller {leader}"));
+    stage.click("Break it");
+    stage.until_known("another leads", |view| {
+        let quorum = &view.snapshot.quorum;
+        quorum.leader_id >= 3000 && quorum.leader_id != leader && quorum.epoch > epoch
+    });
+    stage.until(&format!("Controller {leader}, Offline, Killed"));
+    stage.until("a majority, and no voter to spare");
+    let quorum = stage.view().snapshot.quorum.clone();
+    let others: Vec<String> =
+        quorum.voters.iter().filter(|one| one.id != leader).map(|one| one.id.to_string()).collect();
+    stage.until(&format!("{}, Controller {}, {} of 3", quorum.epoch, quorum.leader_id, others.join(", ")));
+
+    // What a topic makes of records is told as it is written, and stands in the tree.
+    stage.click("Show metadata records");
+    stage.until(&format!("Log of: Controller {}", quorum.leader_id));
+    stage.send(Command::CreateTopic {
+        name: "invoices".into(),
+        partitions: 2,
+        replication_factor: 3,
+        configs: Vec::new(),
+    });
+    stage.until("Topic invoices is created, TopicRecord");
+    stage.until("invoices-1 on ");
+    stage.click("Show state as a tree");
+    stage.type_into("Filter the tree", "invoices");
+    stage.until("invoices, ");
+    stage.choose("invoices, ");
+    stage.until("In ZooKeeper it was /brokers/topics/invoices");
+    stage.click("Heal all");
+    stage
+        .until_known("it is a voter again", |view| view.snapshot.quorum.voters.iter().all(|one| one.role != "offline"));
+}

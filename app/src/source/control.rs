@@ -30,6 +30,8 @@ pub trait NodeControl: Send + Sync {
     fn zone(&self, id: NodeId) -> Option<String>;
     /// The log directory of a node that is named by its path or by the end of it.
     fn log_dir(&self, id: NodeId, log_dir: &Path) -> Result<PathBuf, Refusal>;
+    /// The log directories of a node.
+    fn log_dirs(&self, id: NodeId) -> Result<Vec<PathBuf>, Refusal>;
     /// Damages the ends of the logs (`topic-0`) that are `chosen`, on a node that is down; how many.
     fn corrupt_tails(
         &self,

@@ -18,6 +18,7 @@ use super::export::Exporter;
 use super::faults::{self, Faults};
 use super::files;
 use super::operations;
+use super::quorum_log;
 use super::reader::Reader;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
@@ -417,8 +418,11 @@ impl Worker {
     fn inquire(&self, query: Query) -> Answer {
         let (servers, slot) = ((self.tools.bootstrap_servers)(), self.tools.slot.clone());
         if slot.ask(&query) {
-            let asked = query.clone();
-            let run = move || operations::answer(&servers, &asked, &slot);
+            let (asked, nodes) = (query.clone(), self.tools.nodes.clone());
+            let run = move || match &asked {
+                Query::Quorum(wish) => slot.answer(&asked, now_ms(), quorum_log::read(&*nodes, wish)),
+                _ => operations::answer(&servers, &asked, &slot),
+            };
             if let Err(error) = std::thread::Builder::new().name("inquiry".into()).spawn(run) {
                 self.tools.slot.answer(&query, now_ms(), Err(format!("No thread could be started: {error}.")));
             }

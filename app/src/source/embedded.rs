@@ -21,22 +21,25 @@ use crate::monitor::order::Refusal;
 /// What the monitor should know before the nodes tell anything.
 pub fn facts(config: &ClusterConfig, cluster_id: &str) -> Facts {
     let brokers = 1..=config.brokers as NodeId;
+    let node_config = node_config(config);
     let controllers = (0..config.controllers as NodeId).map(|index| crate::monitor::names::FIRST_CONTROLLER_ID + index);
     Facts {
         cluster_id: cluster_id.into(),
         profile: config.profile.name().into(),
         node_ids: brokers.chain(controllers).collect(),
-        default_min_insync_replicas: min_insync_replicas(config),
+        default_min_insync_replicas: node_config.as_ref().map_or(1, |config| config.i32("min.insync.replicas")),
+        node_config: node_config.map(Arc::new),
         data_dir: config.data_dir.clone(),
     }
 }
 
-fn min_insync_replicas(config: &ClusterConfig) -> i32 {
+/// As each broker has it, but for what differs between brokers.
+fn node_config(config: &ClusterConfig) -> Option<NodeConfig> {
     let mut overrides: BTreeMap<String, String> = profile_overrides(config.profile.name()).unwrap_or_default();
     cap_replication(&mut overrides, config.brokers);
     overrides.extend(config.overrides.clone());
     // Overrides that make no configuration are refused when the cluster starts.
-    NodeConfig::new(1, "facts", overrides).map_or(1, |config| config.i32("min.insync.replicas"))
+    NodeConfig::new(1, "facts", overrides).ok()
 }
 
 /// The cluster as the command desk sees it.
@@ -104,6 +107,10 @@ impl NodeControl for Embedded {
 
     fn log_dir(&self, id: NodeId, log_dir: &Path) -> Result<PathBuf, Refusal> {
         self.cluster.log_dir(id, log_dir).map_err(|error| refusal(&error))
+    }
+
+    fn log_dirs(&self, id: NodeId) -> Result<Vec<PathBuf>, Refusal> {
+        self.cluster.log_dirs(id).map_err(|error| refusal(&error))
     }
 
     fn corrupt_tails(

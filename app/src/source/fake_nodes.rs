@@ -117,6 +117,10 @@ impl NodeControl for FakeNodes {
         Err(Refusal::not_found(format!("Broker {id} has no log directory {}.", log_dir.display())))
     }
 
+    fn log_dirs(&self, _: NodeId) -> Result<Vec<PathBuf>, Refusal> {
+        Ok(vec!["/data".into()])
+    }
+
     fn corrupt_tails(
         &self,
         id: NodeId,

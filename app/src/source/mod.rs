@@ -14,6 +14,7 @@ pub mod faults;
 mod files;
 pub mod operations;
 pub mod plan;
+mod quorum_log;
 pub mod reader;
 pub mod topics;
 

@@ -9,6 +9,7 @@ use super::files;
 use crate::client::{self, Client, ClientError, Elected, Throttled};
 use crate::monitor::command::Notice;
 use crate::monitor::inquiry::{Findings, Query};
+use crate::monitor::names::node_inside;
 use crate::monitor::operation::{ConfigChange, ConfigResource, Election, OffsetOf, Operation};
 use crate::monitor::order::{Answer, Done, Refusal};
 use crate::monitor::slot::ViewSlot;
@@ -171,6 +172,11 @@ fn find(servers: &str, query: &Query) -> Result<Findings, ClientError> {
         Query::Producers(topic) => Findings::Producers(client::producers(&mut client, topic)?),
         Query::ShareOffsets(group) => Findings::ShareOffsets(client::share_offsets(&mut client, group)?),
         Query::Reassignments => Findings::Reassignments(client::reassignments(&mut client)?),
+        // Kafka's protocol gives clients no metadata log.
+        Query::Quorum(wish) => {
+            let what = "the files of the metadata log cannot be read over Kafka's protocol".to_owned();
+            return Err(ClientError::Unexpected { address: node_inside(wish.node_id), what });
+        }
         // No broker has it.
         Query::File(path) => Findings::File(files::text(path).unwrap_or_default()),
         Query::LogDirs(broker) => Findings::LogDirs(client::log_dirs(&mut client, *broker)?),

@@ -20,7 +20,7 @@ use super::model::Model;
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
 use super::screens::{
-    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, start, topic, topics, workloads,
+    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, quorum, start, topic, topics, workloads,
 };
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
@@ -44,6 +44,8 @@ pub enum Screen {
     Groups,
     /// Brokers: load, disks, configs.
     Brokers,
+    /// Voters, the metadata log, and what it adds up to.
+    Quorum,
     /// Built-in producers and consumers.
     Workloads,
     /// Charts.
@@ -60,13 +62,14 @@ pub enum Screen {
 
 impl Screen {
     /// All that one can go to.
-    pub const ALL: [Screen; 11] = [
+    pub const ALL: [Screen; 12] = [
         Screen::Start,
         Screen::Cluster,
         Screen::Topics,
         Screen::Topic,
         Screen::Groups,
         Screen::Brokers,
+        Screen::Quorum,
         Screen::Workloads,
         Screen::Metrics,
         Screen::Alarms,
@@ -83,6 +86,7 @@ impl Screen {
             Screen::Topic => "topic",
             Screen::Groups => "groups",
             Screen::Brokers => "brokers",
+            Screen::Quorum => "quorum",
             Screen::Workloads => "workloads",
             Screen::Metrics => "metrics",
             Screen::Alarms => "alarms",
@@ -101,10 +105,15 @@ impl fmt::Display for Screen {
 
 /// There is no screen of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-#[error("there is no screen '{0}': choose start, cluster, topics, topic, groups, brokers, workloads, metrics, alarms, events or logs")]
-)]
+#[error("there is no screen '{0}': choose {names}", names = names())]
 pub struct UnknownScreen(pub String);
+
+/// `cluster, topics or logs`.
+fn names() -> String {
+    let names = Screen::ALL.map(Screen::name);
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    format!("{} or {last}", others.join(", "))
+}
 
 impl FromStr for Screen {
     type Err = UnknownScreen;
@@ -477,6 +486,7 @@ impl BrokerscopeApp {
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events, actions),
+            Screen::Quorum => quorum::show(ui, &scene, &mut screens.quorum, actions),
             Screen::Logs => logs::show(ui, &scene, &mut screens.logs, actions),
             Screen::Gallery => gallery::show(ui, &mut screens.gallery),
         });

@@ -175,6 +175,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         sequence: 812,
         at_ms: AT_MS,
         quorum: quorum(broken),
+        image: Arc::new(super::fixture_quorum::image(&topics, &brokers)),
         brokers,
         groups: groups(&topics, broken).into_iter().map(Arc::new).collect(),
         topics: topics.into_iter().map(Arc::new).collect(),
@@ -200,6 +201,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         client_metrics: Vec::new(),
     };
     View {
+        inquiries: super::fixture_quorum::answers(&snapshot, broken),
         groups: super::fixture_groups::view(&snapshot, broken),
         metrics: Arc::new(fixture_brokers::metrics(&snapshot)),
         snapshot: Arc::new(snapshot),
@@ -288,14 +290,21 @@ fn quorum(broken: bool) -> Quorum {
         epoch: 4,
         high_watermark: 18_933,
         leader_id: 3001,
+        voted_for: 3001,
+        fetched_ago_ms: (id != 3001).then_some(140),
     };
-    let observer = |id: i32| Observer { id, log_end_offset: if broken && id == 2 { 18_204 } else { 18_933 } };
+    let observer = |id: i32| Observer {
+        id,
+        log_end_offset: if broken && id == 2 { 18_204 } else { 18_933 },
+        fetched_ago_ms: Some(if broken && id == 2 { 94_000 } else { 120 }),
+    };
     Quorum {
         leader_id: 3001,
         epoch: 4,
         high_watermark: 18_933,
         voters: vec![voter(3000, 18_933), voter(3001, 18_934), voter(3002, 18_933)],
         observers: vec![observer(1), observer(2), observer(3)],
+        kraft_version: 1,
     }
 }
 

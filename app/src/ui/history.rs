@@ -7,7 +7,7 @@ use super::app::Screen;
 use super::screens::log_rows::Asked;
 use super::screens::metrics::Half;
 use super::screens::metrics_explorer::Source;
-use super::screens::{Screens, topic};
+use super::screens::{Screens, quorum, topic};
 
 /// So many places are kept.
 const PLACES_MAX: usize = 100;
@@ -30,6 +30,8 @@ enum Subject {
     Named(Arc<str>),
     /// Half of the metrics, and which metric.
     Metrics(Half, Source, Option<String>),
+    /// A tab of the quorum.
+    Quorum(quorum::Tab),
     /// Lines of logs, their words apart.
     Lines(Box<Asked>),
 }
@@ -58,6 +60,11 @@ impl Place {
             }
             Screen::Alarms => (named(screens.alarms.chosen.as_deref()), screens.alarms.filter.clone()),
             Screen::Events => (Subject::None, screens.events.filter.clone()),
+            Screen::Quorum => {
+                let quorum = &screens.quorum;
+                let filter = [&quorum.log.filter, &quorum.tree.filter];
+                (Subject::Quorum(quorum.tab), filter[usize::from(quorum.tab == quorum::Tab::Tree)].clone())
+            }
             Screen::Gallery => (Subject::None, String::new()),
             Screen::Logs => {
                 let asked = &screens.logs.asked;
@@ -98,6 +105,16 @@ impl Place {
                     let explorer = &mut screens.metrics.explorer;
                     (explorer.source, explorer.chosen, explorer.filter) = (source, chosen, filter);
                     screens.metrics.half = half;
+                }
+            }
+            Screen::Quorum => {
+                if let Subject::Quorum(tab) = subject {
+                    screens.quorum.tab = tab;
+                    match tab {
+                        quorum::Tab::Members => {}
+                        quorum::Tab::Log => screens.quorum.log.filter = filter,
+                        quorum::Tab::Tree => screens.quorum.tree.filter = filter,
+                    }
                 }
             }
             Screen::Gallery | Screen::Start => {}

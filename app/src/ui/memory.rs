@@ -139,7 +139,7 @@ impl Memory {
     }
 }
 
-fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 9] {
+fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 11] {
     [
         ("partitions", &mut screens.cluster.map.filter),
         ("topics", &mut screens.topics.filter),
@@ -150,10 +150,12 @@ fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 9] {
         ("alarms", &mut screens.alarms.filter),
         ("events", &mut screens.events.filter),
         ("logs", &mut screens.logs.asked.words),
+        ("metadata", &mut screens.quorum.log.filter),
+        ("metadata_tree", &mut screens.quorum.tree.filter),
     ]
 }
 
-fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 8] {
+fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 10] {
     [
         ("topics", &mut screens.topics.table),
         ("partitions", &mut screens.topic.table),
@@ -163,6 +165,8 @@ fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 8] {
         ("alarms", &mut screens.alarms.table),
         ("events", &mut screens.events.table),
         ("logs", &mut screens.logs.table),
+        ("quorum", &mut screens.quorum.members.table),
+        ("metadata", &mut screens.quorum.log.table),
     ]
 }
 

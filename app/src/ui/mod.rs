@@ -34,6 +34,7 @@ mod fixture_groups;
 mod fixture_load;
 mod fixture_logs;
 mod fixture_messages;
+mod fixture_quorum;
 mod format;
 mod guide_bar;
 mod help;

@@ -56,6 +56,16 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                 Badge::trouble(brokers_down, Mood::Critical, "brokers down").or_count(snapshot.brokers.len()),
             ),
             (
+                Screen::Quorum,
+                Icon::Quorum,
+                "Quorum",
+                Badge::trouble(
+                    usize::from(snapshot.quorum.leader_id < 0 && !snapshot.quorum.voters.is_empty()),
+                    Mood::Critical,
+                    "quorums without a leader",
+                ),
+            ),
+            (
                 Screen::Workloads,
                 Icon::Pulse,
                 "Workloads",

@@ -26,6 +26,7 @@ mod design;
 mod files;
 mod messages;
 mod operations;
+mod quorum;
 mod start;
 mod workloads;
 
@@ -89,7 +90,7 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 11] = [
+    let facts: [(Screen, &[&str]); 12] = [
         (
             Screen::Start,
             &[
@@ -136,6 +137,16 @@ fn every_screen_shows_its_facts() {
                 "Crashed",
                 "Start IoT sensors",
                 "End to end p99: ",
+            ],
+        ),
+        (
+            Screen::Quorum,
+            &[
+                "Controller 3001, Leader, Running, 18,934, 0",
+                "Broker 2, Observer, Killed, 18,204, 730",
+                "a majority, and 1 voter to spare",
+                "4, Controller 3001, 3000, 3001 of 3, 18,881",
+                "describe --replication",
             ],
         ),
         (
@@ -362,6 +373,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Topics", Screen::Topics),
         ("Groups", Screen::Groups),
         ("Brokers", Screen::Brokers),
+        ("Quorum", Screen::Quorum),
         ("Metrics", Screen::Metrics),
         ("Alarms", Screen::Alarms),
         ("Workloads", Screen::Workloads),

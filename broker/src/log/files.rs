@@ -39,9 +39,9 @@ impl LogReader {
 
 /// One log's files.
 pub struct LogFiles {
-    store: Store,
+    pub(super) store: Store,
     /// Base offsets of its segments, as they were when the directory was listed last.
-    bases: Vec<i64>,
+    pub(super) bases: Vec<i64>,
 }
 
 /// What a search in one segment came to.
@@ -73,7 +73,7 @@ impl LogFiles {
         Ok(self.search(offset, below)?.0)
     }
 
-    fn list(&mut self) -> Result<(), LogError> {
+    pub(super) fn list(&mut self) -> Result<(), LogError> {
         let names = self.store.disk.list(&self.store.dir).map_err(LogError::io(&self.store.dir))?;
         self.bases = names.iter().filter_map(|name| base_offset(name)).collect();
         self.bases.sort_unstable();

@@ -5,9 +5,10 @@
 //! Source: Kafka 4.3's `metadata/src/main/resources/common/metadata/*.json`, `org.apache.kafka.server.common.serialization.AbstractApiMessageSerde`.
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::image::Endpoint;
-use super::wire::{DecodeError, Reader, TaggedWriter, Wire, write_unsigned_varint};
+use super::wire::{DecodeError, Reader, TaggedWriter, Wire, camel_case, write_unsigned_varint};
 use crate::types::{Id, NodeId};
 
 const FRAME_VERSION: u32 = 1;
@@ -63,6 +64,17 @@ macro_rules! wire_struct {
                     tagged.field($tag, &self.$tag_field, version);
                 } )*
                 tagged.finish(out);
+            }
+
+            fn json(&self, version: i16) -> Value {
+                let mut fields = Map::new();
+                $( if true $(&& version >= $since)? {
+                    fields.insert(camel_case(stringify!($field)), self.$field.json(version));
+                } )*
+                $( if version >= $tag_since && self.$tag_field != $tag_default {
+                    fields.insert(camel_case(stringify!($tag_field)), self.$tag_field.json(version));
+                } )*
+                Value::Object(fields)
             }
         }
     };
@@ -121,8 +133,21 @@ macro_rules! metadata_records {
                 Bytes::from(out)
             }
 
+            /// Its fields as Kafka's JSON converters write them at a version: `{"name": "t", "topicId": "…"}`. Of an unknown type, its bytes.
+            pub fn json(&self, version: i16) -> Value {
+                match self {
+                    $( MetadataRecord::$variant(record) => record.json(version), )*
+                    MetadataRecord::Unknown { body, .. } => body.json(version),
+                }
+            }
+
             /// Reads the value of a record of the metadata log.
             pub fn decode(value: &[u8]) -> Result<MetadataRecord, DecodeError> {
+                Ok(MetadataRecord::decode_versioned(value)?.0)
+            }
+
+            /// The same, and at which version it was written.
+            pub fn decode_versioned(value: &[u8]) -> Result<(MetadataRecord, i16), DecodeError> {
                 let mut from = Reader::new(value);
                 let frame = from.unsigned_varint()?;
                 if frame != FRAME_VERSION {
@@ -140,7 +165,8 @@ macro_rules! metadata_records {
                     },
                 };
                 match from.remaining() {
-                    0 => Ok(record),
+                    // No type has so many versions.
+                    0 => Ok((record, i16::try_from(version).unwrap_or(i16::MAX))),
                     left => Err(DecodeError::Garbage(left)),
                 }
             }
@@ -188,6 +214,15 @@ impl Wire for Endpoint {
         self.port.write(out, version);
         self.security_protocol.write(out, version);
         TaggedWriter::default().finish(out);
+    }
+
+    fn json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.json(version));
+        fields.insert("host".into(), self.host.json(version));
+        fields.insert("port".into(), self.port.json(version));
+        fields.insert("securityProtocol".into(), self.security_protocol.json(version));
+        Value::Object(fields)
     }
 }
 

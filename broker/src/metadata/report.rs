@@ -276,6 +276,10 @@ pub struct ControllerReport {
     pub leader_id: NodeId,
     /// Quorum epoch.
     pub epoch: i32,
+    /// Whom it voted for in that epoch, or -1.
+    pub voted_for: NodeId,
+    /// Version of KRaft's protocol that is finalized, as its log says.
+    pub kraft_version: i16,
     /// Next offset of its metadata log.
     pub log_end_offset: i64,
     /// High watermark that it knows.

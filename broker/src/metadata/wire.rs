@@ -4,6 +4,7 @@
 //! Source: KIP-482, `org.apache.kafka.common.protocol.ByteBufferAccessor`.
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::types::Id;
 
@@ -160,6 +161,8 @@ pub(crate) fn write_unsigned_varint(out: &mut Vec<u8>, mut value: u32) {
 pub(crate) trait Wire: Sized {
     fn read(from: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError>;
     fn write(&self, out: &mut Vec<u8>, version: i16);
+    /// As Kafka's JSON converters write it.
+    fn json(&self, version: i16) -> Value;
 }
 
 macro_rules! big_endian {
@@ -170,6 +173,9 @@ macro_rules! big_endian {
             }
             fn write(&self, out: &mut Vec<u8>, _version: i16) {
                 out.extend_from_slice(&self.to_be_bytes());
+            }
+            fn json(&self, _version: i16) -> Value {
+                Value::from(*self)
             }
         }
     )*};
@@ -183,6 +189,9 @@ impl Wire for bool {
     fn write(&self, out: &mut Vec<u8>, _version: i16) {
         out.push(u8::from(*self));
     }
+    fn json(&self, _version: i16) -> Value {
+        Value::from(*self)
+    }
 }
 
 impl Wire for Id {
@@ -191,6 +200,9 @@ impl Wire for Id {
     }
     fn write(&self, out: &mut Vec<u8>, _version: i16) {
         out.extend_from_slice(&self.0);
+    }
+    fn json(&self, _version: i16) -> Value {
+        Value::from(self.to_string())
     }
 }
 
@@ -206,6 +218,9 @@ impl Wire for Option<String> {
             None => out.push(0),
         }
     }
+    fn json(&self, _version: i16) -> Value {
+        self.as_deref().map_or(Value::Null, Value::from)
+    }
 }
 
 impl Wire for String {
@@ -215,6 +230,9 @@ impl Wire for String {
     fn write(&self, out: &mut Vec<u8>, _version: i16) {
         write_unsigned_varint(out, self.len() as u32 + 1);
         out.extend_from_slice(self.as_bytes());
+    }
+    fn json(&self, _version: i16) -> Value {
+        Value::from(self.as_str())
     }
 }
 
@@ -226,6 +244,9 @@ impl Wire for Bytes {
     fn write(&self, out: &mut Vec<u8>, _version: i16) {
         write_unsigned_varint(out, self.len() as u32 + 1);
         out.extend_from_slice(self);
+    }
+    fn json(&self, _version: i16) -> Value {
+        Value::from(self.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     }
 }
 
@@ -244,6 +265,9 @@ impl<T: Wire> Wire for Option<Vec<T>> {
             None => out.push(0),
         }
     }
+    fn json(&self, version: i16) -> Value {
+        self.as_ref().map_or(Value::Null, |elements| elements.json(version))
+    }
 }
 
 impl<T: Wire> Wire for Vec<T> {
@@ -256,4 +280,19 @@ impl<T: Wire> Wire for Vec<T> {
             element.write(out, version);
         }
     }
+    fn json(&self, version: i16) -> Value {
+        self.iter().map(|element| element.json(version)).collect()
+    }
+}
+
+/// A field's name as Kafka's schemas have it: `brokerId` of `broker_id`.
+pub(crate) fn camel_case(field: &str) -> String {
+    let mut words = field.split('_');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut chars = word.chars();
+        name.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        name.extend(chars);
+    }
+    name
 }

@@ -625,6 +625,8 @@ impl Controller {
             role: self.quorum.role().name(),
             leader_id: self.quorum.leader().unwrap_or(NO_NODE),
             epoch: self.quorum.epoch(),
+            voted_for: self.quorum.voted_for().unwrap_or(NO_NODE),
+            kraft_version: self.quorum.kraft_version(),
             log_end_offset: self.quorum.log_end_offset(),
             high_watermark: self.quorum.high_watermark(),
             voters: replicas.voters.iter().map(age).collect(),
@@ -646,6 +648,8 @@ fn is_old_news(last: &ControllerReport, report: &ControllerReport) -> bool {
     let same = last.role == report.role
         && last.leader_id == report.leader_id
         && last.epoch == report.epoch
+        && last.voted_for == report.voted_for
+        && last.kraft_version == report.kraft_version
         && last.log_end_offset == report.log_end_offset
         && last.high_watermark == report.high_watermark
         && ends(&last.voters) == ends(&report.voters)

@@ -24,6 +24,7 @@ mod message;
 mod metadata_log;
 mod metrics;
 mod observe;
+mod outline;
 mod replicas;
 mod retention;
 mod roles;
@@ -55,6 +56,7 @@ pub use message::{
     Message, VoteRequest, VoteResponse,
 };
 pub use metadata_log::{EpochEnd, MetadataLog, MetadataLogError};
+pub use outline::{ElectionOutline, QuorumContent, QuorumOutline, QuorumRecord, QuorumWindow, outline};
 pub use replicas::{QuorumReplicas, ReplicaState};
 pub use roles::Role;
 pub use snapshot::{Snapshot, SnapshotChunk, SnapshotId, SnapshotInfo, SnapshotPart, SnapshotWriter};

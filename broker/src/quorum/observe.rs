@@ -59,6 +59,11 @@ impl Quorum {
         self.election.epoch
     }
 
+    /// Whom it voted for in its epoch.
+    pub fn voted_for(&self) -> Option<NodeId> {
+        self.election.voted.map(|voted| voted.id)
+    }
+
     /// As leader: offset of the first record of its epoch. Once the high watermark is past it, everything before is committed.
     pub fn epoch_start_offset(&self) -> Option<i64> {
         match &self.state {

@@ -74,6 +74,8 @@ fn voter(id: i32, role: &str) -> Voter {
         leader_id: 3000,
         epoch: 4,
         high_watermark: 120,
+        voted_for: 3000,
+        fetched_ago_ms: None,
     }
 }
 

@@ -84,6 +84,8 @@ fn snapshot(brokers: Vec<Broker>) -> Snapshot {
         leader_id: 3000,
         epoch: 1,
         high_watermark: 0,
+        voted_for: 3000,
+        fetched_ago_ms: None,
     };
     let offset =
         |partition, lag, lag_ms| GroupOffset { topic: "t".into(), partition, committed_offset: 1, lag, lag_ms };

@@ -19,6 +19,8 @@ pub struct Standing {
     pub caught_up_in_s: Option<f64>,
     /// How old the oldest record is that waits; `None`: not known.
     pub behind_ms: Option<i64>,
+    /// When retention may delete a record before it is read, at this pace; `None`: it will not, or that is not known.
+    pub overtaken_in_ms: Option<i64>,
     /// Its partitions, in the order of [`Row::names`].
     pub partitions: Vec<Judgement>,
 }
@@ -119,7 +121,7 @@ fn standing(row: &Row, partitions: Vec<Judgement>) -> Standing {
     let behind_ms = behind.clone().max().filter(|_| behind.into_iter().all(|ms| ms >= 0)).map(i64::from);
     let reason = reason(row, &partitions, verdict);
     let caught_up_in_s = slowest.filter(|_| verdict == Verdict::Recovering);
-    Standing { verdict, reason, caught_up_in_s, behind_ms, partitions }
+    Standing { verdict, reason, caught_up_in_s, behind_ms, overtaken_in_ms: None, partitions }
 }
 
 /// `demo-3`, or `2 of 6 partitions`.

@@ -6,12 +6,14 @@
 pub mod check;
 pub mod judge;
 pub mod lags;
+pub mod retention;
 pub mod theatre;
 pub mod verdict;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use broker::metadata::config::{NodeConfig, TopicConfig};
 use broker::metadata::report::{BrokerReport, NodeEvent};
 
 use super::snapshot::Snapshot;
@@ -44,17 +46,28 @@ pub struct GroupWatch {
     lags: Lags,
     judges: Judges,
     theatre: Theatre,
+    /// A broker's configuration, for topics that set nothing of their own.
+    node_config: Option<Arc<NodeConfig>>,
     watched: Arc<BTreeMap<Arc<str>, Watched>>,
 }
 
 impl GroupWatch {
+    /// How brokers are configured, as far as the metadata log does not say otherwise.
+    pub fn set_node_config(&mut self, config: Option<Arc<NodeConfig>>) {
+        self.node_config = config;
+    }
+
     /// A second is over.
     pub fn second(&mut self, at_ms: i64, snapshot: &Snapshot) {
         self.lags.record(at_ms, snapshot);
         self.judges.keep(snapshot);
         let watched = snapshot.groups.iter().filter(|group| group.has_lag()).map(|group| {
             let rows = self.lags.of(&group.id);
-            let standing = self.judges.judge(group, &rows, &snapshot.topics);
+            let mut standing = self.judges.judge(group, &rows, &snapshot.topics);
+            if let (Some(row), Some(node)) = (rows.back(), &self.node_config) {
+                let of_topic = |topic: &str| retention_ms(&TopicConfig::resolve_in(&snapshot.image, topic, node));
+                standing.overtaken_in_ms = retention::overtaken_in_ms(row, &standing.partitions, of_topic);
+            }
             (group.id.clone(), Watched { rows, standing: Arc::new(standing) })
         });
         self.watched = Arc::new(watched.collect());
@@ -76,4 +89,9 @@ impl GroupWatch {
     pub fn view(&self) -> GroupsView {
         GroupsView { watched: self.watched.clone(), plays: self.theatre.plays() }
     }
+}
+
+/// For how long a topic keeps records; `None`: by time it deletes none.
+fn retention_ms(config: &TopicConfig) -> Option<i64> {
+    (config.cleanup_policy.delete && config.retention_ms >= 0).then_some(config.retention_ms)
 }

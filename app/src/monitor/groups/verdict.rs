@@ -7,7 +7,8 @@
 use super::lags::Sample;
 
 /// What is said of a group or a partition, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It has not been watched for long enough, or there is nothing to go by.
     #[default]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::messages::volume::Volume;
 pub use super::operation::ConfigResource;
+use super::quorum::{LogFindings, LogWish};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,8 @@ pub enum Query {
     Reassignments,
     /// How far a share group has come.
     ShareOffsets(Arc<str>),
+    /// What stands in the metadata log of a node.
+    Quorum(LogWish),
     /// What stands in a file that a person named.
     File(PathBuf),
     /// The log directories of a broker.
@@ -50,6 +53,8 @@ pub enum Findings {
     ShareOffsets(Vec<ShareOffset>),
     /// To [`Query::Reassignments`].
     Reassignments(Vec<Reassignment>),
+    /// To [`Query::Quorum`].
+    Quorum(Box<LogFindings>),
     /// To [`Query::File`].
     File(Arc<str>),
     /// To [`Query::LogDirs`].

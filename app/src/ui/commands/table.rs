@@ -202,6 +202,7 @@ pub static ALL: &[Entry] = &[
         "Load, disks, connections and configs of each broker",
         &[Keys::Pair('g', 'b')],
     ),
+    go(Screen::Quorum, Icon::Quorum, "Go to Quorum", "Voters, the metadata log and its state", &[Keys::Pair('g', 'q')]),
     go(
         Screen::Workloads,
         Icon::Pulse,

@@ -168,6 +168,16 @@ fn standing(ui: &mut Ui, scene: &Scene<'_>, group: &Group) {
             text::label(ui, &words, font::body(), style.muted);
         }
     });
+    if let Some(in_ms) = standing.overtaken_in_ms {
+        let words = match in_ms {
+            0 => "Retention may delete records that it has not read at any moment now.".to_owned(),
+            in_ms => format!(
+                "Retention may begin to delete records that it has not read in {}, if it goes on like this.",
+                format::millis(in_ms as f64)
+            ),
+        };
+        text::paragraph(ui, &words, font::body(), style.muted);
+    }
 }
 
 /// The points of a series that lie in the window, with one before it so that lines reach the edge.

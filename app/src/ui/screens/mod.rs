@@ -32,6 +32,10 @@ pub mod metrics_beans;
 pub mod metrics_explorer;
 pub mod metrics_level;
 pub mod metrics_wall;
+pub mod quorum;
+pub mod quorum_log;
+pub mod quorum_members;
+pub mod quorum_tree;
 pub mod start;
 pub mod start_guide;
 pub mod topic;
@@ -77,6 +81,8 @@ pub struct Screens {
     pub events: events::State,
     /// Of the logs screen.
     pub logs: logs::State,
+    /// Of the quorum.
+    pub quorum: quorum::State,
     /// Of the gallery.
     pub gallery: gallery::State,
 }

@@ -54,6 +54,7 @@ fn two_letters_lead_to_each_screen() {
         ("gs", Screen::Start),
         ("gt", Screen::Topics),
         ("gg", Screen::Groups),
+        ("gq", Screen::Quorum),
         ("gm", Screen::Metrics),
         ("gx", Screen::Metrics),
         ("ga", Screen::Alarms),

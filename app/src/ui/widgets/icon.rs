@@ -13,6 +13,8 @@ pub enum Icon {
     Topics,
     /// The groups screen.
     Groups,
+    /// The quorum screen.
+    Quorum,
     /// The metrics screen.
     Metrics,
     /// The events screen.
@@ -85,10 +87,11 @@ pub enum Icon {
 
 impl Icon {
     /// All of them.
-    pub const ALL: [Icon; 37] = [
+    pub const ALL: [Icon; 38] = [
         Icon::Cluster,
         Icon::Topics,
         Icon::Groups,
+        Icon::Quorum,
         Icon::Metrics,
         Icon::Events,
         Icon::Logs,
@@ -156,6 +159,11 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             pen.arc(5.8, 13.6, 4.3, PI, TAU);
             pen.arc(10.9, 5.4, 2.2, -PI / 2.0, PI / 2.0);
             pen.arc(10.4, 13.6, 4.3, -PI / 2.2, 0.0);
+        }
+        Icon::Quorum => {
+            pen.frame(2.0, 8.6, 14.0, 14.0);
+            pen.line(&[(4.6, 8.6), (4.6, 2.2), (11.4, 2.2), (11.4, 8.6)]);
+            pen.line(&[(6.2, 5.2), (7.6, 6.6), (9.8, 3.8)]);
         }
         Icon::Metrics => {
             pen.line(&[(2.0, 2.2), (2.0, 13.8), (14.2, 13.8)]);

@@ -1,6 +1,6 @@
 //! A table's row while a screen fills it, cell by cell. Cells of columns that are hidden are neither painted nor spoken.
 
-use egui::{Align2, Painter, Pos2, Rect, Vec2, pos2, vec2};
+use egui::{Align2, Painter, Pos2, Rect, Shape, Stroke, Vec2, pos2, vec2};
 
 use super::icon::{self, Icon};
 use super::matrix::{self, Cell};
@@ -30,6 +30,31 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// A node of a tree, so deep below its root: a folder that is open or closed, or (`None`) a leaf.
+    pub fn branch(&mut self, depth: usize, folder: Option<bool>, words: &str) {
+        let spoken = match folder {
+            Some(true) => format!("{words}, open"),
+            Some(false) => format!("{words}, closed"),
+            None => words.to_owned(),
+        };
+        let Some((mut rect, align)) = self.cell(&spoken) else { return };
+        rect.min.x = (rect.left() + depth as f32 * size::ICON).min(rect.right());
+        if let Some(is_open) = folder {
+            let center = pos2(rect.left() + size::ICON / 2.0 - space::XS, rect.center().y);
+            let (long, short) = (space::XS, space::XS * 0.6);
+            let corners = if is_open {
+                [vec2(-long, -short), vec2(long, -short), vec2(0.0, long * 0.9)]
+            } else {
+                [vec2(-short, -long), vec2(long * 0.9, 0.0), vec2(-short, long)]
+            };
+            let corners = corners.map(|corner| center + corner).to_vec();
+            self.painter.add(Shape::convex_polygon(corners, self.style.muted, Stroke::NONE));
+        }
+        rect.min.x = (rect.left() + size::ICON).min(rect.right());
+        let ink = if folder.is_some() { self.style.text } else { self.style.muted };
+        text::paint(self.painter, rect, align, words, font::body(), ink);
+    }
+
     /// An empty one.
     pub(super) fn new(
         painter: &'a Painter,
