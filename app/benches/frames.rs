@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use brokerscope::monitor::command::Command;
 use brokerscope::monitor::view::View;
-use brokerscope::ui::fixture::{Busy, EVERY_MS};
+use brokerscope::ui::fixture::{Busy, EVERY_MS, answer};
 use brokerscope::ui::{AlarmStart, Backend, BrokerscopeApp, Dialog, MetricsView, Options, Screen, TopicView};
 use egui::{
     Context, Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, ViewportId,
@@ -46,7 +46,9 @@ impl Backend for Feed {
         self.0.borrow().clone()
     }
 
-    fn send(&mut self, _command: Command) {}
+    fn send(&mut self, command: Command) {
+        answer(&mut self.0.borrow_mut(), &command);
+    }
 }
 
 /// What is measured.
@@ -80,7 +82,14 @@ fn cases() -> Vec<Case> {
         ..Options::default()
     };
     let messages = Case { name: TopicView::Messages.name(), options: messages };
-    let dialogs = [
+    let tape = Options {
+        screen: Screen::Topic,
+        topic: Some("service-0001.events".to_owned()),
+        tape: Some(3),
+        ..Options::default()
+    };
+    let others = [
+        Case { name: "tape", options: tape },
         dialog("dialog: topic", Dialog::CreateTopic),
         dialog("dialog: delete", Dialog::DeleteTopic("service-0001.events".into())),
         dialog("dialog: alarm", Dialog::PutAlarm(AlarmStart::Blank)),
@@ -88,7 +97,7 @@ fn cases() -> Vec<Case> {
         dialog("help", Dialog::Help),
     ];
     let screens = screens.map(|screen| on(screen.name(), screen)).chain([messages]);
-    screens.chain(MetricsView::ALL.map(metrics)).chain(dialogs).collect()
+    screens.chain(MetricsView::ALL.map(metrics)).chain(others).collect()
 }
 
 /// CPU time of this thread.

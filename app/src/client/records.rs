@@ -13,8 +13,8 @@ use broker::records::{BatchBuilder, BatchHeader, Compression, TimestampType, bat
 
 use super::cluster::{Client, To};
 use super::error::ClientError;
-use super::partitioner::partition_for_key;
 use crate::monitor::messages::{Isolation, Message, NewMessage};
+use crate::monitor::partitioner::partition_for_key;
 
 /// From 13 on Fetch, and Produce too, name topics by id (KIP-516).
 const BY_NAME_UP_TO: i16 = 12;

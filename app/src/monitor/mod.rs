@@ -21,6 +21,7 @@ pub mod messages;
 pub mod names;
 pub mod operation;
 pub mod order;
+pub mod partitioner;
 pub mod presets;
 pub mod quorum;
 pub mod rates;

@@ -332,3 +332,30 @@ fn a_controller_is_killed_and_the_room_of_the_quorum_tells_who_voted_for_the_nex
     stage
         .until_known("it is a voter again", |view| view.snapshot.quorum.voters.iter().all(|one| one.role != "offline"));
 }
+
+#[test]
+fn a_partition_is_watched_as_a_tape_in_slow_motion() {
+    let mut stage = Stage::on(Screen::Topics);
+    stage.send(workload("tapes"));
+    stage.until_known("records go through", |view| view.snapshot.workloads.iter().any(|one| one.read > 0));
+    stage.choose("tapes, ");
+    stage.click("Show tape");
+    stage.until("Tape of tapes-0, offsets");
+    stage.until("Broker ");
+    stage.until("1 epoch in the log");
+    stage.until("in those told");
+    let before = partition(&stage.view(), "tapes", 0).map(|one| one.high_watermark);
+    stage.until_known("it grows", |view| partition(view, "tapes", 0).map(|one| one.high_watermark) > before);
+    stage.click("Slow motion");
+    stage.until_known("both links are late", |view| view.snapshot.faults.len() == 2);
+    stage.until("is late by 400 ms");
+    stage.until_known("followers are seen behind the leader", |view| {
+        partition(view, "tapes", 0).is_some_and(|one| {
+            let leader = one.log_end_offsets.get(&one.leader).copied().unwrap_or(0);
+            one.high_watermark < leader && one.log_end_offsets.values().any(|end| *end < leader)
+        })
+    });
+    stage.click("End slow motion");
+    stage.until_known("nothing is late any more", |view| view.snapshot.faults.is_empty());
+    stage.until_gone("End slow motion");
+}

@@ -20,6 +20,7 @@ use super::files;
 use super::operations;
 use super::quorum_log;
 use super::reader::Reader;
+use super::tape;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, Notice, WorkloadChange, WorkloadSpec};
@@ -421,6 +422,7 @@ impl Worker {
             let (asked, nodes) = (query.clone(), self.tools.nodes.clone());
             let run = move || match &asked {
                 Query::Quorum(wish) => slot.answer(&asked, now_ms(), quorum_log::read(&*nodes, wish)),
+                Query::Tape(wish) => slot.answer(&asked, now_ms(), tape::read(&*nodes, wish)),
                 _ => operations::answer(&servers, &asked, &slot),
             };
             if let Err(error) = std::thread::Builder::new().name("inquiry".into()).spawn(run) {

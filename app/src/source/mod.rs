@@ -16,6 +16,7 @@ pub mod operations;
 pub mod plan;
 mod quorum_log;
 pub mod reader;
+mod tape;
 pub mod topics;
 
 #[cfg(test)]

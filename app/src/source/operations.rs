@@ -181,6 +181,11 @@ fn find(servers: &str, query: &Query) -> Result<Findings, ClientError> {
         Query::File(path) => Findings::File(files::text(path).unwrap_or_default()),
         Query::LogDirs(broker) => Findings::LogDirs(client::log_dirs(&mut client, *broker)?),
         Query::Volume { topic, span_ms } => Findings::Volume(Arc::new(client::volume(&mut client, topic, *span_ms)?)),
+        // Kafka's protocol tells nothing of files.
+        Query::Tape(wish) => {
+            let what = "the files of a log cannot be read over Kafka's protocol".to_owned();
+            return Err(ClientError::Unexpected { address: format!("broker {}", wish.replica), what });
+        }
         Query::OffsetsAt { topic, timestamp_ms } => {
             let found: Vec<OffsetOf> = client::offsets_of_topic(&mut client, topic, *timestamp_ms)?;
             Findings::OffsetsAt(

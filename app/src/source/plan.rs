@@ -251,7 +251,9 @@ pub fn what(request: &FaultRequest, plan: &Plan) -> String {
             ([from, to], LinkEffect::Cut) => format!("{} {arrow} {} is cut", node_inside(*from), node_inside(*to)),
             ([from, to], LinkEffect::Late { delay, jitter }) => {
                 let (from, to) = (node_inside(*from), node_inside(*to));
-                format!("{from} {arrow} {to} is late by {} to {} ms", delay.as_millis(), (*delay + *jitter).as_millis())
+                let (least, most) = (delay.as_millis(), (*delay + *jitter).as_millis());
+                let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+                format!("{from} {arrow} {to} is late by {range} ms")
             }
             ([from, to], LinkEffect::Lossy(share)) => {
                 format!("{} {arrow} {} loses {:.1} %", node_inside(*from), node_inside(*to), share * 100.0)

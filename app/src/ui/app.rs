@@ -269,6 +269,8 @@ pub struct Options {
     pub topic: Option<String>,
     /// What of it is shown.
     pub topic_view: TopicView,
+    /// The partition of that topic whose tape [`Screen::Topic`] shows; without it, all partitions.
+    pub tape: Option<i32>,
     /// The group that [`Screen::Groups`] shows; without it, the one with the largest lag.
     pub group: Option<String>,
     /// A dialog that stands open from the start.
@@ -307,6 +309,13 @@ pub(super) enum Action {
     Theme(ThemeChoice),
     /// Show a partition of a topic.
     OpenPartition {
+        /// Whose.
+        topic: Arc<str>,
+        /// Which.
+        partition: i32,
+    },
+    /// Show a partition of a topic as a tape.
+    OpenTape {
         /// Whose.
         topic: Arc<str>,
         /// Which.
@@ -405,6 +414,9 @@ impl BrokerscopeApp {
         };
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
         app.screens.topic.tab = app.options.topic_view;
+        if let (Some(name), Some(partition)) = (&app.options.topic, app.options.tape) {
+            app.screens.topic.open_tape(name.as_str().into(), partition);
+        }
         app.screens.metrics.open(app.options.metrics);
         app.screens.groups.chosen = app.options.group.as_deref().map(Arc::from);
         app.set_theme(ctx, app.options.theme);
@@ -539,6 +551,10 @@ impl BrokerscopeApp {
                 Action::Theme(choice) => self.set_theme(ctx, choice),
                 Action::OpenPartition { topic, partition } => {
                     self.screens.topic.open_partition(topic, partition);
+                    self.screen = Screen::Topic;
+                }
+                Action::OpenTape { topic, partition } => {
+                    self.screens.topic.open_tape(topic, partition);
                     self.screen = Screen::Topic;
                 }
                 Action::OpenGroup(id) => {

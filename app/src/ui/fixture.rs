@@ -7,9 +7,10 @@ use std::sync::Arc;
 use broker::metadata::report::{BrokerCounters, NodeState};
 
 pub use super::fixture_busy::{Busy, EVERY_MS};
-use super::{fixture_brokers, fixture_cloudwatch, fixture_logs};
+use super::{fixture_brokers, fixture_cloudwatch, fixture_logs, fixture_tape};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::command::Command;
+use crate::monitor::inquiry::Query;
 use crate::monitor::logs::LogsView;
 use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
@@ -622,7 +623,17 @@ impl Events {
     }
 }
 
-/// A backend that shows one view, until it is given another, and keeps what it was sent.
+/// What the program would answer to a question about files, answered once in that view.
+pub fn answer(view: &mut View, command: &Command) {
+    if let Command::Inquire(query @ Query::Tape(wish)) = command
+        && view.inquiries.get(query).is_none()
+    {
+        let answer = fixture_tape::answer(wish, &view.snapshot);
+        view.inquiries.answer(query, AT_MS, answer);
+    }
+}
+
+/// A backend that shows one view, until it is given another, and keeps what it was sent; asked for the files of a log, it has some.
 #[derive(Clone, Debug, Default)]
 pub struct Still {
     /// The view.
@@ -651,6 +662,7 @@ impl Backend for Still {
     }
 
     fn send(&mut self, command: Command) {
+        answer(&mut self.view, &command);
         if let Ok(mut sent) = self.sent.lock() {
             sent.push(command);
         }

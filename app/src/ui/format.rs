@@ -106,7 +106,7 @@ pub fn ago(now_ms: i64, at_ms: i64) -> String {
 
 /// A time of day, `14:03:22`, in the zone that lies `offset_minutes` east of UTC.
 pub fn clock(at_ms: i64, offset_minutes: i32) -> String {
-    let seconds = (at_ms + i64::from(offset_minutes) * 60_000).div_euclid(1000).rem_euclid(86_400);
+    let seconds = at_ms.saturating_add(i64::from(offset_minutes) * 60_000).div_euclid(1000).rem_euclid(86_400);
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 

@@ -28,6 +28,7 @@ mod messages;
 mod operations;
 mod quorum;
 mod start;
+mod tape;
 mod workloads;
 
 struct Window {

@@ -158,5 +158,5 @@ impl LogFiles {
 /// Of a segment's file, `00000000000000000042.log`.
 fn base_offset(name: &str) -> Option<i64> {
     let digits = name.strip_suffix(LOG)?.strip_suffix('.')?;
-    (digits.len() == 20).then(|| digits.parse().ok()).flatten()
+    (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
 }

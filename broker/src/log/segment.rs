@@ -618,7 +618,11 @@ impl Segment {
     }
 }
 
-fn load_index<const N: usize>(store: &Store, base_offset: i64, suffix: &str) -> Result<Option<EntryFile<N>>, LogError> {
+pub(super) fn load_index<const N: usize>(
+    store: &Store,
+    base_offset: i64,
+    suffix: &str,
+) -> Result<Option<EntryFile<N>>, LogError> {
     let path = store.path(base_offset, suffix);
     match EntryFile::load(&*store.disk, &path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

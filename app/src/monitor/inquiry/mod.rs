@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use broker::log::LogOutline;
+
 use super::messages::volume::Volume;
 pub use super::operation::ConfigResource;
 use super::quorum::{LogFindings, LogWish};
@@ -40,6 +42,23 @@ pub enum Query {
         /// Between these instants, of which the second is left out; `None`: from its first record to its last.
         span_ms: Option<(i64, i64)>,
     },
+    /// What a replica's log consists of.
+    Tape(TapeWish),
+}
+
+/// Which log is looked at, and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TapeWish {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+    /// The broker whose files are read.
+    pub replica: i32,
+    /// Batches that end at or after this offset are told.
+    pub from: i64,
+    /// And that begin before this one.
+    pub to: i64,
 }
 
 /// What was answered.
@@ -63,6 +82,8 @@ pub enum Findings {
     OffsetsAt(Vec<(i32, Option<i64>)>),
     /// To [`Query::Volume`].
     Volume(Arc<Volume>),
+    /// To [`Query::Tape`].
+    Tape(Box<LogOutline>),
 }
 
 /// One config, as the broker tells it.
@@ -242,6 +263,9 @@ pub struct Inquiry {
 /// Answers that are kept; the oldest goes first.
 const ANSWERS_KEPT: usize = 128;
 
+/// Of these, so many may be of logs: they are large, and who looks at one moves on.
+const LOGS_KEPT: usize = 6;
+
 /// Questions under way at a time; whoever wants more asks again.
 const UNDER_WAY_MAX: usize = 16;
 
@@ -276,14 +300,20 @@ impl Inquiries {
     pub fn answer(&mut self, query: &Query, at_ms: i64, answer: Result<Arc<Findings>, String>) {
         let by_query = Arc::make_mut(&mut self.by_query);
         by_query.insert(query.clone(), Inquiry { under_way: false, answer: Some((at_ms, answer)) });
-        while by_query.len() > ANSWERS_KEPT {
-            let age = |inquiry: &Inquiry| inquiry.answer.as_ref().map_or(i64::MAX, |(at_ms, _)| *at_ms);
-            let Some(oldest) = by_query.iter().min_by_key(|(_, inquiry)| age(inquiry)).map(|(query, _)| query.clone())
-            else {
-                return;
-            };
-            by_query.remove(&oldest);
-        }
+        bound(by_query, LOGS_KEPT, |query| matches!(query, Query::Tape(_) | Query::Quorum(_)));
+        bound(by_query, ANSWERS_KEPT, |_| true);
+    }
+}
+
+/// Drops the oldest of some questions until there are no more than `most` of them.
+fn bound(by_query: &mut BTreeMap<Query, Inquiry>, most: usize, is_meant: impl Fn(&Query) -> bool) {
+    let age = |inquiry: &Inquiry| inquiry.answer.as_ref().map_or(i64::MAX, |(at_ms, _)| *at_ms);
+    while by_query.keys().filter(|query| is_meant(query)).count() > most {
+        let meant = by_query.iter().filter(|(query, _)| is_meant(query));
+        let Some(oldest) = meant.min_by_key(|(_, inquiry)| age(inquiry)).map(|(query, _)| query.clone()) else {
+            return;
+        };
+        by_query.remove(&oldest);
     }
 }
 
@@ -319,5 +349,19 @@ mod tests {
         assert_eq!(inquiries.by_query.len(), ANSWERS_KEPT);
         assert!(inquiries.get(&of(499)).is_some() && inquiries.get(&of(0)).is_none());
         assert!(inquiries.get(&of(9999)).is_some(), "what is under way stays");
+    }
+
+    #[test]
+    fn of_logs_only_the_newest_few_are_kept() {
+        let mut inquiries = Inquiries::default();
+        let tape = |from| Query::Tape(TapeWish { topic: "t".into(), partition: 0, replica: 1, from, to: from + 10 });
+        inquiries.answer(&of(1), 0, Err("No.".into()));
+        for from in 0..20 {
+            inquiries.answer(&tape(from), from, Ok(Arc::new(Findings::Tape(Box::default()))));
+        }
+        assert_eq!(inquiries.by_query.len(), LOGS_KEPT + 1);
+        assert!(
+            inquiries.get(&tape(19)).is_some() && inquiries.get(&tape(3)).is_none() && inquiries.get(&of(1)).is_some()
+        );
     }
 }

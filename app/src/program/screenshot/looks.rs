@@ -40,7 +40,8 @@ fn cases() -> Vec<(String, View, Options)> {
         ..Options::default()
     };
     let messages = (TopicView::Messages.name().to_owned(), fixture::reading(), messages);
-    screens.chain(walls).chain([messages]).collect()
+    let tape = Options { screen: Screen::Topic, topic: Some("clicks".to_owned()), tape: Some(4), ..Options::default() };
+    screens.chain(walls).chain([messages, ("tape".to_owned(), incident(), tape)]).collect()
 }
 
 fn looks_as_before(theme: ThemeChoice) {

@@ -22,6 +22,7 @@ pub enum Kind {
     Controller,
     Topic,
     Partition,
+    Tape,
     Group,
     Alarm,
     Metric,
@@ -37,6 +38,7 @@ impl Kind {
             Kind::Controller => "controller",
             Kind::Topic => "topic",
             Kind::Partition => "partition",
+            Kind::Tape => "tape",
             Kind::Group => "group",
             Kind::Alarm => "alarm",
             Kind::Metric => "metric",
@@ -51,6 +53,7 @@ impl Kind {
             Kind::Broker => Icon::Broker,
             Kind::Controller => Icon::Cluster,
             Kind::Topic | Kind::Partition => Icon::Topics,
+            Kind::Tape => Icon::Columns,
             Kind::Group => Icon::Groups,
             Kind::Alarm => Icon::Bell,
             Kind::Metric => Icon::Metrics,
@@ -64,6 +67,7 @@ impl Kind {
             Kind::Broker | Kind::Controller | Kind::Topic => 30,
             Kind::Group => 25,
             Kind::Partition => 20,
+            Kind::Tape => 18,
             Kind::Command(_) => 15,
             Kind::Alarm | Kind::Metric | Kind::Logger => 0,
         }
@@ -194,9 +198,12 @@ pub fn partitions(query: &Query, scene: &Scene<'_>) -> Vec<(i32, Item)> {
         .collect();
     found.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.name.cmp(&other.1.name)));
     found.truncate(TOPICS_FOR_PARTITIONS);
-    let item = |(score, topic): (i32, &Arc<crate::monitor::snapshot::Topic>)| {
-        let action = Action::OpenPartition { topic: Arc::clone(&topic.name), partition };
-        (score + Kind::Partition.weight(), Item::new(Kind::Partition, format!("{}-{partition}", topic.name), action))
+    let items = |(score, topic): (i32, &Arc<crate::monitor::snapshot::Topic>)| {
+        let (name, topic) = (format!("{}-{partition}", topic.name), Arc::clone(&topic.name));
+        let tape = Action::OpenTape { topic: Arc::clone(&topic), partition };
+        let open = Action::OpenPartition { topic, partition };
+        [(Kind::Partition, open), (Kind::Tape, tape)]
+            .map(|(kind, action)| (score + kind.weight(), Item::new(kind, name.clone(), action)))
     };
-    found.into_iter().map(item).collect()
+    found.into_iter().flat_map(items).collect()
 }

@@ -298,6 +298,7 @@ fn what(item: &Item) -> &'static str {
         Kind::Broker | Kind::Controller => "Show it on the cluster screen",
         Kind::Topic => "Show its partitions",
         Kind::Partition => "Show it among the partitions of its topic",
+        Kind::Tape => "Show its log as a tape: segments, batches, and who has come how far",
         Kind::Group => "Show its members and its lag",
         Kind::Alarm => "Show its course and its history",
         Kind::Metric => "Show it in the explorer",

@@ -242,8 +242,10 @@ fn course(scene: &Scene<'_>, group: &Group, offset: &GroupOffset) -> Vec<f64> {
 
 fn menu(offset: &GroupOffset) -> Vec<Item<Action>> {
     let (topic, partition) = (Arc::clone(&offset.topic), offset.partition);
+    let tape = Action::OpenTape { topic: Arc::clone(&topic), partition };
     vec![
         Item::new("Open the partition", Icon::Topics, Action::OpenPartition { topic, partition }),
+        Item::new("Its log as a tape", Icon::Columns, tape),
         Item::copy("the partition's name", format!("{}-{partition}", offset.topic)),
         Item::copy("the committed offset", offset.committed_offset.to_string()),
     ]

@@ -174,9 +174,9 @@ fn chosen(bars: Bars, (from_ms, until_ms): (Option<i64>, Option<i64>)) -> Option
 fn length(step_ms: i64) -> String {
     match step_ms {
         ..1_000 => format!("{step_ms} ms"),
-        ..60_000 => format!("{} s", step_ms / 1_000),
-        ..3_600_000 => format!("{} min", step_ms / 60_000),
-        ..DAY_MS => format!("{} h", step_ms / 3_600_000),
+        1_000..60_000 => format!("{} s", step_ms / 1_000),
+        60_000..3_600_000 => format!("{} min", step_ms / 60_000),
+        3_600_000..DAY_MS => format!("{} h", step_ms / 3_600_000),
         DAY_MS => "1 day".to_owned(),
         _ => format!("{} days", step_ms / DAY_MS),
     }

@@ -141,6 +141,14 @@ pub struct State {
 }
 
 impl State {
+    /// From an offset of one partition on, with nothing left out.
+    pub fn begin_at(&mut self, partition: i32, offset: i64) {
+        (self.from, self.number, self.partition) = (From::Offset, offset.to_string(), Some(partition));
+        (self.follow, self.latest) = (false, false);
+        self.until.clear();
+        self.filters = Filters::default();
+    }
+
     /// The same choices, as far as they fit another topic.
     pub fn of_another_topic(self) -> State {
         State {

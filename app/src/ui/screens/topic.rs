@@ -7,7 +7,7 @@ use egui::{Align, Layout, Ui};
 
 use super::starting;
 use super::topics::replication_factor;
-use super::{topic_configs, topic_messages, topic_producers};
+use super::{topic_configs, topic_messages, topic_producers, topic_tape};
 use crate::monitor::operation::ConfigResource;
 use crate::monitor::snapshot::{Partition, Topic};
 use crate::ui::app::{Action, Dialog, Scene, Screen};
@@ -43,6 +43,7 @@ pub struct State {
     pub(in crate::ui) messages: topic_messages::State,
     configs: topic_configs::State,
     producers: topic_producers::State,
+    tape: topic_tape::State,
     filter: String,
     rows: Cached<Asked, Vec<usize>>,
 }
@@ -53,6 +54,8 @@ pub enum TopicView {
     /// Its partitions.
     #[default]
     Partitions,
+    /// One partition, as its files hold it.
+    Tape,
     /// Its records.
     Messages,
     /// Its configs.
@@ -63,13 +66,14 @@ pub enum TopicView {
 
 impl TopicView {
     /// All of them.
-    pub const ALL: [TopicView; 4] =
-        [TopicView::Partitions, TopicView::Messages, TopicView::Configs, TopicView::Producers];
+    pub const ALL: [TopicView; 5] =
+        [TopicView::Partitions, TopicView::Tape, TopicView::Messages, TopicView::Configs, TopicView::Producers];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             TopicView::Partitions => "topic",
+            TopicView::Tape => "topic-tape",
             TopicView::Messages => "topic-messages",
             TopicView::Configs => "topic-configs",
             TopicView::Producers => "topic-producers",
@@ -97,7 +101,17 @@ impl State {
     pub fn open(&mut self, name: Arc<str>) {
         // Who compares topics looks at the same of each.
         let messages = std::mem::take(&mut self.messages).of_another_topic();
-        *self = State { tab: self.tab, messages, ..State::of(name) };
+        let tape = std::mem::take(&mut self.tape).of_another_topic();
+        *self = State { tab: self.tab, messages, tape, ..State::of(name) };
+    }
+
+    /// Shows a partition of a topic as a tape.
+    pub fn open_tape(&mut self, name: Arc<str>, partition: i32) {
+        if self.name.as_ref() != Some(&name) {
+            self.open(name);
+        }
+        self.tab = TopicView::Tape;
+        self.tape.open(partition);
     }
 
     /// Shows a partition of a topic.
@@ -126,8 +140,9 @@ const COLUMNS: [Column; 12] = [
     Column::number("Size", 56.0, 0.5).help("Of the leader's log"),
 ];
 
-const TABS: [(TopicView, &str); 4] = [
+const TABS: [(TopicView, &str); 5] = [
     (TopicView::Partitions, "Partitions"),
+    (TopicView::Tape, "Tape"),
     (TopicView::Messages, "Messages"),
     (TopicView::Configs, "Configs"),
     (TopicView::Producers, "Producers"),
@@ -211,6 +226,12 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     tabs(ui, &mut state.tab, &TABS);
     match state.tab {
         TopicView::Partitions => partitions(ui, scene, state, topic, actions),
+        TopicView::Tape => {
+            if let Some((partition, offset)) = topic_tape::show(ui, scene, topic, &mut state.tape, actions) {
+                state.tab = TopicView::Messages;
+                state.messages.open_at(partition, offset);
+            }
+        }
         TopicView::Messages => topic_messages::show(ui, scene, topic, &mut state.messages, actions),
         TopicView::Configs => {
             let resource = ConfigResource::Topic(Arc::clone(&topic.name));
@@ -281,8 +302,12 @@ fn menu(scene: &Scene<'_>, topic: &Topic, partition: &Partition) -> Vec<Item<Act
     let at_ms = scene.model.snapshot().at_ms;
     let name = format!("{}-{}", topic.name, partition.id);
     let read = format!("kcat -b {} -C -t {} -p {} -o -10 -e", scene.model.bootstrap, topic.name, partition.id);
-    let mut items =
-        vec![Item::copy("the partition's name", name), Item::copy("the command that reads its last 10 records", read)];
+    let tape = Action::OpenTape { topic: Arc::clone(&topic.name), partition: partition.id };
+    let mut items = vec![
+        Item::new("Its log as a tape", Icon::Columns, tape),
+        Item::copy("the partition's name", name),
+        Item::copy("the command that reads its last 10 records", read),
+    ];
     if !partition.is_offline() {
         let open = Action::OpenLogs { node_id: partition.leader, at_ms };
         items.push(Item::new("Log of its leader", Icon::Logs, open));

@@ -51,6 +51,13 @@ const COLUMNS: [Column; 6] = [
 const LIST_SHARE: f32 = 0.64;
 
 impl State {
+    /// Reads a partition from an offset on.
+    pub fn open_at(&mut self, partition: i32, offset: i64) {
+        self.wish.begin_at(partition, offset);
+        (self.continued, self.paused, self.chosen) = (None, None, Some((partition, offset)));
+        self.table.begin_anew();
+    }
+
     /// Forgets what was asked for. Whether anything was.
     pub fn stop(&mut self) -> bool {
         self.paused = None;

@@ -106,7 +106,7 @@ fn what_does_not_go_together_is_changed_together() {
     let mut window = Window::on(view.clone(), Screen::Workloads);
     window.click("1");
     let expected = WorkloadChange::of("acks", "1").and("idempotent", false).and("transaction_ms", 0);
-    assert_eq!(changes(&window), [expected.clone()]);
+    assert_eq!(changes(&window), std::slice::from_ref(&expected));
     let view = carried_out(&view, &[expected]);
     window.change(view.clone());
     window.type_into("Transactions, exact value", "400");

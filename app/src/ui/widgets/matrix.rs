@@ -326,7 +326,7 @@ pub fn sample(ui: &mut Ui, cell: Cell) {
     ui.painter().add(Shape::mesh(mesh));
 }
 
-fn ring(mesh: &mut Mesh, rect: Rect, thick: f32, color: Color32) {
+pub(super) fn ring(mesh: &mut Mesh, rect: Rect, thick: f32, color: Color32) {
     let (min, max) = (rect.min, rect.max);
     mesh.add_colored_rect(Rect::from_min_max(min, pos2(max.x, min.y + thick)), color);
     mesh.add_colored_rect(Rect::from_min_max(pos2(min.x, max.y - thick), max), color);
@@ -340,7 +340,7 @@ fn strike(mesh: &mut Mesh, rect: Rect, color: Color32) {
     polygon(mesh, &[from - across, to - across, to + across, from + across], color.gamma_multiply(0.7));
 }
 
-fn cross(mesh: &mut Mesh, rect: Rect, color: Color32) {
+pub(super) fn cross(mesh: &mut Mesh, rect: Rect, color: Color32) {
     let reach = (rect.height() * 0.26).min(rect.width() * 0.26);
     let half = 0.8_f32;
     for way in [1.0_f32, -1.0] {
@@ -356,7 +356,7 @@ fn cross(mesh: &mut Mesh, rect: Rect, color: Color32) {
 }
 
 /// Stripes at 45 degrees, cut exactly at the rectangle's edges.
-fn hatch(mesh: &mut Mesh, rect: Rect, every: f32, thick: f32, color: Color32) {
+pub(super) fn hatch(mesh: &mut Mesh, rect: Rect, every: f32, thick: f32, color: Color32) {
     let mut from = -rect.height();
     while from < rect.width() {
         let stripe = [
@@ -387,7 +387,7 @@ fn clip(points: &[Pos2], inside: impl Fn(Pos2) -> f32) -> Vec<Pos2> {
     kept
 }
 
-fn polygon(mesh: &mut Mesh, points: &[Pos2], color: Color32) {
+pub(super) fn polygon(mesh: &mut Mesh, points: &[Pos2], color: Color32) {
     let base = mesh.vertices.len() as u32;
     for &point in points {
         mesh.colored_vertex(point, color);

@@ -11,6 +11,7 @@ mod files;
 mod kafkas_tools;
 mod lines;
 mod model;
+mod outline;
 mod recovery_states;
 mod scrub;
 mod tail;
