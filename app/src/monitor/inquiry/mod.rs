@@ -281,6 +281,11 @@ impl Inquiries {
         self.by_query.get(query)
     }
 
+    /// Whether any answer is on its way.
+    pub fn is_any_under_way(&self) -> bool {
+        self.by_query.values().any(|inquiry| inquiry.under_way)
+    }
+
     /// Whether these are the same, by pointer.
     pub fn is_same(&self, other: &Inquiries) -> bool {
         Arc::ptr_eq(&self.by_query, &other.by_query)

@@ -39,6 +39,12 @@ pub fn run(args: &ScreenshotArgs) -> Result<(), Failure> {
     outcome
 }
 
+/// How long answers are waited for before a picture is taken without them.
+const ANSWERS_PATIENCE: Duration = Duration::from_secs(10);
+/// So many rounds without a question count as all answered.
+const QUIET_ROUNDS: usize = 4;
+const ROUND: Duration = Duration::from_millis(150);
+
 /// A screen, and which of its views.
 #[derive(Clone, Copy)]
 struct Wanted {
@@ -59,7 +65,10 @@ fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
         std::fs::create_dir_all(dir)
             .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", dir.display())))?;
         let picture = |screen: Screen| (Wanted::of(screen), dir.join(format!("{screen}.png")));
-        return Ok(Screen::ALL.into_iter().map(picture).collect());
+        let of_topic = [TopicView::Tape, TopicView::Messages].into_iter().map(|view| {
+            (Wanted { topic: view, ..Wanted::of(Screen::Topic) }, dir.join(format!("{}.png", view.name())))
+        });
+        return Ok(Screen::ALL.into_iter().map(picture).chain(of_topic).collect());
     }
     // clap lets nothing else pass.
     let (Some(name), Some(path)) = (&args.screen, &args.out) else { return Ok(Vec::new()) };
@@ -160,10 +169,23 @@ fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -
     session.slot().take();
     let mut studio = Studio::new(args.size, args.scale);
     let mut app = BrokerscopeApp::new(studio.context(), Box::new(SessionBackend::new(session)), options);
-    let image = studio.picture(|ui| {
-        app.logic(ui.ctx());
-        app.show(ui);
-    });
+    let mut paint = || {
+        studio.picture(|ui| {
+            app.logic(ui.ctx());
+            app.show(ui);
+        })
+    };
+    let mut image = paint();
+    // What the screen asks of the cluster takes its time, and its answer may make it ask for more.
+    let mut quiet = 0;
+    let deadline = Instant::now() + ANSWERS_PATIENCE;
+    while quiet < QUIET_ROUNDS && Instant::now() < deadline {
+        std::thread::park_timeout(ROUND);
+        let view = session.slot().latest();
+        let is_asking = view.inquiries.is_any_under_way() || view.messages.is_under_way();
+        quiet = if is_asking { 0 } else { quiet + 1 };
+        image = paint();
+    }
     image.save(path).map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))?;
     println!("{}", path.display());
     Ok(())
