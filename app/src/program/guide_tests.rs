@@ -1,6 +1,6 @@
 //! Each guided scenario, gone through on a cluster of its own: what its steps say they have seen is what the nodes tell.
 //!
-//!     cargo test --workspace --lib guide_tests -- --include-ignored --nocapture      # all, in some minutes; one of them goes along always
+//!     cargo test --workspace --lib guide_tests -- --nocapture
 
 use std::time::{Duration, Instant};
 
