@@ -1,6 +1,7 @@
 //! What a person asks for. Commands go one way, from the window and the HTTP API to whoever runs the cluster; answers come back as
 //! [`Notice`]s and as the next snapshots.
 
+use broker::server::trace::TraceWish;
 use serde::{Deserialize, Serialize};
 
 use super::cloudwatch::watch::Change;
@@ -65,6 +66,8 @@ pub enum Command {
         /// Which; without it, every broker that runs.
         broker: Option<i32>,
     },
+    /// Follow a batch on its way through the cluster.
+    Trace(TraceOrder),
     /// Start a built-in workload.
     StartWorkload(WorkloadSpec),
     /// Stop one.
@@ -276,4 +279,12 @@ impl Notice {
             Err(refusal) => Notice { ok: false, text: refusal.text },
         }
     }
+}
+/// Which batch is to be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TraceOrder {
+    /// The next that is written as wished.
+    Follow(TraceWish),
+    /// None any more.
+    Stop,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use broker::metadata::config::NodeConfig;
+use broker::metadata::connections::ConnectionsReport;
 use broker::metadata::image::Image;
 use broker::metadata::report::{
     BrokerCounters, BrokerReport, ClientMetricsReport, ControllerReport, GroupReport, MembershipReport, NodeState,
@@ -21,7 +22,7 @@ use super::snapshot::{
 };
 use super::topics::{Sums, Topics};
 use super::unread::{Answer, QUESTIONS_MAX, Question, Unread};
-use super::view::Measured;
+use super::view::{Connected, Measured};
 
 /// What is known of the cluster before any node has told anything.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,7 @@ pub struct Join {
     /// Where asking goes on: the last group that was asked for.
     asked_last: Option<Arc<str>>,
     metrics: BTreeMap<NodeId, Arc<MetricsReport>>,
+    connections: Connected,
     /// Which brokers there are; nothing told yet: those that are seen.
     membership: Option<MembershipReport>,
     workloads: Vec<WorkloadStatus>,
@@ -138,6 +140,7 @@ impl Join {
             self.states.remove(&id);
             self.brokers.remove(&id);
             self.metrics.remove(&id);
+            self.connections.remove(&id);
             self.topics.forget_node(id);
         }
         self.dirty |= self.membership.as_ref() != Some(&report);
@@ -193,6 +196,11 @@ impl Join {
             // Only the coordinator's own word removes a group: one that lost it may say so late.
             self.groups.remove(&report.group_id);
         }
+    }
+
+    /// A broker told of its connections. That alone is no news either.
+    pub fn connections(&mut self, report: Arc<ConnectionsReport>) {
+        self.connections.insert(report.node_id, report);
     }
 
     /// A node told what it measured. That alone is no news: it comes each second, and goes along with the second's snapshot.
@@ -338,6 +346,12 @@ impl Join {
     pub fn measured(&self) -> Measured {
         let lives = |id: &NodeId| !matches!(self.state(*id), NodeState::Stopped | NodeState::Killed);
         self.metrics.iter().filter(|(id, _)| lives(id)).map(|(id, report)| (*id, report.clone())).collect()
+    }
+
+    /// Connections of the brokers that are at work.
+    pub fn connected(&self) -> Connected {
+        let lives = |id: &NodeId| !matches!(self.state(*id), NodeState::Stopped | NodeState::Killed);
+        self.connections.iter().filter(|(id, _)| lives(id)).map(|(id, report)| (*id, report.clone())).collect()
     }
 
     /// What a broker was told went with it.

@@ -34,6 +34,7 @@ pub mod topics;
 pub mod unread;
 pub mod unread_reader;
 pub mod view;
+pub mod wire;
 pub mod workload;
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use super::slot::ViewSlot;
 use super::snapshot::{ActiveFault, Snapshot, WorkloadStatus};
 use super::unread;
 use super::unread_reader::UnreadReader;
-use super::view::{Measured, View};
+use super::view::{Connected, Measured, View};
 
 /// How many reports may wait; nodes keep what does not fit for their next report.
 pub const REPORTS_WAITING: usize = 4_096;
@@ -106,6 +106,7 @@ struct Worker {
     unread: UnreadReader,
     recorder: Recorder,
     metrics: Arc<Measured>,
+    connections: Arc<Connected>,
     host: Host,
     watch: Watch,
     keeping: Option<Keeping>,
@@ -130,6 +131,7 @@ impl Worker {
             unread,
             recorder: Recorder::default(),
             metrics: Arc::default(),
+            connections: Arc::default(),
             host: Host::default(),
             watch: Watch::default(),
             keeping: None,
@@ -199,6 +201,7 @@ impl Worker {
             Report::Event(event) => self.note(event),
             Report::Membership(report) => self.join.membership(report),
             Report::Metrics(report) => self.join.metrics(report),
+            Report::Connections(report) => self.join.connections(report),
         }
     }
 
@@ -291,6 +294,7 @@ impl Worker {
             self.recorder.record(self.now().wall_ms, &self.snapshot);
             self.groups.second(self.now().wall_ms, &self.snapshot);
             self.metrics = Arc::new(self.join.measured());
+            self.connections = Arc::new(self.join.connected());
             let host = self.host.read(self.join.data_dir());
             let changes = self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);
             self.tell(&changes);
@@ -301,6 +305,7 @@ impl Worker {
             snapshot: self.snapshot.clone(),
             series: self.recorder.store(),
             metrics: self.metrics.clone(),
+            connections: self.connections.clone(),
             cloudwatch: self.watch.view(),
             events: self.events.entries(),
             groups: self.groups.view(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use broker::metadata::connections::ConnectionsReport;
 use broker::metrics::MetricsReport;
 
 use super::cloudwatch::watch::CloudwatchView;
@@ -23,6 +24,8 @@ pub struct View {
     pub series: Arc<SeriesStore>,
     /// What nodes measured last, by node, of those that are at work; renewed once a second.
     pub metrics: Arc<Measured>,
+    /// Connections of clients, by broker, of those that are at work; renewed once a second.
+    pub connections: Arc<Connected>,
     /// CloudWatch's metrics and alarms.
     pub cloudwatch: CloudwatchView,
     /// The newest events (at most [`EVENTS_KEPT`]), oldest first.
@@ -50,6 +53,9 @@ impl View {
 
 /// Reports of what nodes measured, by node.
 pub type Measured = BTreeMap<i32, Arc<MetricsReport>>;
+
+/// Connections of clients, by broker.
+pub type Connected = BTreeMap<i32, Arc<ConnectionsReport>>;
 
 /// How many events are kept.
 pub const EVENTS_KEPT: usize = 5_000;

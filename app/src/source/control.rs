@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
 use broker::metadata::report::NodeState;
+use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
 
 use crate::monitor::order::Refusal;
@@ -48,6 +49,12 @@ pub trait NodeControl: Send + Sync {
     fn break_disk(&self, id: NodeId, fault: DiskFault) -> Result<u64, Refusal>;
     /// Ends that.
     fn heal_disk(&self, id: NodeId, fault: u64) -> Result<(), Refusal>;
+    /// Follows the next batch that a client writes as wished.
+    fn follow(&self, wish: TraceWish);
+    /// Follows nothing any more.
+    fn stop_following(&self);
+    /// The batch that is followed, or was followed last.
+    fn trace(&self) -> TraceState;
     /// Sets by how much a node's wall clock is ahead.
     fn skew_clock(&self, id: NodeId, skew_ms: i64) -> Result<(), Refusal>;
 }

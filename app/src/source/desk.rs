@@ -23,9 +23,9 @@ use super::reader::Reader;
 use super::tape;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
-use crate::monitor::command::{Command, Notice, WorkloadChange, WorkloadSpec};
+use crate::monitor::command::{Command, Notice, TraceOrder, WorkloadChange, WorkloadSpec};
 use crate::monitor::files::Save;
-use crate::monitor::inquiry::Query;
+use crate::monitor::inquiry::{Findings, Query};
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::run::Asked;
 use crate::monitor::names::{is_controller, node};
@@ -237,6 +237,7 @@ impl Worker {
             }
             Command::Save(save) => return self.save(save, reply),
             Command::Scrub { broker } => self.scrub(broker),
+            Command::Trace(order) => self.trace(order),
             Command::StartWorkload(spec) => self.start_workload(spec),
             Command::StopWorkload(id) => self.stop_workload(id),
             Command::ChangeWorkload { id, change } => self.change_workload(id, &change),
@@ -415,6 +416,14 @@ impl Worker {
         }
     }
 
+    fn trace(&self, order: TraceOrder) -> Answer {
+        match order {
+            TraceOrder::Follow(wish) => self.tools.nodes.follow(wish),
+            TraceOrder::Stop => self.tools.nodes.stop_following(),
+        }
+        Ok(Done { id: None, text: String::new() })
+    }
+
     /// The answer goes into the view; to whoever waits for one it is said that it comes.
     fn inquire(&self, query: Query) -> Answer {
         let (servers, slot) = ((self.tools.bootstrap_servers)(), self.tools.slot.clone());
@@ -423,6 +432,7 @@ impl Worker {
             let run = move || match &asked {
                 Query::Quorum(wish) => slot.answer(&asked, now_ms(), quorum_log::read(&*nodes, wish)),
                 Query::Tape(wish) => slot.answer(&asked, now_ms(), tape::read(&*nodes, wish)),
+                Query::Trace => slot.answer(&asked, now_ms(), Ok(Arc::new(Findings::Trace(Box::new(nodes.trace()))))),
                 _ => operations::answer(&servers, &asked, &slot),
             };
             if let Err(error) = std::thread::Builder::new().name("inquiry".into()).spawn(run) {

@@ -9,6 +9,7 @@ use broker::cluster::{self, Cluster, ClusterConfig, ClusterError};
 use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
 use broker::metadata::config::{NodeConfig, cap_replication, profile_overrides};
 use broker::metadata::report::NodeState;
+use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
 
 use super::brokers::BrokerControl;
@@ -138,6 +139,18 @@ impl NodeControl for Embedded {
 
     fn heal_disk(&self, id: NodeId, fault: u64) -> Result<(), Refusal> {
         self.cluster.heal_disk(id, fault).map_err(|error| refusal(&error))
+    }
+
+    fn follow(&self, wish: TraceWish) {
+        self.cluster.follow(wish);
+    }
+
+    fn stop_following(&self) {
+        self.cluster.stop_following();
+    }
+
+    fn trace(&self) -> TraceState {
+        self.cluster.trace()
     }
 
     fn skew_clock(&self, id: NodeId, skew_ms: i64) -> Result<(), Refusal> {

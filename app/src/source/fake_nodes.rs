@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
 use broker::metadata::report::NodeState;
+use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
@@ -33,6 +34,7 @@ pub struct FakeNodes {
     states: Mutex<BTreeMap<NodeId, NodeState>>,
     stops_pass: Mutex<bool>,
     passed: Condvar,
+    wish: Mutex<Option<TraceWish>>,
     done: Sender<Done>,
 }
 
@@ -41,7 +43,10 @@ impl FakeNodes {
     pub fn of_three_brokers() -> (FakeNodes, Receiver<Done>) {
         let (done, all_done) = unbounded();
         let states = Mutex::new([1, 2, 3, 3000].map(|id| (id, NodeState::Running)).into());
-        (FakeNodes { states, stops_pass: Mutex::default(), passed: Condvar::new(), done }, all_done)
+        (
+            FakeNodes { states, stops_pass: Mutex::default(), passed: Condvar::new(), wish: Mutex::default(), done },
+            all_done,
+        )
     }
 
     fn set(&self, id: NodeId, state: NodeState) -> Result<(), Refusal> {
@@ -93,6 +98,18 @@ impl NodeControl for FakeNodes {
 
     fn pause(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
         self.set(id, NodeState::Paused)
+    }
+
+    fn follow(&self, wish: TraceWish) {
+        *self.wish.lock().unwrap() = Some(wish);
+    }
+
+    fn stop_following(&self) {
+        *self.wish.lock().unwrap() = None;
+    }
+
+    fn trace(&self) -> TraceState {
+        TraceState { wish: self.wish.lock().unwrap().clone(), ..TraceState::default() }
     }
 
     fn scrub(&self, id: NodeId) -> Result<(), Refusal> {

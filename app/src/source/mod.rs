@@ -23,3 +23,5 @@ pub mod topics;
 mod brokers_tests;
 #[cfg(test)]
 mod desk_tests;
+#[cfg(test)]
+mod trace_tests;

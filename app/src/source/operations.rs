@@ -186,6 +186,11 @@ fn find(servers: &str, query: &Query) -> Result<Findings, ClientError> {
             let what = "the files of a log cannot be read over Kafka's protocol".to_owned();
             return Err(ClientError::Unexpected { address: format!("broker {}", wish.replica), what });
         }
+        // Nor where a batch is.
+        Query::Trace => {
+            let what = "a record cannot be followed over Kafka's protocol".to_owned();
+            return Err(ClientError::Unexpected { address: servers.to_owned(), what });
+        }
         Query::OffsetsAt { topic, timestamp_ms } => {
             let found: Vec<OffsetOf> = client::offsets_of_topic(&mut client, topic, *timestamp_ms)?;
             Findings::OffsetsAt(

@@ -20,7 +20,8 @@ use super::model::Model;
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
 use super::screens::{
-    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, quorum, start, topic, topics, workloads,
+    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, quorum, start, topic, topics, wire,
+    workloads,
 };
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
@@ -46,6 +47,8 @@ pub enum Screen {
     Brokers,
     /// Voters, the metadata log, and what it adds up to.
     Quorum,
+    /// Connections, requests, one batch on its way.
+    Wire,
     /// Built-in producers and consumers.
     Workloads,
     /// Charts.
@@ -62,7 +65,7 @@ pub enum Screen {
 
 impl Screen {
     /// All that one can go to.
-    pub const ALL: [Screen; 12] = [
+    pub const ALL: [Screen; 13] = [
         Screen::Start,
         Screen::Cluster,
         Screen::Topics,
@@ -70,6 +73,7 @@ impl Screen {
         Screen::Groups,
         Screen::Brokers,
         Screen::Quorum,
+        Screen::Wire,
         Screen::Workloads,
         Screen::Metrics,
         Screen::Alarms,
@@ -87,6 +91,7 @@ impl Screen {
             Screen::Groups => "groups",
             Screen::Brokers => "brokers",
             Screen::Quorum => "quorum",
+            Screen::Wire => "wire",
             Screen::Workloads => "workloads",
             Screen::Metrics => "metrics",
             Screen::Alarms => "alarms",
@@ -271,6 +276,8 @@ pub struct Options {
     pub topic_view: TopicView,
     /// The partition of that topic whose tape [`Screen::Topic`] shows; without it, all partitions.
     pub tape: Option<i32>,
+    /// What of [`Screen::Wire`] is shown.
+    pub wire: wire::Tab,
     /// The group that [`Screen::Groups`] shows; without it, the one with the largest lag.
     pub group: Option<String>,
     /// A dialog that stands open from the start.
@@ -414,6 +421,7 @@ impl BrokerscopeApp {
         };
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
         app.screens.topic.tab = app.options.topic_view;
+        app.screens.wire.tab = app.options.wire;
         if let (Some(name), Some(partition)) = (&app.options.topic, app.options.tape) {
             app.screens.topic.open_tape(name.as_str().into(), partition);
         }
@@ -494,6 +502,7 @@ impl BrokerscopeApp {
             Screen::Topic => topic::show(ui, &scene, &mut screens.topic, actions),
             Screen::Groups => groups::show(ui, &scene, &mut screens.groups, actions),
             Screen::Brokers => brokers::show(ui, &scene, &mut screens.brokers, actions),
+            Screen::Wire => wire::show(ui, &scene, &mut screens.wire, actions),
             Screen::Workloads => workloads::show(ui, &scene, &mut screens.workloads, actions),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),

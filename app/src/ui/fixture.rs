@@ -202,9 +202,10 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         client_metrics: Vec::new(),
     };
     View {
-        inquiries: super::fixture_quorum::answers(&snapshot, broken),
+        inquiries: super::fixture_wire::with_trace(super::fixture_quorum::answers(&snapshot, broken)),
         groups: super::fixture_groups::view(&snapshot, broken),
         metrics: Arc::new(fixture_brokers::metrics(&snapshot)),
+        connections: Arc::new(super::fixture_wire::connections(&snapshot)),
         snapshot: Arc::new(snapshot),
         series: Arc::new(series(broken)),
         events: Arc::new(events),

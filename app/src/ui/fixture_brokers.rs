@@ -59,5 +59,6 @@ fn report(broker: &Broker, up: &[i32]) -> MetricsReport {
         client("apache-kafka-java", "4.3.0", 3.0),
     ];
     series.extend(fetched);
+    series.extend(super::fixture_wire::requests(broker.id));
     MetricsReport { node_id: broker.id, at_ms: AT_MS, series, ..MetricsReport::default() }
 }

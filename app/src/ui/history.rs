@@ -7,7 +7,7 @@ use super::app::Screen;
 use super::screens::log_rows::Asked;
 use super::screens::metrics::Half;
 use super::screens::metrics_explorer::Source;
-use super::screens::{Screens, quorum, topic};
+use super::screens::{Screens, quorum, topic, wire};
 
 /// So many places are kept.
 const PLACES_MAX: usize = 100;
@@ -32,6 +32,7 @@ enum Subject {
     Metrics(Half, Source, Option<String>),
     /// A tab of the quorum.
     Quorum(quorum::Tab),
+    Wire(wire::Tab),
     /// Lines of logs, their words apart.
     Lines(Box<Asked>),
 }
@@ -50,6 +51,7 @@ impl Place {
                 let chosen = screens.brokers.chosen.map(|id| id.to_string());
                 (named(chosen.as_deref()), screens.brokers.filter.clone())
             }
+            Screen::Wire => (Subject::Wire(screens.wire.tab), screens.wire.connections.filter.clone()),
             Screen::Workloads => {
                 let chosen = screens.workloads.chosen.map(|id| id.to_string());
                 (named(chosen.as_deref()), screens.workloads.filter.clone())
@@ -91,6 +93,11 @@ impl Place {
             Screen::Brokers => {
                 let chosen = name.and_then(|name| name.parse().ok());
                 (screens.brokers.chosen, screens.brokers.filter) = (chosen, filter);
+            }
+            Screen::Wire => {
+                if let Subject::Wire(tab) = subject {
+                    (screens.wire.tab, screens.wire.connections.filter) = (tab, filter);
+                }
             }
             Screen::Workloads => {
                 let id = name.and_then(|name| name.parse().ok());

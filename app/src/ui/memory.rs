@@ -139,12 +139,13 @@ impl Memory {
     }
 }
 
-fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 11] {
+fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 12] {
     [
         ("partitions", &mut screens.cluster.map.filter),
         ("topics", &mut screens.topics.filter),
         ("groups", &mut screens.groups.filter),
         ("brokers", &mut screens.brokers.filter),
+        ("connections", &mut screens.wire.connections.filter),
         ("workloads", &mut screens.workloads.filter),
         ("metrics", &mut screens.metrics.explorer.filter),
         ("alarms", &mut screens.alarms.filter),
@@ -155,12 +156,14 @@ fn filters(screens: &mut Screens) -> [(&'static str, &mut String); 11] {
     ]
 }
 
-fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 10] {
+fn tables(screens: &mut Screens) -> [(&'static str, &mut TableState); 12] {
     [
         ("topics", &mut screens.topics.table),
         ("partitions", &mut screens.topic.table),
         ("groups", &mut screens.groups.table),
         ("brokers", &mut screens.brokers.table),
+        ("connections", &mut screens.wire.connections.table),
+        ("apis", &mut screens.wire.apis.table),
         ("workloads", &mut screens.workloads.table),
         ("alarms", &mut screens.alarms.table),
         ("events", &mut screens.events.table),

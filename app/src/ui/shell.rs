@@ -65,6 +65,7 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                     "quorums without a leader",
                 ),
             ),
+            (Screen::Wire, Icon::Wire, "Wire", Badge::default()),
             (
                 Screen::Workloads,
                 Icon::Pulse,

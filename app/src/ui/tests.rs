@@ -30,6 +30,7 @@ mod operations;
 mod quorum;
 mod start;
 mod tape;
+mod wire;
 mod workloads;
 
 struct Window {
@@ -378,6 +379,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Quorum", Screen::Quorum),
         ("Metrics", Screen::Metrics),
         ("Alarms", Screen::Alarms),
+        ("Wire", Screen::Wire),
         ("Workloads", Screen::Workloads),
         ("Events", Screen::Events),
         ("Logs", Screen::Logs),
@@ -575,6 +577,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         Screen::Topics,
         Screen::Topic,
         Screen::Groups,
+        Screen::Wire,
         Screen::Workloads,
         Screen::Alarms,
         Screen::Events,
@@ -587,6 +590,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         (Screen::Topics, "Filter topics"),
         (Screen::Topic, "Filter partitions"),
         (Screen::Groups, "Filter groups"),
+        (Screen::Wire, "Filter connections"),
         (Screen::Workloads, "Filter workloads"),
         (Screen::Alarms, "Filter alarms"),
         (Screen::Events, "Filter events"),

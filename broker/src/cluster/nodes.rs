@@ -16,8 +16,9 @@ use super::voice::Voice;
 use crate::fault::{Damage, Direction, DiskFault, LinkEffect, Tail};
 use crate::logging::{LogLine, NodeLog};
 use crate::metadata::report::{NodeState, Report};
-use crate::node::ScrubDesk;
+use crate::node::{ScrubDesk, stopwatch};
 use crate::replica::ScrubProgress;
+use crate::server::trace::{TraceState, TraceWish};
 use crate::types::NodeId;
 
 /// A running cluster. Dropping it kills its nodes; [`Cluster::shutdown`] is the polite end.
@@ -183,6 +184,21 @@ impl Cluster {
     pub fn scrubs(&self) -> Vec<(NodeId, ScrubProgress)> {
         let members = self.scrubs.iter().filter(|(id, _)| self.membership.has(**id));
         members.filter_map(|(id, desk)| Some((*id, desk.progress()?))).collect()
+    }
+
+    /// Follows the next batch that a client writes as wished; [`Cluster::trace`] tells where it is. What was followed before is forgotten.
+    pub fn follow(&self, wish: TraceWish) {
+        self.house.trace.follow(wish, stopwatch());
+    }
+
+    /// Waits no longer for a batch to be followed, or for what becomes of it.
+    pub fn stop_following(&self) {
+        self.house.trace.stop();
+    }
+
+    /// The batch that is followed, or was followed last.
+    pub fn trace(&self) -> TraceState {
+        self.house.trace.look(stopwatch())
     }
 
     /// Kills a node and takes from its files what was not synced. A node that is down loses what its page cache still held. `seed` decides

@@ -18,6 +18,7 @@ use crate::logging::{LogLine, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
+use crate::server::trace::TraceDesk;
 use crate::types::NodeId;
 
 /// A controlled shutdown that takes longer is ended by a kill.
@@ -35,6 +36,8 @@ pub(super) struct House {
     pub(super) log_lines: Sender<LogLine>,
     pub(super) clock: Clock,
     pub(super) readiness: Arc<Readiness>,
+    /// One for all nodes.
+    pub(super) trace: Arc<TraceDesk>,
     /// The controllers, and whether the metadata log says which of them vote.
     controllers: Mutex<(Vec<NodeId>, bool)>,
     /// Of each node that was started, that of its last start.
@@ -56,6 +59,7 @@ impl House {
             log_lines,
             clock: Clock::start(),
             readiness: Arc::new(Readiness::default()),
+            trace: Arc::default(),
             controllers: Mutex::default(),
             logs: Mutex::default(),
         }
@@ -221,6 +225,7 @@ impl Seat {
             clock: self.clock.clone(),
             readiness: house.readiness.clone(),
             scrubs: self.scrubs.clone(),
+            trace: house.trace.clone(),
             seed: rand::random::<u64>(),
         };
         match NodeHandle::spawn(setup) {

@@ -3,6 +3,7 @@
 //! Knows records' bytes and plain types; knows nothing of who decides (controller) or who follows (server).
 
 pub mod config;
+pub mod connections;
 pub mod delta;
 mod difference;
 pub mod image;

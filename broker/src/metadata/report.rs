@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::connections::ConnectionsReport;
 use super::image::Image;
 pub use super::report_members::{MemberChange, MemberIdentity};
 use crate::metrics::MetricsReport;
@@ -30,6 +31,8 @@ pub enum Report {
     Membership(MembershipReport),
     /// What a node measured, once a second.
     Metrics(Arc<MetricsReport>),
+    /// A broker's connections, once a second.
+    Connections(Arc<ConnectionsReport>),
 }
 
 /// Who belongs to the cluster, and what is being changed about that.

@@ -72,7 +72,7 @@ impl Shell {
     pub(super) fn opened(&self, conn: ConnId, peer: SocketAddr, outgoing: Rc<Outgoing>) {
         self.log.debug(Logger::Acceptor, || format!("Accepted a connection from {peer}, number {conn}."));
         self.connections.borrow_mut().insert(conn, outgoing);
-        self.broker.borrow_mut().on_connect(conn, peer.port());
+        self.broker.borrow_mut().on_connect(self.clock.now(), conn, peer);
     }
 
     /// A client is gone, or was sent away for `fault`.
@@ -117,12 +117,16 @@ impl Shell {
     }
 
     /// A request is done with.
-    pub(super) fn sent(&self, sent: &Sent) {
+    pub(super) fn sent(&self, conn: ConnId, sent: &Sent) {
         if let Some(logged) = &sent.logged {
             self.log.debug(Logger::RequestLogger, || logged.line(&sent.answered, &sent.stations.parts()));
         }
         let mut broker = self.broker.borrow_mut();
         broker.metrics.requests.done(&sent.answered, &sent.stations);
+        broker.connections.done(conn, &sent.answered, &sent.stations, sent.size_bytes);
+        if broker.trace.is_following() {
+            broker.trace.sent(self.node_id, conn, sent.seq, &sent.stations);
+        }
         if sent.size_bytes > 0 {
             broker.metrics.network.written(sent.size_bytes);
         }
@@ -138,6 +142,9 @@ impl Shell {
         let mut broker = self.broker.borrow_mut();
         let outbox = std::mem::take(&mut broker.out);
         let events = std::mem::take(&mut broker.events);
+        if broker.trace.is_following() {
+            broker.trace_progress(ready_at);
+        }
         let now = self.clock.now();
         for (to, message) in outbox.peer {
             self.network.send(to, message);
@@ -274,6 +281,10 @@ impl Shell {
             if let Some(metrics) = metrics {
                 self.outlet.state(Report::Metrics(Arc::new(metrics)));
             }
+            let connections = self.broker.borrow_mut().connections.report(self.node_id, self.clock.now());
+            if let Some(connections) = connections {
+                self.outlet.state(Report::Connections(Arc::new(connections)));
+            }
         }
     }
 }
@@ -317,7 +328,7 @@ impl Words<'_> {
 }
 
 pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Sleep>) -> Exit {
-    let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, scrubs, seed } = setup;
+    let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, scrubs, trace, seed } = setup;
     let node_id = config.node_id;
     let Role::Broker { listener } = role else {
         return Exit::Failed(format!("node {node_id} is no broker"));
@@ -337,6 +348,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
         Err(error) => return failed(&error),
     };
     broker.stopwatch = stopwatch;
+    broker.trace = trace;
     broker.disk_bytes = disk_bytes;
     let shell = Rc::new(Shell {
         node_id,

@@ -52,6 +52,8 @@ struct Ready {
 /// A request that is done with.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sent {
+    /// Its place in the order of its connection.
+    pub(super) seq: u64,
     pub(super) answered: Answered,
     pub(super) stations: Stations,
     /// What was written.
@@ -144,12 +146,13 @@ impl Outgoing {
     /// The next answer, if it is ready, and what is known of its request.
     fn take_next(&self, now: Duration) -> Option<(Option<BytesMut>, Sent)> {
         let Ready { frame, answered, at, logged } = self.ready.borrow_mut().remove(&self.next.get())?;
-        self.next.set(self.next.get() + 1);
+        let seq = self.next.get();
+        self.next.set(seq + 1);
         self.wake_reader.notify_one();
         let mut stations = self.under_way.borrow_mut().pop_front().unwrap_or_default();
         (stations.answered, stations.taken) = (at, now);
         let size_bytes = frame.as_ref().map_or(0, BytesMut::len);
-        Some((frame, Sent { answered, stations, size_bytes, logged }))
+        Some((frame, Sent { seq, answered, stations, size_bytes, logged }))
     }
 
     fn in_flight(&self) -> u64 {
@@ -166,7 +169,7 @@ pub(super) async fn serve(shell: Rc<Shell>, conn: ConnId, mut stream: TcpStream,
     let (reader, writer) = stream.split();
     let ended = tokio::select! {
         ended = read(&shell, conn, reader, peer, &outgoing) => ended,
-        ended = write(&shell, writer, &outgoing) => ended,
+        ended = write(&shell, conn, writer, &outgoing) => ended,
     };
     shell.closed(conn, peer, ended.err());
 }
@@ -246,7 +249,7 @@ fn missing_bytes(buffer: &BytesMut, request_max_bytes: usize) -> Result<Option<u
     }
 }
 
-async fn write(shell: &Shell, mut stream: WriteHalf<'_>, outgoing: &Rc<Outgoing>) -> Result<(), String> {
+async fn write(shell: &Shell, conn: ConnId, mut stream: WriteHalf<'_>, outgoing: &Rc<Outgoing>) -> Result<(), String> {
     loop {
         let mut now = stopwatch();
         while let Some((frame, mut sent)) = outgoing.take_next(now) {
@@ -257,7 +260,7 @@ async fn write(shell: &Shell, mut stream: WriteHalf<'_>, outgoing: &Rc<Outgoing>
                 now = stopwatch();
             }
             sent.stations.sent = now;
-            shell.sent(&sent);
+            shell.sent(conn, &sent);
         }
         if outgoing.closed.get() {
             return Ok(());

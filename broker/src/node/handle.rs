@@ -12,6 +12,7 @@ use super::{Clock, Inbox, Network, NodeDisk, Readiness, ScrubDesk, broker_node, 
 use crate::logging::{Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
+use crate::server::trace::TraceDesk;
 use crate::types::NodeId;
 
 /// Stack of a node's thread; request handling is flat.
@@ -49,6 +50,8 @@ pub struct NodeSetup {
     pub readiness: Arc<Readiness>,
     /// Where it is asked for a scrub.
     pub scrubs: Arc<ScrubDesk>,
+    /// Where it tells of a batch that somebody follows.
+    pub trace: Arc<TraceDesk>,
     /// Source of its random numbers.
     pub seed: u64,
 }

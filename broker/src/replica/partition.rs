@@ -123,6 +123,12 @@ impl Partition {
         self.as_leader().map_or(&[], |leader| leader.isr.members())
     }
 
+    /// How far each follower's log goes, as this leader knows it; nothing on a follower.
+    pub fn follower_log_ends(&self) -> impl Iterator<Item = (NodeId, i64)> {
+        let followers = self.as_leader().into_iter().flat_map(|leader| &leader.followers);
+        followers.map(|(id, follower)| (*id, follower.log_end_offset))
+    }
+
     /// The leader's own knowledge, if it leads.
     pub(super) fn as_leader(&self) -> Option<&Leader> {
         match &self.role {

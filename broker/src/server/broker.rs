@@ -1,7 +1,7 @@
 //! The broker as one synchronous state machine: frames of clients, messages of peers and the passing of time in; answers, messages and
 //! events out. No await, no socket, no clock of its own, so the same code runs on a node's thread and in a simulation.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use super::request_metrics::Answered;
 use super::share_bridge::ShareBridge;
 use super::share_persister::SharePersister;
 use super::share_state_bridge::ShareStateBridge;
+use super::trace::TraceDesk;
 use super::txn_bridge::TxnBridge;
 use super::txn_verification::Verifier;
 use super::write_txn_markers::MarkerWrites;
@@ -115,6 +116,8 @@ pub struct Broker {
     pub quotas: ClientQuotas,
     /// Tells how much time went by while a request was worked on, which the time told to it does not. It stands still unless the node sets it.
     pub stopwatch: fn() -> Duration,
+    /// Where a batch that somebody follows is told of.
+    pub trace: Arc<TraceDesk>,
     pub(super) working_since: Option<Duration>,
     /// Bytes that the process had read from and written to disks, if the node knows.
     pub disk_bytes: fn() -> Option<(u64, u64)>,
@@ -170,6 +173,7 @@ impl Broker {
             metrics: Metrics::default(),
             quotas: ClientQuotas::new(&config),
             stopwatch: || Duration::ZERO,
+            trace: Arc::default(),
             working_since: None,
             disk_bytes: || None,
             events,
@@ -186,10 +190,10 @@ impl Broker {
         Ok(broker)
     }
 
-    /// A client connected from this port.
-    pub fn on_connect(&mut self, conn: ConnId, port: u16) {
+    /// A client connected from there.
+    pub fn on_connect(&mut self, now: Now, conn: ConnId, address: SocketAddr) {
         self.metrics.network.connected();
-        self.connections.opened(conn, port);
+        self.connections.opened(conn, address, now);
     }
 
     /// A client sent a whole frame. Answers come by `out.responses`, each once.
@@ -222,6 +226,7 @@ impl Broker {
                 let body = request_log::body(kept, &header, &request);
                 let context = RequestContext { conn, seq, header, client_host, received: now, size_bytes, body };
                 api_log::handling(self, &context);
+                self.connections.asked(conn, &context.header);
                 match dispatch::handle(self, &context, now, request) {
                     Handled::Reply(response) => self.reply(now, &context, response),
                     Handled::NoReply => self.end_without_reply(now, &context),
@@ -236,8 +241,15 @@ impl Broker {
     /// Answers a request.
     pub fn reply(&mut self, now: Now, context: &RequestContext, mut response: Response) {
         let muted_for = throttle::on_reply(self, now, context, &mut response);
-        let is_unexpected = self.metrics.requests.answer(context.header.api_version, &response);
+        let version = context.header.api_version;
+        let Broker { metrics, connections, .. } = self;
+        let is_unexpected = metrics.requests.answer(version, &response, |code| {
+            connections.failed(context.conn, context.header.api_key, version, code);
+        });
         api_log::answered(self, context, &response, is_unexpected);
+        if self.trace.is_following() {
+            self.trace_answer(context, &response);
+        }
         match protocol::encode_response(&context.header, &response) {
             Ok(frame) => self.respond(context, Some(frame), muted_for),
             Err(error) => {

@@ -320,6 +320,9 @@ fn answer(
     let (found, unknown): (Vec<_>, Vec<_>) = kept.partition(|(look, _)| look.id.is_ok());
     for (look, part) in found.into_iter().chain(unknown) {
         count_out(broker, look, &part);
+        if let (true, Ok(id)) = (broker.trace.is_following(), look.id) {
+            broker.trace_fetch(id, &part, Ok(context));
+        }
         push(&mut response, look, part);
     }
     response

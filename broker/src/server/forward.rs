@@ -18,7 +18,7 @@ use super::{
 use crate::protocol::messages::FetchRequestData;
 use crate::protocol::{Api, ErrorCode};
 use crate::replica;
-use crate::types::{NO_NODE, NodeId, Now};
+use crate::types::{NO_NODE, NodeId, Now, TopicIdPartition};
 
 /// A forwarded request that was refused, or found no controller, is tried again after this.
 const RETRY: Duration = Duration::from_millis(50);
@@ -160,6 +160,15 @@ pub(super) fn send_outputs(broker: &mut Broker, now: Now) {
             replica::Output::FetchReply { to, correlation, response } => {
                 if let Some((answered, stations)) = broker.follower_fetches.end(to, correlation, (broker.stopwatch)()) {
                     broker.metrics.requests.followed(&answered, &stations, &response);
+                }
+                if broker.trace.is_following() {
+                    for topic in &response.responses {
+                        for part in &topic.partitions {
+                            let id =
+                                TopicIdPartition { topic_id: topic.topic_id.into(), partition: part.partition_index };
+                            broker.trace_fetch(id, part, Err(to));
+                        }
+                    }
                 }
                 let body = PeerResponse::Fetch(response);
                 broker.out.peer.push((to, PeerMessage::Response { correlation, body }));

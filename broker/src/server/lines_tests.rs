@@ -22,7 +22,7 @@ const INFO: Level = Level::Info;
 #[test]
 fn a_frame_that_makes_no_sense_is_an_error_on_its_connection() {
     let mut site = Site::alone();
-    site.broker.on_connect(1, 40_000);
+    site.broker.on_connect(Now::default(), 1, ([127, 0, 0, 1], 40000).into());
     site.send_frame(Bytes::from_static(&[0x7f, 0x7f, 0, 0, 0, 0, 0, 1, 0xff, 0xff]));
     site.lines.expect(&[(
         Logger::Processor,

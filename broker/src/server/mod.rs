@@ -17,6 +17,7 @@ pub mod auto_create;
 mod broker;
 mod broker_loggers;
 pub mod config_changes;
+mod connection_usage;
 pub mod connections;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
@@ -122,6 +123,7 @@ mod throttle;
 #[cfg(test)]
 mod throttle_tests;
 mod topic_metrics;
+pub mod trace;
 pub mod txn_bridge;
 mod txn_markers;
 pub mod txn_offset_commit;

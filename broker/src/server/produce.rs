@@ -252,6 +252,7 @@ fn append_all(broker: &mut Broker, context: &RequestContext, now: Now, verifying
                     .and_then(|_| check_allowed(broker, &key, acks, admin))
                     .and_then(|()| append(broker, now, &id, records, acks, rules));
                 count(broker, &id, size_bytes, &result);
+                broker.trace_append(context, id, (acks, size_bytes), &result);
                 result
             });
             part(Some(id), result)

@@ -185,6 +185,7 @@ mod tests {
     use crate::protocol::Api;
     use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
     use crate::protocol::messages::{ApiVersionsRequestData, IncrementalAlterConfigsRequestData};
+    use crate::types::Now;
 
     fn logged(site: &mut Site, version: i16, request: impl Into<Request>) -> Option<Box<LoggedRequest>> {
         let request = request.into();
@@ -206,7 +207,7 @@ mod tests {
     fn a_line_is_kafkas() {
         let mut site = Site::alone();
         site.lines.set(Logger::RequestLogger, Level::Debug);
-        site.broker.on_connect(1, 50_000);
+        site.broker.on_connect(Now::default(), 1, ([127, 0, 0, 1], 50000).into());
         let introduction = ApiVersionsRequestData::default()
             .with_client_software_name(text("librdkafka"))
             .with_client_software_version(text("2.12.1"));

@@ -319,12 +319,15 @@ impl RequestMetrics {
         }
     }
 
-    /// What an answer of this version says. Gives whether it is an error that nobody foresaw.
-    pub fn answer(&mut self, version: i16, response: &Response) -> bool {
+    /// What an answer of this version says; `on_error` is told each code that is one. Gives whether it is an error that nobody foresaw.
+    pub fn answer(&mut self, version: i16, response: &Response, mut on_error: impl FnMut(i16)) -> bool {
         let mut is_unexpected = false;
         if let Some(of) = self.of(response.api()) {
             response.for_each_error(version, |code| {
                 of.count_error(code);
+                if code != ErrorCode::None.code() {
+                    on_error(code);
+                }
                 is_unexpected |= code == ErrorCode::UnknownServerError.code();
             });
         }
@@ -394,8 +397,8 @@ mod tests {
         let topic = FetchableTopicResponse { partitions: vec![part(0), part(74)], ..FetchableTopicResponse::default() };
         let fetched = FetchResponseData { responses: vec![topic], ..FetchResponseData::default() };
         metrics.followed(&answered(Api::Fetch, 18), &time, &fetched);
-        metrics.answer(4, &HeartbeatResponseData { error_code: 25, ..HeartbeatResponseData::default() }.into());
-        metrics.answer(9, &ProduceResponseData::default().into());
+        metrics.answer(4, &HeartbeatResponseData { error_code: 25, ..HeartbeatResponseData::default() }.into(), |_| ());
+        metrics.answer(9, &ProduceResponseData::default().into(), |_| ());
         assert_eq!(metrics.counters().len(), 1, "the window counts a request once");
         let mut out = Rounds::new(Now::default()).begin(Now { mono: Duration::from_secs(1), wall_ms: 0 }).unwrap();
         metrics.collect(&mut out);

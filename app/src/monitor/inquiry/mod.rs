@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker::log::LogOutline;
+use broker::server::trace::TraceState;
 
 use super::messages::volume::Volume;
 pub use super::operation::ConfigResource;
@@ -44,6 +45,8 @@ pub enum Query {
     },
     /// What a replica's log consists of.
     Tape(TapeWish),
+    /// Where the batch is that is followed.
+    Trace,
 }
 
 /// Which log is looked at, and where.
@@ -84,6 +87,8 @@ pub enum Findings {
     Volume(Arc<Volume>),
     /// To [`Query::Tape`].
     Tape(Box<LogOutline>),
+    /// To [`Query::Trace`].
+    Trace(Box<TraceState>),
 }
 
 /// One config, as the broker tells it.

@@ -15,7 +15,7 @@ use image::{DynamicImage, ImageError, Rgba, RgbaImage};
 use super::Studio;
 use crate::monitor::view::View;
 use crate::ui::fixture::{self, Still, incident};
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView};
+use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
 
 /// As wide as a laptop shows it beside something else.
 const SIZE: (u32, u32) = (1280, 800);
@@ -41,7 +41,10 @@ fn cases() -> Vec<(String, View, Options)> {
     };
     let messages = (TopicView::Messages.name().to_owned(), fixture::reading(), messages);
     let tape = Options { screen: Screen::Topic, topic: Some("clicks".to_owned()), tape: Some(4), ..Options::default() };
-    screens.chain(walls).chain([messages, ("tape".to_owned(), incident(), tape)]).collect()
+    let wires = WireView::ALL.into_iter().skip(1).map(|tab| {
+        (tab.name().to_owned(), fixture::healthy(), Options { screen: Screen::Wire, wire: tab, ..Options::default() })
+    });
+    screens.chain(walls).chain(wires).chain([messages, ("tape".to_owned(), incident(), tape)]).collect()
 }
 
 fn looks_as_before(theme: ThemeChoice) {

@@ -14,9 +14,11 @@ use super::failure::Failure;
 use super::session::Session;
 use super::window::{SessionBackend, utc_offset_minutes};
 use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
-use crate::monitor::command::{Command, FaultKind, FaultRequest, WorkloadSpec};
+use crate::monitor::command::{Command, FaultKind, FaultRequest, TraceOrder, WorkloadSpec};
+use crate::monitor::inquiry::{Findings, Query};
 use crate::monitor::view::View;
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView};
+use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
+use broker::server::trace::{Station, TraceWish};
 pub use painter::Studio;
 
 /// A cluster that shows no life after this long beyond what was asked for is broken.
@@ -51,11 +53,12 @@ struct Wanted {
     screen: Screen,
     metrics: MetricsView,
     topic: TopicView,
+    wire: WireView,
 }
 
 impl Wanted {
     fn of(screen: Screen) -> Wanted {
-        Wanted { screen, metrics: MetricsView::default(), topic: TopicView::default() }
+        Wanted { screen, metrics: MetricsView::default(), topic: TopicView::default(), wire: WireView::default() }
     }
 }
 
@@ -68,7 +71,11 @@ fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
         let of_topic = [TopicView::Tape, TopicView::Messages].into_iter().map(|view| {
             (Wanted { topic: view, ..Wanted::of(Screen::Topic) }, dir.join(format!("{}.png", view.name())))
         });
-        return Ok(Screen::ALL.into_iter().map(picture).chain(of_topic).collect());
+        let of_wire = WireView::ALL
+            .into_iter()
+            .skip(1)
+            .map(|view| (Wanted { wire: view, ..Wanted::of(Screen::Wire) }, dir.join(format!("{}.png", view.name()))));
+        return Ok(Screen::ALL.into_iter().map(picture).chain(of_topic).chain(of_wire).collect());
     }
     // clap lets nothing else pass.
     let (Some(name), Some(path)) = (&args.screen, &args.out) else { return Ok(Vec::new()) };
@@ -77,6 +84,9 @@ fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
     }
     if let Some(view) = TopicView::ALL.into_iter().find(|view| view.name() == name) {
         return Ok(vec![(Wanted { topic: view, ..Wanted::of(Screen::Topic) }, path.clone())]);
+    }
+    if let Some(view) = WireView::ALL.into_iter().find(|view| view.name() == name) {
+        return Ok(vec![(Wanted { wire: view, ..Wanted::of(Screen::Wire) }, path.clone())]);
     }
     let screen = name.parse::<Screen>().map_err(|error| Failure::usage(error.to_string()))?;
     Ok(vec![(Wanted::of(screen), path.clone())])
@@ -152,6 +162,15 @@ fn wait_until(
     }
 }
 
+/// Whether the record that is followed has come to a consumer.
+fn is_fetched(view: &View) -> bool {
+    let answer = view.inquiries.get(&Query::Trace).and_then(|known| known.answer.as_ref());
+    let Some((_, Ok(findings))) = answer else { return false };
+    let Findings::Trace(state) = &**findings else { return false };
+    let steps = state.trace.iter().flat_map(|trace| &trace.steps);
+    steps.into_iter().any(|step| matches!(step.station, Station::Fetched { .. }))
+}
+
 fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -> Result<(), Failure> {
     let options = Options {
         theme: match args.theme {
@@ -161,12 +180,16 @@ fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -
         screen: wanted.screen,
         metrics: wanted.metrics,
         topic_view: wanted.topic,
+        wire: wanted.wire,
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
         ..Options::default()
     };
     // The answers to our own commands are no part of the picture.
     session.slot().take();
+    if wanted.wire == WireView::Way {
+        session.orders().send(Command::Trace(TraceOrder::Follow(TraceWish::default())));
+    }
     let mut studio = Studio::new(args.size, args.scale);
     let mut app = BrokerscopeApp::new(studio.context(), Box::new(SessionBackend::new(session)), options);
     let mut paint = || {
@@ -182,7 +205,8 @@ fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -
     while quiet < QUIET_ROUNDS && Instant::now() < deadline {
         std::thread::park_timeout(ROUND);
         let view = session.slot().latest();
-        let is_asking = view.inquiries.is_any_under_way() || view.messages.is_under_way();
+        let is_followed = wanted.wire == WireView::Way && !is_fetched(&view);
+        let is_asking = view.inquiries.is_any_under_way() || view.messages.is_under_way() || is_followed;
         quiet = if is_asking { 0 } else { quiet + 1 };
         image = paint();
     }

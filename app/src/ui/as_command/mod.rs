@@ -177,7 +177,9 @@ fn web(command: &Command, around: &Around<'_>) -> Option<String> {
         // Kafka's tools do it.
         Command::CreateTopic { .. } | Command::DeleteTopic { .. } | Command::Operate(_) => return None,
         // To look is nothing that one would do again by a script.
-        Command::Inquire(_) | Command::Read(_) | Command::Save(_) | Command::Export(_) => return None,
+        Command::Inquire(_) | Command::Read(_) | Command::Save(_) | Command::Export(_) | Command::Trace(_) => {
+            return None;
+        }
         Command::Scrub { broker } => {
             let body = broker.map_or_else(|| json!({}), |broker| json!({ "broker": broker }));
             call("POST", "/api/scrub", json_of(&body))

@@ -204,6 +204,13 @@ pub static ALL: &[Entry] = &[
     ),
     go(Screen::Quorum, Icon::Quorum, "Go to Quorum", "Voters, the metadata log and its state", &[Keys::Pair('g', 'q')]),
     go(
+        Screen::Wire,
+        Icon::Wire,
+        "Go to Wire",
+        "Connections, requests by API, and a record on its way",
+        &[Keys::Pair('g', 'n')],
+    ),
+    go(
         Screen::Workloads,
         Icon::Pulse,
         "Go to Workloads",

@@ -46,6 +46,10 @@ pub mod topic_messages;
 pub mod topic_producers;
 pub mod topic_tape;
 pub mod topics;
+pub mod wire;
+pub mod wire_apis;
+pub mod wire_connections;
+pub mod wire_way;
 pub mod workload_consumers;
 pub mod workload_detail;
 pub mod workload_producers;
@@ -74,6 +78,8 @@ pub struct Screens {
     pub groups: groups::State,
     /// Of the brokers screen.
     pub brokers: brokers::State,
+    /// Of the wire view.
+    pub wire: wire::State,
     /// Of the workloads screen.
     pub workloads: workloads::State,
     /// Of the metrics screen.

@@ -58,6 +58,7 @@ fn two_letters_lead_to_each_screen() {
         ("gm", Screen::Metrics),
         ("gx", Screen::Metrics),
         ("ga", Screen::Alarms),
+        ("gn", Screen::Wire),
         ("gw", Screen::Workloads),
         ("ge", Screen::Events),
         ("gl", Screen::Logs),

@@ -15,6 +15,8 @@ pub enum Icon {
     Groups,
     /// The quorum screen.
     Quorum,
+    /// What goes over the wire.
+    Wire,
     /// The metrics screen.
     Metrics,
     /// The events screen.
@@ -87,7 +89,8 @@ pub enum Icon {
 
 impl Icon {
     /// All of them.
-    pub const ALL: [Icon; 38] = [
+    pub const ALL: [Icon; 39] = [
+        Icon::Wire,
         Icon::Cluster,
         Icon::Topics,
         Icon::Groups,
@@ -164,6 +167,12 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             pen.frame(2.0, 8.6, 14.0, 14.0);
             pen.line(&[(4.6, 8.6), (4.6, 2.2), (11.4, 2.2), (11.4, 8.6)]);
             pen.line(&[(6.2, 5.2), (7.6, 6.6), (9.8, 3.8)]);
+        }
+        Icon::Wire => {
+            pen.line(&[(2.0, 5.4), (14.0, 5.4)]);
+            pen.line(&[(11.0, 2.4), (14.0, 5.4), (11.0, 8.4)]);
+            pen.line(&[(14.0, 11.4), (2.0, 11.4)]);
+            pen.line(&[(5.0, 8.6), (2.0, 11.4), (5.0, 14.2)]);
         }
         Icon::Metrics => {
             pen.line(&[(2.0, 2.2), (2.0, 13.8), (14.2, 13.8)]);

@@ -226,6 +226,31 @@ impl Row<'_> {
         sparkline::paint(self.painter, place, points.iter().copied(), ink);
     }
 
+    /// A bar of several parts beside each other in the colours of series, each with its share (0 to 1).
+    pub fn shares(&mut self, shares: &[f32], spoken: &str) {
+        let Some((rect, _)) = self.cell(spoken) else { return };
+        let track = Rect::from_center_size(rect.center(), vec2(rect.width(), space::S + 2.0));
+        self.painter.rect_filled(track, f32::from(radius::XS), self.style.raised);
+        let mut left = track.left();
+        for (share, color) in shares.iter().zip(self.style.series) {
+            let width = track.width() * share.clamp(0.0, 1.0);
+            let part = Rect::from_min_size(pos2(left, track.top()), vec2(width, track.height()));
+            self.painter.rect_filled(part.intersect(track), 0.0, color);
+            left += width;
+        }
+    }
+
+    /// A span of a time axis: from one place to another (0 to 1), with a mark where it ends.
+    pub fn span(&mut self, from: f32, to: f32, mood: Mood, spoken: &str) {
+        let Some((rect, _)) = self.cell(spoken) else { return };
+        let at = |share: f32| rect.left() + space::XS + (rect.width() - space::S) * share.clamp(0.0, 1.0);
+        let ink = if matches!(mood, Mood::Quiet | Mood::Good) { self.style.leader } else { mood.colors(self.style).0 };
+        let (left, right) = (at(from), at(to));
+        let bar = Rect::from_x_y_ranges(left..=right, rect.center().y - 2.0..=rect.center().y + 2.0);
+        self.painter.rect_filled(bar, f32::from(radius::XS), ink.gamma_multiply(0.5));
+        self.painter.circle_filled(pos2(right, rect.center().y), space::XS, ink);
+    }
+
     /// A bar of `share` (0 to 1) with its number at the right.
     pub fn bar(&mut self, share: f32, words: &str, mood: Mood) {
         let Some((rect, _)) = self.cell(words) else { return };
