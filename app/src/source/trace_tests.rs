@@ -22,7 +22,7 @@ fn write(house: &House) {
 fn seen(house: &House, what: &str, is_enough: impl Fn(&Trace) -> bool) -> Trace {
     until(what, || {
         let state = house.cluster.trace();
-        if state.trace.as_ref().is_some_and(&is_enough) { Ok(()) } else { Err(state) }
+        if state.trace.as_ref().is_some_and(&is_enough) { Ok(()) } else { Err(Box::new(state)) }
     });
     house.cluster.trace().trace.unwrap()
 }
@@ -102,7 +102,7 @@ fn a_refusal_is_seen_too() {
         let written = produce(&mut client, ("t", 0), &NewMessage::default());
         let trace = house.cluster.trace().trace;
         let is_refusal = |trace: &Trace| has(trace, &Station::Refused(19)) && trace.is_over;
-        if written.is_err() && trace.as_ref().is_some_and(is_refusal) { Ok(()) } else { Err(trace) }
+        if written.is_err() && trace.as_ref().is_some_and(is_refusal) { Ok(()) } else { Err(Box::new(trace)) }
     });
     let trace = house.cluster.trace().trace.unwrap();
     assert_eq!((trace.first_offset, trace.isr.len(), trace.replicas.len()), (-1, 2, 3));
