@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, bounded};
 use brokerscope::monitor::command::Command;
 use brokerscope::monitor::view::View;
 use brokerscope::ui::fixture::{Busy, EVERY_MS, answer};
-use brokerscope::ui::{AlarmStart, Backend, BrokerscopeApp, Dialog, MetricsView, Options, Screen, TopicView};
+use brokerscope::ui::{AlarmStart, Backend, BrokerscopeApp, Dialog, MetricsView, Options, Screen, TopicView, WireView};
 use egui::{
     Context, Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, ViewportId,
     pos2, vec2,
@@ -96,7 +96,11 @@ fn cases() -> Vec<Case> {
         dialog(PALETTE, Dialog::Palette),
         dialog("help", Dialog::Help),
     ];
-    let screens = screens.map(|screen| on(screen.name(), screen)).chain([messages]);
+    let wires = WireView::ALL
+        .into_iter()
+        .skip(1)
+        .map(|wire| Case { name: wire.name(), options: Options { screen: Screen::Wire, wire, ..Options::default() } });
+    let screens = screens.map(|screen| on(screen.name(), screen)).chain([messages]).chain(wires);
     screens.chain(MetricsView::ALL.map(metrics)).chain(others).collect()
 }
 

@@ -11,6 +11,9 @@ use broker::protocol::{Call, ErrorCode};
 use super::connection::Connection;
 use super::error::ClientError;
 
+/// Within so long all brokers know of a topic that there is.
+const NEWS_TRAVEL_MAX: Duration = Duration::from_secs(1);
+
 /// Between two attempts.
 const BACKOFF: Duration = Duration::from_millis(100);
 /// One broker that does not answer must not eat up all patience: there are others.
@@ -66,10 +69,15 @@ impl Client {
         &mut self,
         mut attempt: impl FnMut(&mut Client, Instant) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let until = Instant::now() + self.patience;
+        let began = Instant::now();
+        let until = began + self.patience;
+        // A topic may be so new that the broker that is asked has not heard of it; Kafka's clients ask again too.
+        let may_pass = |error: &ClientError| {
+            error.is_passing() || (error.is_of_unknown_topic() && began.elapsed() < NEWS_TRAVEL_MAX)
+        };
         loop {
             match attempt(self, until) {
-                Err(error) if error.is_passing() && Instant::now() + BACKOFF < until => {
+                Err(error) if may_pass(&error) && Instant::now() + BACKOFF < until => {
                     // Who was known may have moved.
                     self.brokers.clear();
                     self.leaders.clear();

@@ -114,6 +114,11 @@ impl ClientError {
         }
     }
 
+    /// Whether whoever was asked knows of no such topic, or of no such partition.
+    pub fn is_of_unknown_topic(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId))
+    }
+
     /// As the answer to a command: what was wanted (`Topic orders was not created`), and why not.
     pub fn refusal(&self, what: &str) -> Refusal {
         let text = format!("{what}: {self}.");

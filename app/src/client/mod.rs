@@ -35,7 +35,7 @@ pub use elections::elect_leaders;
 pub use error::ClientError;
 pub use groups::{delete_group, delete_offsets, set_offsets};
 pub use log_dirs::log_dirs;
-pub use offsets::{BEGINNING, END, committed_offsets, offsets_at, offsets_of_topic};
+pub use offsets::{BEGINNING, END, committed_offsets, led_partitions, offsets_at, offsets_of_topic};
 pub use partitions::{add_partitions, delete_records};
 pub use producers::{producers, transactions};
 pub use reassign::{Throttled, cancel_reassignments, reassign, reassignments, unthrottle};

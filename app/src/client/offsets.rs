@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use broker::protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use broker::protocol::messages::metadata_response::MetadataResponsePartition;
 use broker::protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use broker::protocol::messages::{ListOffsetsRequestData, OffsetFetchRequestData};
 
@@ -107,6 +108,15 @@ pub fn offsets_of_topic(client: &mut Client, topic: &str, timestamp_ms: i64) -> 
 pub(super) fn partitions_of(client: &mut Client, topic: &str) -> Result<Vec<i32>, ClientError> {
     let known = client.persist(|client, until| client.metadata(&[topic], until))?;
     Ok(known.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.partition_index).collect())
+}
+
+/// The partitions of a topic that have a leader, and those that have none: nobody can be asked about these.
+pub fn led_partitions(client: &mut Client, topic: &str) -> Result<(Vec<i32>, Vec<i32>), ClientError> {
+    let known = client.persist(|client, until| client.metadata(&[topic], until))?;
+    let all = known.iter().flat_map(|topic| &topic.partitions);
+    let (led, others): (Vec<_>, Vec<_>) = all.partition(|partition| partition.leader_id >= 0);
+    let indices = |of: Vec<&MetadataResponsePartition>| of.iter().map(|one| one.partition_index).collect();
+    Ok((indices(led), indices(others)))
 }
 
 /// Where a group is, in all partitions that it has committed an offset of.

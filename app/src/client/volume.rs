@@ -5,12 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::cluster::{Client, Partition};
 use super::error::ClientError;
-use super::offsets::{BEGINNING, END, Found, NEWEST_TIME, found_at, partitions_of};
+use super::offsets::{BEGINNING, END, Found, NEWEST_TIME, found_at, led_partitions};
 use crate::monitor::messages::volume::{Bars, Volume};
 
-/// Of a topic, between two instants (the second is left out), or from its first record to its last.
+/// Of a topic's partitions that have a leader, between two instants (the second is left out), or from the first record to the last.
 pub fn volume(client: &mut Client, topic: &str, span_ms: Option<(i64, i64)>) -> Result<Volume, ClientError> {
-    let known = partitions_of(client, topic)?;
+    let (known, _) = led_partitions(client, topic)?;
     let partitions: Vec<Partition<'_>> = known.iter().map(|partition| (topic, *partition)).collect();
     let reach = match span_ms {
         Some((from_ms, until_ms)) => Some((from_ms, until_ms.saturating_sub(1))),

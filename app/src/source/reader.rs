@@ -76,6 +76,8 @@ pub(super) struct Reading {
     dropped: u64,
     codecs: Option<Arc<Codecs>>,
     scanned: u64,
+    /// Partitions that nobody leads: they are left out, and the view says so.
+    leaderless: Arc<[i32]>,
     /// Where each partition goes on.
     next: BTreeMap<i32, i64>,
     told: Option<Instant>,
@@ -95,6 +97,7 @@ impl Reading {
             dropped: 0,
             codecs: None,
             scanned: 0,
+            leaderless: Arc::default(),
             next: BTreeMap::new(),
             told: None,
             sink: None,
@@ -170,9 +173,15 @@ impl Reading {
     fn begin(&mut self, client: &mut Client) -> Result<BTreeMap<i32, i64>, ClientError> {
         let topic = self.wish.topic.clone();
         let wanted = |partition: i32| self.wish.partition.is_none_or(|only| only == partition);
+        let (led, leaderless) = client::led_partitions(client, &topic)?;
+        // Who looks is helped with what there is. A file would be taken for the whole: there a leader is waited for, in vain or not.
+        let asked = led.iter().chain(leaderless.iter().filter(|_| self.sink.is_some() || led.is_empty()));
+        let partitions: Vec<(&str, i32)> =
+            asked.copied().filter(|one| wanted(*one)).map(|one| (&*topic, one)).collect();
+        self.leaderless = leaderless.into_iter().filter(|one| wanted(*one)).collect();
         let mut of = |timestamp_ms: i64| -> Result<BTreeMap<i32, i64>, ClientError> {
-            let told = client::offsets_of_topic(client, &topic, timestamp_ms)?;
-            Ok(told.into_iter().filter(|one| wanted(one.partition)).map(|one| (one.partition, one.offset)).collect())
+            let told = client::offsets_at(client, &partitions, timestamp_ms)?;
+            Ok(told.into_iter().map(|one| (one.partition, one.offset)).collect())
         };
         let (begins, ends) = (of(BEGINNING)?, of(END)?);
         let at_time = match self.wish.start {
@@ -305,6 +314,7 @@ impl Reading {
             scanned: self.scanned,
             dropped: self.dropped,
             codecs: self.codecs.clone(),
+            leaderless: self.leaderless.clone(),
             next_offsets: Arc::new(self.next.clone()),
             generation: 0,
         });
@@ -455,6 +465,33 @@ mod tests {
         assert_eq!((reading.found.len(), reading.next[&0]), (0, 7));
         assert!(reading.fetch(&mut client, 0, &all).unwrap());
         assert_eq!(reading.found.iter().map(|one| one.offset).collect::<Vec<_>>(), [7, 8, 9]);
+    }
+
+    #[test]
+    fn a_partition_without_a_leader_is_left_out_and_named() {
+        use rdkafka::consumer::Consumer as _;
+        let house = house();
+        let mut client = house.client();
+        create_topic(&mut client, "t", 3, 1, &[]).unwrap();
+        (0..3).for_each(|partition| house.write("t", partition, 2));
+        let metadata = house.consumer().fetch_metadata(Some("t"), Duration::from_secs(10)).unwrap();
+        let led = metadata.topics()[0].partitions().iter().find(|one| one.id() == 1).unwrap().leader();
+        house.cluster.kill_node(led, "a test").unwrap();
+        let (mut reader, slot) = (Reader::default(), ViewSlot::default());
+        until("it is read without that one", || {
+            begin(&house, &mut reader, &slot, &wish(Start::Beginning));
+            until("it ends", || if slot.latest().messages.is_under_way() { Err(()) } else { Ok(()) });
+            let view = slot.latest().messages;
+            if view.state == ReadState::Done && *view.leaderless == [1] {
+                Ok(())
+            } else {
+                Err((view.state, view.leaderless))
+            }
+        });
+        let found: Vec<i32> = slot.latest().messages.found.iter().map(|one| one.partition).collect();
+        assert_eq!((found.len(), found.contains(&1)), (4, false));
+        let bars = client::volume(&mut house.client(), "t", None).unwrap();
+        assert_eq!(bars.of(None).iter().sum::<u64>(), 4);
     }
 
     #[test]

@@ -137,6 +137,7 @@ impl Busy {
         self.view.groups = self.groups.view();
         self.alarms.tick(self.at_ms, &CLUSTER_NAME.into(), &self.store);
         self.view.metrics = Arc::new(self.reports());
+        self.view.connections = Arc::new(super::fixture_wire::many(&self.view.snapshot));
         self.view.cloudwatch = CloudwatchView {
             level: Level::PerTopicPerPartition,
             store: Arc::new(self.store.clone()),

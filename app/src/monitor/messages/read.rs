@@ -138,6 +138,8 @@ pub struct MessagesView {
     pub dropped: u64,
     /// How what was found is decoded.
     pub codecs: Option<Arc<Codecs>>,
+    /// Partitions without a leader, of which nothing can be read.
+    pub leaderless: Arc<[i32]>,
     /// Where each partition is to be gone on from.
     pub next_offsets: Arc<BTreeMap<i32, i64>>,
     /// Grows with each change.

@@ -146,6 +146,12 @@ fn status(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<A
             );
             text::label(ui, &gone, font::small(), style.warning);
         }
+        if !view.leaderless.is_empty() {
+            let (one, are) = if view.leaderless.len() == 1 { ("partition", "has") } else { ("partitions", "have") };
+            let words =
+                format!("{one} {} {are} no leader: read again once there is one", format::ids(&view.leaderless));
+            text::label(ui, &words, font::small(), style.warning);
+        }
         pause(ui, state, view);
         if !view.is_under_way() && Button::new("Read again").small().show(ui).clicked() {
             state.wish.from_ms = now_ms;

@@ -1,5 +1,7 @@
 //! Requests by API: how many, which versions, where their time goes, what fails.
 
+use std::sync::Arc;
+
 use egui::{Sense, Ui, vec2};
 
 use super::page;
@@ -23,7 +25,7 @@ pub struct State {
     pub table: TableState,
     /// Only this broker's; `None`: all.
     pub broker: Option<i32>,
-    rows: Cached<(u64, Option<i32>, Option<Sort>), Vec<ApiRow>>,
+    rows: Cached<(usize, Option<i32>, Option<Sort>), Vec<ApiRow>>,
 }
 
 const COLUMNS: [Column; 12] = [
@@ -63,7 +65,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
     });
     ui.add_space(space::XS);
     let sort = state.table.sort;
-    let rows = state.rows.get((scene.model.generation, state.broker, sort), || {
+    let rows = state.rows.get((Arc::as_ptr(&view.metrics) as usize, state.broker, sort), || {
         let mut rows = apis::rows(&view.metrics, state.broker);
         order(&mut rows, sort);
         rows

@@ -1,5 +1,7 @@
 //! Clients' connections, one by one, and what each of them asks.
 
+use std::sync::Arc;
+
 use broker::metadata::connections::{ApiUse, ConnectionReport};
 use broker::protocol::{ErrorCode, error_name};
 use egui::Ui;
@@ -28,7 +30,7 @@ pub struct State {
     /// The connection whose requests are shown.
     pub chosen: Option<ConnectionKey>,
     apis: TableState,
-    rows: Cached<(u64, String, Option<Sort>), Vec<ConnectionRow>>,
+    rows: Cached<(usize, String, Option<Sort>), Vec<ConnectionRow>>,
 }
 
 const COLUMNS: [Column; 10] = [
@@ -71,7 +73,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     ui.add_space(space::XS);
     let filter = state.filter.trim().to_lowercase();
     let sort = state.table.sort;
-    let rows = state.rows.get((scene.model.generation, filter.clone(), sort), || {
+    let newest = Arc::as_ptr(connected) as usize;
+    let rows = state.rows.get((newest, filter.clone(), sort), || {
         let mut rows: Vec<ConnectionRow> =
             connections::rows(connected).into_iter().filter(|row| fits(row, &filter)).collect();
         order(&mut rows, sort);
