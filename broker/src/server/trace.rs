@@ -331,6 +331,8 @@ impl Broker {
     pub(super) fn trace_answer(&self, context: &RequestContext, response: &Response) {
         let Response::Produce(answer) = response else { return };
         let at = (self.stopwatch)();
+        // What it was waiting for has come to pass by now.
+        self.trace_progress(at);
         self.trace.change(at, |trace, mark| {
             let of_it = (trace.leader, trace.connection, mark.seq);
             if of_it != (self.config.node_id, context.conn, context.seq) {

@@ -24,11 +24,12 @@ pub struct ConnectionRow {
     pub total: ApiUse,
 }
 
-/// All of them, those that ask most first.
+/// All of them, by client, so that none changes its place.
 pub fn rows(connected: &Connected) -> Vec<ConnectionRow> {
     let all = connected.iter().flat_map(|(id, report)| report.connections.iter().map(move |one| row(*id, one)));
     let mut rows: Vec<ConnectionRow> = all.collect();
-    rows.sort_by(|one, other| other.total.per_s.total_cmp(&one.total.per_s).then(one.key.cmp(&other.key)));
+    let order = |row: &ConnectionRow| (row.client_id.is_empty(), row.client_id.clone(), row.key);
+    rows.sort_by_cached_key(order);
     rows
 }
 
@@ -116,8 +117,8 @@ mod tests {
         let report = ConnectionsReport { node_id: 3, connections, left_out: 4, ..ConnectionsReport::default() };
         let connected = Connected::from([(3, Arc::new(report))]);
         let rows = rows(&connected);
-        assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), [(3, 2), (3, 1)]);
-        let busiest = &rows[0];
+        assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), [(3, 1), (3, 2)]);
+        let busiest = &rows[1];
         assert_eq!((busiest.software.as_str(), busiest.total.per_s, busiest.total.max_us), ("kcat", 6.0, 9));
         assert_eq!((mean_ms(busiest.total.total_us(), busiest.total.count), errors(&busiest.total)), (Some(1.5), 4));
         assert_eq!(busiest.total.errors, [(3, 3), (6, 1)]);

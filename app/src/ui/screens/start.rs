@@ -80,7 +80,8 @@ fn about(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     text::paragraph(ui, SENTENCES, font::body(), style.muted);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = egui::vec2(space::S, space::S);
-        if scene.model.snapshot().workloads.is_empty() {
+        let runs = !scene.model.snapshot().workloads.is_empty();
+        if !runs {
             let start = Button::new("Start a demo workload").with_icon(Icon::Start).tone(Tone::Primary).show(ui);
             if start.clicked()
                 && let Some(deed) = commands::called(Id::StartWorkload, scene)
@@ -89,9 +90,18 @@ fn about(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
             }
             commands::tell_with(start, Id::StartWorkload, scene);
         }
-        for (symbol, name, screen) in
-            [(Icon::Cluster, "See the cluster", Screen::Cluster), (Icon::Pulse, "Choose a workload", Screen::Workloads)]
-        {
+        // The place under the pointer stays what it was about.
+        let ways = match runs {
+            true => [
+                (Icon::Pulse, "See the workload", Screen::Workloads),
+                (Icon::Cluster, "See the cluster", Screen::Cluster),
+            ],
+            false => [
+                (Icon::Cluster, "See the cluster", Screen::Cluster),
+                (Icon::Pulse, "Choose a workload", Screen::Workloads),
+            ],
+        };
+        for (symbol, name, screen) in ways {
             if Button::new(name).with_icon(symbol).show(ui).clicked() {
                 actions.push(Action::Go(screen));
             }

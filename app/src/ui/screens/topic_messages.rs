@@ -39,11 +39,11 @@ pub struct State {
 }
 
 const COLUMNS: [Column; 6] = [
-    Column::text("Time", 92.0, 0.1).unsorted(),
+    Column::text("Time", 100.0, 0.1).unsorted(),
     Column::number("Partition", 58.0, 0.1).unsorted(),
-    Column::number("Offset", 70.0, 0.1).unsorted(),
-    Column::text("Key", 110.0, 0.4).unsorted(),
-    Column::text("Value", 200.0, 2.0).unsorted(),
+    Column::number("Offset", 84.0, 0.1).unsorted(),
+    Column::text("Key", 96.0, 0.4).unsorted(),
+    Column::text("Value", 180.0, 2.0).unsorted(),
     Column::number("Size", 60.0, 0.1).help("Of key, value and headers").unsorted(),
 ];
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use broker::log::LogOutline;
-use egui::{Align, Layout, Ui};
+use egui::{Align, Color32, Layout, Ui};
 
 use super::tape_words::{fact_list, footer, told};
 use super::{key_partition, page, side_by_side};
@@ -18,7 +18,7 @@ use crate::ui::asked::{Answer, Asked};
 use crate::ui::format;
 use crate::ui::model::Cached;
 use crate::ui::tape_picture::{self, Known, batch_facts};
-use crate::ui::tokens::{font, palette, space};
+use crate::ui::tokens::{font, palette, size, space};
 use crate::ui::widgets::button::{self, Button, Tone};
 use crate::ui::widgets::card::{card, mood_card};
 use crate::ui::widgets::empty::failed;
@@ -395,14 +395,18 @@ fn slow_motion_bar(
             if can && picker(ui, "Late by", &mut delay_ms, &choices) {
                 state.delay = Some(delay_ms);
             }
-            text::label(ui, &words, font::small(), style.faint);
+            label_beside_copy(ui, &words, style.faint);
         } else {
             Pill::new(Mood::Warning, Icon::Clock, "Slow motion").show(ui);
             if Button::new("End slow motion").with_icon(Icon::Heal).tone(Tone::Primary).show(ui).clicked() {
                 actions.extend(slow.iter().map(|fault| Action::Send(Command::HealFault(fault.id))));
             }
             let what = slow.iter().map(|fault| fault.what.as_str()).collect::<Vec<_>>().join(", ");
-            text::label(ui, &format!("{what}. Real faults, of all that these brokers say to each other."), font::small(), style.muted);
+            label_beside_copy(
+                ui,
+                &format!("{what}. Real faults, of all that these brokers say to each other."),
+                style.muted,
+            );
         }
         let commands: Vec<Command> =
             if slow.is_empty() { wishes } else { slow.iter().map(|fault| Command::HealFault(fault.id)).collect() };
@@ -414,6 +418,14 @@ fn slow_motion_bar(
                 button::copy(ui, &lines.join("\n"), what);
             });
         }
+    });
+}
+
+/// Leaves room for the button at the end of the line.
+fn label_beside_copy(ui: &mut Ui, words: &str, color: Color32) {
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width() - size::CONTROL - space::S);
+        text::label(ui, words, font::small(), color);
     });
 }
 

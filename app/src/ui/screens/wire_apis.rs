@@ -29,7 +29,7 @@ pub struct State {
 }
 
 const COLUMNS: [Column; 12] = [
-    Column::text("API", 140.0, 1.0),
+    Column::text("API", 160.0, 1.2),
     Column::text("Versions", 76.0, 0.3)
         .help("That clients and other nodes asked for: RequestsPerSec by version")
         .unsorted(),
@@ -87,6 +87,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
             table.show(ui, &mut state.table, |index, row| {
                 let api = &rows[index];
                 row.strong(&api.api);
+                if api.api == "Fetch" {
+                    row.hint(|| "FetchConsumer and FetchFollower together".into());
+                }
                 row.text(&versions(api));
                 row.text(&if api.per_s >= 0.05 { format::compact(api.per_s) } else { "–".into() });
                 row.text(&format::count(api.count as i64));

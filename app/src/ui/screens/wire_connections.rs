@@ -47,7 +47,7 @@ const COLUMNS: [Column; 10] = [
 ];
 
 const APIS: [Column; 12] = [
-    Column::text("API", 130.0, 0.8).unsorted(),
+    Column::text("API", 160.0, 1.2).unsorted(),
     Column::number("Version", 62.0, 0.2)
         .help("The one that the client chose of those that the broker offers")
         .unsorted(),

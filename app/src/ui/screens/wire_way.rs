@@ -181,7 +181,7 @@ fn told(ui: &mut Ui, trace: &Trace, table: &mut TableState) {
         steps.show(ui, table, |index, row| {
             let step = &trace.steps[index];
             let (after_ms, since_ms) = (way::after_ms(trace, step), way::since_ms(trace, step));
-            row.strong(&format!("+{}", format::millis(after_ms)));
+            row.strong(&format::millis(after_ms));
             row.text(&format!("broker {}", step.node_id));
             let mood = mood(&step.station);
             row.toned(&way::words(trace, step), mood);
@@ -220,7 +220,8 @@ fn tiles(trace: &Trace) -> Vec<(&'static str, String, Mood)> {
         ("Records", records, Mood::Quiet),
         ("Size", format::bytes(trace.size_bytes as f64), Mood::Quiet),
         ("acks", acks, Mood::Quiet),
-        ("Leader", format!("{} · epoch {}", trace.leader, trace.leader_epoch), Mood::Quiet),
+        ("Leader", trace.leader.to_string(), Mood::Quiet),
+        ("Leader epoch", trace.leader_epoch.to_string(), Mood::Quiet),
         ("In sync", format::ids(&trace.isr), if short { Mood::Warning } else { Mood::Quiet }),
         ("Replicas", format::ids(&trace.replicas), Mood::Quiet),
     ]

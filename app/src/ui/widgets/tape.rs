@@ -228,7 +228,7 @@ pub struct Hit {
 /// Width of the names at the left.
 const NAMES: f32 = 150.0;
 /// Width of the numbers at the right.
-const VALUES: f32 = 168.0;
+const VALUES: f32 = 190.0;
 /// Rows of labels.
 pub(super) const LABEL_ROWS: usize = 3;
 /// So many offsets are shown at first.
@@ -449,9 +449,16 @@ pub enum Sample {
 pub fn legend(ui: &mut Ui, samples: &[(Sample, &str)]) {
     let style = palette(ui);
     for (sample, words) in samples {
-        let (rect, _) = ui.allocate_exact_size(vec2(size::ICON * 1.25, size::ICON - 2.0), Sense::hover());
-        tape_paint::sample(ui, rect, *sample);
-        text::label(ui, words, font::tiny(), style.muted);
+        // In one piece, so that no line ends between a sample and its words.
+        let galley = text::line(ui.painter(), words, font::tiny(), style.muted, f32::INFINITY);
+        let sample_size = vec2(size::ICON * 1.25, size::ICON - 2.0);
+        let whole = vec2(sample_size.x + space::XS + galley.size().x, sample_size.y.max(galley.size().y));
+        let (rect, response) = ui.allocate_exact_size(whole, Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, *words));
+        let place = Rect::from_min_size(pos2(rect.left(), rect.center().y - sample_size.y / 2.0), sample_size);
+        tape_paint::sample(ui, place, *sample);
+        let at = pos2(place.right() + space::XS, rect.center().y - galley.size().y / 2.0);
+        ui.painter().galley(at, galley, style.muted);
     }
 }
 
