@@ -24,6 +24,7 @@ pub async fn index() -> Response {
         "/healthz",
         "/readyz",
         "/api/cluster",
+        "/api/connections",
         "/api/groups",
         "/api/client-metrics",
         "/api/events?after={seq}",
@@ -49,7 +50,7 @@ pub async fn index() -> Response {
         "/api/topics",
         "/api/topics/{name}",
     ];
-    Json(json!({ "name": "brokerscope", "version": env!("CARGO_PKG_VERSION"), "paths": paths })).into_response()
+    Json(json!({ "name": "brokerscope", "version": env!("CARGO_PKG_VERSION"), "paths": &paths[..] })).into_response()
 }
 
 /// `GET /healthz`: the program answers.

@@ -7,6 +7,7 @@ pub mod api;
 pub mod changes;
 pub mod client_metrics;
 pub mod cloudwatch;
+pub mod connections;
 pub mod export;
 pub mod groups;
 pub mod guard;

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::scrapes::Scrapes;
-use super::{api, changes, client_metrics, cloudwatch, groups, guard, logs, metrics, monitoring};
+use super::{api, changes, client_metrics, cloudwatch, connections, groups, guard, logs, metrics, monitoring};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
@@ -112,6 +112,7 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))
         .route("/api/cluster", get(api::cluster))
+        .route("/api/connections", get(connections::connections))
         .route("/api/groups", get(groups::groups))
         .route("/api/client-metrics", get(client_metrics::list))
         .route("/api/events", get(api::events))

@@ -86,4 +86,16 @@ mod tests {
         // What is dead can be read all the same.
         assert!(words(&read(&house, elected.leader_id)).contains(&"Topic t is created".to_owned()));
     }
+
+    /// `KAFKA_ROOT_DIR` is a node's directory. Prints its metadata records as JSON, to be compared with what `kafka-dump-log.sh
+    /// --cluster-metadata-decoder` says of them.
+    #[test]
+    #[ignore = "reads files that are compared with what Kafka's tool says of them"]
+    fn tell_a_metadata_log_as_kafka_dumps_it() {
+        let Some(root) = std::env::var_os("KAFKA_ROOT_DIR") else { return };
+        let found = read_in(Path::new(&root), &LogWish { node_id: 0, from: 0, to: i64::MAX }).unwrap();
+        for entry in &found.entries {
+            println!("entry {} {}", entry.offset, entry.json());
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //!     kafka-dump-log.sh --deep-iteration --verify-index-only --files /some/dir/t-0/00000000000000000000.index …
 
 use super::*;
-use crate::log::{AppendOrigin, LogDir, RealDisk};
+use crate::log::{AppendOrigin, LogDir, LogReader, RealDisk, Window};
 use crate::records::control::{
     ControlType, LeaderChange, Voter, control_key, encode_end_txn_marker, encode_kraft_version,
 };
@@ -79,4 +79,37 @@ fn read_a_log_that_kafka_wrote() {
     println!("newest: {:?}", log.max_timestamp_offset().unwrap());
     println!("producers {}", log.producer_states().count());
     assert_eq!(read, log.log_end_offset() - log.log_start_offset());
+}
+
+/// `KAFKA_LOG_DIR` is a partition's directory. Prints its batches and records as the tape knows them, in the words of `kafka-dump-log.sh
+/// --deep-iteration`, so that the two can be compared line by line.
+#[test]
+#[ignore = "reads files that are compared with what Kafka's tool says of them"]
+fn tell_a_log_as_kafka_dumps_it() {
+    let Some(dir) = std::env::var_os("KAFKA_LOG_DIR") else { return };
+    let window = Window { from: 0, to: i64::MAX, segments_max: 10_000, batches_max: 1_000_000, records_max: i64::MAX };
+    let mut files = LogReader::default().log(Path::new(&dir));
+    let outline = files.outline(&TopicPartition::new("t", 0), &window).unwrap();
+    for batch in &outline.batches {
+        let header = &batch.header;
+        println!(
+            "batch {} {} {} {} {} {} {} {} {} {} {} {}",
+            header.base_offset,
+            header.last_offset(),
+            header.record_count,
+            header.base_sequence,
+            header.producer_id,
+            header.producer_epoch,
+            header.partition_leader_epoch,
+            header.is_transactional(),
+            header.is_control(),
+            batch.position,
+            header.size_bytes(),
+            header.crc,
+        );
+        for record in batch.records.iter().flat_map(|all| all.iter()) {
+            let size = |bytes: Option<usize>| bytes.map_or(-1, |bytes| bytes as i64);
+            println!("record {} {} {}", record.offset, size(record.key_bytes), size(record.value_bytes));
+        }
+    }
 }
