@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use broker::fault::LinkEffect;
 use broker::server::trace::{Station, Trace, TraceState, TraceWish};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::client::testing::{House, house, until};
+use crate::client::testing::{House, PATIENCE, house, until};
 use crate::client::{Client, create_topic, produce};
 use crate::monitor::messages::NewMessage;
 
@@ -121,4 +123,26 @@ fn nobody_is_followed_who_is_not_meant_and_one_can_stop() {
     house.cluster.stop_following();
     write(&house);
     assert_eq!(house.cluster.trace(), TraceState::default());
+}
+
+#[test]
+fn what_is_acknowledged_and_then_lost_is_said_to_be() {
+    let house = house();
+    create_topic(&mut house.client(), "t", 1, 3, &[]).unwrap();
+    let (_, _, leader) = house.seen("t");
+    let producer: BaseProducer = house.rdkafka().set("acks", "1").create().unwrap();
+    let cut = (1..=3).filter(|id| *id != leader).flat_map(|id| [(id, leader), (leader, id)]).collect();
+    house.cluster.break_links(cut, LinkEffect::Cut);
+    follow(&house);
+    producer.send(BaseRecord::<(), str>::to("t").payload("one").partition(0)).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    let acknowledged = seen(&house, "it is acknowledged", |trace| has(trace, &Station::Acknowledged));
+    assert!(!has(&acknowledged, &Station::Committed), "nobody else has it: {acknowledged:?}");
+    house.cluster.kill_node(leader, "a test").unwrap();
+    // The next record takes its offset: it is not to be taken for it.
+    until("another leads", || if [-1, leader].contains(&house.seen("t").2) { Err(()) } else { Ok(()) });
+    write(&house);
+    let lost = |trace: &Trace| trace.steps.iter().any(|step| matches!(step.station, Station::Lost(_)));
+    let trace = seen(&house, "it is lost", |trace| lost(trace) && trace.is_over);
+    assert!(!has(&trace, &Station::Committed), "{trace:?}");
 }

@@ -58,6 +58,8 @@ pub enum Station {
     Confirmed(NodeId),
     /// The high watermark passed it: it is committed, and consumers may read it.
     Committed,
+    /// Somebody leads under this later epoch without it: it is lost.
+    Lost(i32),
     /// The answer to the producer was ready, with this error code.
     Answered(i16),
     /// It was written to the socket. Without an answer (acks=0): the request was done with.
@@ -206,7 +208,8 @@ impl TraceDesk {
         let last = trace.steps.last().map_or(now, |step| step.at);
         let first = trace.steps.first().map_or(now, |step| step.at);
         let waits_for_fetches_only = trace.is_settled() && now.saturating_sub(last) >= FETCHES_WAIT;
-        if trace.is_refused() || waits_for_fetches_only || now.saturating_sub(first) >= FOLLOWED_MAX {
+        if trace.is_refused() || trace.is_lost() || waits_for_fetches_only || now.saturating_sub(first) >= FOLLOWED_MAX
+        {
             self.end(inner);
         }
     }
@@ -262,6 +265,19 @@ impl Trace {
     /// Refused, and the client knows.
     fn is_refused(&self) -> bool {
         self.first_offset < 0 && self.has(self.leader, &Station::Acknowledged)
+    }
+
+    fn fetches(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step.station, Station::Fetched { .. })).count()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.station, Station::Lost(_)))
+    }
+
+    /// Whether a log that ends its batches of an epoch as told has it: another batch may stand at its offsets, of a later epoch.
+    fn is_in(&self, (epoch, end): (i32, i64)) -> bool {
+        epoch == self.leader_epoch && end > self.last_offset
     }
 
     /// On all replicas that were in sync, under the high watermark, and acknowledged.
@@ -358,13 +374,13 @@ impl Broker {
         let Some(records) = part.records.as_deref().filter(|records| !records.is_empty()) else { return };
         let at = (self.stopwatch)();
         self.trace.change(at, |trace, mark| {
-            if mark.id != Some(id) || trace.first_offset < 0 || !holds(records, trace.first_offset) {
+            if mark.id != Some(id) || trace.first_offset < 0 || !holds(records, trace) {
                 return;
             }
             let node_id = self.config.node_id;
             match reader {
                 Err(follower) => trace.see(at, node_id, Station::SentTo(follower)),
-                Ok(context) if mark.fetches.len() < FETCHES_MAX => {
+                Ok(context) if trace.fetches() < FETCHES_MAX => {
                     let client_id = context.header.client_id.as_deref().unwrap_or_default().to_owned();
                     let station = Station::Fetched { client_id, connection: context.conn };
                     if !trace.has(node_id, &station) {
@@ -383,11 +399,19 @@ impl Broker {
             let Some(id) = mark.id.filter(|_| trace.first_offset >= 0) else { return };
             let Some(partition) = self.replicas.partition(&id) else { return };
             let me = self.config.node_id;
+            let Some(log) = self.replicas.log(&id) else { return };
+            let has_it = trace.is_in(log.end_offset_for_epoch(trace.leader_epoch));
             if !partition.is_leader() {
-                let end = self.replicas.log(&id).map_or(-1, |log| log.log_end_offset());
-                // A log that is not of this epoch may have another record at this offset.
-                if end > trace.last_offset && partition.leader_epoch() >= trace.leader_epoch {
+                if has_it {
                     trace.see(at, me, Station::Replicated(me));
+                }
+                return;
+            }
+            if !has_it {
+                // What retention took is not lost.
+                let epoch = partition.leader_epoch();
+                if epoch > trace.leader_epoch && log.log_start_offset() <= trace.first_offset {
+                    trace.see(at, me, Station::Lost(epoch));
                 }
                 return;
             }
@@ -403,11 +427,12 @@ impl Broker {
     }
 }
 
-/// Whether a batch with this first offset is among these.
-fn holds(mut records: &[u8], offset: i64) -> bool {
+/// Whether it is among these.
+fn holds(mut records: &[u8], trace: &Trace) -> bool {
+    let offset = trace.first_offset;
     while let Ok(header) = BatchHeader::parse(records) {
         if (header.base_offset..=header.last_offset()).contains(&offset) {
-            return true;
+            return header.partition_leader_epoch == trace.leader_epoch;
         }
         match records.get(header.size_bytes()..) {
             Some(rest) if header.base_offset <= offset => records = rest,

@@ -19,6 +19,7 @@ pub fn words(trace: &Trace, step: &Step) -> String {
         Station::Replicated(_) => "In the follower's log".into(),
         Station::Confirmed(follower) => format!("Broker {follower}'s next fetch says that it has it"),
         Station::Committed => "Below the high watermark: committed, to be read".into(),
+        Station::Lost(epoch) => format!("Lost: broker {} leads under epoch {epoch} without it", step.node_id),
         Station::Answered(0) => "The answer is ready".into(),
         Station::Answered(code) => format!("The answer is ready: {}", name(*code)),
         Station::Acknowledged if trace.acks == 0 => "Done with: acks=0 wants no answer".into(),
@@ -57,6 +58,29 @@ pub fn verdict(trace: &Trace, millis: impl Fn(f64) -> String) -> String {
     let appended = at(trace, |station| *station == Station::Appended);
     let committed = at(trace, |station| *station == Station::Committed);
     let acknowledged = at(trace, |station| *station == Station::Acknowledged);
+    let lost = trace.steps.iter().find(|step| matches!(step.station, Station::Lost(_)));
+    if let Some(step) = lost {
+        let known = acknowledged.filter(|_| trace.acks != 0).map_or("", |_| "Acknowledged, and then ");
+        let acks = if trace.acks == -1 { "all".to_owned() } else { trace.acks.to_string() };
+        let said = if known.is_empty() { "Lost" } else { "lost" };
+        return format!(
+            "{known}{said} (acks={acks}): broker {} leads without it after {}.",
+            step.node_id,
+            millis(after_ms(trace, step))
+        );
+    }
+    if let (0, Some(_), None) = (trace.acks, appended, refused) {
+        // Nobody is told, so nothing is acknowledged.
+        return match committed {
+            Some(committed) => {
+                format!("Committed after {}; with acks=0 the producer is told nothing.", millis(committed))
+            }
+            None => format!(
+                "In the leader's log; it waits for {}. With acks=0 the producer is told nothing.",
+                missing(trace)
+            ),
+        };
+    }
     match (refused, appended, committed, acknowledged) {
         (Some(code), None, ..) => format!("Refused with {}: nothing of it is in the log.", name(code)),
         (Some(code), Some(_), ..) => {
@@ -114,7 +138,7 @@ pub fn since_ms(trace: &Trace, step: &Step) -> Option<f64> {
         Station::SentTo(_) => one_of(&[Station::Appended]),
         Station::Replicated(id) => one_of(&[Station::SentTo(*id)]),
         Station::Confirmed(id) => one_of(&[Station::Replicated(*id)]),
-        Station::Committed => one_of(&[Station::Appended]),
+        Station::Committed | Station::Lost(_) => one_of(&[Station::Appended]),
         Station::Answered(_) if trace.acks == -1 => {
             one_of(&[Station::Committed]).or_else(|| one_of(&[Station::Appended]))
         }
@@ -163,6 +187,11 @@ mod tests {
         assert!(said(-1, &late).contains("not acknowledged: REQUEST_TIMED_OUT"), "{}", said(-1, &late));
         let refused = [(0, Arrived), (1, Refused(19)), (1, Answered(19)), (2, Acknowledged)];
         assert_eq!(said(-1, &refused), "Refused with NOT_ENOUGH_REPLICAS: nothing of it is in the log.");
+        let unheard = with(&[(2, Acknowledged), (3, Confirmed(2)), (3, Confirmed(3)), (4, Committed)]);
+        assert_eq!(said(0, &unheard), "Committed after 4 ms; with acks=0 the producer is told nothing.");
+        let lost = [&early[..], &[(1500, Lost(1))]].concat();
+        assert_eq!(said(1, &lost), "Acknowledged, and then lost (acks=1): broker 1 leads without it after 1500 ms.");
+        assert!(said(0, &with(&[(2, Acknowledged), (9, Lost(1))])).starts_with("Lost (acks=0)"));
         let times = |trace: &Trace| trace.steps.iter().map(|step| since_ms(trace, step)).collect::<Vec<_>>();
         let expected = [None, Some(0.0), Some(0.0), None, None, Some(1.0), Some(4.0), Some(4.0)];
         assert_eq!(times(&trace(-1, &all)), expected);

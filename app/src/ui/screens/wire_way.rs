@@ -200,7 +200,7 @@ fn scale_ms(trace: &Trace) -> f64 {
 
 fn mood(station: &Station) -> Mood {
     match station {
-        Station::Refused(_) => Mood::Critical,
+        Station::Refused(_) | Station::Lost(_) => Mood::Critical,
         Station::Answered(code) if *code != 0 => Mood::Critical,
         Station::Committed => Mood::Good,
         Station::Fetched { .. } => Mood::Busy,

@@ -89,3 +89,14 @@ fn each_step_is_told_with_its_broker_and_its_time() {
     );
     assert!(window.shows("Fetched by billing-1 (connection 2)"));
 }
+
+#[test]
+fn without_clients_it_says_how_to_get_some() {
+    let mut view = fixture::healthy();
+    view.connections = Arc::default();
+    view.metrics = Arc::default();
+    let mut window = Window::on(view, Screen::Wire);
+    assert!(window.shows("No client is connected"));
+    window.click("Show requests by api");
+    assert!(window.shows("Nothing was asked yet"));
+}
