@@ -47,6 +47,7 @@ mod message_text;
 mod model;
 mod outbox;
 mod reassign_file;
+mod screen;
 mod screens;
 mod settings;
 mod sheet;
