@@ -24,6 +24,8 @@ struct Known {
     /// When the record was sent that is acknowledged and was sent last; acks=all, or whatever the row's producers use.
     last_ack: Option<Duration>,
     leaders: HashMap<i32, i32>,
+    /// The largest leader epoch that was told.
+    leader_epoch: i32,
 }
 
 #[derive(Default)]
@@ -297,10 +299,24 @@ impl Recorder {
     }
 
     /// The cluster said this of itself.
+    ///
+    /// Whatever ends a leader's reign, also the way back to the preferred leader of a cluster that is whole, what it alone had acknowledged with
+    /// acks=1 may go with it, as with Kafka: all from the high watermark on that was told of its reign.
     pub(super) fn observe(&self, view: &View) {
+        let now = self.now();
         let mut wrong = None;
         let mut inner = self.inner();
         for partition in view.partitions(&self.topic) {
+            let Some(known) = inner.partitions.get_mut(partition.id as usize) else { continue };
+            if partition.leader_epoch > known.leader_epoch {
+                let from = known.high_watermark;
+                known.leader_epoch = partition.leader_epoch;
+                inner.windows.push(Window { partition: partition.id, from, to: i64::MAX, acks_all: false });
+                let epoch = partition.leader_epoch;
+                let line =
+                    format!("partition {}: epoch {epoch}; acks=1 may have lost all from {from} on", partition.id);
+                inner.say(now, &line);
+            }
             let Some(known) = inner.partitions.get_mut(partition.id as usize) else { continue };
             known.high_watermark = known.high_watermark.max(partition.high_watermark);
             if partition.leader < 0 {
@@ -340,6 +356,7 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acceptance::view::{Partition, Topic};
     use crate::campaign::check;
 
     fn kinds(recorder: &Recorder) -> Vec<Kind> {
@@ -372,6 +389,33 @@ mod tests {
         assert_eq!(loses_the_last(Some(2)), []);
         assert_eq!(loses_the_last(Some(3)), loses_the_last(None));
         assert!(loses_the_last(None).contains(&Kind::Unseen));
+    }
+
+    /// Two writers get one offset, of leaders in a row, in a cluster that is whole; the final read finds the second.
+    fn an_election_after_the_end(acks: i16, leader_epoch: i32) -> Vec<Kind> {
+        let recorder = Recorder::new("t", 1);
+        let told = |leader, leader_epoch, high_watermark| {
+            let partition = Partition { leader, leader_epoch, high_watermark, ..Default::default() };
+            let topic = Topic { name: "t".into(), partitions: vec![partition] };
+            recorder.observe(&View { topics: vec![topic], ..View::default() });
+        };
+        recorder.end_licences();
+        told(1, 0, 0);
+        let first = recorder.began(1, 0, 0, acks);
+        recorder.acknowledged(first, Some(0));
+        told(2, leader_epoch, 0);
+        let second = recorder.began(1, 0, 1, acks);
+        recorder.acknowledged(second, Some(0));
+        recorder.drains(7, false);
+        recorder.read(7, false, 0, 0, 1);
+        kinds(&recorder)
+    }
+
+    #[test]
+    fn an_election_may_cost_what_acks_1_wrote_and_nothing_else_may() {
+        assert_eq!(an_election_after_the_end(1, 1), []);
+        assert!(an_election_after_the_end(-1, 1).contains(&Kind::Unseen));
+        assert!(an_election_after_the_end(1, 0).contains(&Kind::Unseen));
     }
 
     #[test]
