@@ -162,6 +162,7 @@ fn view() -> View {
         members: Vec::new(),
         offsets: vec![offset],
         total_lag: 6,
+        shared: Vec::new(),
     };
     let voter = |id: i32, role: &str| Voter {
         id,

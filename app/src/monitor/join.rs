@@ -9,19 +9,21 @@ use broker::metadata::connections::ConnectionsReport;
 use broker::metadata::image::Image;
 use broker::metadata::report::{
     BrokerCounters, BrokerReport, ClientMetricsReport, ControllerReport, GroupReport, MembershipReport, NodeState,
+    ShareProgress,
 };
 use broker::metrics::MetricsReport;
 use broker::types::{Id, NO_NODE, NodeId, Now};
 
 use super::client_metrics;
+use super::group_seen::{GroupSeen, by_group};
 use super::names::is_controller;
 use super::rates::{self, Meter, Reading};
 use super::snapshot::{
-    ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, PAST_FAULTS_MAX,
-    Partition, PastFault, Quorum, Snapshot, Totals, Voter, WorkloadStatus,
+    ActiveFault, Broker, Group, Membership, Observer, PAST_FAULTS_MAX, PastFault, Quorum, Snapshot, Totals, Voter,
+    WorkloadStatus,
 };
 use super::topics::{Sums, Topics};
-use super::unread::{Answer, QUESTIONS_MAX, Question, Unread};
+use super::unread::{Answer, QUESTIONS_MAX, Question};
 use super::view::{Connected, Measured};
 
 /// What is known of the cluster before any node has told anything.
@@ -52,6 +54,8 @@ pub struct Join {
     controllers: BTreeMap<NodeId, ControllerReport>,
     topics: Topics,
     groups: BTreeMap<Arc<str>, GroupSeen>,
+    /// Some broker told anew how far share groups have come.
+    has_new_progress: bool,
     /// A group has offsets of which nothing was ever asked.
     has_new_offsets: bool,
     /// Where asking goes on: the last group that was asked for.
@@ -76,16 +80,9 @@ struct BrokerSeen {
     offline_log_dirs: Vec<String>,
     counters: BrokerCounters,
     client_metrics: Arc<[Arc<ClientMetricsReport>]>,
+    shared: Arc<[ShareProgress]>,
     meter: Meter,
     fresh: bool,
-}
-
-#[derive(Debug)]
-struct GroupSeen {
-    coordinator: NodeId,
-    report: GroupReport,
-    unread: Unread,
-    built: Option<Arc<Group>>,
 }
 
 impl Join {
@@ -155,12 +152,15 @@ impl Join {
         if seen.incarnation != report.incarnation {
             self.topics.forget_node(id);
             seen.client_metrics = Arc::default();
+            seen.shared = Arc::default();
+            self.has_new_progress = true;
         }
         self.dirty |= seen.incarnation != report.incarnation
             || seen.counters != report.counters
             || (&seen.host, seen.port) != (&report.host, report.port)
             || seen.offline_log_dirs != report.offline_log_dirs
             || report.client_metrics.is_some()
+            || report.shared.is_some()
             || !(report.partitions.is_empty() && report.removed.is_empty() && report.groups.is_empty());
         seen.incarnation = report.incarnation;
         seen.at_ms = report.at_ms;
@@ -170,6 +170,10 @@ impl Join {
         seen.counters.clone_from(&report.counters);
         if let Some(told) = &report.client_metrics {
             seen.client_metrics.clone_from(told);
+        }
+        if let Some(told) = &report.shared {
+            seen.shared.clone_from(told);
+            self.has_new_progress = true;
         }
         seen.fresh = true;
         for gone in &report.removed {
@@ -187,11 +191,10 @@ impl Join {
         if report.state.is_some() {
             let before = self.groups.remove(&report.group_id);
             let known = before.as_ref().map_or(0, |before| before.report.offsets.len());
-            let mut unread = before.map(|before| before.unread).unwrap_or_default();
-            unread.keep(&report.offsets);
             self.has_new_offsets |= report.offsets.len() > known;
-            let seen = GroupSeen { coordinator, report: report.clone(), unread, built: None };
-            self.groups.insert(report.group_id.clone(), seen);
+            // What share coordinators told of it before waits to be read.
+            self.has_new_progress |= before.is_none();
+            self.groups.insert(report.group_id.clone(), GroupSeen::after(before, coordinator, report));
         } else if self.groups.get(&report.group_id).is_some_and(|seen| seen.coordinator == coordinator) {
             // Only the coordinator's own word removes a group: one that lost it may say so late.
             self.groups.remove(&report.group_id);
@@ -263,7 +266,7 @@ impl Join {
         self.topics.set_rates(&topic_rates);
         for group in self.groups.values() {
             // A lag in time grows while nobody reads.
-            self.dirty |= group.built.as_ref().is_some_and(|built| built.total_lag > 0);
+            self.dirty |= group.built.as_ref().is_some_and(|built| built.lag() > 0);
         }
     }
 
@@ -282,13 +285,13 @@ impl Join {
             if questions.len() >= QUESTIONS_MAX {
                 break;
             }
-            let of_group = seen.report.offsets.iter().filter_map(|(name, committed_offset)| {
+            let of_group = seen.positions().filter_map(|(name, offset)| {
                 let known = self.topics.partition(&name.topic, name.partition)?;
                 if !second_over && !seen.unread.is_new(name) {
                     return None;
                 }
                 let place = self.topics.place(&name.topic, name.partition)?;
-                seen.unread.question((id, name), *committed_offset, known, &place, now.wall_ms)
+                seen.unread.question((id, name), offset, known, &place, now.wall_ms)
             });
             questions.extend(of_group.take(QUESTIONS_MAX));
             self.asked_last = Some(id.clone());
@@ -476,9 +479,12 @@ impl Join {
     }
 
     fn build_groups(&mut self, now: Now) -> Vec<Arc<Group>> {
+        if std::mem::take(&mut self.has_new_progress) {
+            self.apply_progress();
+        }
         let topics = &self.topics;
         let groups = self.groups.values_mut().map(|seen| {
-            let group = build_group(seen, topics, now);
+            let group = seen.build(topics, now);
             // Readers compare by pointer: a group that did not change keeps its `Arc`.
             match &seen.built {
                 Some(built) if **built == group => built.clone(),
@@ -486,6 +492,17 @@ impl Join {
             }
         });
         groups.collect()
+    }
+
+    fn apply_progress(&mut self) {
+        // A shard that has moved is still told by a broker that is down: those at work have the last word.
+        let is_down = |id: &NodeId| self.states.get(id).is_some_and(|state| *state != NodeState::Running);
+        let (down, at_work): (Vec<_>, Vec<_>) = self.brokers.iter().partition(|(id, _)| is_down(id));
+        let told = down.into_iter().chain(at_work).map(|(_, seen)| &*seen.shared);
+        let mut by_group = by_group(told, &self.image);
+        for (id, seen) in &mut self.groups {
+            self.has_new_offsets |= seen.set_progress(by_group.remove(id).unwrap_or_default());
+        }
     }
 
     fn totals(&self, sums: &Sums, topics: usize, brokers: &[Broker], groups: &[Arc<Group>]) -> Totals {
@@ -521,57 +538,4 @@ fn same_controller_state(one: &ControllerReport, other: &ControllerReport) -> bo
     state(one) == state(other)
         && ends(&one.voters) == ends(&other.voters)
         && ends(&one.observers) == ends(&other.observers)
-}
-
-fn build_group(seen: &GroupSeen, topics: &Topics, now: Now) -> Group {
-    let report = &seen.report;
-    let offsets: Vec<GroupOffset> = report
-        .offsets
-        .iter()
-        .map(|(partition, committed_offset)| {
-            let known: Option<&Partition> = topics.partition(&partition.topic, partition.partition);
-            // Kafka lets any number be committed; no record lies below offset 0.
-            let lag = known.map_or(0, |known| (known.high_watermark - (*committed_offset).max(0)).max(0));
-            let lag_ms = known.zip(topics.topic_id(&partition.topic)).and_then(|(known, topic_id)| {
-                seen.unread.age_ms(partition, *committed_offset, known, topic_id, now.wall_ms)
-            });
-            GroupOffset {
-                topic: partition.topic.clone(),
-                partition: partition.partition,
-                committed_offset: *committed_offset,
-                lag,
-                lag_ms,
-            }
-        })
-        .collect();
-    Group {
-        id: report.group_id.clone(),
-        kind: report.group_type,
-        state: report.state.unwrap_or("Dead"),
-        generation: report.generation,
-        protocol: report.protocol.clone(),
-        coordinator: seen.coordinator,
-        members: report
-            .members
-            .iter()
-            .map(|member| Member {
-                id: member.member_id.clone(),
-                client_id: member.client_id.clone(),
-                host: member.client_host.clone(),
-                assignment: member
-                    .assignment
-                    .iter()
-                    .map(|partition| AssignedPartition {
-                        topic: partition.topic.clone(),
-                        partition: partition.partition,
-                    })
-                    .collect(),
-                instance_id: member.instance_id.clone(),
-                rack_id: member.rack_id.clone(),
-                topics: member.topics.clone(),
-            })
-            .collect(),
-        total_lag: offsets.iter().map(|offset| offset.lag).sum(),
-        offsets,
-    }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use broker::metadata::image::{BrokerImage, Endpoint, Image, PartitionImage, TopicImage};
 use broker::metadata::report::{
-    BrokerReport, ControllerReport, GroupReport, MembershipReport, Moving, NodeState, ReplicaReport,
+    BrokerReport, ControllerReport, GroupReport, MembershipReport, Moving, NodeState, ReplicaReport, ShareProgress,
 };
-use broker::types::{Id, Now, TopicPartition};
+use broker::types::{Id, Now, TopicIdPartition, TopicPartition};
 
 use super::join::{Facts, Join};
 use super::snapshot::{ActiveFault, PAST_FAULTS_MAX, Partition, PastFault, Snapshot};
@@ -346,6 +346,46 @@ fn who_was_not_asked_for_is_first_the_next_time() {
         (asked(), asked(), asked()),
         (["a", "b"].map(String::from).into(), ["c", "a"].map(String::from).into(), ["b", "c"].map(String::from).into())
     );
+}
+
+#[test]
+fn how_far_a_share_group_has_come_is_told_by_others_than_its_coordinator() {
+    let mut join = Join::new(facts());
+    let image = image(1, &[("t", 1, vec![partition(1, 0, &[1, 2, 3])])]);
+    let told = |topic: u8, start_offset, delivery_complete_count| ShareProgress {
+        group_id: "s".into(),
+        id: TopicIdPartition { topic_id: Id([topic; 16]), partition: 0 },
+        start_offset,
+        delivery_complete_count,
+    };
+    let by = |node_id, shared: Vec<ShareProgress>| BrokerReport {
+        shared: Some(shared.into()),
+        ..broker(node_id, Some(&image), vec![replica("t", node_id == 1, 0, 50, 50)])
+    };
+    // Before its coordinator tells of it; of a topic that is gone too.
+    join.broker(&by(2, vec![told(1, 20, 5), told(9, 1, 0)]));
+    let shared = GroupReport { group_type: "share", ..group("s", Some("Stable"), &[]) };
+    join.broker(&BrokerReport { groups: vec![shared.clone()], ..by(1, vec![]) });
+    let seen = |join: &mut Join| {
+        let snapshot = join.snapshot(at(0));
+        let group = &snapshot.groups[0];
+        assert!(group.offsets.is_empty() && !group.has_lag() && group.total_lag == 0);
+        group.shared.iter().map(|one| (one.topic.to_string(), one.start_offset, one.lag)).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&mut join), [("t".to_owned(), 20, 25)]);
+    // Told again by its coordinator, nothing of that is forgotten.
+    join.broker(&BrokerReport { groups: vec![shared], ..broker(1, None, Vec::new()) });
+    assert_eq!(seen(&mut join), [("t".to_owned(), 20, 25)]);
+    // Another broker keeps the state now; the one that kept it is down, and cannot take it back.
+    join.lifecycle(2, NodeState::Killed);
+    join.broker(&by(3, vec![told(1, 50, -1)]));
+    assert_eq!(seen(&mut join), [("t".to_owned(), 50, 0)]);
+    let groups = join.snapshot(at(0)).groups;
+    assert_eq!((groups[0].is_measured(), groups[0].shared[0].lag_ms), (true, Some(0)));
+    join.broker(&by(3, vec![]));
+    join.lifecycle(2, NodeState::Running);
+    join.broker(&by(2, vec![]));
+    assert_eq!(seen(&mut join), []);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod cloudwatch;
 pub mod command;
 pub mod events;
 pub mod files;
+mod group_seen;
 pub mod groups;
 pub mod guide;
 pub mod host;

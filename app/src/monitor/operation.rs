@@ -15,6 +15,17 @@ pub enum ConfigResource {
     Group(Arc<str>),
 }
 
+impl ConfigResource {
+    /// `orders`, `broker-1`, `brokers`: what a file of its configs is called.
+    pub fn file_stem(&self) -> String {
+        match self {
+            ConfigResource::Topic(name) | ConfigResource::Group(name) => name.to_string(),
+            ConfigResource::Broker(Some(id)) => format!("broker-{id}"),
+            ConfigResource::Broker(None) => "brokers".into(),
+        }
+    }
+}
+
 /// A config that is set, or set back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigChange {

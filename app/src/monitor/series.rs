@@ -112,6 +112,7 @@ mod tests {
                     members: Vec::new(),
                     offsets: Vec::new(),
                     total_lag: *total_lag,
+                    shared: Vec::new(),
                 })
             })
             .collect();

@@ -321,6 +321,9 @@ pub struct Group {
     /// Sum of the lags.
     #[serde(skip)]
     pub total_lag: i64,
+    /// How far a share group has come; of others empty.
+    #[serde(rename = "share_offsets", skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<SharedOffset>,
 }
 
 impl Group {
@@ -336,12 +339,23 @@ impl Group {
             members: Vec::new(),
             offsets: Vec::new(),
             total_lag: 0,
+            shared: Vec::new(),
         }
     }
 
-    /// Whether its lag is known: a share group commits no offsets, and how far it has come only its share coordinators know.
+    /// Whether its lag is that of committed offsets: a share group commits none, but see [`Group::shared`].
     pub fn has_lag(&self) -> bool {
         self.kind != "share"
+    }
+
+    /// Whether it is known how far it is behind.
+    pub fn is_measured(&self) -> bool {
+        self.has_lag() || !self.shared.is_empty()
+    }
+
+    /// Records that wait for it: of a share group, those that are not acknowledged, archived or out of deliveries.
+    pub fn lag(&self) -> i64 {
+        self.total_lag + self.shared.iter().map(|offset| offset.lag).sum::<i64>()
     }
 
     /// What counts its rebalances.
@@ -393,6 +407,21 @@ pub struct GroupOffset {
     /// High watermark minus committed offset; never below 0.
     pub lag: i64,
     /// How old the first record is that the group has not read, by its timestamp, ms; `None` where that is not known.
+    pub lag_ms: Option<i64>,
+}
+
+/// A share group's position in one partition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SharedOffset {
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Partition index.
+    pub partition: i32,
+    /// The first offset that it is not done with (SPSO).
+    pub start_offset: i64,
+    /// Records up to the high watermark that it is not done with (KIP-1226).
+    pub lag: i64,
+    /// How old the record at the start offset is, by its timestamp, ms; `None` where that is not known.
     pub lag_ms: Option<i64>,
 }
 

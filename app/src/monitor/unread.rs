@@ -85,9 +85,9 @@ impl Unread {
     }
 
     /// Forgets partitions that the group has no offset of any more.
-    pub fn keep(&mut self, offsets: &[(TopicPartition, i64)]) {
-        if self.answers.len() > offsets.len() {
-            let known: std::collections::BTreeSet<&TopicPartition> = offsets.iter().map(|(name, _)| name).collect();
+    pub fn keep(&mut self, names: &[TopicPartition]) {
+        if self.answers.len() > names.len() {
+            let known: std::collections::BTreeSet<&TopicPartition> = names.iter().collect();
             self.answers.retain(|name, _| known.contains(name));
         }
     }
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn what_has_no_offset_any_more_is_forgotten() {
         let mut unread = knows(Found::Nothing);
-        unread.keep(&[(TopicPartition::new("t", 0), 5)]);
+        unread.keep(&[TopicPartition::new("t", 0)]);
         assert!(!unread.is_new(&TopicPartition::new("t", 0)));
         unread.keep(&[]);
         assert!(unread.is_new(&TopicPartition::new("t", 0)));

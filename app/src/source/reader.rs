@@ -1,7 +1,7 @@
 //! Reads a topic for somebody who looks, on a thread of its own: what is found appears in the view while it is read. One reading at a time;
 //! a new one ends the one before.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FETCH_BYTES: i32 = 1 << 20;
 /// News are told at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Whether a partition has a leader again is looked for this often.
+const LEADERS_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait when nothing new was written.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -78,6 +80,7 @@ pub(super) struct Reading {
     scanned: u64,
     /// Partitions that nobody leads: they are left out, and the view says so.
     leaderless: Arc<[i32]>,
+    leaders_seen: Option<Instant>,
     /// Where each partition goes on.
     next: BTreeMap<i32, i64>,
     told: Option<Instant>,
@@ -98,6 +101,7 @@ impl Reading {
             codecs: None,
             scanned: 0,
             leaderless: Arc::default(),
+            leaders_seen: None,
             next: BTreeMap::new(),
             told: None,
             sink: None,
@@ -139,10 +143,11 @@ impl Reading {
         let mut quiet_rounds = 0;
         while !self.is_over() {
             let mut read_any = false;
+            self.look_for_leaders(&mut client)?;
             for partition in self.next.keys().copied().collect::<Vec<_>>() {
                 let is_due = self.wish.follow || self.next[&partition] < ends.get(&partition).copied().unwrap_or(0);
-                if is_due && !self.is_over() {
-                    read_any |= self.fetch(&mut client, partition, tools)?;
+                if is_due && !self.leaderless.contains(&partition) && !self.is_over() {
+                    read_any |= self.fetch_or_leave_out(&mut client, partition, tools)?;
                 }
                 if !self.wish.follow && (self.found.len() >= MESSAGES_MAX || self.bytes >= BYTES_MAX) {
                     return Ok(ReadState::Full);
@@ -150,7 +155,9 @@ impl Reading {
                 self.tell_in_time();
                 self.tell_sink(&begun, &ends);
             }
-            let is_done = |(partition, next): (&i32, &i64)| ends.get(partition).is_none_or(|end| next >= end);
+            let is_done = |(partition, next): (&i32, &i64)| {
+                self.leaderless.contains(partition) || ends.get(partition).is_none_or(|end| next >= end)
+            };
             if !self.wish.follow && (self.next.iter().all(is_done) || !read_any) {
                 // What is not committed yet is at the end for those who want only what is.
                 return Ok(ReadState::Done);
@@ -211,6 +218,40 @@ impl Reading {
             (*partition, until.get(partition).copied().filter(|offset| *offset >= 0).unwrap_or(*end))
         };
         Ok(ends.iter().map(end).collect())
+    }
+
+    /// Whether something was read. A partition whose leader goes meanwhile, and that no other leads, is left out from then on.
+    fn fetch_or_leave_out(&mut self, client: &mut Client, partition: i32, tools: &Tools) -> Result<bool, ClientError> {
+        let error = match self.fetch(client, partition, tools) {
+            // A file would be taken for the whole.
+            Err(error) if self.sink.is_none() => error,
+            fetched => return fetched,
+        };
+        let (_, leaderless) = client::led_partitions(client, &self.wish.topic)?;
+        let is_alone = self.next.keys().all(|other| *other == partition || self.leaderless.contains(other));
+        if !leaderless.contains(&partition) || (is_alone && !self.wish.follow) {
+            return Err(error);
+        }
+        let others = self.leaderless.iter().copied();
+        let all: BTreeSet<i32> = others.chain([partition]).collect();
+        self.leaderless = all.into_iter().collect();
+        self.leaders_seen = Some(Instant::now());
+        self.tell_in_time();
+        Ok(false)
+    }
+
+    /// Goes on with partitions that have a leader again, where somebody follows.
+    fn look_for_leaders(&mut self, client: &mut Client) -> Result<(), ClientError> {
+        let left_out = self.leaderless.iter().any(|partition| self.next.contains_key(partition));
+        let is_early = self.leaders_seen.is_some_and(|seen| seen.elapsed() < LEADERS_EVERY);
+        if !self.wish.follow || !left_out || is_early {
+            return Ok(());
+        }
+        self.leaders_seen = Some(Instant::now());
+        let (led, _) = client::led_partitions(client, &self.wish.topic)?;
+        let is_back = |partition: &i32| led.contains(partition) && self.next.contains_key(partition);
+        self.leaderless = self.leaderless.iter().copied().filter(|partition| !is_back(partition)).collect();
+        Ok(())
     }
 
     /// Whether something was read.
@@ -492,6 +533,35 @@ mod tests {
         assert_eq!((found.len(), found.contains(&1)), (4, false));
         let bars = client::volume(&mut house.client(), "t", None).unwrap();
         assert_eq!(bars.of(None).iter().sum::<u64>(), 4);
+    }
+
+    #[test]
+    fn a_leader_that_goes_while_it_is_followed_is_waited_for() {
+        let house = house();
+        create_topic(&mut house.client(), "t", 3, 1, &[]).unwrap();
+        (0..3).for_each(|partition| house.write("t", partition, 2));
+        let metadata = house.consumer();
+        let metadata =
+            rdkafka::consumer::Consumer::fetch_metadata(&metadata, Some("t"), Duration::from_secs(10)).unwrap();
+        let led = metadata.topics()[0].partitions().iter().find(|one| one.id() == 1).unwrap().leader();
+        let (mut reader, slot) = (Reader::default(), ViewSlot::default());
+        begin(&house, &mut reader, &slot, &ReadWish { follow: true, ..wish(Start::Beginning) });
+        let found = |count: usize| match slot.latest().messages {
+            view if view.found.len() == count => Ok(()),
+            view => Err((view.state, view.found.len(), view.leaderless)),
+        };
+        until("all is read", || found(6));
+        house.cluster.kill_node(led, "a test").unwrap();
+        until("it is left out and named", || match slot.latest().messages.leaderless {
+            leaderless if *leaderless == [1] => Ok(()),
+            leaderless => Err(leaderless),
+        });
+        house.write("t", 0, 1);
+        until("the others go on", || found(7));
+        house.cluster.start_node(led, "a test").unwrap();
+        house.write("t", 1, 1);
+        until("it goes on with it", || found(8));
+        assert!(slot.latest().messages.leaderless.is_empty());
     }
 
     #[test]

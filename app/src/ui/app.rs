@@ -28,6 +28,7 @@ use super::widgets::{field, table_export, toast};
 use super::{shell, theme};
 use crate::monitor::command::{Command, FaultKind};
 use crate::monitor::messages::NewMessage;
+use crate::monitor::operation::ConfigResource;
 
 /// Dark or light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -120,6 +121,8 @@ pub enum Dialog {
         /// The text.
         content: Arc<str>,
     },
+    /// Set configs from a file of properties.
+    ImportConfigs(ConfigResource),
     /// Find anything.
     Palette,
     /// All commands and their keys.

@@ -2,7 +2,6 @@
 //! what would move. What is under way is shown, and can be called off.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker::controller::{self, UsableBroker, evacuate, spread};
@@ -12,6 +11,7 @@ use super::app::{Action, Scene};
 use super::as_command::{self, Around};
 use super::asked::{Answer, Asked};
 use super::file_picker::PickWish;
+use super::file_reading::FileReading;
 use super::format;
 use super::reassign_file;
 use super::screens::topics::replication_factor;
@@ -41,7 +41,7 @@ pub struct ReassignDraft {
     table: TableState,
     file: FileField,
     /// A file that is being read, and when its last answer came before.
-    reading: Option<(PathBuf, Option<i64>)>,
+    reading: FileReading,
     /// A plan that a file had; it counts instead of ours.
     read: Option<Result<Vec<Move>, String>>,
 }
@@ -75,7 +75,7 @@ impl ReassignDraft {
             asked: Asked::default(),
             table: TableState::default(),
             file: FileField::default(),
-            reading: None,
+            reading: FileReading::default(),
             read: None,
         }
     }
@@ -208,21 +208,9 @@ fn changes(topic: &Topic, moves: &[Move]) -> Vec<Row> {
 
 /// Takes the plan out of a file once it was read.
 fn take_file(scene: &Scene<'_>, draft: &mut ReassignDraft, topic: &Topic, brokers: &[Broker]) {
-    let Some((path, before)) = &draft.reading else { return };
-    let known = scene.model.inquiry(&Query::File(path.clone()));
-    let Some((at_ms, answer)) = known.and_then(|known| known.answer.as_ref()) else { return };
-    if Some(*at_ms) == *before {
-        return;
-    }
+    let Some(text) = draft.reading.take(scene) else { return };
     let ids: Vec<i32> = brokers.iter().map(|broker| broker.id).collect();
-    draft.read = Some(match answer {
-        Ok(findings) => match &**findings {
-            Findings::File(text) => reassign_file::read(text, topic, &ids),
-            _ => Err("The file could not be read.".into()),
-        },
-        Err(why) => Err(why.clone()),
-    });
-    draft.reading = None;
+    draft.read = Some(text.and_then(|text| reassign_file::read(&text, topic, &ids)));
 }
 
 /// The plan to a file, or from one.
@@ -244,10 +232,7 @@ fn file(ui: &mut Ui, scene: &Scene<'_>, draft: &mut ReassignDraft, rows: &[Row],
         if Button::new("Read a plan").small().enabled(path.is_some()).show(ui).clicked()
             && let Some(path) = path
         {
-            let query = Query::File(path.clone());
-            let known = scene.model.inquiry(&query).and_then(|known| known.answer.as_ref());
-            draft.reading = Some((path, known.map(|(at_ms, _)| *at_ms)));
-            actions.push(Action::Send(Command::Inquire(query)));
+            draft.reading.ask(scene, path, actions);
         }
         if draft.read.is_some() && Button::new("Plan it here").small().show(ui).clicked() {
             draft.read = None;

@@ -9,6 +9,7 @@ use super::alarm_draft::AlarmDraft;
 use super::app::{Action, Dialog, Scene, Screen};
 use super::as_command::{self, Around};
 use super::dialog_alarm;
+use super::dialog_configs::{self, ConfigsDraft};
 use super::dialog_create::{self, CreateDraft};
 use super::dialog_export::{self, ExportDraft, RecordsDraft};
 use super::dialog_fault::{self, FaultDraft};
@@ -52,6 +53,7 @@ enum Draft {
     Fault(Box<FaultDraft>),
     Export(Box<ExportDraft>),
     Records(Box<RecordsDraft>),
+    Configs(Box<ConfigsDraft>),
     Palette(Box<finder::State>),
     Help,
     Settings,
@@ -89,6 +91,7 @@ impl Drafts {
             Dialog::ExportText { title, name, content } => {
                 Draft::Export(Box::new(ExportDraft::text(&title, &name, &content)))
             }
+            Dialog::ImportConfigs(resource) => Draft::Configs(Box::new(ConfigsDraft::new(resource))),
             Dialog::Palette => Draft::Palette(Box::default()),
             Dialog::Help => Draft::Help,
             Dialog::Settings => Draft::Settings,
@@ -113,6 +116,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         Some(Draft::DeleteAlarm(name)) => dialog_alarm::delete(ctx, scene, name, actions),
         Some(Draft::Fault(draft)) => dialog_fault::show(ctx, scene, draft, actions),
         Some(Draft::Records(draft)) => dialog_export::records(ctx, scene, draft, actions),
+        Some(Draft::Configs(draft)) => dialog_configs::show(ctx, scene, draft, actions),
         Some(Draft::Export(draft)) => dialog_export::show(ctx, scene, draft, actions),
         Some(Draft::Palette(state)) => finder::show(ctx, scene, state, &mut drafts.recents, actions),
         Some(Draft::Help) => help::show(ctx),

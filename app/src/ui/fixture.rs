@@ -14,7 +14,7 @@ use crate::monitor::inquiry::Query;
 use crate::monitor::logs::LogsView;
 use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
-    Snapshot, Topic, Totals, Voter,
+    SharedOffset, Snapshot, Topic, Totals, Voter,
 };
 use crate::monitor::view::{EventEntry, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View};
 use crate::ui::backend::Backend;
@@ -319,7 +319,7 @@ fn groups(topics: &[Topic], broken: bool) -> Vec<Group> {
         ("search-indexer", "Empty", "clicks", 0, if broken { 51_200 } else { 0 }),
         ("warehouse", "Stable", "clicks", 6, 130),
         ("word-count", if broken { "NotReady" } else { "Stable" }, "orders", 2, 18),
-        ("zz-workers", "Stable", "payments", 3, 0),
+        ("zz-workers", "Stable", "payments", 3, 240),
     ];
     for (index, (id, state, topic_name, members, lag)) in shapes.into_iter().enumerate() {
         let kind = match id {
@@ -332,7 +332,6 @@ fn groups(topics: &[Topic], broken: bool) -> Vec<Group> {
         let offsets: Vec<GroupOffset> = topic
             .partitions
             .iter()
-            .filter(|_| kind != "share")
             .map(|partition| {
                 let lag = ((lag as f64) * (0.2 + noise.next() * noise.next() * 2.0)) as i64;
                 GroupOffset {
@@ -344,6 +343,17 @@ fn groups(topics: &[Topic], broken: bool) -> Vec<Group> {
                 }
             })
             .collect();
+        let shared = |offset: &GroupOffset| SharedOffset {
+            topic: offset.topic.clone(),
+            partition: offset.partition,
+            start_offset: offset.committed_offset - 40,
+            lag: offset.lag,
+            lag_ms: offset.lag_ms,
+        };
+        let (offsets, shared) = match kind {
+            "share" => (Vec::new(), offsets.iter().map(shared).collect()),
+            _ => (offsets, Vec::new()),
+        };
         let members = (0..members).map(|member| Member {
             id: format!("{id}-{member}-5b0c3f7e-91d4-4c1e-9b7a-{:012x}", 0x51ab_77e0_u64 * (member as u64 + 3)),
             client_id: format!("{id}-{member}"),
@@ -372,6 +382,7 @@ fn groups(topics: &[Topic], broken: bool) -> Vec<Group> {
             members: members.collect(),
             total_lag: offsets.iter().map(|offset| offset.lag).sum(),
             offsets,
+            shared,
         });
     }
     groups

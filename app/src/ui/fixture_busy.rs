@@ -326,6 +326,7 @@ fn group(index: usize, brokers: i32, topics: &[Arc<Topic>]) -> Group {
         members: (0..MEMBERS).map(member).collect(),
         offsets: offsets.collect(),
         total_lag: 0,
+        shared: Vec::new(),
     }
 }
 

@@ -164,19 +164,20 @@ pub struct Lines {
 
 /// Reads a metric's lines. Where there are too many, those with the greatest newest value are shown.
 pub fn lines(store: &Store, row: &Definition, query: Query, now_ms: i64, style: &Palette) -> Lines {
-    let mut series = series_of(store, row);
+    let mut series: Vec<Named<'_>> = unordered(store, row).collect();
     let count = series.len();
     if count > LINES_MAX {
         let now_s = now_ms.div_euclid(1000);
-        let newest = |series: &Series| {
-            let points = series.points(Statistic::Maximum, 60, now_s - 120, now_s + 1);
-            points.last().map_or(f64::NEG_INFINITY, |point| point.value)
+        let newest = |series: &Series| series.newest(now_s - 120).unwrap_or(f64::NEG_INFINITY);
+        let greatest = |one: &(f64, Named<'_>), other: &(f64, Named<'_>)| {
+            other.0.total_cmp(&one.0).then_with(|| one.1.0.cmp(other.1.0))
         };
         let mut ranked: Vec<(f64, Named<'_>)> = series.into_iter().map(|one| (newest(one.1), one)).collect();
-        ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
+        // Of ten thousand series most are looked at once and need no order.
+        ranked.select_nth_unstable_by(LINES_MAX - 1, greatest);
         series = ranked.into_iter().take(LINES_MAX).map(|(_, one)| one).collect();
-        series.sort_by(|one, other| one.0.cmp(other.0));
     }
+    series.sort_by_cached_key(|(key, _)| in_order(key));
     let statistic = query.statistic_of(row);
     let format = unit(row, statistic);
     let traces = series.into_iter().enumerate().map(|(index, (key, series))| Trace {
@@ -194,15 +195,22 @@ pub type Named<'s> = (&'s Arc<Key>, &'s Arc<Series>);
 
 /// All series of a row of the catalogue, brokers in the order of their numbers.
 pub fn series_of<'s>(store: &'s Store, row: &Definition) -> Vec<Named<'s>> {
+    let mut series: Vec<_> = unordered(store, row).collect();
+    series.sort_by_cached_key(|(key, _)| in_order(key));
+    series
+}
+
+fn unordered<'s>(store: &'s Store, row: &Definition) -> impl Iterator<Item = Named<'s>> {
     let own = row.dimensions();
-    let is_of_row = |key: &Key| {
+    let is_of_row = move |key: &Key| {
         key.dimensions.len() == own.len() && own.iter().all(|dimension| key.dimension(*dimension).is_some())
     };
-    let mut series: Vec<_> = store.of(row.name).filter(|(key, _)| is_of_row(key)).collect();
-    series.sort_by_cached_key(|(key, _)| {
-        key.dimensions.iter().map(|(_, value)| (value.parse::<i64>().ok(), value.clone())).collect::<Vec<_>>()
-    });
-    series
+    store.of(row.name).filter(move |(key, _)| is_of_row(key))
+}
+
+/// Numbers come in their own order and before words.
+fn in_order(key: &Key) -> Vec<(Option<i64>, Arc<str>)> {
+    key.dimensions.iter().map(|(_, value)| (value.parse::<i64>().ok(), value.clone())).collect()
 }
 
 /// A broker has the same colour in all charts.

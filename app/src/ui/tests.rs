@@ -198,9 +198,10 @@ fn every_screen_shows_its_facts() {
 #[test]
 fn groups_of_all_kinds_say_what_they_are() {
     let mut window = Window::on(fixture::incident(), Screen::Groups);
-    assert!(window.shows(", Not ready, 2") && window.shows("zz-workers, Stable, 3, –"));
-    window.choose("zz-workers, Stable");
+    assert!(window.shows(", Not ready, 2") && window.shows("zz-workers, Keeping up, Stable, 3, "));
+    window.choose("zz-workers, Keeping up");
     assert!(window.shows("share · simple · epoch") && window.shows("commit no offsets"));
+    assert!(window.shows("payments-0, Keeping up, "));
     assert!(!window.shows("Total lag") && !window.shows("Lag by partition"));
     window.choose("word-count, ");
     assert!(window.shows("streams · sticky · epoch") && window.shows("Lag by partition"));

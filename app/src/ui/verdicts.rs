@@ -31,9 +31,9 @@ pub fn pill(verdict: Verdict) -> Pill {
     }
 }
 
-/// What is known of a group over time; a share group commits nothing that could be watched.
+/// What is known of a group over time.
 pub fn watched<'a>(model: &'a Model, group: &Group) -> Option<&'a Watched> {
-    model.view.groups.watched.get(&group.id).filter(|_| group.has_lag())
+    model.view.groups.watched.get(&group.id).filter(|_| group.is_measured())
 }
 
 /// A group's verdict; `None`: there is nothing to go by.
@@ -43,4 +43,4 @@ pub fn of(model: &Model, group: &Group) -> Option<Verdict> {
 
 /// What columns of verdicts are explained with.
 pub const HELP: &str = "Of the last two minutes, as commits tell. Keeping up: its lag does not grow. Recovering: it shrinks. Falling behind: \
-                        it grows. Stalled: nothing is committed though records wait. Overtaken: records were deleted before they were read";
+                        it grows. Stalled: nothing is committed (of a share group: acknowledged) though records wait. Overtaken: records were deleted before they were read";

@@ -6,7 +6,7 @@ use super::connections::ConnectionsReport;
 use super::image::Image;
 pub use super::report_members::{MemberChange, MemberIdentity};
 use crate::metrics::MetricsReport;
-use crate::types::{Id, NodeId, TopicPartition};
+use crate::types::{Id, NodeId, TopicIdPartition, TopicPartition};
 
 /// One publication. Travels over a bounded crossbeam channel; a full channel delays state (the next report carries it), never events
 /// silently: the number of dropped events is told in [`Event::DroppedEvents`].
@@ -104,6 +104,8 @@ pub struct BrokerReport {
     pub removed: Vec<TopicPartition>,
     /// Groups that it coordinates and that changed; `None` as state means gone (deleted, or moved to another coordinator).
     pub groups: Vec<GroupReport>,
+    /// All share partitions whose state it keeps, if anything in them changed since the last report.
+    pub shared: Option<Arc<[ShareProgress]>>,
     /// Traffic.
     pub counters: BrokerCounters,
     /// What clients pushed to it, if that changed since the last report.
@@ -241,6 +243,19 @@ pub struct GroupReport {
     pub members: Vec<MemberReport>,
     /// Committed offsets.
     pub offsets: Vec<(TopicPartition, i64)>,
+}
+
+/// How far a share group has come in a partition, as the share coordinator has it (KIP-932, KIP-1226).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareProgress {
+    /// The share group.
+    pub group_id: Arc<str>,
+    /// The partition.
+    pub id: TopicIdPartition,
+    /// First offset that is not done with (SPSO).
+    pub start_offset: i64,
+    /// Offsets from there on whose delivery is complete; -1: not known.
+    pub delivery_complete_count: i32,
 }
 
 /// A member of a group.

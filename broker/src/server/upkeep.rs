@@ -302,13 +302,14 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
     counters.isr_expands = replication.isr_expands;
     let (partitions, removed) = broker.replicas.changed_reports();
     let groups = broker.groups.changed_reports();
+    let shared = broker.share_states.coordinator.changed_progress();
     let image = (broker.image.offset != broker.upkeep.reported_offset).then(|| Arc::new(broker.image.clone()));
     let client_metrics = broker.client_metrics.changed_report();
     let standing = (broker.lifecycle.broker_epoch(), broker.lifecycle.is_fenced());
     let failed = broker.replicas.log_dirs().all().filter(|(_, state)| state.is_err());
     let offline: Vec<String> = failed.map(|(path, _)| path.display().to_string()).collect();
     let as_before = standing == broker.upkeep.last_standing && offline == broker.upkeep.last_offline;
-    let as_before = as_before && client_metrics.is_none();
+    let as_before = as_before && client_metrics.is_none() && shared.is_none();
     let nothing_new = partitions.is_empty() && removed.is_empty() && groups.is_empty() && image.is_none();
     if nothing_new && counters == broker.upkeep.last_counters && as_before {
         return None;
@@ -330,6 +331,7 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
         partitions,
         removed,
         groups,
+        shared: shared.map(Arc::from),
         counters,
         client_metrics,
     })

@@ -89,6 +89,10 @@ pub struct ShareCoordinator {
     appends: BTreeMap<AppendToken, Append>,
     last_token: u64,
     writes: u64,
+    /// Counts what changed states or shards.
+    pub(super) changes: u64,
+    /// As it was when states were last told.
+    pub(super) told_changes: u64,
     waiting: BTreeMap<ReplyTo, Waiting>,
     pub(super) next_cold_at: Option<Duration>,
     pub(super) next_prune_at: Option<Duration>,
@@ -106,6 +110,8 @@ impl ShareCoordinator {
             appends: BTreeMap::new(),
             last_token: 0,
             writes: 0,
+            changes: 0,
+            told_changes: 0,
             waiting: BTreeMap::new(),
             next_cold_at: None,
             next_prune_at: None,
@@ -296,6 +302,7 @@ impl ShareCoordinator {
                 Ok(first) => {
                     let offset = first.saturating_add(i64::try_from(index).unwrap_or(i64::MAX));
                     held.replay(key.clone(), &record, offset, self.config.updates_per_snapshot);
+                    self.changes += 1;
                     if let Some((to, response)) = reply {
                         self.reply(to, response);
                     }
@@ -336,6 +343,7 @@ impl ShareCoordinator {
     pub fn finish_load(&mut self, now: Now, partition: i32) {
         let Some(shard) = self.shards.get_mut(&partition).filter(|shard| shard.is_loading) else { return };
         shard.is_loading = false;
+        self.changes += 1;
         self.next_cold_at.get_or_insert(now.mono + self.config.cold_interval);
         self.next_prune_at.get_or_insert(now.mono + self.config.prune_interval);
     }
@@ -348,6 +356,7 @@ impl ShareCoordinator {
         for step in steps {
             self.fail(step.reply, ErrorCode::NotCoordinator);
         }
+        self.changes += 1;
         for (key, slot) in self.shards.remove(&partition).unwrap_or_default().slots {
             for asked in slot.queue {
                 self.refuse(asked.to, asked.request.kind(), key.id.partition, ErrorCode::NotCoordinator);

@@ -12,6 +12,7 @@ mod decide;
 #[cfg(test)]
 mod model_tests;
 mod record;
+mod report;
 mod request;
 mod state;
 #[cfg(test)]

@@ -241,6 +241,35 @@ fn a_group_begins_is_served_and_ends() {
 }
 
 #[test]
+fn how_far_groups_have_come_is_told_when_it_changed() {
+    let mut bench = Bench::new(500);
+    let told = |bench: &mut Bench| {
+        let told = bench.coordinator.changed_progress()?;
+        assert!(told.iter().all(|one| &*one.group_id == "g" && one.id.topic_id == TOPIC));
+        Some(
+            told.iter()
+                .map(|one| (one.id.partition, one.start_offset, one.delivery_complete_count))
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(told(&mut bench), Some(vec![]));
+    assert_eq!(told(&mut bench), None);
+    bench.answer(initialize(0, 1, -1));
+    assert_eq!(told(&mut bench), Some(vec![]), "where it begins is not known yet");
+    bench.answer(write(0, (1, 0), 10, 2, &[(10, 19, 0, 1)]));
+    bench.answer(initialize(1, 1, 3));
+    assert_eq!(told(&mut bench), Some(vec![(0, 10, 2), (1, 3, 0)]));
+    bench.summary(0);
+    assert_eq!(told(&mut bench), None, "nothing changed");
+    bench.answer(delete(1));
+    assert_eq!(told(&mut bench), Some(vec![(0, 10, 2)]));
+    let mut successor = bench.successor();
+    assert_eq!(told(&mut successor), Some(vec![(0, 10, 2)]));
+    successor.coordinator.unload(SHARD);
+    assert_eq!(told(&mut successor), Some(vec![]));
+}
+
+#[test]
 fn what_is_refused_and_how() {
     let mut bench = Bench::new(500);
     let nobody = "on uninitialized share partition not allowed.";

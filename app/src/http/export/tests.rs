@@ -127,6 +127,7 @@ fn view() -> View {
         members: vec![member.clone()],
         offsets: vec![GroupOffset { topic: "t".into(), partition: 0, committed_offset: 4, lag: 6, lag_ms }],
         total_lag: 6,
+        shared: Vec::new(),
     };
     let quorum =
         Quorum { leader_id: 3000, voters: vec![voter(3000, "leader"), voter(3001, "follower")], ..Quorum::default() };

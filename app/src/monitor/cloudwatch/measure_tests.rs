@@ -99,6 +99,7 @@ fn snapshot(brokers: Vec<Broker>) -> Snapshot {
             coordinator: 1,
             members: Vec::new(),
             total_lag: offsets.iter().map(|offset| offset.lag).sum(),
+            shared: Vec::new(),
             offsets,
         })
     };

@@ -142,12 +142,22 @@ impl Series {
         self.last_s
     }
 
+    /// The largest value of the newest minute, if it began after `after_s`. Costs a few steps, however much is kept.
+    pub fn newest(&self, after_s: i64) -> Option<f64> {
+        let (at_s, set) = self.tracks.iter().find(|track| track.resolution().period_s == 60)?.current()?;
+        (at_s >= after_s).then_some(set.maximum)
+    }
+
+    /// The coarsest resolution whose periods fill these.
+    fn track(&self, period_s: i64) -> Option<&Track> {
+        self.tracks.iter().rev().find(|track| period_s % track.resolution().period_s == 0)
+    }
+
     /// Statistic sets of periods that begin in `from_s..until_s` (aligned to the period), oldest first; periods without a value are left out.
     /// They are made from the coarsest resolution whose periods fill these, so that they reach back as far as that is kept.
     pub fn sets(&self, period_s: i64, from_s: i64, until_s: i64) -> Vec<(i64, StatisticSet)> {
         let period_s = period_s.max(1);
-        let fits = |track: &&Track| period_s % track.resolution().period_s == 0;
-        let Some(track) = self.tracks.iter().rev().find(fits) else { return Vec::new() };
+        let Some(track) = self.track(period_s) else { return Vec::new() };
         let from_s = from_s - from_s.rem_euclid(period_s);
         let mut sets: Vec<(i64, StatisticSet)> = Vec::new();
         for (at_s, set) in track.points(from_s, until_s) {
@@ -162,8 +172,16 @@ impl Series {
 
     /// A statistic of periods that begin in `from_s..until_s`, oldest first; as [`Series::sets`].
     pub fn points(&self, statistic: Statistic, period_s: i64, from_s: i64, until_s: i64) -> Vec<Point> {
-        let sets = self.sets(period_s, from_s, until_s);
-        sets.into_iter().map(|(at_s, set)| Point { at_s, value: set.get(statistic) }).collect()
+        let period_s = period_s.max(1);
+        let point = |at_s: i64, set: &StatisticSet| Point { at_s, value: set.get(statistic) };
+        match self.track(period_s) {
+            // Nothing is put together: what is kept is read where it is.
+            Some(track) if track.resolution().period_s == period_s => {
+                let from_s = from_s - from_s.rem_euclid(period_s);
+                track.points(from_s, until_s).map(|(at_s, set)| point(at_s, set)).collect()
+            }
+            _ => self.sets(period_s, from_s, until_s).iter().map(|(at_s, set)| point(*at_s, set)).collect(),
+        }
     }
 }
 

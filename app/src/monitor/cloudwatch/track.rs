@@ -93,6 +93,11 @@ impl Track {
         }
     }
 
+    /// The period that is not over, and what there is of it.
+    pub fn current(&self) -> Option<(i64, &StatisticSet)> {
+        self.current.as_ref().map(|(at_s, set)| (*at_s, set))
+    }
+
     /// The points whose periods begin in `from_s..until_s`, oldest first; of the period that is not over, what there is of it.
     pub fn points(&self, from_s: i64, until_s: i64) -> impl Iterator<Item = (i64, &StatisticSet)> {
         let Resolution { period_s, .. } = self.resolution;

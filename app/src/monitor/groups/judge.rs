@@ -46,7 +46,7 @@ impl Judges {
     /// Judges a group by its rows, the newest of which is new.
     pub fn judge(&mut self, group: &Group, rows: &VecDeque<Arc<Row>>, topics: &[Arc<Topic>]) -> Standing {
         let Some(newest) = rows.back() else {
-            let reason = if group.offsets.is_empty() {
+            let reason = if group.offsets.is_empty() && group.shared.is_empty() {
                 "It has committed no offset yet, so that nothing is known of its lag."
             } else {
                 "More partitions are read than are watched."
@@ -74,7 +74,7 @@ impl Judges {
             let said = verdict::judge(&samples, around, held.verdict);
             partitions.push(Judgement { verdict: held.settle(said.verdict), ..said });
         }
-        standing(newest, partitions)
+        standing(newest, partitions, group)
     }
 }
 
@@ -112,14 +112,16 @@ fn log_start(topics: &[Arc<Topic>], (topic, partition): &Name) -> i64 {
     known.map_or(0, |known| known.log_start_offset)
 }
 
-fn standing(row: &Row, partitions: Vec<Judgement>) -> Standing {
+fn standing(row: &Row, partitions: Vec<Judgement>, group: &Group) -> Standing {
     let verdict = partitions.iter().map(|judged| judged.verdict).max().unwrap_or_default();
     let waiting = || partitions.iter().filter(|judged| judged.lag > 0);
     let times = waiting().map(Judgement::caught_up_in_s).collect::<Option<Vec<f64>>>();
     let slowest = times.and_then(|times| times.into_iter().reduce(f64::max));
     let behind = row.samples.iter().map(|sample| if sample.lag == 0 { 0 } else { sample.behind_ms });
     let behind_ms = behind.clone().max().filter(|_| behind.into_iter().all(|ms| ms >= 0)).map(i64::from);
-    let reason = reason(row, &partitions, verdict);
+    // A share group commits no offsets: its members acknowledge records.
+    let done = if group.has_lag() { "committed" } else { "acknowledged" };
+    let reason = reason(row, &partitions, verdict, done);
     let caught_up_in_s = slowest.filter(|_| verdict == Verdict::Recovering);
     Standing { verdict, reason, caught_up_in_s, behind_ms, overtaken_in_ms: None, partitions }
 }
@@ -134,7 +136,7 @@ fn which(row: &Row, partitions: &[Judgement], verdict: Verdict) -> String {
     }
 }
 
-fn reason(row: &Row, partitions: &[Judgement], verdict: Verdict) -> String {
+fn reason(row: &Row, partitions: &[Judgement], verdict: Verdict, done: &str) -> String {
     let such = || partitions.iter().filter(|judged| judged.verdict == verdict);
     let lag: i64 = partitions.iter().map(|judged| judged.lag).sum();
     let records = |records: i64| format!("{} {}", grouped(records), if records == 1 { "record" } else { "records" });
@@ -165,7 +167,7 @@ fn reason(row: &Row, partitions: &[Judgement], verdict: Verdict) -> String {
             let still_s = such().map(|judged| judged.still_ms).max().unwrap_or(0) / 1000;
             let waiting: i64 = such().map(|judged| judged.lag).sum();
             let place = which(row, partitions, verdict);
-            format!("In {place} nothing was committed for {still_s} s, though {} wait.", records(waiting))
+            format!("In {place} nothing was {done} for {still_s} s, though {} wait.", records(waiting))
         }
         Verdict::Overtaken => {
             let lost: i64 = such().map(|judged| judged.lost).sum();

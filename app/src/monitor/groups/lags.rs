@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::monitor::snapshot::{Group, Snapshot};
+use crate::monitor::snapshot::{Group, Snapshot, Topic};
 
 /// Rows that are kept of each group: two minutes.
 pub const ROWS_KEPT: usize = 120;
@@ -20,7 +20,7 @@ pub type Name = (Arc<str>, i32);
 /// Where a group was in one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// What it had committed.
+    /// What it had committed; of a share group, the end of what it was done with, wherever the records are that it was not.
     pub committed: i64,
     /// Records that waited; what only markers of transactions stand in does not count.
     pub lag: i64,
@@ -67,11 +67,11 @@ impl Lags {
     pub fn record(&mut self, at_ms: i64, snapshot: &Snapshot) {
         let mut room = PARTITIONS_MAX;
         let mut kept = BTreeMap::new();
-        for group in snapshot.groups.iter().filter(|group| group.has_lag() && !group.offsets.is_empty()) {
-            let Some(left) = room.checked_sub(group.offsets.len()) else { continue };
+        for group in snapshot.groups.iter().filter(|group| !(group.offsets.is_empty() && group.shared.is_empty())) {
+            let Some(left) = room.checked_sub(group.offsets.len() + group.shared.len()) else { continue };
             room = left;
             let mut rows = self.by_group.remove(&group.id).unwrap_or_default();
-            let row = Arc::new(row(at_ms, group, rows.back()));
+            let row = Arc::new(row(at_ms, group, &snapshot.topics, rows.back()));
             let all = Arc::make_mut(&mut rows);
             if all.len() == ROWS_KEPT {
                 all.pop_front();
@@ -95,20 +95,29 @@ impl Lags {
     }
 }
 
-fn row(at_ms: i64, group: &Group, before: Option<&Arc<Row>>) -> Row {
-    let mut named: Vec<(Name, Sample)> = group
-        .offsets
-        .iter()
-        .map(|offset| {
-            let nothing = offset.lag <= MARKERS_MAX && offset.lag_ms == Some(0);
-            let sample = Sample {
-                committed: offset.committed_offset,
-                lag: if nothing { 0 } else { offset.lag },
-                behind_ms: offset.lag_ms.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX)),
-            };
-            ((offset.topic.clone(), offset.partition), sample)
-        })
-        .collect();
+fn sample(committed: i64, lag: i64, lag_ms: Option<i64>) -> Sample {
+    let nothing = lag <= MARKERS_MAX && lag_ms == Some(0);
+    Sample {
+        committed,
+        lag: if nothing { 0 } else { lag },
+        behind_ms: lag_ms.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX)),
+    }
+}
+
+fn row(at_ms: i64, group: &Group, topics: &[Arc<Topic>], before: Option<&Arc<Row>>) -> Row {
+    let committed = group.offsets.iter().map(|offset| {
+        let sample = sample(offset.committed_offset, offset.lag, offset.lag_ms);
+        ((offset.topic.clone(), offset.partition), sample)
+    });
+    // What is done with out of order counts as progress too, though the start offset waits.
+    let shared = group.shared.iter().map(|offset| {
+        let known = topics.binary_search_by(|known| known.name.cmp(&offset.topic)).ok();
+        let mut partitions = known.iter().flat_map(|index| &topics[*index].partitions);
+        let end = partitions.find(|known| known.id == offset.partition).map(|known| known.high_watermark);
+        let done = end.map_or(offset.start_offset, |end| (end - offset.lag).max(offset.start_offset));
+        ((offset.topic.clone(), offset.partition), sample(done, offset.lag, offset.lag_ms))
+    });
+    let mut named: Vec<(Name, Sample)> = committed.chain(shared).collect();
     named.sort_by(|one, other| one.0.cmp(&other.0));
     let samples = named.iter().map(|(_, sample)| *sample).collect();
     let same = before.filter(|before| before.names.iter().eq(named.iter().map(|(name, _)| name)));
@@ -168,7 +177,7 @@ mod tests {
         };
         for (lag, lag_ms, expected) in [(1, Some(0), 0), (1, Some(5), 1), (1, None, 1), (9, Some(0), 9)] {
             set(&mut snapshot, lag, lag_ms);
-            assert_eq!(row(0, &snapshot.groups[0], None).samples[0].lag, expected);
+            assert_eq!(row(0, &snapshot.groups[0], &[], None).samples[0].lag, expected);
         }
     }
 }

@@ -21,6 +21,7 @@ use judge::Judges;
 pub use judge::Standing;
 use lags::{Lags, Row};
 use theatre::{Play, Theatre};
+use verdict::Verdict;
 
 /// What a reader gets. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,14 @@ pub struct Watched {
     pub rows: Arc<VecDeque<Arc<Row>>>,
     /// How it stands now.
     pub standing: Arc<Standing>,
+}
+
+impl Watched {
+    /// The verdict on one partition.
+    pub fn verdict(&self, topic: &Arc<str>, partition: i32) -> Option<Verdict> {
+        let place = self.rows.back()?.names.binary_search(&(topic.clone(), partition)).ok()?;
+        self.standing.partitions.get(place).map(|judged| judged.verdict)
+    }
 }
 
 /// Watches all groups.
@@ -61,7 +70,7 @@ impl GroupWatch {
     pub fn second(&mut self, at_ms: i64, snapshot: &Snapshot) {
         self.lags.record(at_ms, snapshot);
         self.judges.keep(snapshot);
-        let watched = snapshot.groups.iter().filter(|group| group.has_lag()).map(|group| {
+        let watched = snapshot.groups.iter().filter(|group| group.is_measured()).map(|group| {
             let rows = self.lags.of(&group.id);
             let mut standing = self.judges.judge(group, &rows, &snapshot.topics);
             if let (Some(row), Some(node)) = (rows.back(), &self.node_config) {

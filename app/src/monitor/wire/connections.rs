@@ -7,6 +7,15 @@ use crate::monitor::view::Connected;
 /// A connection: broker and number.
 pub type ConnectionKey = (i32, u64);
 
+/// Where a connection stands in what its broker told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The broker.
+    pub broker: i32,
+    /// Which of its connections.
+    pub index: usize,
+}
+
 /// A connection in one line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionRow {
@@ -18,40 +27,69 @@ pub struct ConnectionRow {
     pub software: String,
     /// Where it comes from.
     pub address: String,
-    /// Wall clock.
-    pub opened_ms: i64,
     /// Of all APIs together.
     pub total: ApiUse,
 }
 
-/// All of them, by client, so that none changes its place.
-pub fn rows(connected: &Connected) -> Vec<ConnectionRow> {
-    let all = connected.iter().flat_map(|(id, report)| report.connections.iter().map(move |one| row(*id, one)));
-    let mut rows: Vec<ConnectionRow> = all.collect();
-    let order = |row: &ConnectionRow| (row.client_id.is_empty(), row.client_id.clone(), row.key);
-    rows.sort_by_cached_key(order);
-    rows
+/// A connection that is put into order, where its broker told it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'c> {
+    /// Where it stands.
+    pub place: Place,
+    /// What was told of it.
+    pub told: &'c ConnectionReport,
+}
+
+impl<'c> Entry<'c> {
+    /// Which.
+    pub fn key(&self) -> ConnectionKey {
+        (self.place.broker, self.told.conn)
+    }
+
+    /// As the client calls itself; empty: it does not.
+    pub fn client_id(&self) -> &'c str {
+        self.told.client_id.as_deref().unwrap_or_default()
+    }
+
+    /// The line for it.
+    pub fn row(&self) -> ConnectionRow {
+        let one = self.told;
+        ConnectionRow {
+            key: self.key(),
+            client_id: self.client_id().to_owned(),
+            software: format!("{} {}", one.software_name, one.software_version).trim().to_owned(),
+            address: one.address.clone(),
+            total: sum(&one.apis),
+        }
+    }
+}
+
+/// All of them, by client, so that none changes its place. Nothing is copied: there may be thousands, and a dozen of them are in sight.
+pub fn entries(connected: &Connected) -> Vec<Entry<'_>> {
+    let mut entries: Vec<Entry<'_>> = connected
+        .iter()
+        .flat_map(|(broker, report)| {
+            let place = |index| Place { broker: *broker, index };
+            report.connections.iter().enumerate().map(move |(index, told)| Entry { place: place(index), told })
+        })
+        .collect();
+    entries.sort_unstable_by(|one, other| by_client(one).cmp(&by_client(other)));
+    entries
+}
+
+fn by_client<'c>(entry: &Entry<'c>) -> (bool, &'c str, ConnectionKey) {
+    (entry.client_id().is_empty(), entry.client_id(), entry.key())
+}
+
+/// What stands at a place.
+pub fn at(connected: &Connected, place: Place) -> Option<Entry<'_>> {
+    let told = connected.get(&place.broker)?.connections.get(place.index)?;
+    Some(Entry { place, told })
 }
 
 /// Connections that brokers do not tell one by one.
 pub fn left_out(connected: &Connected) -> usize {
     connected.values().map(|report| report.left_out).sum()
-}
-
-/// One of them.
-pub fn find(connected: &Connected, (broker, conn): ConnectionKey) -> Option<&ConnectionReport> {
-    connected.get(&broker)?.connections.iter().find(|one| one.conn == conn)
-}
-
-fn row(broker: i32, one: &ConnectionReport) -> ConnectionRow {
-    ConnectionRow {
-        key: (broker, one.conn),
-        client_id: one.client_id.clone().unwrap_or_default(),
-        software: format!("{} {}", one.software_name, one.software_version).trim().to_owned(),
-        address: one.address.clone(),
-        opened_ms: one.opened_ms,
-        total: sum(&one.apis),
-    }
 }
 
 /// Of all APIs together; of the longest request, the longest.
@@ -98,6 +136,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn clients_stand_by_name_and_those_without_one_last() {
+        let one = |conn, client_id: Option<&str>| ConnectionReport {
+            conn,
+            client_id: client_id.map(str::to_owned),
+            ..ConnectionReport::default()
+        };
+        let report = |connections| Arc::new(ConnectionsReport { connections, ..ConnectionsReport::default() });
+        let connected = Connected::from([
+            (1, report(vec![one(4, None), one(3, Some("b")), one(9, Some("a"))])),
+            (2, report(vec![one(2, Some("a")), one(1, Some(""))])),
+        ]);
+        let keys: Vec<ConnectionKey> = entries(&connected).iter().map(Entry::key).collect();
+        assert_eq!(keys, [(1, 9), (2, 2), (1, 3), (1, 4), (2, 1)]);
+    }
+
+    #[test]
     fn a_connection_is_the_sum_of_what_is_asked_on_it() {
         let api = |api, per_s, max_us, errors| ApiUse {
             api,
@@ -116,12 +170,15 @@ mod tests {
         ];
         let report = ConnectionsReport { node_id: 3, connections, left_out: 4, ..ConnectionsReport::default() };
         let connected = Connected::from([(3, Arc::new(report))]);
-        let rows = rows(&connected);
+        let entries = entries(&connected);
+        let rows: Vec<ConnectionRow> = entries.iter().map(Entry::row).collect();
+        assert!(entries.iter().all(|entry| at(&connected, entry.place).is_some_and(|at| at.key() == entry.key())));
         assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), [(3, 1), (3, 2)]);
         let busiest = &rows[1];
         assert_eq!((busiest.software.as_str(), busiest.total.per_s, busiest.total.max_us), ("kcat", 6.0, 9));
         assert_eq!((mean_ms(busiest.total.total_us(), busiest.total.count), errors(&busiest.total)), (Some(1.5), 4));
         assert_eq!(busiest.total.errors, [(3, 3), (6, 1)]);
-        assert_eq!((left_out(&connected), find(&connected, (3, 9)), mean_ms(0, 0)), (4, None, None));
+        assert_eq!((left_out(&connected), mean_ms(0, 0)), (4, None));
+        assert!(at(&connected, Place { broker: 3, index: 2 }).is_none());
     }
 }

@@ -223,7 +223,10 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, action
             row.strong(&format!("{}-{}", offset.topic, offset.partition));
             row.pill(of.verdict.map(verdicts::pill).as_ref());
             row.bar(offset.lag as f32 / most, &format::count(offset.lag), Mood::Quiet);
-            row.spark(&course(scene, group, offset), of.verdict.map_or(Mood::Quiet, verdicts::mood));
+            row.spark(
+                &course(scene, group, &offset.topic, offset.partition),
+                of.verdict.map_or(Mood::Quiet, verdicts::mood),
+            );
             row.text(&offset.lag_ms.map_or_else(String::new, |lag_ms| format::millis(lag_ms as f64)));
             row.text(&format::count(offset.committed_offset));
             row.text(&format::count(offset.committed_offset + offset.lag));
@@ -234,9 +237,9 @@ fn lags(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, group: &Group, action
 }
 
 /// A partition's lag over the last minutes; only of what is seen, since a group may read thousands.
-fn course(scene: &Scene<'_>, group: &Group, offset: &GroupOffset) -> Vec<f64> {
+pub fn course(scene: &Scene<'_>, group: &Group, topic: &Arc<str>, partition: i32) -> Vec<f64> {
     let Some(watched) = verdicts::watched(scene.model, group) else { return Vec::new() };
-    let name = (Arc::clone(&offset.topic), offset.partition);
+    let name = (Arc::clone(topic), partition);
     watched.rows.iter().map(|row| row.get(&name).map_or(f64::NAN, |sample| sample.lag as f64)).collect()
 }
 
@@ -260,11 +263,7 @@ fn rows(scene: &Scene<'_>, group: &Group, filter: &str, sort: Option<Sort>) -> V
     let watched = verdicts::watched(scene.model, group);
     let row = |(index, offset): (usize, &GroupOffset)| {
         let reader = readers.get(&(&offset.topic, offset.partition)).copied().unwrap_or_default().to_owned();
-        let name = (offset.topic.clone(), offset.partition);
-        let verdict = watched.and_then(|watched| {
-            let place = watched.rows.back()?.names.binary_search(&name).ok()?;
-            watched.standing.partitions.get(place).map(|judged| judged.verdict)
-        });
+        let verdict = watched.and_then(|watched| watched.verdict(&offset.topic, offset.partition));
         Row { index, verdict, reader }
     };
     let matches = |row: &Row| {

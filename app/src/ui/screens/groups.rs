@@ -38,7 +38,7 @@ const COLUMNS: [Column; 7] = [
     Column::text("State", 150.0, 0.2),
     Column::number("Members", 56.0, 0.2),
     Column::number("Lag", 62.0, 0.6)
-        .help("Records between the group's committed offsets and the high watermarks, over all partitions"),
+        .help("Records between the group's committed offsets and the high watermarks, over all partitions; of a share group, those that it is not done with"),
     Column::number("Behind by", 62.0, 0.2)
         .help("How long ago the oldest record was written that is not yet read, where that is known of all partitions"),
     Column::number("Coordinator", 70.0, 0.2).help("The broker that keeps the group"),
@@ -78,8 +78,7 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         return;
     }
     let chosen = state.chosen.as_deref().and_then(|id| scene.model.group(id));
-    let chosen =
-        chosen.or_else(|| groups.iter().max_by_key(|group| (verdicts::of(scene.model, group), group.total_lag)));
+    let chosen = chosen.or_else(|| groups.iter().max_by_key(|group| (verdicts::of(scene.model, group), group.lag())));
     let chosen = chosen.map(Arc::clone);
     let width = ui.available_width();
     let height = ui.available_height();
@@ -129,7 +128,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<&G
                 row.pill(Some(&group_pill(group)));
                 row.text(&format::count(group.members.len() as i64));
             }
-            row.strong(&if group.has_lag() { format::count(group.total_lag) } else { "–".to_owned() });
+            row.strong(&if group.is_measured() { format::count(group.lag()) } else { "–".to_owned() });
             if wide {
                 row.text(&behind_ms(scene.model, group).map_or_else(String::new, |ms| format::millis(ms as f64)));
                 row.text(&if group.coordinator < 0 { "none".to_owned() } else { group.coordinator.to_string() });
@@ -168,7 +167,7 @@ fn rows(model: &Model, filter: &str, sort: Option<Sort>, wide: bool) -> Vec<usiz
             "State" => group_mood(one).cmp(&group_mood(other)).then(one.state.cmp(other.state)),
             "Members" => one.members.len().cmp(&other.members.len()),
             // What has no lag stands below what has none left.
-            "Lag" => (one.has_lag(), one.total_lag).cmp(&(other.has_lag(), other.total_lag)),
+            "Lag" => (one.is_measured(), one.lag()).cmp(&(other.is_measured(), other.lag())),
             "Coordinator" => one.coordinator.cmp(&other.coordinator),
             _ => one.id.cmp(&other.id),
         };

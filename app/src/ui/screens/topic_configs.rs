@@ -114,16 +114,16 @@ fn overview(
         if export.show(ui).on_hover_text("Those that are set, as a .properties file").clicked()
             && entries.iter().any(is_set)
         {
-            let whose = match resource {
-                ConfigResource::Topic(name) | ConfigResource::Group(name) => name.to_string(),
-                ConfigResource::Broker(Some(id)) => format!("broker-{id}"),
-                ConfigResource::Broker(None) => "brokers".into(),
-            };
+            let whose = resource.file_stem();
             actions.push(Action::Ask(Dialog::ExportText {
                 title: format!("the configs of {whose}"),
                 name: format!("{whose}.properties"),
                 content: properties(entries).into(),
             }));
+        }
+        let import = Button::new("Import…").name("Import configs from a file");
+        if import.show(ui).on_hover_text("Set what a .properties file says").clicked() {
+            actions.push(Action::Ask(Dialog::ImportConfigs(resource.clone())));
         }
     });
     let filter = state.filter.trim().to_lowercase();

@@ -7,7 +7,7 @@ use broker::protocol::{ErrorCode, error_name};
 use egui::Ui;
 
 use super::page;
-use crate::monitor::wire::connections::{self, ConnectionKey, ConnectionRow, errors, mean_ms};
+use crate::monitor::wire::connections::{self, ConnectionKey, ConnectionRow, Entry, Place, errors, mean_ms, sum};
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
 use crate::ui::model::Cached;
@@ -30,7 +30,7 @@ pub struct State {
     /// The connection whose requests are shown.
     pub chosen: Option<ConnectionKey>,
     apis: TableState,
-    rows: Cached<(usize, String, Option<Sort>), Vec<ConnectionRow>>,
+    rows: Cached<(usize, String, Option<Sort>), Vec<Place>>,
 }
 
 const COLUMNS: [Column; 10] = [
@@ -75,11 +75,14 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     let sort = state.table.sort;
     let newest = Arc::as_ptr(connected) as usize;
     let rows = state.rows.get((newest, filter.clone(), sort), || {
-        let mut rows: Vec<ConnectionRow> =
-            connections::rows(connected).into_iter().filter(|row| fits(row, &filter)).collect();
-        order(&mut rows, sort);
-        rows
+        let mut entries = connections::entries(connected);
+        if !filter.is_empty() {
+            entries.retain(|entry| fits(&entry.row(), &filter));
+        }
+        order(&mut entries, sort);
+        entries.iter().map(|entry| entry.place).collect()
     });
+    let entry = |place: &Place| connections::at(connected, *place);
     if rows.is_empty() {
         if filter.is_empty() {
             empty(
@@ -97,7 +100,9 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         }
         return;
     }
-    let chosen = state.chosen.filter(|key| rows.iter().any(|row| row.key == *key)).unwrap_or(rows[0].key);
+    let place_of = |key| rows.iter().position(|place| entry(place).is_some_and(|entry| entry.key() == key));
+    let selected = state.chosen.and_then(place_of).unwrap_or(0);
+    let chosen = rows.get(selected).and_then(entry);
     page(ui, "connections", |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         let table = Table {
@@ -107,15 +112,18 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             row_height: size::ROW,
             max_height: Some(size::HEADER + size::ROW * rows.len().min(SHOWN) as f32),
             active: true,
-            selected: rows.iter().position(|row| row.key == chosen),
+            selected: Some(selected),
         };
-        let menu = |index: usize| menu(&rows[index]);
+        let menu = |index: usize| entry(&rows[index]).map(|entry| menu(&entry.row())).unwrap_or_default();
         framed(ui, |ui| {
-            let (pressed, asked) =
-                table.show_with(ui, &mut state.table, Some(&menu), |index, row| line(&rows[index], row));
+            let (pressed, asked) = table.show_with(ui, &mut state.table, Some(&menu), |index, row| {
+                if let Some(entry) = entry(&rows[index]) {
+                    line(&entry.row(), row);
+                }
+            });
             actions.extend(asked);
-            if let Some(row) = pressed.and_then(|row| rows.get(row)) {
-                state.chosen = Some(row.key);
+            if let Some(entry) = pressed.and_then(|row| rows.get(row)).and_then(entry) {
+                state.chosen = Some(entry.key());
             }
         });
         let left_out = connections::left_out(connected);
@@ -123,8 +131,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
             let words = format!("{} more, which ask less, are not told one by one.", format::count(left_out as i64));
             text::label(ui, &words, font::small(), palette(ui).muted);
         }
-        if let Some(one) = connections::find(connected, chosen) {
-            detail(ui, scene, chosen.0, one, &mut state.apis);
+        if let Some(entry) = chosen {
+            detail(ui, scene, entry.place.broker, entry.told, &mut state.apis);
         }
     });
 }
@@ -134,24 +142,36 @@ fn fits(row: &ConnectionRow, filter: &str) -> bool {
     has(&row.client_id) || has(&row.software) || has(&row.address)
 }
 
-fn order(rows: &mut [ConnectionRow], sort: Option<Sort>) {
+fn order(entries: &mut Vec<Entry<'_>>, sort: Option<Sort>) {
     let Some(Sort { column, descending }) = sort else { return };
-    let mean = |row: &ConnectionRow| mean_ms(row.total.total_us(), row.total.count).unwrap_or(0.0);
-    rows.sort_by(|one, other| {
+    // Each is measured once, and not with each comparison.
+    let number = |entry: &Entry<'_>| {
+        let total = sum(&entry.told.apis);
+        match column {
+            4 => total.per_s,
+            5 => total.count as f64,
+            6 => total.in_bytes as f64,
+            7 => total.out_bytes as f64,
+            8 => mean_ms(total.total_us(), total.count).unwrap_or(0.0),
+            9 => errors(&total) as f64,
+            _ => 0.0,
+        }
+    };
+    let mut measured: Vec<(f64, Entry<'_>)> = entries.iter().map(|entry| (number(entry), *entry)).collect();
+    fn software<'e>(entry: &Entry<'e>) -> (&'e str, &'e str) {
+        (&entry.told.software_name, &entry.told.software_version)
+    }
+    measured.sort_by(|(one_number, one), (other_number, other)| {
         let by = match column {
-            0 => one.client_id.cmp(&other.client_id),
-            1 => one.software.cmp(&other.software),
-            2 => one.address.cmp(&other.address),
-            3 => one.key.cmp(&other.key),
-            4 => one.total.per_s.total_cmp(&other.total.per_s),
-            5 => one.total.count.cmp(&other.total.count),
-            6 => one.total.in_bytes.cmp(&other.total.in_bytes),
-            7 => one.total.out_bytes.cmp(&other.total.out_bytes),
-            8 => mean(one).total_cmp(&mean(other)),
-            _ => errors(&one.total).cmp(&errors(&other.total)),
+            0 => one.client_id().cmp(other.client_id()),
+            1 => software(one).cmp(&software(other)),
+            2 => one.told.address.cmp(&other.told.address),
+            3 => one.key().cmp(&other.key()),
+            _ => one_number.total_cmp(other_number),
         };
         if descending { by.reverse() } else { by }
     });
+    *entries = measured.into_iter().map(|(_, entry)| entry).collect();
 }
 
 fn line(one: &ConnectionRow, row: &mut crate::ui::widgets::table::Row<'_>) {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::monitor::files::{Content, Save, SheetFormat};
-use crate::monitor::inquiry::{Findings, Query};
-use crate::monitor::operation::Operation;
+use crate::monitor::inquiry::{ConfigEntry, Findings, Query};
+use crate::monitor::operation::{ConfigChange, ConfigResource, Operation};
 use crate::ui::{PickWish, Picked, Picker, PickerHandle};
 
 /// Answers at once, and keeps what it was asked.
@@ -113,6 +113,38 @@ fn a_plan_of_moves_is_written_and_read() {
         _ => None,
     });
     assert_eq!(moved.unwrap()[0].replicas, [3, 2, 1]);
+}
+
+#[test]
+fn configs_are_set_from_a_file_after_a_look_at_what_changes() {
+    let resource = ConfigResource::Topic("orders".into());
+    let (_, options) = choosing("/tmp/orders.properties", Screen::Topic);
+    let options = Options { dialog: Some(Dialog::ImportConfigs(resource.clone())), ..options };
+    let options = Options { topic: Some("orders".into()), ..options };
+    let entry = |name: &str, value: &str| ConfigEntry {
+        name: name.into(),
+        value: Some(value.into()),
+        ..ConfigEntry::default()
+    };
+    let with = |text: &str, at_ms| {
+        let mut view = fixture::healthy();
+        let told = vec![entry("cleanup.policy", "delete"), entry("retention.ms", "604800000")];
+        view.inquiries.answer(&Query::Configs(resource.clone()), 1, Ok(Arc::new(Findings::Configs(told))));
+        let file = Query::File("/tmp/orders.properties".into());
+        view.inquiries.answer(&file, at_ms, Ok(Arc::new(Findings::File(text.into()))));
+        view
+    };
+    let mut window = Window::open(with("old=1", 1), options);
+    window.click("Browse: File (.properties)");
+    assert!(!window.shows("no such config"), "what was read before does not count");
+    window.change(with("retention.ms=1000\ncleanup.policy=delete\nreplicas=3\n", 2));
+    assert!(window.shows("1 config would be set"));
+    assert!(window.shows("replicas, –, 3, no such config"));
+    assert!(window.shows("--add-config retention.ms=1000"));
+    window.click("Set them");
+    let changes = vec![ConfigChange { name: "retention.ms".into(), value: Some("1000".into()) }];
+    let wanted = Command::Operate(Operation::AlterConfigs { resource, changes });
+    assert!(window.sent().contains(&wanted), "{:?}", window.sent());
 }
 
 #[test]
