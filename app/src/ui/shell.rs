@@ -254,6 +254,9 @@ pub fn status_bar(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     });
 }
 
+/// Bootstrap servers are given more than this if nothing else needs it.
+const BOOTSTRAP_LEAST: f32 = 260.0;
+
 fn facts(ui: &mut Ui, scene: &Scene<'_>) {
     let style = palette(ui);
     let model = scene.model;
@@ -264,7 +267,9 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>) {
         text::label(ui, "The cluster is starting…", font::body(), style.muted);
         return;
     }
-    let bootstrap = Fact::new(ui, "Bootstrap servers", &short_bootstrap(&model.bootstrap), true, 260.0);
+    let servers = short_bootstrap(&model.bootstrap);
+    let bootstrap = |ui: &Ui, width: f32| Fact::new(ui, "Bootstrap servers", &servers, true, width);
+    let at_least = bootstrap(ui, BOOTSTRAP_LEAST);
     let quorum = &snapshot.quorum;
     let (id, with_epoch) = match quorum.leader_id {
         ..0 => ("none".to_owned(), "none".to_owned()),
@@ -276,7 +281,7 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>) {
     let profile = Fact::new(ui, "Profile", &snapshot.profile, false, 80.0);
     let gap = 2.0 * space::M + size::LINE;
     let copy = space::M + size::CONTROL_SMALL;
-    let mut room = ui.available_width() - bootstrap.width - gap - copy;
+    let mut room = ui.available_width() - at_least.width - gap - copy;
     // In the order in which they may be missed: what is wanted most takes its place first.
     let mut fits = |width: f32| {
         let fits = room >= width;
@@ -286,6 +291,8 @@ fn facts(ui: &mut Ui, scene: &Scene<'_>) {
     let active = if fits(active.width + gap) { Some(active) } else { fits(brief.width + gap).then_some(brief) };
     let with_profile = fits(profile.width + gap);
     let with_cluster = fits(cluster.width + gap + copy);
+    // Whatever is left, so that all servers are read.
+    let bootstrap = bootstrap(ui, BOOTSTRAP_LEAST + room.max(0.0));
     if with_cluster {
         separator(ui);
         cluster.show(ui);

@@ -43,8 +43,9 @@ impl Window {
     fn open(view: View, options: Options) -> Window {
         let still = Still::new(view.clone());
         let (sent, next) = (Arc::clone(&still.sent), Arc::clone(&still.next));
-        // Fifty thousand lines are looked through in many frames.
-        let steps = if view.logs.lines.len() > 10_000 { 400 } else { 4 };
+        // Fifty thousand lines are looked through in many frames, and the wall reads what it has no time for in the next: on a busy machine
+        // that may be one chart a frame.
+        let steps = if view.logs.lines.len() > 10_000 { 400 } else { 40 };
         let mut harness = Harness::builder()
             .with_max_steps(steps)
             .with_size(egui::vec2(1600.0, 1000.0))

@@ -5,6 +5,7 @@ import java.net.http.*;
 import java.time.Duration;
 import java.util.*;
 import java.util.concurrent.*;
+import java.util.regex.Pattern;
 import java.util.stream.*;
 import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.clients.consumer.*;
@@ -211,6 +212,28 @@ public class ShareGroups {
             try (var first = consumer(group, topic)) { poll(first, 30).forEach(record -> had.add(record.value())); }
             if (had.isEmpty()) throw new AssertionError("the first got nothing");
             try (var second = consumer(group, topic)) { acceptAll(second, new TreeSet<>(), 20, 12); }
+        });
+
+        feature("how far a group has come is told over HTTP as Kafka's Admin tells it", () -> {
+            String topic = PRE + "told", group = PRE + "told";
+            create(topic);
+            group(group);
+            produce(topic, 0, 20);
+            try (var consumer = consumer(group, topic)) { acceptAll(consumer, new TreeSet<>(), 20, 20); }
+            produce(topic, 20, 50);
+            var pattern = Pattern.compile("\"share_offsets\":\\[\\{\"topic\":\"" + topic + "\",\"partition\":0,\"start_offset\":(\\d+),\"lag\":(\\d+)");
+            long end = System.currentTimeMillis() + 20_000;
+            String kafka = "", ours = "";
+            while (System.currentTimeMillis() < end && !(kafka.equals("20 30") && ours.equals(kafka))) {
+                var info = admin.listShareGroupOffsets(Map.of(group, new ListShareGroupOffsetsSpec())).partitionsToOffsetInfo(group).get().values().iterator().next();
+                kafka = info.startOffset() + " " + info.lag().map(String::valueOf).orElse("?");
+                var found = pattern.matcher(call("GET", "/api/cluster", null));
+                ours = found.find() ? found.group(1) + " " + found.group(2) : "nothing";
+                Thread.sleep(100);
+            }
+            same("start offset and lag for Kafka's Admin", kafka, "20 30");
+            same("start offset and lag over HTTP", ours, "20 30");
+            if (!call("GET", "/api/groups", null).contains("\"id\":\"" + group + "\"")) throw new AssertionError("it has no verdict");
         });
 
         feature("record_limit gives no more than asked for", () -> {

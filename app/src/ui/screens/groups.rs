@@ -5,6 +5,7 @@ use std::sync::Arc;
 use egui::Ui;
 
 use super::{group_detail, header, side_by_side, starting};
+use crate::monitor::groups::verdict::Verdict;
 use crate::monitor::snapshot::Group;
 use crate::ui::app::{Action, Scene};
 use crate::ui::commands::objects::{self, Object};
@@ -145,25 +146,39 @@ fn behind_ms(model: &Model, group: &Group) -> Option<i64> {
     verdicts::watched(model, group)?.standing.behind_ms
 }
 
-/// What needs somebody's eye first: trouble, then what is on its way.
-fn urgency(model: &Model, group: &Group) -> Mood {
-    verdicts::of(model, group).map_or(Mood::Quiet, verdicts::mood).max(group_mood(group))
+/// A group, with what it is sorted by: looked up once, and not with each comparison.
+struct Ranked<'m> {
+    index: usize,
+    group: &'m Group,
+    verdict: Option<Verdict>,
+    behind_ms: Option<i64>,
+}
+
+impl Ranked<'_> {
+    fn new<'m>(model: &Model, index: usize, group: &'m Group) -> Ranked<'m> {
+        Ranked { index, group, verdict: verdicts::of(model, group), behind_ms: behind_ms(model, group) }
+    }
+
+    /// What needs somebody's eye first: trouble, then what is on its way.
+    fn urgency(&self) -> Mood {
+        self.verdict.map_or(Mood::Quiet, verdicts::mood).max(group_mood(self.group))
+    }
 }
 
 fn rows(model: &Model, filter: &str, sort: Option<Sort>, wide: bool) -> Vec<usize> {
-    let groups = &model.snapshot().groups;
-    let mut rows: Vec<usize> =
-        (0..groups.len()).filter(|index| groups[*index].id.to_lowercase().contains(filter)).collect();
-    rows.sort_by(|&a, &b| {
-        let (one, other) = (&groups[a], &groups[b]);
+    let groups = model.snapshot().groups.iter().enumerate();
+    let fitting = groups.filter(|(_, group)| filter.is_empty() || group.id.to_lowercase().contains(filter));
+    let mut rows: Vec<Ranked<'_>> = fitting.map(|(index, group)| Ranked::new(model, index, group)).collect();
+    rows.sort_by(|a, b| {
+        let (one, other) = (a.group, b.group);
         let Some(Sort { column, descending }) = sort else {
             // Groups that are not well first; within them by name, since lag changes all the time.
-            return urgency(model, other).cmp(&urgency(model, one)).then_with(|| one.id.cmp(&other.id));
+            return b.urgency().cmp(&a.urgency()).then_with(|| one.id.cmp(&other.id));
         };
         let names = if wide { COLUMNS.get(column) } else { NARROW.get(column) };
         let order = match names.map_or("", |column| column.name) {
-            "Verdict" => verdicts::of(model, one).cmp(&verdicts::of(model, other)),
-            "Behind by" => behind_ms(model, one).cmp(&behind_ms(model, other)),
+            "Verdict" => a.verdict.cmp(&b.verdict),
+            "Behind by" => a.behind_ms.cmp(&b.behind_ms),
             "State" => group_mood(one).cmp(&group_mood(other)).then(one.state.cmp(other.state)),
             "Members" => one.members.len().cmp(&other.members.len()),
             // What has no lag stands below what has none left.
@@ -173,5 +188,5 @@ fn rows(model: &Model, filter: &str, sort: Option<Sort>, wide: bool) -> Vec<usiz
         };
         (if descending { order.reverse() } else { order }).then_with(|| one.id.cmp(&other.id))
     });
-    rows
+    rows.into_iter().map(|row| row.index).collect()
 }

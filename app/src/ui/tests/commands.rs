@@ -243,7 +243,7 @@ fn back_and_forward_show_what_was_shown() {
     window.choose("clicks, ");
     assert_eq!(window.screen(), Screen::Topic);
     window.click("Groups");
-    window.choose("zz-workers, Stable");
+    window.choose("zz-workers, Keeping up");
     window.choose("word-count, ");
     window.press(Modifiers::ALT, Key::ArrowLeft);
     assert!(window.screen() == Screen::Groups && window.shows("commit no offsets"), "zz-workers again");
