@@ -191,7 +191,11 @@ fn a_leader_that_cannot_sync_is_replaced() {
     wait_for("the directory to be offline", clients::PATIENCE, || {
         let cluster = serve.cluster();
         let offline = cluster["brokers"][0]["offline_log_dirs"].clone();
-        if offline.as_array().is_some_and(|dirs| dirs.len() == 1) { Ok(()) } else { Err(cluster["brokers"][0].to_string()) }
+        if offline.as_array().is_some_and(|dirs| dirs.len() == 1) {
+            Ok(())
+        } else {
+            Err(cluster["brokers"][0].to_string())
+        }
     });
     heal(&serve, fault);
     let stop = serve.fault(&json!({"kind": "stop", "broker": 1}));
@@ -230,7 +234,10 @@ fn a_rotten_bit_is_found_by_its_checksum_and_flips_back() {
     assert_eq!(scrubbed(&serve), Vec::<Value>::new());
     let rot = json!({"kind": "bit_rot", "broker": 1, "topic": "rotten", "seed": 7});
     let fault = serve.fault(&rot);
-    let told = serve.get("/api/faults")[0]["what"].as_str().unwrap().to_owned();
+    let told = wait_for("the fault to be told", clients::PATIENCE, || {
+        let faults = serve.get("/api/faults");
+        faults[0]["what"].as_str().map(str::to_owned).ok_or(faults.to_string())
+    });
     assert!(told.contains("rotten-0/00000000000000000000.log, byte "), "{told}");
     let found = scrubbed(&serve);
     assert_eq!(found.len(), 1, "{found:?}");

@@ -124,7 +124,12 @@ fn what_is_no_script_is_refused_with_its_line() {
     let serve = Serve::start();
     for (content_type, body, expected, word) in [
         ("application/yaml", "steps:\n  - {at_ms: 1, fault: {kind: kil, broker: 1}}\n", 400, "line 2"),
-        ("application/yaml", "steps:\n  - {at_ms: 1, fault: {kind: kill, broker: 9}}\n", 404, "Step 1: There is no broker 9."),
+        (
+            "application/yaml",
+            "steps:\n  - {at_ms: 1, fault: {kind: kill, broker: 9}}\n",
+            404,
+            "Step 1: There is no broker 9.",
+        ),
         ("application/yaml", "name: x\n", 400, "steps, or a storm"),
         ("application/json", "[1]", 400, "script"),
         ("text/plain", "storm: {seed: 1}\n", 415, "application/json"),
@@ -148,9 +153,14 @@ fn the_command_line_runs_a_script_and_refuses_what_is_none() {
     assert!(said.contains("line 3") && said.contains("brokr"), "{said}");
 
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    let script = "steps:\n  - {at_ms: 100, fault: {kind: pause, broker: 2, duration_ms: 300}}\nexpect: [nothing_lost: true]\n";
+    let script =
+        "steps:\n  - {at_ms: 100, fault: {kind: pause, broker: 2, duration_ms: 300}}\nexpect: [nothing_lost: true]\n";
     file.write_all(script.as_bytes()).unwrap();
     let serve = Serve::start_with(&["--ephemeral", "--faults", file.path().to_str().unwrap()]);
     let over = wait_for_phase(&serve, 1, "ended");
-    assert_eq!((states(&over), outcomes(&over)), (vec!["over".to_owned()], vec!["not_measured".to_owned()]), "{over:#}");
+    assert_eq!(
+        (states(&over), outcomes(&over)),
+        (vec!["over".to_owned()], vec!["not_measured".to_owned()]),
+        "{over:#}"
+    );
 }

@@ -5,6 +5,7 @@ use broker::server::trace::TraceWish;
 use serde::{Deserialize, Serialize};
 
 use super::cloudwatch::watch::Change;
+pub use super::fault::{End, FaultKind, FaultRequest, Operations};
 use super::files::Save;
 use super::inquiry::Query;
 use super::logs::Wish;
@@ -12,7 +13,6 @@ use super::messages::export::Export;
 use super::messages::read::ReadWish;
 use super::operation::Operation;
 use super::order::Answer;
-pub use super::fault::{End, FaultKind, FaultRequest, Operations};
 use super::script::Script;
 pub use super::workload::{WorkloadChange, WorkloadSpec};
 

@@ -427,10 +427,7 @@ mod tests {
                 "bytes_per_s must be between 1 and 12500000000.",
             ),
             (json!({"kind": "bit_rot", "broker": 1, "partition": 0}), "A partition needs its topic."),
-            (
-                json!({"kind": "slow_consumer", "delay_ms": 5}),
-                "Name the workload whose consumers the fault is to hit.",
-            ),
+            (json!({"kind": "slow_consumer", "delay_ms": 5}), "Name the workload whose consumers the fault is to hit."),
             (
                 json!({"kind": "crash_consumer", "workload": 1, "broker": 1}),
                 "A crash_consumer takes no broker; it takes workload, consumer.",
@@ -482,7 +479,10 @@ mod tests {
                 json!({"kind": "disk_error", "broker": 1, "operations": "writes"}),
                 "the disk of broker 1 cannot be written",
             ),
-            (json!({"kind": "disk_error", "broker": 1, "operations": "syncs"}), "the disk of broker 1 cannot be synced"),
+            (
+                json!({"kind": "disk_error", "broker": 1, "operations": "syncs"}),
+                "the disk of broker 1 cannot be synced",
+            ),
             (
                 json!({"kind": "bandwidth", "from": "clients", "to": 1, "both_ways": true, "bytes_per_s": 50000}),
                 "clients and broker 1 passes 50,000 bytes a second",

@@ -206,15 +206,7 @@ impl Run {
             verdicts: Vec::new(),
             script: Arc::new(script),
         };
-        Run {
-            status,
-            judge: None,
-            workloads,
-            hit: BTreeSet::new(),
-            open_until_ms,
-            next_look_ms: now_ms,
-            calm_ms: None,
-        }
+        Run { status, judge: None, workloads, hit: BTreeSet::new(), open_until_ms, next_look_ms: now_ms, calm_ms: None }
     }
 
     fn go_on(&mut self, now_ms: i64, world: &mut dyn World) {

@@ -158,8 +158,14 @@ fn a_stop_heals_what_the_script_broke_and_nothing_else() {
     assert_eq!(scripts.stop(7, 500, &mut world).unwrap_err().kind, RefusalKind::NotFound);
     scripts.stop(1, 500, &mut world).unwrap();
     assert_eq!(scripts.stop(1, 500, &mut world).unwrap_err().kind, RefusalKind::Conflict);
-    let expected =
-        ["0 pause Some(2)", "0 load orders", "100 crash_consumer Some(41)", "500 heal 2", "500 start []", "500 stop load 41"];
+    let expected = [
+        "0 pause Some(2)",
+        "0 load orders",
+        "100 crash_consumer Some(41)",
+        "500 heal 2",
+        "500 start []",
+        "500 stop load 41",
+    ];
     assert_eq!(world.log, expected, "the script's own workload was meant");
     assert_eq!(states(&scripts), [StepState::Over, StepState::Skipped]);
     let status = newest(&scripts);
@@ -214,7 +220,10 @@ fn what_makes_no_sense_is_refused_before_anything_begins() {
     let crash = FaultRequest { workload: Some(2), ..FaultRequest::new(FaultKind::CrashConsumer) };
     for (script, expected) in [
         (Script::new(), "steps, or a storm"),
-        (Script { steps: vec![step(1, FaultKind::Kill, None), wrong], ..Script::new() }, "Step 2: There is no broker 9."),
+        (
+            Script { steps: vec![step(1, FaultKind::Kill, None), wrong], ..Script::new() },
+            "Step 2: There is no broker 9.",
+        ),
         (
             Script {
                 workloads: vec![load("good"), load("bad")],

@@ -26,10 +26,9 @@ pub fn steady(checks: &[Steady], seen: &Seen) -> Vec<Verdict> {
                     seen.out_of_sync == 0 && seen.partitions > 0,
                     format!("{} of {} partitions are not in sync.", seen.out_of_sync, seen.partitions),
                 ),
-                Steady::WritesPerSAtLeast(rate) => (
-                    seen.writes_per_s >= *rate,
-                    format!("{:.0} writes a second were acknowledged.", seen.writes_per_s),
-                ),
+                Steady::WritesPerSAtLeast(rate) => {
+                    (seen.writes_per_s >= *rate, format!("{:.0} writes a second were acknowledged.", seen.writes_per_s))
+                }
                 Steady::LagAtMost(lag) => match seen.lag {
                     Some(behind) => (behind <= *lag, format!("Groups are {behind} records behind.")),
                     None => return unmeasured(check.words(), "No group reads and has offsets."),

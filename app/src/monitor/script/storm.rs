@@ -251,8 +251,7 @@ impl Storm {
             },
         }
         strength(&mut fault, dice);
-        let is_meant =
-            self.targets.is_empty() || shape.hit_by(&fault).iter().any(|id| self.targets.contains(id));
+        let is_meant = self.targets.is_empty() || shape.hit_by(&fault).iter().any(|id| self.targets.contains(id));
         is_meant.then_some(fault)
     }
 }

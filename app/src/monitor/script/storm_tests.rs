@@ -19,7 +19,8 @@ fn most_controllers_at_once(steps: &[Step], shape: &Shape) -> usize {
     let until = |step: &Step| step.at_ms + step.fault.duration_ms.unwrap();
     let at_once = |moment: u64| {
         let hit = steps.iter().filter(|step| (step.at_ms..=until(step)).contains(&moment));
-        let mut hit: Vec<i32> = hit.flat_map(|step| shape.hit_by(&step.fault)).filter(|id| is_controller(*id)).collect();
+        let mut hit: Vec<i32> =
+            hit.flat_map(|step| shape.hit_by(&step.fault)).filter(|id| is_controller(*id)).collect();
         hit.sort_unstable();
         hit.dedup();
         hit.len()
@@ -29,8 +30,16 @@ fn most_controllers_at_once(steps: &[Step], shape: &Shape) -> usize {
 
 fn any_storm() -> impl Strategy<Value = Storm> {
     let kinds = proptest::sample::subsequence(USUAL_KINDS.to_vec(), 0..USUAL_KINDS.len());
-    (any::<u64>(), 1.0..300.0, kinds, 1..5_000_u64, 0..20_000_u64, prop_oneof![Just(0), 1..4_000_u64], 1_000..200_000_u64).prop_map(
-        |(seed, rate_per_min, kinds, min_duration_ms, more_ms, quiet_ms, for_ms)| Storm {
+    (
+        any::<u64>(),
+        1.0..300.0,
+        kinds,
+        1..5_000_u64,
+        0..20_000_u64,
+        prop_oneof![Just(0), 1..4_000_u64],
+        1_000..200_000_u64,
+    )
+        .prop_map(|(seed, rate_per_min, kinds, min_duration_ms, more_ms, quiet_ms, for_ms)| Storm {
             seed,
             rate_per_min,
             kinds,
@@ -39,8 +48,7 @@ fn any_storm() -> impl Strategy<Value = Storm> {
             quiet_ms,
             for_ms,
             ..Storm::default()
-        },
-    )
+        })
 }
 
 proptest! {

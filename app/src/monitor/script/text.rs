@@ -17,7 +17,7 @@ impl Script {
     /// It is too long, no YAML, or no script; with the line where that is known.
     pub fn from_yaml(text: &str) -> Result<Script, ScriptError> {
         check_length(text.len())?;
-        let script: Script = serde_saphyr::from_str(text).map_err(|error| ScriptError(yaml_sentence(&error)))?;
+        let script: Script = serde_saphyr::from_str(text).map_err(|error| ScriptError(yaml_sentence(text, &error)))?;
         script.check().map_err(ScriptError)?;
         Ok(script)
     }
@@ -49,16 +49,21 @@ fn check_length(bytes: usize) -> Result<(), ScriptError> {
     }
 }
 
-/// `line 4, column 3: unknown field …`: the parser's first line, with the place in front of it and not behind.
-fn yaml_sentence(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let first = text.lines().next().unwrap_or_default();
+/// How much of a line is told.
+const SHOWN_CHARS: usize = 60;
+
+/// `line 4, column 3 (fault: {kin: kill}): unknown field …`: the parser's first line, with the place in front of it and not behind.
+fn yaml_sentence(text: &str, error: &serde_saphyr::Error) -> String {
+    let told = error.without_snippet().to_string();
+    let first = told.lines().next().unwrap_or_default();
     let said = first.strip_prefix("error: ").unwrap_or(first);
     let Some(location) = error.location() else { return said.to_owned() };
     let place = format!("line {}, column {}", location.line(), location.column());
     let said = said.strip_prefix(&format!("{place}: ")).unwrap_or(said);
     let said = said.split(&format!(" at {place}")).next().unwrap_or(said);
-    format!("{place}: {said}")
+    let index = usize::try_from(location.line()).unwrap_or(0).saturating_sub(1);
+    let line: String = text.lines().nth(index).unwrap_or_default().trim().chars().take(SHOWN_CHARS).collect();
+    format!("{place} ({line}): {said}")
 }
 
 #[cfg(test)]
@@ -101,7 +106,10 @@ expect:
     fn a_script_is_read_and_written_and_is_the_same() {
         let script = Script::from_yaml(SCRIPT).unwrap();
         assert_eq!(script.name, "Two things at once");
-        assert_eq!(script.workloads, [WorkloadSpec { topic: "orders".into(), rate_per_s: 500, ..WorkloadSpec::default() }]);
+        assert_eq!(
+            script.workloads,
+            [WorkloadSpec { topic: "orders".into(), rate_per_s: 500, ..WorkloadSpec::default() }]
+        );
         assert_eq!(script.steady, [Steady::LeadersEverywhere(true), Steady::WritesPerSAtLeast(100.0)]);
         let cut = FaultRequest {
             from: Some(End::Clients),

@@ -93,7 +93,8 @@ pub fn collect(id: Id, scene: &Scene<'_>, deeds: &mut Vec<Deed>) {
         })),
         Id::StopScript => {
             let run = snapshot.scripts.iter().find(|one| one.phase.is_under_way());
-            deeds.extend(run.map(|one| Deed::new(format!("Stop script {}", one.id), send(Command::StopScript(one.id)))));
+            deeds
+                .extend(run.map(|one| Deed::new(format!("Stop script {}", one.id), send(Command::StopScript(one.id)))));
         }
         Id::HealFault => deeds.extend(snapshot.faults.iter().map(|fault| {
             let name = format!("Heal: {} (fault {})", fault.what, fault.id);
@@ -229,9 +230,13 @@ fn faults(kind: FaultKind, snapshot: &Snapshot, deeds: &mut Vec<Deed>) {
         return;
     }
     if matches!(kind, FaultKind::SlowConsumer | FaultKind::CrashConsumer) {
-        deeds.extend(snapshot.workloads.iter().filter(|one| one.consumers > 0).map(|one| {
-            Deed::new(called(&format!("workload {}", one.id)), ask(FaultTarget::Workload(one.id)))
-        }));
+        deeds.extend(
+            snapshot
+                .workloads
+                .iter()
+                .filter(|one| one.consumers > 0)
+                .map(|one| Deed::new(called(&format!("workload {}", one.id)), ask(FaultTarget::Workload(one.id)))),
+        );
         return;
     }
     let has_it = |id: &i32| kind != FaultKind::BitRot || !is_controller(*id);
@@ -344,7 +349,7 @@ mod tests {
 
     #[test]
     fn each_command_does_something_where_there_is_something_to_do_it_to() {
-        let mut view = fixture::incident();
+        let mut view = crate::ui::fixture_faults::view();
         std::sync::Arc::make_mut(&mut view.snapshot).membership.leaving = Some(3);
         with_scene(view, |scene| {
             for entry in ALL {

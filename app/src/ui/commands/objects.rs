@@ -212,9 +212,7 @@ fn edge(ends: &[(End, End)], snapshot: &Snapshot, items: &mut Items) {
     }
     let hits = |fault: &&ActiveFault| {
         let (from, to) = (fault.request.from, fault.request.to);
-        ends.iter().any(|(one, two)| {
-            (from, to) == (Some(*one), Some(*two)) || (from, to) == (Some(*two), Some(*one))
-        })
+        ends.iter().any(|(one, two)| (from, to) == (Some(*one), Some(*two)) || (from, to) == (Some(*two), Some(*one)))
     };
     items.extend(snapshot.faults.iter().filter(hits).map(|fault| {
         let heal = Action::Send(Command::HealFault(fault.id));

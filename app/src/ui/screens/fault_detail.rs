@@ -86,7 +86,9 @@ fn where_it_stands(run: &ScriptStatus, now_ms: i64) -> String {
     let over = run.steps.iter().filter(|step| step.state == StepState::Over).count();
     let done = format!("{over} of {} are over", format::plural(run.steps.len(), "fault"));
     match run.next_step_ms().filter(|_| run.phase == Phase::Running) {
-        Some(next_ms) => format!("{done}; the next begins in {:.0} s.", ((next_ms - now_ms).max(0) as f64 / 1e3).ceil()),
+        Some(next_ms) => {
+            format!("{done}; the next begins in {:.0} s.", ((next_ms - now_ms).max(0) as f64 / 1e3).ceil())
+        }
         None => format!("{done}."),
     }
 }

@@ -42,9 +42,8 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         state.reading.ask(scene, path, actions);
     }
     if let Some(text) = state.reading.take(scene) {
-        let script = |text: Arc<str>| {
-            Script::from_yaml(&text).map_err(|error| format!("The file is no script: {error}."))
-        };
+        let script =
+            |text: Arc<str>| Script::from_yaml(&text).map_err(|error| format!("The file is no script: {error}."));
         state.read = Some(text.and_then(script));
     }
     match &state.read {

@@ -124,7 +124,13 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
     });
     ui.columns(2, |columns| {
         field(&mut columns[0], "Longest fault (s)", "10", &mut state.longest_s, complaints.longest_s);
-        field(&mut columns[1], "Quiet after each (s)", "0: they may fall together", &mut state.quiet_s, complaints.quiet_s);
+        field(
+            &mut columns[1],
+            "Quiet after each (s)",
+            "0: they may fall together",
+            &mut state.quiet_s,
+            complaints.quiet_s,
+        );
     });
     text::label(ui, "Kinds; none: all of these", font::small(), style.muted);
     ui.horizontal_wrapped(|ui| {

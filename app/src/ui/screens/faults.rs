@@ -259,8 +259,7 @@ mod tests {
 
     #[test]
     fn times_are_short() {
-        for (ms, words) in
-            [(-5, "0 s"), (1, "1 s"), (59_000, "59 s"), (61_000, "1 min 1 s"), (3_661_000, "1 h 1 min")]
+        for (ms, words) in [(-5, "0 s"), (1, "1 s"), (59_000, "59 s"), (61_000, "1 min 1 s"), (3_661_000, "1 h 1 min")]
         {
             assert_eq!(lasting(ms), words);
         }
