@@ -86,7 +86,10 @@ fn a_script_breaks_heals_and_judges() {
     assert_eq!(states(&over), ["over", "over", "refused", "over"], "{over:#}");
     assert!(over["steps"][2]["what"].as_str().unwrap().contains("killed"), "{over:#}");
     wait_for_health(&serve);
-    assert_eq!(serve.get("/api/workloads").as_array().map(Vec::len), Some(0), "its workload ended with it");
+    wait_for("its workload to end with it", PATIENCE, || match serve.get("/api/workloads") {
+        workloads if workloads == json!([]) => Ok(()),
+        workloads => Err(workloads.to_string()),
+    });
 
     // What was done is a script, and that is one that runs.
     let (status, yaml) = serve.get_text("/api/scripts/recorded");
