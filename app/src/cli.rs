@@ -27,9 +27,20 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Subcommands {
     /// Run the same cluster without a window, until SIGINT or SIGTERM.
-    Serve(ClusterArgs),
+    Serve(ServeArgs),
     /// Start a cluster under load and write a picture of a screen. Needs no display.
     Screenshot(ScreenshotArgs),
+}
+
+/// The cluster without a window.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// The cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Run a script of faults (YAML) when the cluster takes writes, and print its verdicts.
+    #[arg(long, value_name = "FILE.yaml")]
+    pub faults: Option<PathBuf>,
 }
 
 /// Sets of timings.
@@ -231,7 +242,7 @@ mod tests {
 
     fn serve(options: &str) -> ClusterArgs {
         match parse(&format!("brokerscope serve {options}")).unwrap().command {
-            Some(Subcommands::Serve(args)) => args,
+            Some(Subcommands::Serve(args)) => args.cluster,
             other => panic!("{other:?}"),
         }
     }

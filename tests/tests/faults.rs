@@ -326,6 +326,9 @@ fn the_readme_is_right() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let serve = Serve::start_with(&["--ephemeral", "--log-dirs", "2"]);
     create(&serve, "orders", 1, &json!({}));
+    produce(&serve, "orders", 1, 0, 10);
+    let (status, answer) = serve.post("/api/workloads", &json!({"topic": "load", "rate_per_s": 10}));
+    assert_eq!((status, &answer["id"]), (200, &json!(1)), "{answer}");
     let bodies: Vec<Value> = readme
         .lines()
         .filter(|line| line.contains("-d '{\"kind\""))
@@ -334,7 +337,7 @@ fn the_readme_is_right() {
     let mut kinds: Vec<&str> = bodies.iter().map(|body| body["kind"].as_str().unwrap()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    assert_eq!(kinds.len(), 14, "{kinds:?}");
+    assert_eq!(kinds.len(), 18, "{kinds:?}");
     for body in &bodies {
         let (status, answer) = serve.post("/api/faults", body);
         assert_eq!(status, 200, "{body}: {answer}");

@@ -28,7 +28,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The body of a request, of at most [`BODY_BYTES_MAX`].
-async fn body_of(body: Body) -> Result<axum::body::Bytes, Problem> {
+pub(super) async fn body_of(body: Body) -> Result<axum::body::Bytes, Problem> {
     let too_late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "The body of the request did not arrive in time.");
     let too_long = |_| {
         let text = format!("The body of the request is longer than {BODY_BYTES_MAX} bytes, or was cut off.");
@@ -65,7 +65,7 @@ pub(super) async fn carry_out(sources: &Sources, command: Command) -> Result<Don
     Ok(tokio::time::timeout(ANSWER_PATIENCE, answered).await.map_err(too_late)?.map_err(gone)??)
 }
 
-fn done(done: Done) -> Response {
+pub(super) fn done(done: Done) -> Response {
     Json(match done.id {
         Some(id) => json!({ "id": id }),
         None => json!({ "message": done.text }),
@@ -78,7 +78,7 @@ pub fn shown(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn number(text: &str, what: &str) -> Result<u64, Problem> {
+pub(super) fn number(text: &str, what: &str) -> Result<u64, Problem> {
     text.parse().map_err(|_| Problem::not_found(format!("There is no {what} {}.", shown(text))))
 }
 

@@ -32,7 +32,7 @@ pub fn check(bound: SocketAddr, method: &Method, uri: &Uri, headers: &HeaderMap)
     if is_signed_call(method, uri, headers)? {
         return Ok(());
     }
-    check_content_type(method, headers)
+    check_content_type(method, uri, headers)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> Result<Option<&'a str>, Problem> {
@@ -101,11 +101,20 @@ fn is_signed_call(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<boo
     Ok(method == Method::POST && is_path && is_signed && is_known)
 }
 
-/// A form on a foreign page cannot send JSON without asking first (CORS preflight), and that is never granted.
-fn check_content_type(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+/// What scripts may be sent as, besides JSON.
+pub const YAML: &str = "application/yaml";
+
+/// Whether a Content-Type is that of YAML, whatever stands behind it.
+pub fn is_yaml(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(YAML))
+}
+
+/// A form on a foreign page cannot send JSON or YAML without asking first (CORS preflight), and that is never granted.
+fn check_content_type(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let media_type = text(headers, &CONTENT_TYPE)?.map(|value| value.split(';').next().unwrap_or_default().trim());
     match media_type {
         Some(media_type) if media_type.eq_ignore_ascii_case("application/json") => Ok(()),
+        Some(media_type) if uri.path() == "/api/scripts" && is_yaml(media_type) => Ok(()),
         // A form cannot send DELETE at all, and here it carries no body.
         None if method == Method::DELETE => Ok(()),
         _ => Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Changes need Content-Type: application/json.")),

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod monitoring;
 pub mod problem;
 pub mod scrapes;
+pub mod scripts;
 pub mod server;
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::scrapes::Scrapes;
-use super::{api, changes, client_metrics, cloudwatch, connections, groups, guard, logs, metrics, monitoring};
+use super::{api, changes, client_metrics, cloudwatch, connections, groups, guard, logs, metrics, monitoring, scripts};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
@@ -128,6 +128,9 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/controllers", post(changes::add_controller))
         .route("/api/controllers/{id}", delete(changes::remove_controller))
         .route("/api/controllers/{id}/start", post(changes::start_controller))
+        .route("/api/scripts", get(scripts::list).post(scripts::run))
+        .route("/api/scripts/recorded", get(scripts::record))
+        .route("/api/scripts/{id}", delete(scripts::stop))
         .route("/api/scrub", get(api::scrubs).post(changes::scrub))
         .route("/api/snippets", get(api::snippets))
         .route("/api/workloads", get(api::workloads).post(changes::start_workload))

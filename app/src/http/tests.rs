@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::scrapes::Scrapes;
 use super::{HttpServer, Sources};
-use crate::monitor::command::Command;
+use crate::monitor::command::{Command, FaultKind, FaultRequest};
 use crate::monitor::logs::levels::{self, KnownLog};
 use crate::monitor::logs::ring::Ring;
 use crate::monitor::logs::{LogsView, Wish};
@@ -193,6 +193,7 @@ fn view() -> View {
         what: "broker 2 is killed".into(),
         since_ms: 5,
         until_ms: None,
+        request: Arc::new(FaultRequest { broker: Some(2), ..FaultRequest::new(FaultKind::Kill) }),
     };
     let snapshot = Snapshot {
         membership: Membership::default(),
@@ -208,6 +209,7 @@ fn view() -> View {
         totals: Totals { topics: 1, partitions: 1, under_replicated_partitions: 1, ..Totals::default() },
         workloads: Vec::new(),
         past_faults: Arc::default(),
+        scripts: Arc::default(),
         faults: vec![fault],
         client_metrics: vec![Arc::new(client_metrics())],
     };

@@ -5,6 +5,7 @@ use broker::server::trace::TraceWish;
 use serde::{Deserialize, Serialize};
 
 use super::cloudwatch::watch::Change;
+pub use super::fault::{End, FaultKind, FaultRequest, Operations};
 use super::files::Save;
 use super::inquiry::Query;
 use super::logs::Wish;
@@ -12,6 +13,7 @@ use super::messages::export::Export;
 use super::messages::read::ReadWish;
 use super::operation::Operation;
 use super::order::Answer;
+use super::script::Script;
 pub use super::workload::{WorkloadChange, WorkloadSpec};
 
 /// One wish.
@@ -23,6 +25,10 @@ pub enum Command {
     HealFault(u64),
     /// Heal all faults: stopped, killed and paused nodes run again.
     HealAllFaults,
+    /// Run a script of faults.
+    RunScript(Box<Script>),
+    /// Stop one: what it broke is healed.
+    StopScript(u64),
     /// Start (or resume) a node that was stopped, killed or paused.
     StartNode(i32),
     /// Add a broker.
@@ -129,137 +135,6 @@ pub struct NewController {
     /// Its id; without it, the lowest that is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub controller: Option<i32>,
-}
-
-/// A fault, as `POST /api/faults` takes it. Which fields a kind takes is said in `source::plan`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultRequest {
-    /// What.
-    pub kind: FaultKind,
-    /// Broker that it hits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broker: Option<i32>,
-    /// Controller that it hits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub controller: Option<i32>,
-    /// Zone that it hits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
-    /// Node whose messages it hits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<i32>,
-    /// Node that they are for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<i32>,
-    /// The other way too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub both_ways: Option<bool>,
-    /// How late messages are, or how slow each operation of a disk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delay_ms: Option<u64>,
-    /// How much later at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jitter_ms: Option<u64>,
-    /// Share of messages that is lost, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f64>,
-    /// How far a wall clock is ahead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skew_ms: Option<i64>,
-    /// One log directory of the node, by its path or the end of it (`disk-2`); without it, its whole disk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log_dir: Option<String>,
-    /// Which operations of a disk fail; without it, all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operations: Option<Operations>,
-    /// Only logs of this topic; without it, of all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<String>,
-    /// Only this partition of the topic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partition: Option<i32>,
-    /// Decides how much of what was being written survives a loss of power; without it, chance.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
-    /// Cuts the last bytes off instead of flipping them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cut_off: Option<bool>,
-    /// Heals by itself after this long; without it, until healed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration_ms: Option<u64>,
-}
-
-impl FaultRequest {
-    /// A fault of which nothing but the kind is said.
-    pub fn new(kind: FaultKind) -> FaultRequest {
-        FaultRequest {
-            kind,
-            broker: None,
-            controller: None,
-            zone: None,
-            from: None,
-            to: None,
-            both_ways: None,
-            delay_ms: None,
-            jitter_ms: None,
-            probability: None,
-            skew_ms: None,
-            log_dir: None,
-            operations: None,
-            topic: None,
-            partition: None,
-            seed: None,
-            cut_off: None,
-            duration_ms: None,
-        }
-    }
-}
-
-/// Operations of a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operations {
-    /// Reads.
-    Reads,
-    /// Writes, syncs, and changes of names.
-    Writes,
-    /// Both.
-    All,
-}
-
-/// Kinds of faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// Controlled shutdown (SIGTERM).
-    Stop,
-    /// The runtime is dropped where it stands (SIGKILL).
-    Kill,
-    /// A kill, after which files lose the bytes that were not synced.
-    PowerLoss,
-    /// The node's thread blocks (SIGSTOP): sockets accept, nobody answers.
-    Pause,
-    /// No message between the node and any other passes; clients still reach it.
-    Isolate,
-    /// No message passes from one node to another.
-    Cut,
-    /// Messages from one node to another are late.
-    Delay,
-    /// A share of the messages from one node to another is lost.
-    Drop,
-    /// Each operation of the node's disk takes longer.
-    SlowDisk,
-    /// Nothing can grow on the node's disk.
-    DiskFull,
-    /// Operations of the node's disk fail.
-    DiskError,
-    /// A kill, after which the last bytes of its logs are damaged.
-    CorruptTail,
-    /// All brokers of a zone are killed.
-    ZoneOutage,
-    /// The node's wall clock is wrong.
-    ClockSkew,
 }
 
 /// The answer to a command, for people.

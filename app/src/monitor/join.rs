@@ -18,6 +18,7 @@ use super::client_metrics;
 use super::group_seen::{GroupSeen, by_group};
 use super::names::is_controller;
 use super::rates::{self, Meter, Reading};
+use super::script::status::ScriptStatus;
 use super::snapshot::{
     ActiveFault, Broker, Group, Membership, Observer, PAST_FAULTS_MAX, PastFault, Quorum, Snapshot, Totals, Voter,
     WorkloadStatus,
@@ -67,6 +68,7 @@ pub struct Join {
     workloads: Vec<WorkloadStatus>,
     faults: Vec<ActiveFault>,
     past_faults: Arc<VecDeque<PastFault>>,
+    scripts: Arc<Vec<ScriptStatus>>,
     sequence: u64,
     dirty: bool,
 }
@@ -121,6 +123,13 @@ impl Join {
                 past.pop_front();
             }
             past.push_back(PastFault { fault, ended_ms });
+        }
+    }
+
+    /// How scripts of faults go.
+    pub fn set_scripts(&mut self, scripts: Vec<ScriptStatus>) {
+        if *self.scripts != scripts {
+            (self.scripts, self.dirty) = (Arc::new(scripts), true);
         }
     }
 
@@ -336,6 +345,7 @@ impl Join {
             workloads: self.workloads.clone(),
             faults: self.faults.clone(),
             past_faults: self.past_faults.clone(),
+            scripts: self.scripts.clone(),
             client_metrics: self.client_metrics(),
         }
     }

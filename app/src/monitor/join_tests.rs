@@ -10,6 +10,7 @@ use broker::metadata::report::{
 };
 use broker::types::{Id, Now, TopicIdPartition, TopicPartition};
 
+use super::fault::{FaultKind, FaultRequest};
 use super::join::{Facts, Join};
 use super::snapshot::{ActiveFault, PAST_FAULTS_MAX, Partition, PastFault, Snapshot};
 use super::unread::{Answer, Found, QUESTIONS_MAX};
@@ -498,6 +499,7 @@ fn faults_that_are_over_are_remembered_within_a_bound() {
         what: "broker 1 is cut off from broker 2".into(),
         since_ms: 100,
         until_ms,
+        request: Arc::new(FaultRequest::new(FaultKind::Cut)),
     };
     let mut join = Join::new(facts());
     join.set_faults(vec![fault(1, None), fault(2, Some(900))], 100);

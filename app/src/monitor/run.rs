@@ -24,6 +24,7 @@ use super::logs::run::LogNews;
 use super::messages::export::ExportView;
 use super::messages::read::MessagesView;
 use super::order::{Answer, Done, Reply};
+use super::script::status::ScriptStatus;
 use super::series::Recorder;
 use super::slot::ViewSlot;
 use super::snapshot::{ActiveFault, Snapshot, WorkloadStatus};
@@ -54,6 +55,8 @@ pub enum Word {
     Workloads(Vec<WorkloadStatus>),
     /// The faults in force.
     Faults(Vec<ActiveFault>),
+    /// Scripts of faults that run or ran.
+    Scripts(Vec<ScriptStatus>),
     /// Something that happened outside the nodes.
     Event(NodeEvent),
     /// Something that happened to the nodes' logs.
@@ -212,6 +215,7 @@ impl Worker {
                 self.join.set_facts(facts);
             }
             Word::Workloads(workloads) => self.join.set_workloads(workloads),
+            Word::Scripts(scripts) => self.join.set_scripts(scripts),
             Word::Faults(faults) => self.join.set_faults(faults, self.now().wall_ms),
             Word::Event(event) => self.note(event),
             Word::Logs(news) => {

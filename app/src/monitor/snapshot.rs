@@ -9,6 +9,8 @@ use broker::metadata::image::Image;
 use broker::metadata::report::{BrokerCounters, ClientMetricsReport, Moving, NodeState};
 use serde::Serialize;
 
+use super::fault::FaultRequest;
+use super::script::status::ScriptStatus;
 pub use super::workload::WorkloadStatus;
 
 /// One instant.
@@ -48,6 +50,9 @@ pub struct Snapshot {
     /// Faults that are over, in the order of their ends; at most [`PAST_FAULTS_MAX`].
     #[serde(skip)]
     pub past_faults: Arc<VecDeque<PastFault>>,
+    /// Scripts of faults that run or ran, oldest first; `GET /api/scripts`.
+    #[serde(skip)]
+    pub scripts: Arc<Vec<ScriptStatus>>,
     /// What clients pushed of their own metrics, by client instance; `GET /api/client-metrics`.
     #[serde(skip)]
     pub client_metrics: Vec<Arc<ClientMetricsReport>>,
@@ -479,4 +484,6 @@ pub struct ActiveFault {
     pub since_ms: i64,
     /// When it ends by itself; `None`: until healed.
     pub until_ms: Option<i64>,
+    /// As it was asked for.
+    pub request: Arc<FaultRequest>,
 }

@@ -3,6 +3,7 @@
 mod data_dir;
 mod display;
 mod failure;
+mod faults_file;
 mod file_dialogs;
 mod monitoring_file;
 mod ready_file;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, ClusterArgs, Subcommands};
+use crate::cli::{Cli, ClusterArgs, ServeArgs, Subcommands};
 use failure::Failure;
 pub use screenshot::Studio;
 use session::Session;
@@ -37,7 +38,7 @@ pub fn main() -> ExitCode {
     let Cli { command, cluster } = Cli::parse();
     let outcome = match command {
         None => window(&cluster),
-        Some(Subcommands::Serve(cluster)) => serve(&cluster),
+        Some(Subcommands::Serve(args)) => serve(&args),
         Some(Subcommands::Screenshot(args)) => screenshot::run(&args),
     };
     match outcome {
@@ -49,9 +50,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn serve(args: &ClusterArgs) -> Result<(), Failure> {
-    let session = Session::start(args)?;
+fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    let script = args.faults.as_deref().map(faults_file::read).transpose()?;
+    let session = Session::start(&args.cluster)?;
     session.stop_on_signal()?;
+    if let Some(script) = script {
+        faults_file::run(&session, script)?;
+    }
     let stopped = session.wait();
     session.end();
     stopped
@@ -61,7 +66,7 @@ fn window(args: &ClusterArgs) -> Result<(), Failure> {
     let obstacle = display::obstacle();
     if let Some(why) = obstacle {
         eprintln!("brokerscope: {why}; running as `brokerscope serve`");
-        return serve(args);
+        return serve(&ServeArgs { cluster: args.clone(), faults: None });
     }
     let session = Session::start(args)?;
     session.stop_on_signal()?;

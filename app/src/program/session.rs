@@ -266,6 +266,11 @@ impl Session {
         format!("http://{}", self.http.address())
     }
 
+    /// Set when the cluster takes writes.
+    pub fn readiness(&self) -> Arc<AtomicBool> {
+        self.ready.clone()
+    }
+
     /// Whether the cluster took writes already.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
+use broker::fault::{Damage, Direction, DiskFault, LinkEffect, Rot};
 use broker::metadata::report::NodeState;
 use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
@@ -41,7 +41,17 @@ pub trait NodeControl: Send + Sync {
         damage: Damage,
         chosen: &dyn Fn(&str) -> bool,
     ) -> Result<usize, Refusal>;
-    /// Breaks links between nodes; the id to heal them by.
+    /// Flips a bit of the logs (`topic-0`) that are `chosen`; `None`: they hold no record.
+    fn rot(
+        &self,
+        id: NodeId,
+        log_dir: Option<&Path>,
+        seed: u64,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Rot>, Refusal>;
+    /// Flips it back; false: the file is another by now.
+    fn mend_rot(&self, id: NodeId, rot: &Rot) -> Result<bool, Refusal>;
+    /// Breaks links between nodes, or to clients; the id to heal them by.
     fn break_links(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64;
     /// Ends that.
     fn heal_links(&self, fault: u64);

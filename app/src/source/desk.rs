@@ -20,6 +20,7 @@ use super::files;
 use super::operations;
 use super::quorum_log;
 use super::reader::Reader;
+use super::scripts::Scripts;
 use super::tape;
 use super::topics::{self, TopicWish};
 use crate::monitor::cloudwatch::watch::Change;
@@ -97,6 +98,7 @@ impl Desk {
         let control = tools.brokers.clone();
         let worker = Worker {
             faults: Faults::default(),
+            scripts: Scripts::default(),
             stopping: BTreeSet::new(),
             start_when_stopped: BTreeSet::new(),
             topic_requests: 0,
@@ -131,6 +133,7 @@ enum Finished {
 pub(super) struct Worker {
     pub(super) tools: Tools,
     pub(super) faults: Faults,
+    pub(super) scripts: Scripts,
     /// Nodes in controlled shutdown.
     pub(super) stopping: BTreeSet<NodeId>,
     /// Of these, those that were healed before they had stopped.
@@ -168,6 +171,7 @@ impl Worker {
                 default(self.wait(next_telling)) => {}
             }
             self.heal_what_is_due();
+            self.go_on_with_scripts();
             if Instant::now() >= next_telling {
                 next_telling = Instant::now() + TELL_EVERY;
                 // A full channel means that the monitor is busy; the next telling says the same and more.
@@ -179,10 +183,8 @@ impl Worker {
 
     fn wait(&self, next_telling: Instant) -> Duration {
         let to_telling = next_telling.saturating_duration_since(Instant::now());
-        let to_end = self
-            .faults
-            .next_end_ms()
-            .map(|end_ms| Duration::from_millis(end_ms.saturating_sub(now_ms()).max(1) as u64));
+        let next_ms = [self.faults.next_end_ms(), self.scripts.next_ms()].into_iter().flatten().min();
+        let to_end = next_ms.map(|end_ms| Duration::from_millis(end_ms.saturating_sub(now_ms()).max(1) as u64));
         to_end.map_or(to_telling, |to_end| to_end.min(to_telling))
     }
 
@@ -191,6 +193,8 @@ impl Worker {
             Command::InjectFault(request) => self.inject(&request),
             Command::HealFault(id) => self.heal(id),
             Command::HealAllFaults => self.heal_all(),
+            Command::RunScript(script) => self.run_script(*script),
+            Command::StopScript(id) => self.stop_script(id),
             Command::StartNode(id) => self.start_node(id, "a start was asked for"),
             Command::CreateTopic { name, partitions, replication_factor, configs } => {
                 let wish = TopicWish { name, partitions, replication_factor, configs };
@@ -488,13 +492,13 @@ impl Worker {
         Ok(Done { id: Some(id), text: format!("{which} of workload {id} {verb} again.") })
     }
 
-    fn tell_workloads(&mut self) {
+    pub(super) fn tell_workloads(&mut self) {
         let statuses = self.tools.workloads.statuses();
         let _ = self.tools.words.send_timeout(Word::Workloads(statuses), Duration::from_secs(1));
     }
 }
 
-fn not_done(id: u64, why: Option<String>) -> Refusal {
+pub(super) fn not_done(id: u64, why: Option<String>) -> Refusal {
     match why {
         Some(why) => Refusal::invalid(sentence(&why)),
         None => Refusal::not_found(format!("There is no workload {id}.")),
@@ -502,7 +506,7 @@ fn not_done(id: u64, why: Option<String>) -> Refusal {
 }
 
 /// `a b` → `A b.`
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if text.ends_with('.') { "" } else { "." };

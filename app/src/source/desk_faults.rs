@@ -1,17 +1,24 @@
 //! The desk's part that breaks and heals.
 
+use broker::fault::Rot;
 use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 
-use super::desk::{Worker, now_ms};
+use super::desk::{Worker, not_done, now_ms};
 use super::faults::{self, Healing};
 use super::plan::{self, Deed, Plan, TailWish};
-use crate::monitor::command::FaultRequest;
+use crate::monitor::command::{FaultRequest, WorkloadChange};
 use crate::monitor::names::{count, node};
-use crate::monitor::order::{Answer, Done, Refusal};
+use crate::monitor::order::{Answer, Done, Refusal, RefusalKind};
+
+/// Faults in force at a time.
+const FAULTS_MAX: usize = 1_000;
 
 impl Worker {
     pub(super) fn inject(&mut self, request: &FaultRequest) -> Answer {
+        if self.faults.list().len() >= FAULTS_MAX {
+            return Err(Refusal::conflict(format!("{FAULTS_MAX} faults are in force; heal some first.")));
+        }
         let plan = plan::plan(request, &*self.tools.nodes)?;
         let cause = faults::cause(request);
         let mut what = plan::what(request, &plan);
@@ -29,6 +36,21 @@ impl Worker {
                 self.end_skew_of(id);
                 self.tools.nodes.skew_clock(id, skew_ms)?;
                 (vec![id], Healing::Clock)
+            }
+            Plan::Rot(id, wish, seed) => {
+                let rot = self.rot(id, &wish, seed)?;
+                what.push_str(&told_rot(&rot));
+                (vec![id], Healing::Bit(rot))
+            }
+            Plan::SlowConsumers(workload, per_record_us) => {
+                (Vec::new(), Healing::Pace(workload, self.slow_consumers(workload, per_record_us)?))
+            }
+            Plan::CrashConsumer(workload, consumer) => {
+                let crashed = self.tools.workloads.crash(workload, consumer);
+                let consumer = crashed.map_err(|why| not_done(workload, why))?;
+                self.tell_workloads();
+                what = format!("consumer {consumer} of workload {workload} has crashed");
+                (Vec::new(), Healing::Revive(workload, consumer))
             }
         };
         let text = sentence(&what);
@@ -78,6 +100,29 @@ impl Worker {
         Ok(format!(" ({})", count(tails as i64, "log", "logs")))
     }
 
+    fn rot(&self, id: NodeId, wish: &TailWish, seed: Option<u64>) -> Result<Rot, Refusal> {
+        let chosen = |log: &str| wish.means(log);
+        let seed = seed.unwrap_or_else(rand::random);
+        let rot = self.tools.nodes.rot(id, wish.log_dir.as_deref(), seed, &chosen)?;
+        rot.ok_or_else(|| Refusal::conflict(format!("{} holds no record of that in its files.", node(id))))
+    }
+
+    /// How long they took before.
+    fn slow_consumers(&mut self, workload: u64, per_record_us: u64) -> Result<u64, Refusal> {
+        let statuses = self.tools.workloads.statuses();
+        let before = statuses.iter().find(|one| one.id == workload).map(|one| one.spec.processing_us);
+        let before = before.ok_or_else(|| not_done(workload, None))?;
+        self.pace_consumers(workload, per_record_us)?;
+        Ok(before)
+    }
+
+    fn pace_consumers(&mut self, workload: u64, per_record_us: u64) -> Result<(), Refusal> {
+        let change = WorkloadChange::of("processing_us", per_record_us);
+        self.tools.workloads.change(workload, &change).map_err(|why| not_done(workload, why))?;
+        self.tell_workloads();
+        Ok(())
+    }
+
     fn state_of(&self, id: NodeId) -> Result<NodeState, Refusal> {
         self.tools.nodes.node_state(id).ok_or_else(|| Refusal::not_found(format!("There is no node {id}.")))
     }
@@ -112,6 +157,20 @@ impl Worker {
             Healing::Links(links) => self.tools.nodes.heal_links(links),
             Healing::Disk(disk) => node_ids.into_iter().try_for_each(|id| self.tools.nodes.heal_disk(id, disk))?,
             Healing::Clock => node_ids.into_iter().try_for_each(|id| self.tools.nodes.skew_clock(id, 0))?,
+            // A file that is another by now has no bit to be flipped back.
+            Healing::Bit(rot) => {
+                node_ids.into_iter().try_for_each(|id| self.tools.nodes.mend_rot(id, &rot).map(drop))?;
+            }
+            // A workload that is gone has no consumers to be healed.
+            Healing::Pace(workload, per_record_us) => match self.pace_consumers(workload, per_record_us) {
+                Err(refusal) if refusal.kind != RefusalKind::NotFound => return Err(refusal),
+                _ => {}
+            },
+            Healing::Revive(workload, consumer) => {
+                // One that was started again by hand is there already.
+                let _ = self.tools.workloads.revive(workload, Some(consumer));
+                self.tell_workloads();
+            }
         }
         self.faults.remove(fault);
         self.tell_faults();
@@ -177,6 +236,14 @@ impl Worker {
             }
         }
     }
+}
+
+/// Where a bit flipped.
+fn told_rot(rot: &Rot) -> String {
+    let names: Vec<_> = rot.path.iter().rev().take(2).map(|name| name.to_string_lossy()).collect();
+    let name = |index: usize| names.get(index).map(|name| name.as_ref()).unwrap_or_default();
+    let (file, log) = (name(0), name(1));
+    format!(" (in {log}/{file}, byte {}, in the batch at offset {})", rot.position, rot.base_offset)
 }
 
 /// `broker 2 is killed` → `Broker 2 is killed.`

@@ -197,7 +197,12 @@ fn a_zone_falls_and_rises_as_one_fault() {
 fn what_is_around_a_node_breaks_beside_what_holds_it_down() {
     let setup = open();
     let send = |request| setup.ask(Command::InjectFault(request)).unwrap();
-    let cut = FaultRequest { from: Some(1), to: Some(2), duration_ms: Some(1), ..FaultRequest::new(FaultKind::Cut) };
+    let cut = FaultRequest {
+        from: Some(1.into()),
+        to: Some(2.into()),
+        duration_ms: Some(1),
+        ..FaultRequest::new(FaultKind::Cut)
+    };
     assert_eq!(send(cut).text, "Broker 1 to broker 2 is cut.");
     assert_eq!(setup.next_done(), Done::BreakLinks(vec![(1, 2)]));
     assert_eq!(setup.next_done(), Done::HealLinks(70));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::cluster::{self, Cluster, ClusterConfig, ClusterError};
-use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
+use broker::fault::{Damage, Direction, DiskFault, LinkEffect, Rot};
 use broker::metadata::config::{NodeConfig, cap_replication, profile_overrides};
 use broker::metadata::report::NodeState;
 use broker::server::trace::{TraceState, TraceWish};
@@ -123,6 +123,20 @@ impl NodeControl for Embedded {
     ) -> Result<usize, Refusal> {
         let tails = self.cluster.corrupt_tails(id, log_dir, damage, chosen);
         tails.map(|tails| tails.len()).map_err(|error| refusal(&error))
+    }
+
+    fn rot(
+        &self,
+        id: NodeId,
+        log_dir: Option<&Path>,
+        seed: u64,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Rot>, Refusal> {
+        self.cluster.rot(id, log_dir, seed, chosen).map_err(|error| refusal(&error))
+    }
+
+    fn mend_rot(&self, id: NodeId, rot: &Rot) -> Result<bool, Refusal> {
+        self.cluster.mend_rot(id, rot).map_err(|error| refusal(&error))
     }
 
     fn break_links(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64 {

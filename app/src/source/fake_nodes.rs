@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use broker::fault::{Damage, Direction, DiskFault, LinkEffect};
+use broker::fault::{Damage, Direction, DiskFault, LinkEffect, Rot};
 use broker::metadata::report::NodeState;
 use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
@@ -27,6 +27,8 @@ pub enum Done {
     BreakDisk(NodeId, DiskFault),
     HealDisk(NodeId, u64),
     Skew(NodeId, i64),
+    Rot(NodeId, u64),
+    Mend(NodeId, u64),
 }
 
 /// A stop waits until it is let through, or the node is killed.
@@ -147,6 +149,23 @@ impl NodeControl for FakeNodes {
     ) -> Result<usize, Refusal> {
         self.tell(Done::CorruptTails(id));
         Ok(["a-0", "a-1", "b-0"].into_iter().filter(|log| chosen(log)).count())
+    }
+
+    fn rot(
+        &self,
+        id: NodeId,
+        _: Option<&Path>,
+        seed: u64,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Rot>, Refusal> {
+        let Some(log) = ["a-0", "a-1", "b-0"].into_iter().find(|log| chosen(log)) else { return Ok(None) };
+        self.tell(Done::Rot(id, seed));
+        Ok(Some(Rot { path: Path::new(log).join("0.log"), position: seed, was: 1, is: 3, base_offset: 17 }))
+    }
+
+    fn mend_rot(&self, id: NodeId, rot: &Rot) -> Result<bool, Refusal> {
+        self.tell(Done::Mend(id, rot.position));
+        Ok(rot.position != 0)
     }
 
     fn break_links(&self, directions: Vec<Direction>, _: LinkEffect) -> u64 {

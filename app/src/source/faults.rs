@@ -1,7 +1,9 @@
 //! The faults in force: whom they hit, since when, until when, and how they are healed. Pure: it remembers, the desk acts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use broker::fault::Rot;
 use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 
@@ -12,7 +14,7 @@ use crate::monitor::order::Refusal;
 use crate::monitor::snapshot::ActiveFault;
 
 /// How a fault is ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Healing {
     /// Its nodes are started or resumed.
     Start,
@@ -22,6 +24,12 @@ pub enum Healing {
     Disk(u64),
     /// The clock of its node is set right.
     Clock,
+    /// The bit is flipped back.
+    Bit(Rot),
+    /// A workload's consumers take so long over each record again.
+    Pace(u64, u64),
+    /// A workload's consumer starts again.
+    Revive(u64, u32),
 }
 
 /// The faults in force. A node is held down by one of them at most; links, disks and clocks may have several.
@@ -62,26 +70,6 @@ pub fn state_name(state: NodeState) -> &'static str {
     }
 }
 
-/// A kind as the HTTP API names it.
-pub fn name(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Stop => "stop",
-        FaultKind::Kill => "kill",
-        FaultKind::PowerLoss => "power_loss",
-        FaultKind::Pause => "pause",
-        FaultKind::Isolate => "isolate",
-        FaultKind::Cut => "cut",
-        FaultKind::Delay => "delay",
-        FaultKind::Drop => "drop",
-        FaultKind::SlowDisk => "slow_disk",
-        FaultKind::DiskFull => "disk_full",
-        FaultKind::DiskError => "disk_error",
-        FaultKind::CorruptTail => "corrupt_tail",
-        FaultKind::ZoneOutage => "zone_outage",
-        FaultKind::ClockSkew => "clock_skew",
-    }
-}
-
 impl Faults {
     /// A fault came into force on these nodes. One that holds nodes down takes the place of what held them before. Its id.
     pub fn add(
@@ -98,12 +86,13 @@ impl Faults {
         self.last_id += 1;
         let fault = ActiveFault {
             id: self.last_id,
-            kind: name(request.kind).into(),
+            kind: request.kind.name().into(),
             node_id: node_ids.first().copied().unwrap_or(-1),
             node_ids: node_ids.to_vec(),
             what,
             since_ms: now_ms,
             until_ms: request.duration_ms.map(|duration_ms| now_ms.saturating_add_unsigned(duration_ms)),
+            request: Arc::new(request.clone()),
         };
         self.active.insert(self.last_id, (fault, healing));
         self.last_id
@@ -112,7 +101,7 @@ impl Faults {
     /// A fault in force: what it does, and how it is ended.
     pub fn get(&self, id: u64) -> Result<(&ActiveFault, Healing), Refusal> {
         let missing = || Refusal::not_found(format!("There is no fault {id} in force."));
-        self.active.get(&id).map(|(fault, healing)| (fault, *healing)).ok_or_else(missing)
+        self.active.get(&id).map(|(fault, healing)| (fault, healing.clone())).ok_or_else(missing)
     }
 
     /// A fault is over.
@@ -127,7 +116,7 @@ impl Faults {
                 fault.node_ids.retain(|id| *id != node_id);
                 fault.node_id = fault.node_ids.first().copied().unwrap_or(-1);
             }
-            !fault.node_ids.is_empty()
+            *healing != Healing::Start || !fault.node_ids.is_empty()
         });
     }
 
@@ -155,7 +144,7 @@ pub fn cause(request: &FaultRequest) -> String {
         FaultKind::ZoneOutage => {
             format!("an outage of zone {} was injected", request.zone.as_deref().unwrap_or_default())
         }
-        kind => format!("a {} was injected", name(kind).replace('_', " ")),
+        kind => format!("a {} was injected", kind.name().replace('_', " ")),
     };
     match request.duration_ms {
         None => wish,

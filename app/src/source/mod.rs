@@ -6,6 +6,7 @@ pub mod brokers;
 pub mod control;
 pub mod desk;
 mod desk_faults;
+mod desk_scripts;
 pub mod embedded;
 mod export;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub mod operations;
 pub mod plan;
 mod quorum_log;
 pub mod reader;
+pub mod scripts;
 mod tape;
 pub mod topics;
 
@@ -23,5 +25,7 @@ pub mod topics;
 mod brokers_tests;
 #[cfg(test)]
 mod desk_tests;
+#[cfg(test)]
+mod scripts_tests;
 #[cfg(test)]
 mod trace_tests;

@@ -3,21 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use broker::fault::{ANY_NODE, Damage, Direction, DiskEffect, DiskFault, LinkEffect};
+use broker::fault::{ANY_NODE, CLIENTS, Damage, Direction, DiskEffect, DiskFault, LinkEffect};
 use broker::types::NodeId;
 
 use super::control::NodeControl;
-use super::faults::name;
-use crate::monitor::command::{FaultKind, FaultRequest, Operations};
-use crate::monitor::names::{is_controller, node_inside, nodes};
+use crate::monitor::command::{End, FaultKind, FaultRequest, Operations};
+use crate::monitor::names::{grouped, is_controller, node_inside, nodes};
 use crate::monitor::order::Refusal;
 
 /// Longest duration of a fault: a week. More is a slip of the hand.
 const DURATION_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Longest delay of a message or of a disk: ten minutes.
 const DELAY_MAX_MS: u64 = 600_000;
+/// Longest that a consumer takes over a record, as workloads have it.
+const PER_RECORD_MAX_MS: u64 = 10_000;
 /// Most that a clock can be wrong: ten years.
 const SKEW_MAX_MS: i64 = 10 * 365 * 24 * 3600 * 1000;
+
+/// Widest of a narrow link: 100 Gbit/s.
+const BANDWIDTH_MAX: u64 = 12_500_000_000;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,12 @@ pub enum Plan {
     Disk(NodeId, DiskFault),
     /// A clock that is to be set wrong.
     Clock(NodeId, i64),
+    /// A bit that is to flip on a node's disk; the seed says which.
+    Rot(NodeId, TailWish, Option<u64>),
+    /// A workload's consumers that are to take so long over each record, in µs.
+    SlowConsumers(u64, u64),
+    /// A consumer of a workload that is to crash.
+    CrashConsumer(u64, Option<u32>),
 }
 
 /// What is done with a node.
@@ -47,7 +57,7 @@ pub enum Deed {
     CorruptTail(TailWish),
 }
 
-/// Which tails are damaged, and how.
+/// Which logs are damaged, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TailWish {
     /// In this log directory only.
@@ -77,12 +87,16 @@ fn fields(kind: FaultKind) -> &'static [&'static str] {
         FaultKind::PowerLoss => &["broker", "controller", "seed"],
         FaultKind::Cut => &["from", "to", "both_ways"],
         FaultKind::Delay => &["from", "to", "both_ways", "delay_ms", "jitter_ms"],
+        FaultKind::Bandwidth => &["from", "to", "both_ways", "bytes_per_s"],
         FaultKind::Drop => &["from", "to", "both_ways", "probability"],
         FaultKind::SlowDisk => &["broker", "controller", "log_dir", "delay_ms"],
         FaultKind::DiskFull => &["broker", "controller", "log_dir"],
         FaultKind::DiskError => &["broker", "controller", "log_dir", "operations"],
         FaultKind::CorruptTail => &["broker", "controller", "log_dir", "topic", "partition", "cut_off"],
+        FaultKind::BitRot => &["broker", "log_dir", "topic", "partition", "seed"],
         FaultKind::ZoneOutage => &["zone"],
+        FaultKind::SlowConsumer => &["workload", "delay_ms"],
+        FaultKind::CrashConsumer => &["workload", "consumer"],
         FaultKind::ClockSkew => &["broker", "controller", "skew_ms"],
     }
 }
@@ -101,12 +115,23 @@ pub fn plan(request: &FaultRequest, control: &dyn NodeControl) -> Result<Plan, R
             let id = target()?;
             Ok(Plan::Nodes(vec![id], Deed::CorruptTail(tails(request, id, control)?)))
         }
+        FaultKind::BitRot => {
+            let id = target()?;
+            Ok(Plan::Rot(id, tails(request, id, control)?, request.seed))
+        }
+        FaultKind::SlowConsumer => {
+            let workload = workload(request)?;
+            let per_record_ms = request.delay_ms.filter(|delay_ms| (1..=PER_RECORD_MAX_MS).contains(delay_ms));
+            let wrong = || Refusal::invalid(format!("delay_ms must be between 1 and {PER_RECORD_MAX_MS}."));
+            Ok(Plan::SlowConsumers(workload, per_record_ms.ok_or_else(wrong)? * 1000))
+        }
+        FaultKind::CrashConsumer => Ok(Plan::CrashConsumer(workload(request)?, request.consumer)),
         FaultKind::ZoneOutage => Ok(Plan::Nodes(zone(request, control, &node_ids)?, Deed::Kill)),
         FaultKind::Isolate => {
             let id = target()?;
             Ok(Plan::Links(vec![id], vec![(id, ANY_NODE), (ANY_NODE, id)], LinkEffect::Cut))
         }
-        FaultKind::Cut | FaultKind::Delay | FaultKind::Drop => {
+        FaultKind::Cut | FaultKind::Delay | FaultKind::Bandwidth | FaultKind::Drop => {
             let (ends, directions) = directions(request, &node_ids)?;
             Ok(Plan::Links(ends, directions, link_effect(request)?))
         }
@@ -132,7 +157,7 @@ fn check_fields(request: &FaultRequest) -> Result<(), Refusal> {
     let stray = given.as_object().into_iter().flatten().map(|(field, _)| field.as_str());
     if let Some(stray) = stray.into_iter().find(|field| !known.contains(field) && !of_all.contains(field)) {
         let known = known.join(", ");
-        return Err(Refusal::invalid(format!("A {} takes no {stray}; it takes {known}.", name(request.kind))));
+        return Err(Refusal::invalid(format!("A {} takes no {stray}; it takes {known}.", request.kind.name())));
     }
     if request.duration_ms.is_some_and(|duration_ms| duration_ms == 0 || duration_ms > DURATION_MAX_MS) {
         return Err(Refusal::invalid(format!("duration_ms must be between 1 and {DURATION_MAX_MS}.")));
@@ -163,21 +188,31 @@ fn zone(request: &FaultRequest, control: &dyn NodeControl, node_ids: &[NodeId]) 
     }
 }
 
+fn workload(request: &FaultRequest) -> Result<u64, Refusal> {
+    request.workload.ok_or_else(|| Refusal::invalid("Name the workload whose consumers the fault is to hit."))
+}
+
 fn directions(request: &FaultRequest, node_ids: &[NodeId]) -> Result<(Vec<NodeId>, Vec<Direction>), Refusal> {
     let (Some(from), Some(to)) = (request.from, request.to) else {
-        return Err(Refusal::invalid("Name the nodes: from whom (from) and to whom (to)."));
+        let words = "Name the nodes: from whom (from) and to whom (to); one of them may be \"clients\".";
+        return Err(Refusal::invalid(words));
     };
-    if let Some(id) = [from, to].into_iter().find(|id| !node_ids.contains(id)) {
+    let named: Vec<NodeId> = [from, to].into_iter().filter_map(End::node).collect();
+    if let Some(id) = named.iter().find(|id| !node_ids.contains(id)) {
         return Err(Refusal::not_found(format!("There is no node {id}; there are {}.", nodes(node_ids))));
     }
     if from == to {
         return Err(Refusal::invalid("from and to must be two nodes: no link leads from a node to itself."));
     }
-    let mut directions = vec![(from, to)];
-    if request.both_ways == Some(true) {
-        directions.push((to, from));
+    if let ([id], true) = (named.as_slice(), named.iter().any(|id| is_controller(*id))) {
+        return Err(Refusal::invalid(format!("Controller {id} has no clients: only brokers have.")));
     }
-    Ok((vec![from, to], directions))
+    let id = |end: End| end.node().unwrap_or(CLIENTS);
+    let mut directions = vec![(id(from), id(to))];
+    if request.both_ways == Some(true) {
+        directions.push((id(to), id(from)));
+    }
+    Ok((named, directions))
 }
 
 fn delay(request: &FaultRequest, min_ms: u64) -> Result<Duration, Refusal> {
@@ -196,6 +231,11 @@ fn link_effect(request: &FaultRequest) -> Result<LinkEffect, Refusal> {
             let delay = delay(request, u64::from(jitter_ms == 0))?;
             Ok(LinkEffect::Late { delay, jitter: Duration::from_millis(jitter_ms) })
         }
+        FaultKind::Bandwidth => {
+            let bytes_per_s = request.bytes_per_s.filter(|bytes_per_s| (1..=BANDWIDTH_MAX).contains(bytes_per_s));
+            let wrong = || Refusal::invalid(format!("bytes_per_s must be between 1 and {BANDWIDTH_MAX}."));
+            Ok(LinkEffect::Narrow { bytes_per_s: bytes_per_s.ok_or_else(wrong)? })
+        }
         FaultKind::Drop => {
             let probability = request.probability.filter(|share| *share > 0.0 && *share <= 1.0);
             let wrong = || Refusal::invalid("probability must be above 0 and at most 1.");
@@ -211,7 +251,12 @@ fn disk_effect(request: &FaultRequest) -> Result<DiskEffect, Refusal> {
         FaultKind::DiskFull => Ok(DiskEffect::Full),
         _ => {
             let operations = request.operations.unwrap_or(Operations::All);
-            Ok(DiskEffect::Failing { reads: operations != Operations::Writes, writes: operations != Operations::Reads })
+            let is = |one| operations == Operations::All || operations == one;
+            Ok(DiskEffect::Failing {
+                reads: is(Operations::Reads),
+                writes: is(Operations::Writes),
+                syncs: is(Operations::Writes) || is(Operations::Syncs),
+            })
         }
     }
 }
@@ -247,26 +292,34 @@ pub fn what(request: &FaultRequest, plan: &Plan) -> String {
                 (None, _) => format!("nodes {} are {done}", nodes(ids)),
             }
         }
-        Plan::Links(ids, _, effect) => match (ids.as_slice(), effect) {
-            ([from, to], LinkEffect::Cut) => format!("{} {arrow} {} is cut", node_inside(*from), node_inside(*to)),
-            ([from, to], LinkEffect::Late { delay, jitter }) => {
-                let (from, to) = (node_inside(*from), node_inside(*to));
-                let (least, most) = (delay.as_millis(), (*delay + *jitter).as_millis());
-                let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
-                format!("{from} {arrow} {to} is late by {range} ms")
+        Plan::Links(ids, _, effect) => {
+            let end = |end: End| end.node().map_or_else(|| End::CLIENTS.to_owned(), node_inside);
+            let (Some(from), Some(to)) = (request.from.map(end), request.to.map(end)) else {
+                return format!("{} is isolated", ids.first().map_or_else(|| "nobody".into(), |id| node_inside(*id)));
+            };
+            let link = format!("{from} {arrow} {to}");
+            match effect {
+                LinkEffect::Cut => format!("{link} is cut"),
+                LinkEffect::Late { delay, jitter } => {
+                    let (least, most) = (delay.as_millis(), (*delay + *jitter).as_millis());
+                    let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+                    format!("{link} is late by {range} ms")
+                }
+                LinkEffect::Lossy(share) => format!("{link} loses {:.1} %", share * 100.0),
+                LinkEffect::Narrow { bytes_per_s } => {
+                    let bytes_per_s = i64::try_from(*bytes_per_s).unwrap_or(i64::MAX);
+                    format!("{link} passes {} bytes a second", grouped(bytes_per_s))
+                }
             }
-            ([from, to], LinkEffect::Lossy(share)) => {
-                format!("{} {arrow} {} loses {:.1} %", node_inside(*from), node_inside(*to), share * 100.0)
-            }
-            (ids, _) => format!("{} is isolated", ids.first().map_or_else(|| "nobody".into(), |id| node_inside(*id))),
-        },
+        }
         Plan::Disk(id, fault) => {
             let does = match fault.effect {
                 DiskEffect::Slow(delay) => format!("takes {} ms longer for each operation", delay.as_millis()),
                 DiskEffect::Full => "is full".into(),
-                DiskEffect::Failing { reads: true, writes: true } => "fails".into(),
-                DiskEffect::Failing { reads: true, writes: false } => "cannot be read".into(),
-                DiskEffect::Failing { .. } => "cannot be written".into(),
+                DiskEffect::Failing { reads: true, writes: true, .. } => "fails".into(),
+                DiskEffect::Failing { reads: true, .. } => "cannot be read".into(),
+                DiskEffect::Failing { writes: true, .. } => "cannot be written".into(),
+                DiskEffect::Failing { .. } => "cannot be synced".into(),
             };
             format!("the disk of {} {does}", node_inside(*id))
         }
@@ -274,6 +327,11 @@ pub fn what(request: &FaultRequest, plan: &Plan) -> String {
             let side = if *skew_ms > 0 { "ahead" } else { "behind" };
             format!("the clock of {} is {} ms {side}", node_inside(*id), skew_ms.unsigned_abs())
         }
+        Plan::Rot(id, ..) => format!("a bit on the disk of {} has flipped", node_inside(*id)),
+        Plan::SlowConsumers(workload, per_record_us) => {
+            format!("consumers of workload {workload} take {} ms over each record", per_record_us / 1000)
+        }
+        Plan::CrashConsumer(workload, _) => format!("a consumer of workload {workload} has crashed"),
     }
 }
 
@@ -330,6 +388,17 @@ mod tests {
             (json!({"kind": "delay", "from": 1, "to": 2, "delay_ms": 0, "jitter_ms": 9}), vec![(1, 2)], late(0, 9)),
             (json!({"kind": "drop", "from": 1, "to": 2, "probability": 0.5}), vec![(1, 2)], LinkEffect::Lossy(0.5)),
             (json!({"kind": "isolate", "broker": 1}), vec![(1, ANY_NODE), (ANY_NODE, 1)], LinkEffect::Cut),
+            (json!({"kind": "cut", "from": "clients", "to": 2}), vec![(CLIENTS, 2)], LinkEffect::Cut),
+            (
+                json!({"kind": "delay", "from": 2, "to": "clients", "both_ways": true, "delay_ms": 5}),
+                vec![(2, CLIENTS), (CLIENTS, 2)],
+                late(5, 0),
+            ),
+            (
+                json!({"kind": "bandwidth", "from": 1, "to": 2, "bytes_per_s": 5000}),
+                vec![(1, 2)],
+                LinkEffect::Narrow { bytes_per_s: 5000 },
+            ),
         ] {
             let Ok(Plan::Links(_, planned_directions, planned_effect)) = planned(request.clone()) else {
                 panic!("{request}")
@@ -341,7 +410,28 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_in_a_sentence() {
         for (request, sentence) in [
-            (json!({"kind": "cut", "from": 1}), "Name the nodes: from whom (from) and to whom (to)."),
+            (
+                json!({"kind": "cut", "from": 1}),
+                "Name the nodes: from whom (from) and to whom (to); one of them may be \"clients\".",
+            ),
+            (
+                json!({"kind": "cut", "from": "clients", "to": "clients"}),
+                "from and to must be two nodes: no link leads from a node to itself.",
+            ),
+            (
+                json!({"kind": "cut", "from": "clients", "to": 3000}),
+                "Controller 3000 has no clients: only brokers have.",
+            ),
+            (
+                json!({"kind": "bandwidth", "from": 1, "to": 2, "bytes_per_s": 0}),
+                "bytes_per_s must be between 1 and 12500000000.",
+            ),
+            (json!({"kind": "bit_rot", "broker": 1, "partition": 0}), "A partition needs its topic."),
+            (json!({"kind": "slow_consumer", "delay_ms": 5}), "Name the workload whose consumers the fault is to hit."),
+            (
+                json!({"kind": "crash_consumer", "workload": 1, "broker": 1}),
+                "A crash_consumer takes no broker; it takes workload, consumer.",
+            ),
             (
                 json!({"kind": "cut", "from": 1, "to": 1}),
                 "from and to must be two nodes: no link leads from a node to itself.",
@@ -388,6 +478,19 @@ mod tests {
             (
                 json!({"kind": "disk_error", "broker": 1, "operations": "writes"}),
                 "the disk of broker 1 cannot be written",
+            ),
+            (
+                json!({"kind": "disk_error", "broker": 1, "operations": "syncs"}),
+                "the disk of broker 1 cannot be synced",
+            ),
+            (
+                json!({"kind": "bandwidth", "from": "clients", "to": 1, "both_ways": true, "bytes_per_s": 50000}),
+                "clients and broker 1 passes 50,000 bytes a second",
+            ),
+            (json!({"kind": "bit_rot", "broker": 1}), "a bit on the disk of broker 1 has flipped"),
+            (
+                json!({"kind": "slow_consumer", "workload": 3, "delay_ms": 20}),
+                "consumers of workload 3 take 20 ms over each record",
             ),
             (
                 json!({"kind": "clock_skew", "controller": 3000, "skew_ms": -5}),

@@ -20,13 +20,13 @@ pub use super::screen::{Screen, UnknownScreen};
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
 use super::screens::{
-    Screens, alarms, brokers, cluster, events, gallery, groups, logs, metrics, quorum, start, topic, topics, wire,
-    workloads,
+    Screens, alarms, brokers, cluster, events, faults, gallery, groups, logs, metrics, quorum, start, topic, topics,
+    wire, workloads,
 };
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
 use super::{shell, theme};
-use crate::monitor::command::{Command, FaultKind};
+use crate::monitor::command::{Command, End, FaultKind};
 use crate::monitor::messages::NewMessage;
 use crate::monitor::operation::ConfigResource;
 
@@ -138,14 +138,27 @@ pub enum FaultTarget {
     Node(i32),
     /// All brokers of a zone.
     Zone(String),
+    /// What goes from one end to another.
+    Link(End, End),
+    /// A broker's replica of a partition.
+    Log {
+        /// Whose.
+        broker: i32,
+        /// Of this topic.
+        topic: String,
+        /// Which.
+        partition: i32,
+    },
+    /// The consumers of a built-in workload.
+    Workload(u64),
 }
 
 impl FaultTarget {
     /// The node, if it is one.
     pub fn node(&self) -> Option<i32> {
         match self {
-            FaultTarget::Node(id) => Some(*id),
-            FaultTarget::Zone(_) => None,
+            FaultTarget::Node(id) | FaultTarget::Log { broker: id, .. } => Some(*id),
+            FaultTarget::Zone(_) | FaultTarget::Link(..) | FaultTarget::Workload(_) => None,
         }
     }
 }
@@ -404,6 +417,7 @@ impl BrokerscopeApp {
             Screen::Brokers => brokers::show(ui, &scene, &mut screens.brokers, actions),
             Screen::Wire => wire::show(ui, &scene, &mut screens.wire, actions),
             Screen::Workloads => workloads::show(ui, &scene, &mut screens.workloads, actions),
+            Screen::Faults => faults::show(ui, &scene, &mut screens.faults, actions),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events, actions),

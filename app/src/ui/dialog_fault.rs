@@ -5,13 +5,14 @@ use egui::{Context, Ui};
 
 use super::app::{Action, FaultTarget, Scene};
 use super::as_command::{self, Around};
+use super::commands::deeds::is_of_links;
 use super::commands::{self, Id};
 use super::tokens::{font, palette};
 use super::widgets::dialog::{Buttons, Outcome, dialog_with};
 use super::widgets::icon::Icon;
 use super::widgets::picker::{Choice, labelled};
 use super::widgets::{field, text};
-use crate::monitor::command::{Command, FaultKind, FaultRequest, Operations};
+use crate::monitor::command::{Command, End, FaultKind, FaultRequest, Operations};
 use crate::monitor::names::{is_controller, node_inside};
 use crate::monitor::snapshot::Snapshot;
 
@@ -20,10 +21,11 @@ use crate::monitor::snapshot::Snapshot;
 pub struct FaultDraft {
     kind: FaultKind,
     target: FaultTarget,
-    to: i32,
+    to: End,
     both_ways: bool,
     delay_ms: String,
     jitter_ms: String,
+    bytes_per_s: String,
     percent: String,
     skew_ms: String,
     operations: Operations,
@@ -39,6 +41,7 @@ pub struct FaultDraft {
 struct Complaints {
     delay_ms: Option<&'static str>,
     jitter_ms: Option<&'static str>,
+    bytes_per_s: Option<&'static str>,
     percent: Option<&'static str>,
     skew_ms: Option<&'static str>,
     partition: Option<&'static str>,
@@ -55,6 +58,8 @@ fn number<T: std::str::FromStr + PartialOrd>(typed: &str, least: T, most: T) -> 
 }
 
 const DELAY_MAX_MS: u64 = 600_000;
+const PER_RECORD_MAX_MS: u64 = 10_000;
+const BANDWIDTH_MAX: u64 = 12_500_000_000;
 const SKEW_MAX_MS: i64 = 10 * 365 * 24 * 3600 * 1000;
 const DURATION_MAX_S: u64 = 7 * 24 * 3600;
 
@@ -65,35 +70,52 @@ impl FaultDraft {
         let all = snapshot.brokers.iter().map(|broker| broker.id);
         let mut all = all.chain(snapshot.quorum.voters.iter().map(|voter| voter.id));
         let delay_ms = if kind == FaultKind::SlowDisk { "20" } else { "50" };
+        let to = match &target {
+            FaultTarget::Link(_, to) => *to,
+            _ => End::Node(all.find(|id| Some(*id) != from).unwrap_or(0)),
+        };
+        let (topic, partition) = match &target {
+            FaultTarget::Log { topic, partition, .. } => (topic.clone(), partition.to_string()),
+            _ => (String::new(), String::new()),
+        };
         FaultDraft {
             kind,
-            to: all.find(|id| Some(*id) != from).unwrap_or(0),
+            to,
             target,
             both_ways: false,
             delay_ms: delay_ms.into(),
             jitter_ms: String::new(),
+            bytes_per_s: "100000".into(),
             percent: "10".into(),
             skew_ms: "-60000".into(),
             operations: Operations::All,
             log_dir: String::new(),
-            topic: String::new(),
-            partition: String::new(),
+            topic,
+            partition,
             cut_off: false,
             duration_s: String::new(),
         }
     }
 
     fn is_link(&self) -> bool {
-        matches!(self.kind, FaultKind::Cut | FaultKind::Delay | FaultKind::Drop)
+        is_of_links(self.kind)
+    }
+
+    /// From which end, of a link.
+    fn from(&self) -> Option<End> {
+        match &self.target {
+            FaultTarget::Link(from, _) => Some(*from),
+            target => target.node().map(End::Node),
+        }
     }
 
     fn is_late(&self) -> bool {
-        matches!(self.kind, FaultKind::Delay | FaultKind::SlowDisk)
+        matches!(self.kind, FaultKind::Delay | FaultKind::SlowDisk | FaultKind::SlowConsumer)
     }
 
     fn is_on_disk(&self) -> bool {
-        use FaultKind::{CorruptTail, DiskError, DiskFull, SlowDisk};
-        matches!(self.kind, SlowDisk | DiskFull | DiskError | CorruptTail)
+        use FaultKind::{BitRot, CorruptTail, DiskError, DiskFull, SlowDisk};
+        matches!(self.kind, SlowDisk | DiskFull | DiskError | CorruptTail | BitRot)
     }
 
     fn check(&self) -> Complaints {
@@ -115,6 +137,14 @@ impl FaultDraft {
                     complaints.delay_ms = Some("From 1 ms on");
                 }
             }
+            FaultKind::SlowConsumer => {
+                let is_fine = matches!(number(&self.delay_ms, 1, PER_RECORD_MAX_MS), Ok(Some(_)));
+                complaints.delay_ms = (!is_fine).then_some("From 1 to 10,000 ms");
+            }
+            FaultKind::Bandwidth => {
+                let is_fine = matches!(number(&self.bytes_per_s, 1, BANDWIDTH_MAX), Ok(Some(_)));
+                complaints.bytes_per_s = (!is_fine).then_some("From 1 byte a second on");
+            }
             FaultKind::Drop => {
                 let share = number(&self.percent, 0.0, 100.0).ok().flatten().filter(|share| *share > 0.0);
                 complaints.percent = share.is_none().then_some("Above 0, and at most 100");
@@ -123,7 +153,7 @@ impl FaultDraft {
                 let skew_ms = number(&self.skew_ms, -SKEW_MAX_MS, SKEW_MAX_MS).ok().flatten();
                 complaints.skew_ms = skew_ms.is_none_or(|skew_ms| skew_ms == 0).then_some("Not 0, within ten years");
             }
-            FaultKind::CorruptTail => {
+            FaultKind::CorruptTail | FaultKind::BitRot => {
                 let partition = number(&self.partition, 0, i32::MAX);
                 let needs_topic = self.topic.trim().is_empty() && partition.is_ok_and(|partition| partition.is_some());
                 complaints.partition = match (partition, needs_topic) {
@@ -143,12 +173,15 @@ impl FaultDraft {
         let words = |typed: &str| Some(typed.trim().to_owned()).filter(|typed| !typed.is_empty());
         match &self.target {
             FaultTarget::Zone(zone) => request.zone = Some(zone.clone()),
-            FaultTarget::Node(id) if self.is_link() => {
-                (request.from, request.to) = (Some(*id), Some(self.to));
+            FaultTarget::Workload(id) => request.workload = Some(*id),
+            _ if self.is_link() => {
+                (request.from, request.to) = (self.from(), Some(self.to));
                 request.both_ways = self.both_ways.then_some(true);
             }
-            FaultTarget::Node(id) if is_controller(*id) => request.controller = Some(*id),
-            FaultTarget::Node(id) => request.broker = Some(*id),
+            target => match target.node() {
+                Some(id) if is_controller(id) => request.controller = Some(id),
+                id => request.broker = id,
+            },
         }
         let milliseconds = |typed: &str| number(typed, 0, DELAY_MAX_MS).ok().flatten();
         if self.is_late() {
@@ -156,6 +189,7 @@ impl FaultDraft {
         }
         match self.kind {
             FaultKind::Delay => request.jitter_ms = milliseconds(&self.jitter_ms),
+            FaultKind::Bandwidth => request.bytes_per_s = number(&self.bytes_per_s, 1, BANDWIDTH_MAX).ok().flatten(),
             FaultKind::Drop => {
                 let percent: Option<f64> = number(&self.percent, 0.0, 100.0).ok().flatten();
                 request.probability = percent.map(|percent| percent / 100.0);
@@ -164,7 +198,7 @@ impl FaultDraft {
             FaultKind::DiskError => {
                 request.operations = (self.operations != Operations::All).then_some(self.operations);
             }
-            FaultKind::CorruptTail => {
+            FaultKind::CorruptTail | FaultKind::BitRot => {
                 request.topic = words(&self.topic);
                 request.partition = number(&self.partition, 0, i32::MAX).ok().flatten();
                 request.cut_off = self.cut_off.then_some(true);
@@ -186,6 +220,9 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut FaultDraft, actions: &
     let whom = match &draft.target {
         FaultTarget::Zone(zone) => zone.clone(),
         FaultTarget::Node(id) => node_inside(*id),
+        FaultTarget::Link(from, _) => called(*from),
+        FaultTarget::Log { broker, topic, partition } => format!("{} ({topic}-{partition})", node_inside(*broker)),
+        FaultTarget::Workload(id) => format!("workload {id}"),
     };
     let title = entry.map_or("", |entry| entry.name).replace('…', &whom);
     let symbol = entry.map_or(Icon::Kill, |entry| entry.icon);
@@ -223,6 +260,12 @@ fn fields(ui: &mut Ui, scene: &Scene<'_>, draft: &mut FaultDraft, complaints: &C
         FaultKind::SlowDisk => {
             field::field(ui, "Each operation takes longer by (ms)", "20", &mut draft.delay_ms, complaints.delay_ms);
         }
+        FaultKind::SlowConsumer => {
+            field::field(ui, "Each record takes (ms)", "50", &mut draft.delay_ms, complaints.delay_ms);
+        }
+        FaultKind::Bandwidth => {
+            field::field(ui, "Bytes per second", "100000", &mut draft.bytes_per_s, complaints.bytes_per_s);
+        }
         FaultKind::Drop => {
             field::field(ui, "Share that is lost (%)", "10", &mut draft.percent, complaints.percent);
         }
@@ -235,17 +278,20 @@ fn fields(ui: &mut Ui, scene: &Scene<'_>, draft: &mut FaultDraft, complaints: &C
                 (Operations::All, "Reads and writes"),
                 (Operations::Reads, "Reads"),
                 (Operations::Writes, "Writes, syncs, and changes of names"),
+                (Operations::Syncs, "Syncs alone"),
             ];
             let choices = choices.map(|(value, name)| Choice { value, name, enabled: true });
             labelled(ui, "What fails", &mut draft.operations, &choices);
         }
-        FaultKind::CorruptTail => {
+        FaultKind::CorruptTail | FaultKind::BitRot => {
             ui.columns(2, |columns| {
                 field::field(&mut columns[0], "Only of topic", "All topics", &mut draft.topic, None);
                 let words = "Only its partition";
                 field::field(&mut columns[1], words, "All", &mut draft.partition, complaints.partition);
             });
-            field::toggle(ui, "Cut the last bytes off instead of flipping them", &mut draft.cut_off);
+            if draft.kind == FaultKind::CorruptTail {
+                field::toggle(ui, "Cut the last bytes off instead of flipping them", &mut draft.cut_off);
+            }
         }
         _ => {}
     }
@@ -254,13 +300,21 @@ fn fields(ui: &mut Ui, scene: &Scene<'_>, draft: &mut FaultDraft, complaints: &C
     }
 }
 
+fn called(end: End) -> String {
+    end.node().map_or_else(|| End::CLIENTS.to_owned(), node_inside)
+}
+
 fn links(ui: &mut Ui, scene: &Scene<'_>, draft: &mut FaultDraft) {
     let snapshot = scene.model.snapshot();
     let brokers = snapshot.brokers.iter().map(|broker| broker.id);
-    let all = brokers.chain(snapshot.quorum.voters.iter().map(|voter| voter.id));
-    let others: Vec<(i32, String)> =
-        all.filter(|id| Some(*id) != draft.target.node()).map(|id| (id, node_inside(id))).collect();
-    let choices: Vec<Choice<'_, i32>> =
+    let from = draft.from();
+    // Clients reach brokers only.
+    let has_clients = |end: End| end.node().is_none_or(|id| !is_controller(id));
+    let nodes = brokers.chain(snapshot.quorum.voters.iter().map(|voter| voter.id)).map(End::Node);
+    let all = nodes.chain(from.is_some_and(has_clients).then_some(End::Clients));
+    let is_other = |end: &End| Some(*end) != from && (from != Some(End::Clients) || has_clients(*end));
+    let others: Vec<(End, String)> = all.filter(is_other).map(|end| (end, called(end))).collect();
+    let choices: Vec<Choice<'_, End>> =
         others.iter().map(|(value, name)| Choice { value: *value, name, enabled: true }).collect();
     labelled(ui, "To", &mut draft.to, &choices);
     field::toggle(ui, "The other way too", &mut draft.both_ways);
@@ -294,6 +348,27 @@ mod tests {
             (FaultKind::ClockSkew, 1, r#"{"kind":"clock_skew","broker":1,"skew_ms":-60000}"#),
         ] {
             assert_eq!(json(&draft(kind, node)), expected);
+        }
+        let snapshot = fixture::healthy().snapshot;
+        for (kind, target, expected) in [
+            (
+                FaultKind::Bandwidth,
+                FaultTarget::Link(End::Clients, End::Node(2)),
+                r#"{"kind":"bandwidth","from":"clients","to":2,"bytes_per_s":100000}"#,
+            ),
+            (
+                FaultKind::BitRot,
+                FaultTarget::Log { broker: 1, topic: "orders".into(), partition: 3 },
+                r#"{"kind":"bit_rot","broker":1,"topic":"orders","partition":3}"#,
+            ),
+            (
+                FaultKind::SlowConsumer,
+                FaultTarget::Workload(4),
+                r#"{"kind":"slow_consumer","delay_ms":50,"workload":4}"#,
+            ),
+            (FaultKind::CrashConsumer, FaultTarget::Workload(4), r#"{"kind":"crash_consumer","workload":4}"#),
+        ] {
+            assert_eq!(json(&FaultDraft::new(kind, target, &snapshot)), expected);
         }
         let zone = FaultTarget::Zone("a".into());
         let outage = FaultDraft::new(FaultKind::ZoneOutage, zone, &fixture::healthy().snapshot);

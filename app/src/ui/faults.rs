@@ -70,6 +70,7 @@ fn outages<'e>(events: impl Iterator<Item = &'e EventEntry>) -> Vec<(i32, Band)>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::fault::{FaultKind, FaultRequest};
     use crate::ui::fixture;
 
     fn texts(faults: &Faults) -> Vec<(String, Option<i64>)> {
@@ -88,6 +89,7 @@ mod tests {
             what: "broker 1 is cut off from broker 3".into(),
             since_ms: snapshot.at_ms - 500_000,
             until_ms: None,
+            request: Arc::new(FaultRequest::new(FaultKind::Cut)),
         };
         let ended_ms = snapshot.at_ms - 400_000;
         let name = cut.what.clone();
@@ -130,6 +132,7 @@ mod tests {
             what: "broker 2 is paused".into(),
             since_ms: 1_990,
             until_ms: None,
+            request: Arc::new(FaultRequest::new(FaultKind::Pause)),
         }];
         faults.update(&snapshot, events.iter());
         assert_eq!(texts(&faults), [both[0].clone(), ("broker 2 is paused".to_owned(), None)]);

@@ -9,7 +9,7 @@ use broker::metadata::report::{BrokerCounters, NodeState};
 pub use super::fixture_busy::{Busy, EVERY_MS};
 use super::{fixture_brokers, fixture_cloudwatch, fixture_logs, fixture_tape};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
-use crate::monitor::command::Command;
+use crate::monitor::command::{Command, FaultKind, FaultRequest};
 use crate::monitor::inquiry::Query;
 use crate::monitor::logs::LogsView;
 use crate::monitor::snapshot::{
@@ -186,6 +186,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
             false => super::fixture_load::workloads(AT_MS),
         },
         past_faults: Arc::default(),
+        scripts: Arc::default(),
         faults: if broken {
             vec![ActiveFault {
                 id: 7,
@@ -195,6 +196,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
                 what: "broker 2 is killed".into(),
                 since_ms: KILLED_MS,
                 until_ms: None,
+                request: Arc::new(FaultRequest { broker: Some(2), ..FaultRequest::new(FaultKind::Kill) }),
             }]
         } else {
             Vec::new()

@@ -56,6 +56,7 @@ impl Place {
                 let chosen = screens.workloads.chosen.map(|id| id.to_string());
                 (named(chosen.as_deref()), screens.workloads.filter.clone())
             }
+            Screen::Faults => (Subject::None, screens.faults.filter.clone()),
             Screen::Metrics => {
                 let (half, explorer) = (screens.metrics.half, &screens.metrics.explorer);
                 (Subject::Metrics(half, explorer.source, explorer.chosen.clone()), explorer.filter.clone())
@@ -107,6 +108,7 @@ impl Place {
                 (screens.alarms.chosen, screens.alarms.filter) = (name.map(|name| name.to_string()), filter);
             }
             Screen::Events => screens.events.filter = filter,
+            Screen::Faults => screens.faults.filter = filter,
             Screen::Metrics => {
                 if let Subject::Metrics(half, source, chosen) = subject {
                     let explorer = &mut screens.metrics.explorer;

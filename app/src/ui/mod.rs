@@ -32,6 +32,7 @@ pub mod fixture;
 mod fixture_brokers;
 mod fixture_busy;
 mod fixture_cloudwatch;
+pub mod fixture_faults;
 mod fixture_groups;
 mod fixture_load;
 mod fixture_logs;

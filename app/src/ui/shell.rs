@@ -73,6 +73,12 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                 Badge::trouble(failed, Mood::Critical, "workloads that cannot go on")
                     .or_count(snapshot.workloads.len()),
             ),
+            (
+                Screen::Faults,
+                Icon::Kill,
+                "Faults",
+                Badge::trouble(snapshot.faults.len(), Mood::Warning, "faults in force"),
+            ),
             (Screen::Metrics, Icon::Metrics, "Metrics", Badge::default()),
             (
                 Screen::Alarms,

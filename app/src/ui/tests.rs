@@ -23,6 +23,7 @@ mod brokers;
 mod cluster;
 mod commands;
 mod design;
+mod faults;
 mod files;
 mod logs;
 mod messages;
@@ -383,6 +384,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Alarms", Screen::Alarms),
         ("Wire", Screen::Wire),
         ("Workloads", Screen::Workloads),
+        ("Faults", Screen::Faults),
         ("Events", Screen::Events),
         ("Logs", Screen::Logs),
     ] {
@@ -581,6 +583,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         Screen::Groups,
         Screen::Wire,
         Screen::Workloads,
+        Screen::Faults,
         Screen::Alarms,
         Screen::Events,
         Screen::Logs,

@@ -13,7 +13,7 @@ use super::membership::Membership;
 use super::remembered::Remembered;
 use super::seat::{House, Seat};
 use super::voice::Voice;
-use crate::fault::{Damage, Direction, DiskFault, LinkEffect, Tail};
+use crate::fault::{self, Damage, Direction, DiskFault, LinkEffect, Rot, Tail};
 use crate::logging::{LogLine, NodeLog};
 use crate::metadata::report::{NodeState, Report};
 use crate::node::{ScrubDesk, stopwatch};
@@ -228,6 +228,34 @@ impl Cluster {
         self.seat(node_id)?.corrupt_tails(&log_dirs, damage, chosen)
     }
 
+    /// Flips one bit on a broker's disk, in a batch of the logs (`topic-0`) that `chosen` accepts, whether it runs or not. `None`: these
+    /// hold no record.
+    ///
+    /// # Errors
+    /// No such node or log directory, or the machine's own disk failed.
+    pub fn rot(
+        &self,
+        node_id: NodeId,
+        log_dir: Option<&Path>,
+        seed: u64,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Rot>, ClusterError> {
+        let log_dirs = match log_dir {
+            Some(log_dir) => vec![self.log_dir(node_id, log_dir)?],
+            None => self.log_dirs(node_id)?,
+        };
+        let failed = |source| ClusterError::Files { node_id, wish: "given a rotten bit", source };
+        fault::rot(&log_dirs, seed, chosen).map_err(failed)
+    }
+
+    /// Flips it back; false: the file is another by now.
+    ///
+    /// # Errors
+    /// The machine's own disk failed.
+    pub fn mend_rot(&self, node_id: NodeId, rot: &Rot) -> Result<bool, ClusterError> {
+        fault::mend(rot).map_err(|source| ClusterError::Files { node_id, wish: "mended", source })
+    }
+
     /// Breaks a node's disk until it is healed, over all its deaths and starts; the id of the fault.
     ///
     /// # Errors
@@ -248,7 +276,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Breaks links between nodes (not those to clients) until they are healed; the id of the fault.
+    /// Breaks links between nodes, or between a broker and its clients ([`fault::CLIENTS`]), until they are healed; the id of the fault.
     pub fn break_links(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64 {
         self.house.links.break_them(directions, effect)
     }

@@ -221,6 +221,7 @@ impl Seat {
             disk: Arc::new(self.drive.mount()),
             network: plug.clone(),
             inbox,
+            clients: house.links.to_clients(self.node_id),
             reports: house.reports.clone(),
             clock: self.clock.clone(),
             readiness: house.readiness.clone(),

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::links::{Direction, Wires};
 use super::locked;
-use crate::node::INBOX_MAX;
+use crate::node::{INBOX_MAX, Way};
 use crate::server::peer::PeerMessage;
+use crate::server::peer_size::wire_bytes;
 use crate::types::NodeId;
 
 /// A message that is to arrive at a time.
@@ -19,10 +20,38 @@ pub(super) struct Parcel {
 
 #[derive(Default)]
 struct Lanes {
-    /// At most [`INBOX_MAX`] messages each, due in the order in which they were sent. No lane is empty.
-    lanes: HashMap<Direction, VecDeque<(Instant, PeerMessage)>>,
+    /// No lane is empty.
+    lanes: HashMap<Direction, Lane>,
     at_work: bool,
     closed: bool,
+}
+
+/// What is on its way in one direction: at most [`INBOX_MAX`] messages, due in the order in which they were sent.
+struct Lane {
+    waiting: VecDeque<Waiting>,
+    /// Nothing narrow was passed later than then.
+    free_at: Instant,
+    /// When the first arrives.
+    next: Instant,
+}
+
+struct Waiting {
+    due: Instant,
+    message: PeerMessage,
+    /// Known once it is asked for.
+    size_bytes: Option<usize>,
+}
+
+impl Lane {
+    /// When the first arrives: after its delay, and when a narrow link has passed it.
+    fn arrival(&mut self, way: &Way) -> Option<Instant> {
+        let first = self.waiting.front_mut()?;
+        if way.bytes_per_s.is_none() {
+            return Some(first.due);
+        }
+        let size_bytes = *first.size_bytes.get_or_insert_with(|| wire_bytes(&first.message));
+        Some(first.due.max(self.free_at) + way.duration(size_bytes))
+    }
 }
 
 struct Shared {
@@ -56,13 +85,23 @@ impl Courier {
                 return None;
             }
         }
-        let lane = lanes.lanes.entry(parcel.direction).or_default();
-        if lane.len() < INBOX_MAX {
-            let due = lane.back().map_or(parcel.due, |(before, _)| parcel.due.max(*before));
-            lane.push_back((due, parcel.message));
+        let now = Instant::now();
+        let empty = || Lane { waiting: VecDeque::new(), free_at: now, next: now };
+        let lane = lanes.lanes.entry(parcel.direction).or_insert_with(empty);
+        if lane.waiting.len() < INBOX_MAX {
+            let due = lane.waiting.back().map_or(parcel.due, |before| parcel.due.max(before.due));
+            lane.waiting.push_back(Waiting { due, message: parcel.message, size_bytes: None });
             self.shared.changed.notify_one();
         }
         None
+    }
+
+    /// The rules have changed: what waits may arrive at another time.
+    pub(super) fn look(&self) {
+        // Under the lock, so that whoever carries either sees the rules or is woken.
+        let lanes = locked(&self.shared.lanes);
+        self.shared.changed.notify_one();
+        drop(lanes);
     }
 
     /// Loses what is on its way to or from a node: its connections are gone.
@@ -98,7 +137,7 @@ impl Shared {
             if lanes.lanes.is_empty() {
                 self.wires.disarm_if_sound();
             }
-            let due = lanes.lanes.values().filter_map(|lane| Some(lane.front()?.0)).min();
+            let due = lanes.lanes.values().map(|lane| lane.next).min();
             let wait = due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()));
             lanes = match due {
                 None => self.changed.wait(lanes).unwrap_or_else(PoisonError::into_inner),
@@ -109,15 +148,19 @@ impl Shared {
 
     fn carry_lane(&self, lanes: &mut Lanes, direction: Direction, now: Instant) {
         let Some(lane) = lanes.lanes.get_mut(&direction) else { return };
-        while lane.front().is_some_and(|(due, _)| *due <= now)
-            && let Some((_, message)) = lane.pop_front()
-        {
-            if !self.wires.is_cut(direction) {
+        let way = self.wires.rule(direction);
+        while let Some(at) = lane.arrival(&way) {
+            lane.next = at;
+            if at > now {
+                return;
+            }
+            lane.free_at = at;
+            if let Some(Waiting { message, .. }) = lane.waiting.pop_front()
+                && !way.is_cut
+            {
                 self.wires.deliver(direction, message);
             }
         }
-        if lane.is_empty() {
-            lanes.lanes.remove(&direction);
-        }
+        lanes.lanes.remove(&direction);
     }
 }

@@ -29,6 +29,8 @@ pub enum DiskEffect {
         reads: bool,
         /// Writes, syncs, and changes of names.
         writes: bool,
+        /// Syncs of files and directories alone.
+        syncs: bool,
     },
 }
 
@@ -46,6 +48,7 @@ enum Operation {
     Read,
     Change,
     Growth,
+    Sync,
 }
 
 /// The faults in force.
@@ -96,6 +99,7 @@ impl DiskEffect {
             }
             DiskEffect::Failing { reads: true, .. } if operation == Operation::Read => Some(input_output_error()),
             DiskEffect::Failing { writes: true, .. } if operation != Operation::Read => Some(input_output_error()),
+            DiskEffect::Failing { syncs: true, .. } if operation == Operation::Sync => Some(input_output_error()),
             DiskEffect::Slow(_) | DiskEffect::Full | DiskEffect::Failing { .. } => None,
         }
     }
@@ -291,7 +295,7 @@ impl Disk for FaultDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.check(Operation::Change, dir)?;
+        self.check(Operation::Sync, dir)?;
         let mut unsynced = locked(&self.drive.unsynced);
         self.sync_names(&mut unsynced, dir)
     }
@@ -386,7 +390,7 @@ impl DiskFile for FaultFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.check(Operation::Change)?;
+        self.check(Operation::Sync)?;
         let data = Arc::clone(&self.data);
         let mut data = locked(&data);
         self.file.sync()?;

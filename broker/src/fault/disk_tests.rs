@@ -208,13 +208,19 @@ fn a_full_disk_takes_a_part_and_a_failing_one_nothing() {
     drive.heal(full);
     file.write_all_at(b"cd", 4).unwrap();
 
-    let failing = drive.break_it(fault(DiskEffect::Failing { reads: false, writes: true }));
+    let failing = drive.break_it(fault(DiskEffect::Failing { reads: false, writes: true, syncs: false }));
     assert!(file.write_all_at(b"x", 0).is_err() && file.sync().is_err() && disk.remove_file(&path).is_err());
     assert_eq!(disk.read(&path, 100).unwrap(), b"ab34cd");
     drive.heal(failing);
+    let failing = drive.break_it(fault(DiskEffect::Failing { reads: false, writes: false, syncs: true }));
+    file.write_all_at(b"cd", 4).unwrap();
+    assert!(file.sync().is_err() && disk.sync_dir(root.path()).is_err());
+    assert_eq!(disk.read(&path, 100).unwrap(), b"ab34cd");
+    drive.heal(failing);
+    file.sync().unwrap();
     let elsewhere = DiskFault { log_dir: Some(root.path().join("other")), effect: DiskEffect::Full };
     drive.break_it(elsewhere);
-    drive.break_it(fault(DiskEffect::Failing { reads: true, writes: false }));
+    drive.break_it(fault(DiskEffect::Failing { reads: true, writes: false, syncs: false }));
     file.write_all_at(b"ef", 6).unwrap();
     assert!(disk.read(&path, 100).is_err());
     assert!(disk.list(root.path()).is_err());

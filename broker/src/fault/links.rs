@@ -7,18 +7,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rand::Rng;
+use tokio::sync::watch;
 
 use super::courier::{Courier, Parcel};
 use super::lines::{Lines, Parting, Resets};
-use crate::node::{Inbox, Network};
+use crate::node::{ClientLine, Inbox, Network, Way};
 use crate::server::peer::PeerMessage;
 use crate::types::{NO_NODE, NodeId};
 
-/// A direction: from, to; each may be [`ANY_NODE`].
+/// A direction: from, to; each may be [`ANY_NODE`], and one of them [`CLIENTS`].
 pub type Direction = (NodeId, NodeId);
 
 /// In a fault's direction: every node, also those that come later.
 pub const ANY_NODE: NodeId = NO_NODE;
+
+/// In a fault's direction: the clients of the broker at the other end.
+pub const CLIENTS: NodeId = -2;
 
 /// What a link does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,54 +36,36 @@ pub enum LinkEffect {
         /// At most so much more.
         jitter: Duration,
     },
-    /// Each message is lost with this probability (0 to 1). A connection would send it again; here whoever waits for it times out.
+    /// Each message is lost with this probability (0 to 1). A connection would send it again; here whoever waits for it times out. Those to
+    /// and from clients are connections: what is lost there is late.
     Lossy(f64),
+    /// So much passes per second; what comes faster waits.
+    Narrow {
+        /// Bytes per second, at least 1.
+        bytes_per_s: u64,
+    },
 }
 
-/// All faults of one direction taken together.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rule {
-    cut: bool,
-    delay: Duration,
-    jitter: Duration,
-    loss: f64,
+fn way(effect: LinkEffect) -> Way {
+    match effect {
+        LinkEffect::Cut => Way { is_cut: true, ..Way::default() },
+        LinkEffect::Late { delay, jitter } => Way { delay, jitter, ..Way::default() },
+        LinkEffect::Lossy(probability) => Way { loss: probability, ..Way::default() },
+        LinkEffect::Narrow { bytes_per_s } => Way { bytes_per_s: Some(bytes_per_s), ..Way::default() },
+    }
 }
 
-impl Rule {
-    fn of(effect: LinkEffect) -> Rule {
-        match effect {
-            LinkEffect::Cut => Rule { cut: true, ..Rule::default() },
-            LinkEffect::Late { delay, jitter } => Rule { delay, jitter, ..Rule::default() },
-            LinkEffect::Lossy(probability) => Rule { loss: probability, ..Rule::default() },
-        }
-    }
-
-    fn and(self, other: Rule) -> Rule {
-        Rule {
-            cut: self.cut || other.cut,
-            delay: self.delay + other.delay,
-            jitter: self.jitter + other.jitter,
-            loss: 1.0 - (1.0 - self.loss) * (1.0 - other.loss),
-        }
-    }
-
-    fn loses(self) -> bool {
-        self.cut || (self.loss > 0.0 && rand::rng().random_bool(self.loss.clamp(0.0, 1.0)))
-    }
-
-    fn lateness(self) -> Duration {
-        match self.jitter.is_zero() {
-            true => self.delay,
-            false => self.delay + self.jitter.mul_f64(rand::rng().random::<f64>()),
-        }
-    }
+fn loses(way: &Way) -> bool {
+    way.is_cut || (way.loss > 0.0 && rand::rng().random_bool(way.loss.clamp(0.0, 1.0)))
 }
 
 #[derive(Default)]
 struct Rules {
     faults: BTreeMap<u64, (Vec<Direction>, LinkEffect)>,
-    by_direction: HashMap<Direction, Rule>,
+    by_direction: HashMap<Direction, Way>,
     last_id: u64,
+    /// Who is told how the lines to its clients are.
+    told: HashMap<NodeId, watch::Sender<ClientLine>>,
 }
 
 /// All links of one cluster.
@@ -122,6 +108,13 @@ impl Links {
         (Arc::new(Plug { node_id, number, wires, courier }), inbox)
     }
 
+    /// How a broker's line to its clients is, now and later, over all its deaths and starts.
+    pub fn to_clients(&self, node_id: NodeId) -> watch::Receiver<ClientLine> {
+        let mut rules = self.wires.rules.write().unwrap_or_else(PoisonError::into_inner);
+        let now = rules.to_clients(node_id);
+        rules.told.entry(node_id).or_insert_with(|| watch::channel(now).0).subscribe()
+    }
+
     /// Puts a fault on directions into force; its id.
     pub fn break_them(&self, directions: Vec<Direction>, effect: LinkEffect) -> u64 {
         let mut rules = self.wires.rules.write().unwrap_or_else(PoisonError::into_inner);
@@ -130,6 +123,8 @@ impl Links {
         rules.faults.insert(id, (directions, effect));
         rules.apply();
         self.wires.armed.store(true, Ordering::Release);
+        drop(rules);
+        self.courier.look();
         id
     }
 
@@ -139,6 +134,7 @@ impl Links {
         rules.faults.remove(&id);
         rules.apply();
         drop(rules);
+        self.courier.look();
         self.courier.if_idle(|| self.wires.disarm_if_sound());
     }
 }
@@ -157,15 +153,15 @@ impl Network for Plug {
     fn send(&self, to: NodeId, message: PeerMessage) {
         let direction = (self.node_id, to);
         let rule = self.wires.armed.load(Ordering::Acquire).then(|| self.wires.rule(direction));
-        let is_lost = rule.is_some_and(Rule::loses);
+        let is_lost = rule.as_ref().is_some_and(loses);
         let message = match self.wires.lines.set_out(direction, self.number, message, is_lost, &self.wires.cuts()) {
             Ok(message) => message,
             Err(resets) => return self.wires.tell(resets),
         };
         let Some(rule) = rule else { return self.wires.deliver(direction, message) };
-        let late = rule.lateness();
+        let late = rule.lateness(rand::random::<f64>);
         let parcel = Parcel { direction, message, due: Instant::now() + late };
-        if let Some(parcel) = self.courier.take(parcel, !late.is_zero()) {
+        if let Some(parcel) = self.courier.take(parcel, !late.is_zero() || rule.bytes_per_s.is_some()) {
             self.wires.deliver(parcel.direction, parcel.message);
         }
     }
@@ -181,21 +177,31 @@ impl Rules {
         for (directions, effect) in self.faults.values() {
             for direction in directions {
                 let rule = self.by_direction.entry(*direction).or_default();
-                *rule = rule.and(Rule::of(*effect));
+                *rule = rule.and(way(*effect));
             }
         }
+        for (node_id, told) in &self.told {
+            let now = self.to_clients(*node_id);
+            told.send_if_modified(|before| std::mem::replace(before, now) != now);
+        }
+    }
+
+    /// Whoever is cut off from any node still has its clients.
+    fn to_clients(&self, node_id: NodeId) -> ClientLine {
+        let way = |direction| self.by_direction.get(&direction).copied().unwrap_or_default();
+        ClientLine { inward: way((CLIENTS, node_id)), outward: way((node_id, CLIENTS)) }
     }
 }
 
 impl Wires {
-    fn rule(&self, (from, to): Direction) -> Rule {
+    pub(super) fn rule(&self, (from, to): Direction) -> Way {
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
         let given = [(from, to), (from, ANY_NODE), (ANY_NODE, to)].map(|direction| rules.by_direction.get(&direction));
-        given.into_iter().flatten().fold(Rule::default(), |all, rule| all.and(*rule))
+        given.into_iter().flatten().fold(Way::default(), |all, rule| all.and(*rule))
     }
 
     pub(super) fn is_cut(&self, direction: Direction) -> bool {
-        self.armed.load(Ordering::Acquire) && self.rule(direction).cut
+        self.armed.load(Ordering::Acquire) && self.rule(direction).is_cut
     }
 
     fn cuts(&self) -> impl Fn(Direction) -> bool {
@@ -228,6 +234,7 @@ mod tests {
     use super::*;
     use crate::node::{Delivered, INBOX_MAX, stopwatch};
     use crate::quorum::Message;
+    use crate::server::peer_size;
 
     fn hello(epoch: i32) -> PeerMessage {
         PeerMessage::Quorum(Message::BeginQuorumEpochResponse { epoch, leader: None })
@@ -349,5 +356,40 @@ mod tests {
         (0..2000).for_each(|number| one_out.send(2, hello(number)));
         let arrived = std::iter::from_fn(|| two.try_recv().ok()).count();
         assert!((800..1200).contains(&arrived), "{arrived} of 2000 arrived");
+    }
+    #[test]
+    fn a_narrow_link_lets_messages_pass_one_after_the_other() {
+        let links = Links::default();
+        let ((one_out, _one), (_two_out, mut two)) = (links.plug_in(1), links.plug_in(2));
+        let bytes = peer_size::wire_bytes(&hello(0)) as u64;
+        // Ten messages a second: five take half a second.
+        links.break_them(vec![(1, 2)], LinkEffect::Narrow { bytes_per_s: bytes * 10 });
+        let start = Instant::now();
+        (0..5).for_each(|number| one_out.send(2, hello(number)));
+        (0..5).for_each(|number| assert_eq!(epoch(two.blocking_recv()), number));
+        assert!(start.elapsed() >= Duration::from_millis(490), "{:?}", start.elapsed());
+        let stuck = links.break_them(vec![(1, 2)], LinkEffect::Narrow { bytes_per_s: 1 });
+        one_out.send(2, hello(6));
+        assert!(two.try_recv().is_err());
+        links.heal(stuck);
+        assert_eq!(epoch(two.blocking_recv()), 6, "what a narrower link held back passes at the pace of this one");
+    }
+
+    #[test]
+    fn clients_are_told_of_their_own_lines_only() {
+        let links = Links::default();
+        let (mut one, two) = (links.to_clients(1), links.to_clients(2));
+        let isolation = links.break_them(vec![(1, ANY_NODE), (ANY_NODE, 1)], LinkEffect::Cut);
+        assert!(!one.has_changed().unwrap(), "an isolated node has its clients");
+        let cut = links.break_them(vec![(CLIENTS, 1)], LinkEffect::Cut);
+        links.break_them(vec![(1, CLIENTS)], LinkEffect::Lossy(0.5));
+        assert!(one.has_changed().unwrap() && !two.has_changed().unwrap());
+        let now = *one.borrow_and_update();
+        assert!(now.inward.is_cut && !now.outward.is_cut && now.outward.loss == 0.5);
+        assert_eq!(*links.to_clients(1).borrow(), now, "also of who looks later");
+        links.heal(isolation);
+        assert!(!one.has_changed().unwrap());
+        links.heal(cut);
+        assert!(one.has_changed().unwrap() && one.borrow().inward.is_sound());
     }
 }

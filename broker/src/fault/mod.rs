@@ -10,13 +10,15 @@ mod lines;
 #[cfg(test)]
 mod lines_tests;
 mod links;
+mod rot;
 mod undo;
 mod unsynced;
 
 pub use damage::{Damage, Tail, corrupt_tails};
 pub use disk::{DiskEffect, DiskFault, Drive, FaultDisk};
 pub use lines::Parting;
-pub use links::{ANY_NODE, Direction, LinkEffect, Links, Plug};
+pub use links::{ANY_NODE, CLIENTS, Direction, LinkEffect, Links, Plug};
+pub use rot::{Rot, mend, rot};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

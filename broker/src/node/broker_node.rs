@@ -18,6 +18,7 @@ use super::handle::{Control, Wish};
 use super::idle::Sleep;
 use super::outlet::Outlet;
 use super::process_io::disk_bytes;
+use super::slow_line::Line;
 use super::{Clock, Delivered, Exit, Inbox, Network, NodeSetup, Readiness, Role, ScrubDesk, stopwatch};
 use crate::logging::{Level, Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
@@ -55,6 +56,8 @@ pub(super) struct Shell {
     held: Cell<usize>,
     pub(super) request_max_bytes: usize,
     network: Arc<dyn Network>,
+    /// To clients.
+    pub(super) line: Line,
     outlet: Outlet,
     log: NodeLog,
     readiness: Arc<Readiness>,
@@ -205,6 +208,8 @@ impl Shell {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    // The kernel has answered already; over a line that is cut, nobody else does.
+                    self.line.passable().await;
                     match self.rate(peer.ip()) {
                         Verdict::Take { delay_ms } if delay_ms > 0 => {
                             self.log.debug(Logger::ConnectionQuotas, || {
@@ -328,7 +333,8 @@ impl Words<'_> {
 }
 
 pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Sleep>) -> Exit {
-    let NodeSetup { role, config, disk, network, mut inbox, reports, clock, readiness, scrubs, trace, seed } = setup;
+    let NodeSetup { role, config, disk, network, mut inbox, clients, reports, clock, .. } = setup;
+    let NodeSetup { readiness, scrubs, trace, seed, .. } = setup;
     let node_id = config.node_id;
     let Role::Broker { listener } = role else {
         return Exit::Failed(format!("node {node_id} is no broker"));
@@ -358,6 +364,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
         held: Cell::new(0),
         request_max_bytes,
         network,
+        line: Line::new(clients),
         outlet: Outlet::new(node_id, reports),
         log: log.clone(),
         readiness,

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::arrival::Arrival;
 use super::broker_node::Shell;
+use super::slow_line::{Arrived, SlowReader, SlowWriter, Written};
 use super::stopwatch;
 use crate::server::context::{ClientResponse, ConnId};
 use crate::server::request_log::LoggedRequest;
@@ -143,8 +144,18 @@ impl Outgoing {
         self.wake_writer.notify_one();
     }
 
+    /// Whether it is to be closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Waits until an answer is ready, or it is to be closed.
+    pub(super) async fn woken(&self) {
+        self.wake_writer.notified().await;
+    }
+
     /// The next answer, if it is ready, and what is known of its request.
-    fn take_next(&self, now: Duration) -> Option<(Option<BytesMut>, Sent)> {
+    pub(super) fn take_next(&self, now: Duration) -> Option<(Option<BytesMut>, Sent)> {
         let Ready { frame, answered, at, logged } = self.ready.borrow_mut().remove(&self.next.get())?;
         let seq = self.next.get();
         self.next.set(seq + 1);
@@ -183,6 +194,7 @@ async fn read(
 ) -> Result<(), String> {
     let mut buffer = BytesMut::with_capacity(READ_START_BYTES);
     let arrival = Arrival::new();
+    let mut slow = SlowReader::new(&shell.line);
     // When the node saw what is in the buffer. What was not to be read has not come before it was.
     let mut arrived = stopwatch();
     loop {
@@ -214,14 +226,29 @@ async fn read(
             }
             continue;
         };
+        if slow.is_in_the_way() {
+            let came = slow.read(&mut stream, &mut buffer).await;
+            arrived = stopwatch();
+            match came {
+                Arrived::Bytes(bytes) => shell.read(bytes),
+                Arrived::End => return Ok(()),
+                Arrived::Nothing => {}
+            }
+            continue;
+        }
         buffer.reserve(missing.min(READ_AHEAD_BYTES));
+        let before = buffer.len();
         let (read, at) = arrival.of(stream.read_buf(&mut buffer)).await;
         arrived = at;
-        match read {
-            Ok(0) => return Ok(()),
-            Ok(bytes) => shell.read(bytes),
-            // A reset is how many clients leave.
-            Err(_) => return Ok(()),
+        // A reset is how many clients leave.
+        let bytes = read.unwrap_or(0);
+        if slow.is_in_the_way() {
+            slow.hold(&buffer.split_off(before));
+            continue;
+        }
+        match bytes {
+            0 => return Ok(()),
+            bytes => shell.read(bytes),
         }
     }
 }
@@ -250,9 +277,12 @@ fn missing_bytes(buffer: &BytesMut, request_max_bytes: usize) -> Result<Option<u
 }
 
 async fn write(shell: &Shell, conn: ConnId, mut stream: WriteHalf<'_>, outgoing: &Rc<Outgoing>) -> Result<(), String> {
+    let mut slow = SlowWriter::new(&shell.line);
     loop {
         let mut now = stopwatch();
-        while let Some((frame, mut sent)) = outgoing.take_next(now) {
+        while !slow.is_in_the_way()
+            && let Some((frame, mut sent)) = outgoing.take_next(now)
+        {
             if let Some(frame) = frame {
                 if stream.write_all(&frame).await.is_err() {
                     return Ok(());
@@ -261,6 +291,12 @@ async fn write(shell: &Shell, conn: ConnId, mut stream: WriteHalf<'_>, outgoing:
             }
             sent.stations.sent = now;
             shell.sent(conn, &sent);
+        }
+        if slow.is_in_the_way() {
+            match slow.write(shell, conn, &mut stream, outgoing).await {
+                Written::All => continue,
+                Written::End => return Ok(()),
+            }
         }
         if outgoing.closed.get() {
             return Ok(());

@@ -5,10 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::idle::Sleep;
-use super::{Clock, Inbox, Network, NodeDisk, Readiness, ScrubDesk, broker_node, controller_node};
+use super::{ClientLine, Clock, Inbox, Network, NodeDisk, Readiness, ScrubDesk, broker_node, controller_node};
 use crate::logging::{Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
@@ -42,6 +42,8 @@ pub struct NodeSetup {
     pub network: Arc<dyn Network>,
     /// The way from other nodes.
     pub inbox: Inbox,
+    /// How its line to clients is.
+    pub clients: watch::Receiver<ClientLine>,
     /// Where it publishes.
     pub reports: Sender<Report>,
     /// Its time.

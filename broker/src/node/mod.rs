@@ -5,6 +5,7 @@
 mod admission;
 mod arrival;
 mod broker_node;
+mod client_line;
 mod connection;
 pub mod controller;
 mod controller_error;
@@ -28,7 +29,9 @@ mod outlet;
 mod process_io;
 mod readiness;
 mod scrub;
+mod slow_line;
 
+pub use client_line::{ClientLine, Way};
 pub use handle::{Exit, NodeHandle, NodeSetup, Role};
 pub use readiness::Readiness;
 pub use scrub::ScrubDesk;

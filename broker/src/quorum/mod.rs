@@ -62,3 +62,4 @@ pub use roles::Role;
 pub use snapshot::{Snapshot, SnapshotChunk, SnapshotId, SnapshotInfo, SnapshotPart, SnapshotWriter};
 pub use voter_changes::{KRaftVersionError, VoterChangeError};
 pub use voter_set::{KRAFT_VERSION_MAX, ReplicaKey, VoterSet};
+pub use wire_size::message_bytes;

@@ -84,6 +84,13 @@ pub(super) fn wire_bytes(config: &QuorumConfig, message: &Message) -> usize {
     header + body_bytes(config, message).unwrap_or(0)
 }
 
+/// About the bytes of a message of any member.
+pub fn message_bytes(message: &Message) -> usize {
+    // Of a member, only the digits of its id count.
+    const ANY: NodeId = 3000;
+    wire_bytes(&QuorumConfig::lab(ANY, vec![ANY]), message)
+}
+
 fn digits(id: NodeId) -> usize {
     id.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1)
 }

@@ -89,6 +89,7 @@ pub mod offset_for_leader_epoch;
 pub mod peer;
 pub mod peer_costs;
 pub mod peer_requests;
+pub mod peer_size;
 pub mod peer_times;
 pub mod produce;
 mod publish_log;

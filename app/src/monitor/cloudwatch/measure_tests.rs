@@ -12,6 +12,7 @@ use broker::types::{Id, Now};
 
 use super::catalog::{self, Level};
 use super::measure::Measure;
+use crate::monitor::fault::{FaultKind, FaultRequest};
 use crate::monitor::host::{CpuTicks, HostReading, MachineTicks, Volume};
 use crate::monitor::snapshot::{
     ActiveFault, Broker, Group, GroupOffset, Partition, Quorum, Rates, Snapshot, Topic, Totals, Voter,
@@ -278,6 +279,7 @@ fn a_full_disk_is_full_for_its_broker_only() {
         what: String::new(),
         since_ms: 0,
         until_ms: None,
+        request: Arc::new(FaultRequest::new(FaultKind::DiskFull)),
     }];
     let data = data(&mut Measure::default(), 1, &snapshot, Level::Default);
     assert_eq!(data["KafkaDataLogsDiskUsed of broker 1"], [30.0]);

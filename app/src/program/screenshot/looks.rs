@@ -15,6 +15,7 @@ use image::{DynamicImage, ImageError, Rgba, RgbaImage};
 use super::Studio;
 use crate::monitor::view::View;
 use crate::ui::fixture::{self, Still, incident};
+use crate::ui::fixture_faults;
 use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
 
 /// As wide as a laptop shows it beside something else.
@@ -44,7 +45,9 @@ fn cases() -> Vec<(String, View, Options)> {
     let wires = WireView::ALL.into_iter().skip(1).map(|tab| {
         (tab.name().to_owned(), fixture::healthy(), Options { screen: Screen::Wire, wire: tab, ..Options::default() })
     });
-    screens.chain(walls).chain(wires).chain([messages, ("tape".to_owned(), incident(), tape)]).collect()
+    let faults = Options { screen: Screen::Faults, ..Options::default() };
+    let faults = ("faults-script".to_owned(), fixture_faults::view(), faults);
+    screens.chain(walls).chain(wires).chain([messages, faults, ("tape".to_owned(), incident(), tape)]).collect()
 }
 
 fn looks_as_before(theme: ThemeChoice) {

@@ -162,6 +162,8 @@ fn web(command: &Command, around: &Around<'_>) -> Option<String> {
         Command::InjectFault(request) => call("POST", "/api/faults", json_of(request)),
         Command::HealFault(id) => call("DELETE", &format!("/api/faults/{id}"), None),
         Command::HealAllFaults => call("DELETE", "/api/faults", None),
+        Command::RunScript(script) => call("POST", "/api/scripts", json_of(script)),
+        Command::StopScript(id) => call("DELETE", &format!("/api/scripts/{id}"), None),
         Command::StartNode(id) => match fault_on(around.snapshot, *id) {
             Some(fault) => call("DELETE", &format!("/api/faults/{}", fault.id), None),
             None => {

@@ -42,8 +42,8 @@ fn topics_are_a_matter_of_kafkas_tools() {
 fn faults_go_over_http() {
     let kill = FaultRequest { broker: Some(2), ..FaultRequest::new(FaultKind::Kill) };
     let late = FaultRequest {
-        from: Some(1),
-        to: Some(3000),
+        from: Some(1.into()),
+        to: Some(3000.into()),
         both_ways: Some(true),
         delay_ms: Some(50),
         ..FaultRequest::new(FaultKind::Delay)

@@ -7,9 +7,9 @@ use super::table::Id;
 use crate::monitor::cloudwatch::advice::AlarmSet;
 use crate::monitor::cloudwatch::catalog::Level;
 use crate::monitor::cloudwatch::watch::Change;
-use crate::monitor::command::{Command, FaultKind, NewBroker, NewController, WorkloadSpec};
+use crate::monitor::command::{Command, End, FaultKind, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::messages::NewMessage;
-use crate::monitor::names::node_inside;
+use crate::monitor::names::{is_controller, node_inside};
 use crate::monitor::operation::{Election, Operation};
 use crate::monitor::presets::PRESETS;
 use crate::monitor::snapshot::Snapshot;
@@ -91,6 +91,11 @@ pub fn collect(id: Id, scene: &Scene<'_>, deeds: &mut Vec<Deed>) {
             Deed::new(format!("Start {}", node_inside(id)), send(Command::StartNode(id)))
                 .unless((!is_down).then(|| while_it_is(state)))
         })),
+        Id::StopScript => {
+            let run = snapshot.scripts.iter().find(|one| one.phase.is_under_way());
+            deeds
+                .extend(run.map(|one| Deed::new(format!("Stop script {}", one.id), send(Command::StopScript(one.id)))));
+        }
         Id::HealFault => deeds.extend(snapshot.faults.iter().map(|fault| {
             let name = format!("Heal: {} (fault {})", fault.what, fault.id);
             Deed::new(name, send(Command::HealFault(fault.id)))
@@ -224,9 +229,31 @@ fn faults(kind: FaultKind, snapshot: &Snapshot, deeds: &mut Vec<Deed>) {
         deeds.extend(zones.into_iter().map(|zone| Deed::new(called(zone), ask(FaultTarget::Zone(zone.to_owned())))));
         return;
     }
-    deeds.extend(nodes(snapshot).map(|(id, state)| {
+    if matches!(kind, FaultKind::SlowConsumer | FaultKind::CrashConsumer) {
+        deeds.extend(
+            snapshot
+                .workloads
+                .iter()
+                .filter(|one| one.consumers > 0)
+                .map(|one| Deed::new(called(&format!("workload {}", one.id)), ask(FaultTarget::Workload(one.id)))),
+        );
+        return;
+    }
+    let has_it = |id: &i32| kind != FaultKind::BitRot || !is_controller(*id);
+    deeds.extend(nodes(snapshot).filter(|(id, _)| has_it(id)).map(|(id, state)| {
         Deed::new(called(&node_inside(id)), ask(FaultTarget::Node(id))).unless(cannot(kind, state))
     }));
+    if is_of_links(kind) {
+        deeds.extend(snapshot.brokers.iter().map(|broker| {
+            let target = FaultTarget::Link(End::Clients, End::Node(broker.id));
+            Deed::new(called(&format!("clients of broker {}", broker.id)), ask(target))
+        }));
+    }
+}
+
+/// Whether a kind hits what goes from one end to another.
+pub fn is_of_links(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::Cut | FaultKind::Delay | FaultKind::Bandwidth | FaultKind::Drop)
 }
 
 /// Why a node cannot be broken so in its state.
@@ -322,7 +349,7 @@ mod tests {
 
     #[test]
     fn each_command_does_something_where_there_is_something_to_do_it_to() {
-        let mut view = fixture::incident();
+        let mut view = crate::ui::fixture_faults::view();
         std::sync::Arc::make_mut(&mut view.snapshot).membership.leaving = Some(3);
         with_scene(view, |scene| {
             for entry in ALL {

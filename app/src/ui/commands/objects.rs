@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::table::Id;
 use super::{deeds, entry};
-use crate::monitor::command::{Command, FaultKind, NewBroker};
+use crate::monitor::command::{Command, End, FaultKind, NewBroker};
 use crate::monitor::names::node_inside;
 use crate::monitor::operation::{Election, Operation};
-use crate::monitor::snapshot::{Broker, Snapshot};
+use crate::monitor::snapshot::{ActiveFault, Broker, Snapshot};
 use crate::ui::app::{Action, Dialog, FaultTarget, Scene};
 use crate::ui::as_command::quoted;
 use crate::ui::widgets::icon::Icon;
@@ -31,6 +31,8 @@ pub enum Object {
     Workload(u64),
     /// A group.
     Group(Arc<str>),
+    /// What goes from some ends to others.
+    Edge(Vec<(End, End)>),
 }
 
 /// What makes a node stop and go.
@@ -38,18 +40,26 @@ const LIFE: [Id; 4] =
     [Id::Fault(FaultKind::Stop), Id::Fault(FaultKind::Kill), Id::Fault(FaultKind::Pause), Id::StartNode];
 
 /// What else can be broken of a node.
-const FAULTS: [Id; 10] = [
+const FAULTS: [Id; 12] = [
     Id::Fault(FaultKind::PowerLoss),
     Id::Fault(FaultKind::Isolate),
     Id::Fault(FaultKind::Cut),
     Id::Fault(FaultKind::Delay),
+    Id::Fault(FaultKind::Bandwidth),
     Id::Fault(FaultKind::Drop),
     Id::Fault(FaultKind::SlowDisk),
     Id::Fault(FaultKind::DiskFull),
     Id::Fault(FaultKind::DiskError),
     Id::Fault(FaultKind::CorruptTail),
+    Id::Fault(FaultKind::BitRot),
     Id::Fault(FaultKind::ClockSkew),
 ];
+
+/// What can be wrong with what goes from one end to another.
+const LINKS: [FaultKind; 4] = [FaultKind::Cut, FaultKind::Delay, FaultKind::Bandwidth, FaultKind::Drop];
+
+/// Lines of one kind that an edge's menu has at most: past these it says nothing that the palette does not say better.
+const ENDS_MAX: usize = 4;
 
 /// What is done to topics, but for their end.
 const TOPIC: [Id; 5] = [Id::Produce, Id::AddPartitions, Id::Reassign, Id::ElectLeaders, Id::DeleteRecords];
@@ -94,8 +104,10 @@ pub fn menu(object: &Object, scene: &Scene<'_>) -> Items {
                 let group: Arc<str> = workload.group.as_str().into();
                 items.push(Item::new(format!("Open group {group}"), Icon::Groups, Action::OpenGroup(group)));
             }
+            add(object, scene, &[Id::Fault(FaultKind::SlowConsumer), Id::Fault(FaultKind::CrashConsumer)], &mut items);
             add(object, scene, &[Id::StopWorkload], &mut items);
         }
+        Object::Edge(ends) => edge(ends, snapshot, &mut items),
         Object::Group(id) => group(id, object, scene, &mut items),
     }
     items
@@ -168,12 +180,44 @@ fn partition((name, id, replica): (&Arc<str>, i32, Option<i32>), scene: &Scene<'
             items.push(Item::danger(words, elect(Election::Unclean)));
         }
     }
+    if let Some(broker) = found.map(|partition| replica.unwrap_or(partition.leader)).filter(|broker| *broker >= 0) {
+        items.push(Item::rule());
+        let log = || FaultTarget::Log { broker, topic: name.to_string(), partition: id };
+        let kinds = [(FaultKind::BitRot, "Rot a bit of"), (FaultKind::CorruptTail, "Damage the end of")];
+        items.extend(kinds.map(|(kind, words)| {
+            let icon = entry(Id::Fault(kind)).map_or(Icon::Critical, |entry| entry.icon);
+            let name = format!("{words} {name}-{id} on broker {broker}");
+            Item::new(name, icon, Action::Ask(Dialog::Fault(kind, log())))
+        }));
+        items.push(Item::rule());
+    }
     let whole = Object::Topic(Arc::clone(name));
     add(&whole, scene, &[Id::Reassign], items);
     items.push(Item::rule());
     items.push(Item::copy("the partition's name", format!("{name}-{id}")));
     let read = format!("kcat -b {} -C -t {} -p {id} -o -10 -e", scene.model.bootstrap, quoted(name));
     items.push(Item::copy("the command that reads its last records", read));
+}
+
+fn edge(ends: &[(End, End)], snapshot: &Snapshot, items: &mut Items) {
+    let called = |end: End| end.node().map_or_else(|| End::CLIENTS.to_owned(), node_inside);
+    for kind in LINKS {
+        let Some(entry) = entry(Id::Fault(kind)) else { continue };
+        items.extend(ends.iter().take(ENDS_MAX).map(|(from, to)| {
+            let whom = format!("{} to {}", called(*from), called(*to));
+            let ask = Action::Ask(Dialog::Fault(kind, FaultTarget::Link(*from, *to)));
+            Item::new(entry.name.replace('…', &whom), entry.icon, ask)
+        }));
+        items.push(Item::rule());
+    }
+    let hits = |fault: &&ActiveFault| {
+        let (from, to) = (fault.request.from, fault.request.to);
+        ends.iter().any(|(one, two)| (from, to) == (Some(*one), Some(*two)) || (from, to) == (Some(*two), Some(*one)))
+    };
+    items.extend(snapshot.faults.iter().filter(hits).map(|fault| {
+        let heal = Action::Send(Command::HealFault(fault.id));
+        Item::new(format!("Heal: {} (fault {})", fault.what, fault.id), Icon::Heal, heal)
+    }));
 }
 
 fn group(id: &Arc<str>, object: &Object, scene: &Scene<'_>, items: &mut Items) {
@@ -233,7 +277,10 @@ fn concerns(action: &Action, object: &Object, snapshot: &Snapshot) -> bool {
     };
     match (object, action) {
         (Object::Broker(id) | Object::Controller(id), action) => match action {
-            Action::Ask(Dialog::Fault(_, FaultTarget::Node(node)))
+            Action::Ask(Dialog::Fault(
+                _,
+                FaultTarget::Node(node) | FaultTarget::Link(End::Clients, End::Node(node)),
+            ))
             | Action::Ask(Dialog::RemoveBroker(node) | Dialog::RemoveController(node))
             | Action::Send(
                 Command::StartNode(node) | Command::KeepBroker(node) | Command::Scrub { broker: Some(node) },
@@ -254,7 +301,8 @@ fn concerns(action: &Action, object: &Object, snapshot: &Snapshot) -> bool {
             Action::Ask(Dialog::Topic(_, of) | Dialog::DeleteTopic(of) | Dialog::Produce(of, _) | Dialog::Reassign(of)),
         ) => **name == **of,
         (Object::Group(id), Action::Ask(Dialog::ResetOffsets(of) | Dialog::DeleteGroup(of))) => **id == **of,
-        (Object::Workload(id), Action::Send(Command::StopWorkload(of))) => id == of,
+        (Object::Workload(id), Action::Send(Command::StopWorkload(of)))
+        | (Object::Workload(id), Action::Ask(Dialog::Fault(_, FaultTarget::Workload(of)))) => id == of,
         _ => false,
     }
 }

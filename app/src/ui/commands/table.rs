@@ -44,6 +44,7 @@ pub enum Id {
     StartNode,
     HealFault,
     HealAll,
+    StopScript,
     StartWorkload,
     StartPreset,
     StopWorkload,
@@ -217,6 +218,13 @@ pub static ALL: &[Entry] = &[
         "Producers and consumers that run here",
         &[Keys::Pair('g', 'w')],
     ),
+    go(
+        Screen::Faults,
+        Icon::Kill,
+        "Go to Faults",
+        "What is broken, what was, and scripts that break",
+        &[Keys::Pair('g', 'f')],
+    ),
     go(Screen::Metrics, Icon::Metrics, "Go to Metrics", "The wall of charts", &[Keys::Pair('g', 'm')]),
     row(Group::Go, Id::Explorer, Icon::Search, "Go to the metrics explorer", "All names of metrics, with a search")
         .keys(&[Keys::Pair('g', 'x')]),
@@ -327,6 +335,12 @@ pub static ALL: &[Entry] = &[
         "Delay a link of …",
         "Messages from a node to another are late, and stay in order",
     ),
+    fault(
+        FaultKind::Bandwidth,
+        Icon::Minus,
+        "Narrow link of …",
+        "Only so many bytes a second pass from a node to another",
+    ),
     fault(FaultKind::Drop, Icon::Warning, "Lossy link of …", "A share of the messages from a node to another is lost"),
     fault(FaultKind::SlowDisk, Icon::Clock, "Slow disk of …", "Each operation of a node's disk takes longer"),
     fault(FaultKind::DiskFull, Icon::Folder, "Full disk of …", "Nothing can grow on a node's disk (ENOSPC)"),
@@ -336,6 +350,24 @@ pub static ALL: &[Entry] = &[
         Icon::Critical,
         "Corrupt logs of …",
         "A kill, and the last bytes of a node's logs flip, or are gone",
+    ),
+    fault(
+        FaultKind::BitRot,
+        Icon::Critical,
+        "Rotten bit on …",
+        "A bit of a log on a broker's disk flips while it runs; whoever checks it finds it",
+    ),
+    fault(
+        FaultKind::SlowConsumer,
+        Icon::Clock,
+        "Slow consumers of …",
+        "A workload's consumers take longer over each record",
+    ),
+    fault(
+        FaultKind::CrashConsumer,
+        Icon::Kill,
+        "Consumer crash of …",
+        "A workload's consumer is gone without leaving its group, until the fault is healed",
     ),
     fault(FaultKind::ClockSkew, Icon::Clock, "Wrong clock of …", "A node's wall clock is ahead or behind"),
     row(Group::Break, Id::StartNode, Icon::Start, "Start …", "Start a node that is down, or let a paused one go on"),
@@ -348,6 +380,7 @@ pub static ALL: &[Entry] = &[
         "End all faults: stopped, killed and paused nodes run again",
     )
     .keys(&[Keys::Stroke(COMMAND_SHIFT, Key::H)]),
+    row(Group::Break, Id::StopScript, Icon::Stop, "Stop script …", "End a script of faults, and heal what it broke"),
 ];
 
 #[cfg(test)]
@@ -373,7 +406,7 @@ mod tests {
             assert!(super::super::entry(Id::Go(screen)).is_some(), "{screen}");
         }
         let faults = ALL.iter().filter(|entry| matches!(entry.id, Id::Fault(_))).count();
-        assert_eq!(faults, 14, "as many as POST /api/faults knows");
+        assert_eq!(faults, FaultKind::ALL.len(), "as many as POST /api/faults knows");
     }
 
     #[test]

@@ -2,14 +2,14 @@
 //! the map of partitions.
 
 use broker::metadata::report::Moving;
-use egui::{Align, Layout, Ui};
+use egui::{Align, Layout, Rect, Ui};
 
 use super::cluster_cards::Stack;
 use super::cluster_clients::{self, Clients};
 use super::cluster_flow::{self, Consumers, Moves, Replication, Software};
 use super::cluster_lines::{self, Column};
 use super::{cluster_cards, cluster_map, header, page, side_by_side, starting};
-use crate::monitor::command::{Command, NewBroker, NewController, WorkloadSpec};
+use crate::monitor::command::{Command, End, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::snapshot::{Broker, WorkloadStatus};
 use crate::ui::app::{Action, Scene};
 use crate::ui::as_command::{self, Around};
@@ -201,12 +201,25 @@ fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &
             if !name.is_empty() {
                 cluster_cards::object_menu(ui, scene, place, &Object::Zone((*name).to_owned()), actions);
             }
+            let ends = |from_clients: bool| {
+                let end = |broker: &&Broker| (End::Clients, End::Node(broker.id));
+                let turned = |(one, other)| if from_clients { (one, other) } else { (other, one) };
+                brokers.iter().map(end).map(turned).collect()
+            };
+            for (place, from_clients) in cluster_lines::client_lines(column).into_iter().zip([true, false]) {
+                cluster_cards::object_menu(ui, scene, place, &Object::Edge(ends(from_clients)), actions);
+            }
         }
         ui.painter().set(ground, egui::Shape::Vec(lines));
         // In a window too narrow for one row, the lines of the next begin under this one.
         from = columns[first..].iter().map(|column| column.rect.bottom()).fold(from, f32::max);
     }
-    replication(ui, &columns, per_row, &between, most);
+    for (place, one, other) in replication(ui, &columns, per_row, &between, most) {
+        let pairs = brokers[one].iter().flat_map(|from| brokers[other].iter().map(|to| (from.id, to.id)));
+        let both = pairs.flat_map(|(from, to)| [(from, to), (to, from)]);
+        let ends = both.map(|(from, to)| (End::Node(from), End::Node(to))).collect();
+        cluster_cards::object_menu(ui, scene, place, &Object::Edge(ends), actions);
+    }
     if scene.options.animates {
         let moves = state.moves.at(now_s);
         if !moves.is_empty() {
@@ -244,16 +257,16 @@ fn replication(
     per_row: usize,
     between: &std::collections::BTreeMap<(usize, usize), f64>,
     most: f64,
-) {
+) -> Vec<(Rect, usize, usize)> {
     let apart = between.keys().any(|(from, to)| from != to);
     if apart && columns.len() <= per_row.min(ZONES_WITH_ARCS) {
-        cluster_lines::arcs(ui, columns, between, most);
-        return;
+        return cluster_lines::arcs(ui, columns, between, most);
     }
     let names: Vec<String> = columns.iter().map(|column| column.title.to_lowercase()).collect();
     if let Some(words) = cluster_lines::in_words(&names, between) {
         text::label(ui, &words, font::small(), palette(ui).muted);
     }
+    Vec::new()
 }
 
 fn controllers(ui: &mut Ui, scene: &Scene<'_>, per_row: usize, actions: &mut Vec<Action>) {

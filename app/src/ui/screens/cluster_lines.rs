@@ -148,6 +148,12 @@ pub fn words(ui: &Ui, column: &Column, brokers: &[&Broker], top: f32) -> Rect {
     place.expand(space::XS)
 }
 
+/// Where the lines from the clients to a zone's brokers run, and those back.
+pub fn client_lines(column: &Column) -> [Rect; 2] {
+    let all = column.rect.with_min_y(column.rect.top() - GAP);
+    [all.with_max_x(all.left() + GUTTER), all.with_min_x(all.right() - GUTTER)]
+}
+
 /// Gives what is painted at a place a name, and words under the pointer.
 fn told(ui: &Ui, place: Rect, spoken: &str, help: &str) {
     let response = ui.interact(place, ui.scope_id().with(spoken.split(':').next()), Sense::hover());
@@ -163,17 +169,26 @@ fn depth(columns: usize) -> f32 {
     OUTER + DEEPER * columns.saturating_sub(2) as f32 + space::L + space::XS
 }
 
-/// Arcs from zone to zone: what followers in one copy from leaders in another. Zones stand in one row.
-pub fn arcs(ui: &mut Ui, columns: &[Column], between: &BTreeMap<(usize, usize), f64>, most: f64) {
+/// Arcs from zone to zone: what followers in one copy from leaders in another. Zones stand in one row. Where something can be done to what
+/// goes between two of them.
+pub fn arcs(
+    ui: &mut Ui,
+    columns: &[Column],
+    between: &BTreeMap<(usize, usize), f64>,
+    most: f64,
+) -> Vec<(Rect, usize, usize)> {
+    let mut places = Vec::new();
     let style = palette(ui);
     let bottom = columns.iter().map(|column| column.rect.bottom()).fold(f32::NEG_INFINITY, f32::max);
     let height = (bottom + depth(columns.len()) - ui.cursor().top()).max(0.0);
     ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     for span in (1..columns.len()).rev() {
         for left in 0..columns.len() - span {
-            pair(ui, style, (columns, left, left + span), bottom, between, most);
+            let place = pair(ui, style, (columns, left, left + span), bottom, between, most);
+            places.extend(place.map(|place| (place, left, left + span)));
         }
     }
+    places
 }
 
 fn pair(
@@ -183,11 +198,11 @@ fn pair(
     top: f32,
     between: &BTreeMap<(usize, usize), f64>,
     most: f64,
-) {
+) -> Option<Rect> {
     let rate = |from: usize, to: usize| between.get(&(from, to)).copied();
     let (there, back) = (rate(left, right), rate(right, left));
     if there.is_none() && back.is_none() {
-        return;
+        return None;
     }
     let deeper = DEEPER * (right - left - 1) as f32;
     let port = |index: usize, aside: f32| columns[index].rect.center_bottom() + vec2(aside, 0.0);
@@ -217,6 +232,7 @@ fn pair(
     let rates = both(told_of(there, "", " there"), told_of(back, "", " back"), ", ");
     let spoken = format!("Replication between {} and {}: {rates}", one.to_lowercase(), other.to_lowercase());
     told(ui, place, &spoken, "Bytes per second that followers fetch from leaders, as the followers count them.");
+    Some(place.expand(space::S))
 }
 
 /// A line that hangs between two points, from `top` on: zones are not all as high.

@@ -13,6 +13,10 @@ pub mod cluster_lines;
 pub mod cluster_map;
 pub mod cluster_topics;
 pub mod events;
+pub mod fault_detail;
+pub mod fault_script;
+pub mod fault_storm;
+pub mod faults;
 pub mod gallery;
 pub mod group_check;
 pub mod group_detail;
@@ -82,6 +86,8 @@ pub struct Screens {
     pub wire: wire::State,
     /// Of the workloads screen.
     pub workloads: workloads::State,
+    /// Of the faults screen.
+    pub faults: faults::State,
     /// Of the metrics screen.
     pub metrics: metrics::State,
     /// Of the alarms screen.

@@ -365,8 +365,8 @@ fn slow_motion_bar(
         .iter()
         .map(|follower| {
             Command::InjectFault(FaultRequest {
-                from: Some(partition.leader),
-                to: Some(*follower),
+                from: Some(partition.leader.into()),
+                to: Some((*follower).into()),
                 both_ways: Some(true),
                 delay_ms: Some(delay_ms),
                 ..FaultRequest::new(FaultKind::Delay)

@@ -60,6 +60,7 @@ fn two_letters_lead_to_each_screen() {
         ("ga", Screen::Alarms),
         ("gn", Screen::Wire),
         ("gw", Screen::Workloads),
+        ("gf", Screen::Faults),
         ("ge", Screen::Events),
         ("gl", Screen::Logs),
         ("gc", Screen::Cluster),
@@ -212,8 +213,8 @@ fn a_link_is_broken_as_described() {
     assert!(window.shows(r#""from":2,"to":3001,"both_ways":true,"probability":0.025"#));
     window.click("Break it");
     let fault = FaultRequest {
-        from: Some(2),
-        to: Some(3001),
+        from: Some(2.into()),
+        to: Some(3001.into()),
         both_ways: Some(true),
         probability: Some(0.025),
         ..FaultRequest::new(FaultKind::Drop)
@@ -359,4 +360,21 @@ fn the_palette_stays_quick_on_a_large_cluster() {
     assert!(window.shows("service-0999.events-7, partition"));
     window.hit(Key::Enter);
     assert!(window.screen() == Screen::Topic && window.shows("service-0999.events"));
+}
+
+#[test]
+fn lines_to_clients_are_broken_from_the_palette() {
+    let mut window = Window::on(fixture::healthy(), Screen::Cluster);
+    window.find("narrow link of clients of broker 1");
+    window.hit(Key::Enter);
+    window.click("The other way too");
+    window.click("Break it");
+    let narrow = FaultRequest {
+        from: Some(crate::monitor::command::End::Clients),
+        to: Some(1.into()),
+        both_ways: Some(true),
+        bytes_per_s: Some(100_000),
+        ..FaultRequest::new(FaultKind::Bandwidth)
+    };
+    assert_eq!(window.sent(), [Command::InjectFault(narrow)]);
 }

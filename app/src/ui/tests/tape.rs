@@ -118,8 +118,8 @@ fn slow_motion_is_a_fault_that_the_same_button_heals() {
         .iter()
         .map(|follower| {
             Command::InjectFault(FaultRequest {
-                from: Some(partition.leader),
-                to: Some(*follower),
+                from: Some(partition.leader.into()),
+                to: Some((*follower).into()),
                 both_ways: Some(true),
                 delay_ms: Some(400),
                 ..FaultRequest::new(FaultKind::Delay)
@@ -141,6 +141,7 @@ fn slow_motion_is_a_fault_that_the_same_button_heals() {
         what: format!("broker 1 to broker {other} is late by 400 ms"),
         since_ms: 0,
         until_ms: None,
+        request: Arc::new(FaultRequest::new(FaultKind::Delay)),
     };
     Arc::make_mut(&mut view.snapshot).faults = vec![
         fault(7, partition.replicas[1], "delay"),
