@@ -46,6 +46,8 @@ pub async fn index() -> Response {
         "/api/workloads/{id}",
         "/api/workloads/{id}/crash",
         "/api/workloads/{id}/revive",
+        "/api/ledger",
+        "/api/ledger/{id}/export",
         "/api/monitoring",
         "/api/topics",
         "/api/topics/{name}",

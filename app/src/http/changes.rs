@@ -78,7 +78,7 @@ pub fn shown(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn number(text: &str, what: &str) -> Result<u64, Problem> {
+pub(super) fn number(text: &str, what: &str) -> Result<u64, Problem> {
     text.parse().map_err(|_| Problem::not_found(format!("There is no {what} {}.", shown(text))))
 }
 

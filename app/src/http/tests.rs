@@ -185,6 +185,7 @@ fn view() -> View {
     let mut killed = broker(2);
     killed.state = NodeState::Killed;
     let fault = ActiveFault {
+            request: None,
         id: 7,
         kind: "kill".into(),
         node_id: 2,
@@ -212,6 +213,7 @@ fn view() -> View {
     };
     let events = (1..=5).map(|seq| {
         Arc::new(EventEntry {
+            event: None,
             seq,
             at_ms: 5,
             node_id: 1,

@@ -9,6 +9,7 @@ use broker::metadata::image::Image;
 use broker::metadata::report::{BrokerCounters, ClientMetricsReport, Moving, NodeState};
 use serde::Serialize;
 
+use super::command::FaultRequest;
 pub use super::workload::WorkloadStatus;
 
 /// One instant.
@@ -244,6 +245,12 @@ pub struct Partition {
     /// What each replica told of its log.
     #[serde(skip)]
     pub logs: Vec<ReplicaLog>,
+    /// The leader's log end when its epoch began, as it told itself; `None`: it has not.
+    #[serde(skip)]
+    pub epoch_start_offset: Option<i64>,
+    /// Behind the last record that a leader acknowledged to a client in its epoch: epoch and offset, of each broker that has told one.
+    #[serde(skip)]
+    pub acknowledged_ends: Vec<(i32, i64)>,
 }
 
 /// A replica's log.
@@ -450,4 +457,7 @@ pub struct ActiveFault {
     pub since_ms: i64,
     /// When it ends by itself; `None`: until healed.
     pub until_ms: Option<i64>,
+    /// As it was asked for.
+    #[serde(skip)]
+    pub request: Option<FaultRequest>,
 }

@@ -102,6 +102,7 @@ impl Faults {
             node_id: node_ids.first().copied().unwrap_or(-1),
             node_ids: node_ids.to_vec(),
             what,
+            request: Some(request.clone()),
             since_ms: now_ms,
             until_ms: request.duration_ms.map(|duration_ms| now_ms.saturating_add_unsigned(duration_ms)),
         };

@@ -81,6 +81,7 @@ mod tests {
         let view = fixture::incident();
         let mut snapshot = Snapshot::clone(&view.snapshot);
         let cut = ActiveFault {
+            request: None,
             id: 7,
             kind: "cut".into(),
             node_id: 1,
@@ -102,6 +103,7 @@ mod tests {
     #[test]
     fn events_tell_outages_that_no_fault_tells() {
         let event = |at_ms: i64, node_id: i32, severity: Severity, text: &str| EventEntry {
+            event: None,
             seq: 0,
             at_ms,
             node_id,
@@ -123,6 +125,7 @@ mod tests {
         let both = [("Broker 1 was killed".to_owned(), Some(3_000)), ("Broker 2 is paused".to_owned(), None)];
         assert_eq!(texts(&faults), both);
         snapshot.faults = vec![ActiveFault {
+            request: None,
             id: 1,
             kind: "pause".into(),
             node_id: 2,

@@ -25,6 +25,8 @@ pub enum Screen {
     Wire,
     /// Built-in producers and consumers.
     Workloads,
+    /// What acknowledged records were worth.
+    Ledger,
     /// Charts.
     Metrics,
     /// What is watched, and rings.
@@ -39,7 +41,7 @@ pub enum Screen {
 
 impl Screen {
     /// All that one can go to.
-    pub const ALL: [Screen; 13] = [
+    pub const ALL: [Screen; 14] = [
         Screen::Start,
         Screen::Cluster,
         Screen::Topics,
@@ -49,6 +51,7 @@ impl Screen {
         Screen::Quorum,
         Screen::Wire,
         Screen::Workloads,
+        Screen::Ledger,
         Screen::Metrics,
         Screen::Alarms,
         Screen::Events,
@@ -67,6 +70,7 @@ impl Screen {
             Screen::Quorum => "quorum",
             Screen::Wire => "wire",
             Screen::Workloads => "workloads",
+            Screen::Ledger => "ledger",
             Screen::Metrics => "metrics",
             Screen::Alarms => "alarms",
             Screen::Events => "events",

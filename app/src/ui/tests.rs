@@ -24,6 +24,7 @@ mod cluster;
 mod commands;
 mod design;
 mod files;
+mod ledger;
 mod logs;
 mod messages;
 mod operations;
@@ -381,6 +382,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Alarms", Screen::Alarms),
         ("Wire", Screen::Wire),
         ("Workloads", Screen::Workloads),
+        ("Ledger", Screen::Ledger),
         ("Events", Screen::Events),
         ("Logs", Screen::Logs),
     ] {
@@ -579,6 +581,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         Screen::Groups,
         Screen::Wire,
         Screen::Workloads,
+        Screen::Ledger,
         Screen::Alarms,
         Screen::Events,
         Screen::Logs,
@@ -592,6 +595,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         (Screen::Groups, "Filter groups"),
         (Screen::Wire, "Filter connections"),
         (Screen::Workloads, "Filter workloads"),
+        (Screen::Ledger, "Filter ledgers"),
         (Screen::Alarms, "Filter alarms"),
         (Screen::Events, "Filter events"),
         (Screen::Logs, "Filter lines"),

@@ -86,6 +86,7 @@ impl Maker {
             Payload::AppLog => log_line(spec, wish, &mut dice, value),
             Payload::Iot => self.reading(spec, wish, &mut dice, value),
         }
+        record::seal(key, value);
     }
 
     fn click(&mut self, spec: &WorkloadSpec, wish: &Wish, dice: &mut Dice, value: &mut String) {
@@ -214,6 +215,7 @@ mod tests {
             let wish = Wish { number, key: (sequence % 5) as u32, at_ms: AT_MS + sequence as i64 };
             maker.write(spec, &wish, &mut key, &mut value);
             assert_eq!(record::read_number(value.as_bytes()), Some(number), "{value}");
+            assert!(record::is_sound(key.as_bytes(), value.as_bytes()), "{value}");
             (key.clone(), value.clone())
         });
         made.collect()

@@ -217,6 +217,13 @@ pub static ALL: &[Entry] = &[
         "Producers and consumers that run here",
         &[Keys::Pair('g', 'w')],
     ),
+    go(
+        Screen::Ledger,
+        Icon::Ledger,
+        "Go to Ledger",
+        "What acknowledged records were worth: durability, record by record",
+        &[Keys::Pair('g', 'd')],
+    ),
     go(Screen::Metrics, Icon::Metrics, "Go to Metrics", "The wall of charts", &[Keys::Pair('g', 'm')]),
     row(Group::Go, Id::Explorer, Icon::Search, "Go to the metrics explorer", "All names of metrics, with a search")
         .keys(&[Keys::Pair('g', 'x')]),

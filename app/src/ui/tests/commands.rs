@@ -60,6 +60,7 @@ fn two_letters_lead_to_each_screen() {
         ("ga", Screen::Alarms),
         ("gn", Screen::Wire),
         ("gw", Screen::Workloads),
+        ("gd", Screen::Ledger),
         ("ge", Screen::Events),
         ("gl", Screen::Logs),
         ("gc", Screen::Cluster),
