@@ -92,7 +92,8 @@ fn lose_what_only_the_leader_has(serve: &Serve, name: &str) -> (u64, i64, u64) {
 fn what_acks_1_loses_is_allowed_and_named() {
     let serve = Serve::start();
     let (id, leader, fault) = lose_what_only_the_leader_has(&serve, "alone");
-    let seen = until(&serve, id, "the loss is found", |ledger| number(ledger, "lost") > 0 && ledger["verdict"] == "allowed");
+    let seen =
+        until(&serve, id, "the loss is found", |ledger| number(ledger, "lost") > 0 && ledger["verdict"] == "allowed");
     let loss = &seen["losses"][0];
     assert_eq!((&loss["allowed"], &loss["row"], &loss["acks"]), (&json!(true), &json!(2), &json!("1")), "{loss:#}");
     assert_eq!(loss["leader"], leader, "{loss:#}");
@@ -142,7 +143,9 @@ fn reproduction(serve: &Serve, id: u64) {
     assert!(checked.success(), "{script}");
     let logs = std::fs::read_dir(made.join("logs/loss-1")).expect("logs").count();
     assert_eq!(logs, 3, "one of each replica");
-    for (wish, status) in [(json!({"folder": "here"}), 400), (json!({"folder": "/no/such/place"}), 500), (json!({"x": 1}), 400)] {
+    for (wish, status) in
+        [(json!({"folder": "here"}), 400), (json!({"folder": "/no/such/place"}), 500), (json!({"x": 1}), 400)]
+    {
         assert_eq!(serve.post(&format!("/api/ledger/{id}/export"), &wish).0, status, "{wish}");
     }
     assert_eq!(serve.post("/api/ledger/999/export", &json!({})).0, 404);
@@ -171,7 +174,8 @@ mod planted {
     fn acknowledged_before_the_in_sync_replicas_have_it() {
         let serve = with("AckBeforeIsr");
         let leader = topic(&serve, "early", 3);
-        let wish = json!({"topic": "early", "rate_per_s": 300, "consumers": 0, "linger_ms": 0, "stop_on_violation": true});
+        let wish =
+            json!({"topic": "early", "rate_per_s": 300, "consumers": 0, "linger_ms": 0, "stop_on_violation": true});
         let id = start(&serve, &wish);
         until(&serve, id, "records are acknowledged", |ledger| number(ledger, "acked") > 200);
         isolate(&serve, leader);
@@ -199,7 +203,8 @@ mod planted {
     #[test]
     fn committed_records_are_not_shown() {
         let serve = with("CommitMarkerAborts");
-        let wish = json!({"topic": "hidden", "partitions": 2, "rate_per_s": 500, "consumers": 0, "transaction_ms": 200});
+        let wish =
+            json!({"topic": "hidden", "partitions": 2, "rate_per_s": 500, "consumers": 0, "transaction_ms": 200});
         let id = start(&serve, &wish);
         until(&serve, id, "transactions are committed", |ledger| number(ledger, "acked") > 500);
         let end = verified(&serve, id);

@@ -181,7 +181,9 @@ impl Book {
                     let before = of(before.producer, before.sequence);
                     format!("At offset {offset} of partition {partition} {before} was acknowledged, and then {now}.")
                 }
-                None => format!("At offset {offset} of partition {partition} {now} was acknowledged, and another before."),
+                None => {
+                    format!("At offset {offset} of partition {partition} {now} was acknowledged, and another before.")
+                }
             }
         });
         if let Some(before) = before {

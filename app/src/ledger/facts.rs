@@ -202,7 +202,16 @@ impl Facts {
                 let (leader, epoch, min_isr) =
                     before.map_or((-1, -1, 0), |known| (known.leader, known.epoch, known.min_isr));
                 let event = Some(told(entry));
-                line.push(State { since_ms, leader, epoch, isr: to.clone(), min_isr, deposed: None, unclean: false, event });
+                line.push(State {
+                    since_ms,
+                    leader,
+                    epoch,
+                    isr: to.clone(),
+                    min_isr,
+                    deposed: None,
+                    unclean: false,
+                    event,
+                });
             }
             Event::LogTruncated { from_offset, to_offset, .. } => {
                 if line.cuts.len() == CUTS_MAX {

@@ -92,7 +92,14 @@ pub fn judge(loss: &Loss, topic: &str, facts: &Facts, terms: Terms) -> Judgement
 }
 
 /// Whether an anomaly that is no loss is allowed, and why.
-pub fn excuse(kind: Kind, partition: i32, topic: &str, facts: &Facts, terms: Terms, losses_allowed: bool) -> Option<&'static str> {
+pub fn excuse(
+    kind: Kind,
+    partition: i32,
+    topic: &str,
+    facts: &Facts,
+    terms: Terms,
+    losses_allowed: bool,
+) -> Option<&'static str> {
     let is_repeat = matches!(kind, Kind::Duplicate | Kind::NonmonotonicSend);
     if is_repeat && !terms.idempotent {
         return Some("a producer that is not idempotent sends again what it knows too little of");
@@ -243,7 +250,9 @@ impl<'a> Case<'a> {
                 let why = "All in-sync replicas lost power, but flush.messages=1 had every record synced before that";
                 return (false, row, why.into());
             }
-            let why = format!("All who were in sync then ({isr}) lost what was not synced before they could replicate it again");
+            let why = format!(
+                "All who were in sync then ({isr}) lost what was not synced before they could replicate it again"
+            );
             return (true, row, why);
         }
         let row = self.broken_row();
@@ -266,7 +275,13 @@ impl<'a> Case<'a> {
         let alone = self.then.isr.len() == 1;
         let killed_in_isr = self.then.isr.iter().filter(|node| killed.contains(node)).count();
         if !powerless.is_empty() {
-            let row = if !killed.is_empty() { 11 } else if powerless.contains(&leader) { 10 } else { 9 };
+            let row = if !killed.is_empty() {
+                11
+            } else if powerless.contains(&leader) {
+                10
+            } else {
+                9
+            };
             return Some(row);
         }
         match killed.len() {
@@ -294,7 +309,11 @@ impl<'a> Case<'a> {
         };
         put(self.then.leader, format!("led in epoch {} and acknowledged it", self.then.epoch));
         if self.loss.entry.acks == Acks::All {
-            self.then.isr.iter().filter(|node| **node != self.then.leader).for_each(|node| put(*node, "was in the ISR".into()));
+            self.then
+                .isr
+                .iter()
+                .filter(|node| **node != self.then.leader)
+                .for_each(|node| put(*node, "was in the ISR".into()));
         }
         let offset = self.offset.unwrap_or(i64::MAX);
         for (node, end) in self.line.reached(self.then.epoch, offset) {

@@ -87,15 +87,8 @@ impl Story {
     }
 
     fn judge_at(&self, acks: Acks, offset: i64, broker: i32, terms: Terms) -> Judgement {
-        let entry = Entry {
-            producer: 1,
-            sequence: 7,
-            partition: 0,
-            offset: Some(offset),
-            broker,
-            acks,
-            at_ms: Some(ACKED_MS),
-        };
+        let entry =
+            Entry { producer: 1, sequence: 7, partition: 0, offset: Some(offset), broker, acks, at_ms: Some(ACKED_MS) };
         let loss = Loss { entry, kind: Kind::LostWrite, found_ms: ACKED_MS + 60_000, was_read: false };
         judge(&loss, "t", &self.facts, terms)
     }
@@ -196,7 +189,12 @@ fn a_leader_that_was_deposed_and_did_not_know_is_named_by_its_own_epoch() {
     assert_eq!(judged.faults.len(), 1);
     let held = &judged.held[0];
     assert_eq!(held.node_id, 1);
-    assert!(held.how.contains("led in epoch 4") && held.how.contains("end at 60") && held.how.contains("back from 61 to 45"), "{held:?}");
+    assert!(
+        held.how.contains("led in epoch 4")
+            && held.how.contains("end at 60")
+            && held.how.contains("back from 61 to 45"),
+        "{held:?}"
+    );
 }
 
 #[test]

@@ -161,7 +161,9 @@ mod tests {
             }
             prop_assert_eq!(set.len(), plain.len() as u64);
             let mut beside = NumberSet::default();
-            other.iter().for_each(|number| drop(beside.insert(*number)));
+            for number in &other {
+                beside.insert(*number);
+            }
             let expected: Vec<u64> = plain.iter().copied().filter(|number| !other.contains(number)).collect();
             prop_assert_eq!(set.without(&beside).collect::<Vec<_>>(), expected);
             let (spans, whole) = set.spans(usize::MAX);

@@ -19,7 +19,34 @@ const TELLING_MS: i64 = 3_000;
 /// What losses have in common that are told as one: partition, row, whether it is allowed, leader, epoch, ISR, kind.
 type Common = (i32, Option<u8>, bool, i32, i32, Vec<i32>, Kind);
 
+/// Losses from so many on are judged anew once a second at most.
+const MANY: usize = 2_000;
+const ONCE_MS: i64 = 1_000;
+
+/// What was judged of a workload's losses, kept until there is something new.
+#[derive(Debug, Default)]
+pub struct Judgements {
+    /// Generations of findings and of facts.
+    mark: (u64, u64),
+    at_ms: i64,
+    judged: Judged,
+}
+
+impl Judgements {
+    fn refresh(&mut self, findings: &Findings, topic: &str, facts: &Facts, terms: Terms, now_ms: i64) -> &Judged {
+        let mark = (findings.generation(), facts.generation());
+        let is_stale = mark != self.mark || self.judged.looking > 0;
+        let is_soon = findings.losses().len() >= MANY && now_ms < self.at_ms + ONCE_MS;
+        if is_stale && !is_soon {
+            self.judged = judge_all(findings, topic, facts, terms, now_ms);
+            (self.mark, self.at_ms) = (mark, now_ms);
+        }
+        &self.judged
+    }
+}
+
 /// Losses with one judgement.
+#[derive(Debug)]
 struct Group {
     judgement: Judgement,
     first: Loss,
@@ -28,7 +55,7 @@ struct Group {
 }
 
 /// What was judged of all losses.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Judged {
     allowed: u64,
     looking: u64,
@@ -38,17 +65,23 @@ struct Judged {
 }
 
 /// Says how a workload's records fare.
-pub fn status(shelved: &Shelved, facts: &Facts, terms: Terms, now_ms: i64) -> LedgerStatus {
+pub fn status(
+    shelved: &Shelved,
+    facts: &Facts,
+    terms: Terms,
+    judgements: &mut Judgements,
+    now_ms: i64,
+) -> LedgerStatus {
     let (spec, progress) = (shelved.spec(), shelved.progress());
     let book = shelved.book();
     let sums = book.sums();
     let findings = book.findings();
-    let judged = judge_all(findings, &spec.topic, facts, terms, now_ms);
+    let judged = judgements.refresh(findings, &spec.topic, facts, terms, now_ms);
     let all_allowed = !judged.groups.is_empty() && judged.groups.iter().all(|group| group.judgement.allowed);
     // What is only counted fared as all that is kept did.
     let not_kept_allowed = if all_allowed { findings.not_kept() } else { 0 };
     let lost_allowed = judged.allowed + not_kept_allowed;
-    let anomalies = anomalies(findings, &judged, &spec.topic, facts, terms);
+    let anomalies = anomalies(findings, judged, &spec.topic, facts, terms);
     let others: u64 = anomalies.iter().map(|anomaly| anomaly.unexplained).sum();
     let unexplained_losses = sums.lost.saturating_sub(lost_allowed + judged.looking);
     let unexplained = unexplained_losses + others;
@@ -67,7 +100,14 @@ pub fn status(shelved: &Shelved, facts: &Facts, terms: Terms, now_ms: i64) -> Le
         topic: spec.topic.clone(),
         stage: progress.stage,
         verdict,
-        words: words(verdict, progress.stage, &sums, lost_allowed, (unexplained_losses, &anomalies), progress.trouble.as_deref()),
+        words: words(
+            verdict,
+            progress.stage,
+            &sums,
+            lost_allowed,
+            (unexplained_losses, &anomalies),
+            progress.trouble.as_deref(),
+        ),
         sent: sums.sent,
         acked: sums.acked,
         unknown: sums.unknown,
@@ -139,8 +179,7 @@ impl Group {
 fn anomalies(findings: &Findings, judged: &Judged, topic: &str, facts: &Facts, terms: Terms) -> Vec<AnomalyCount> {
     let of = |kind: Kind| {
         let by_partition = findings.counts().range((kind, i32::MIN)..=(kind, i32::MAX));
-        let mut found =
-            AnomalyCount { kind, count: 0, unexplained: 0, first: findings.first(kind).to_owned() };
+        let mut found = AnomalyCount { kind, count: 0, unexplained: 0, first: findings.first(kind).to_owned() };
         for ((_, partition), count) in by_partition {
             found.count += count;
             let losses_allowed = judged.partitions.get(partition).copied().unwrap_or(false);
@@ -155,12 +194,7 @@ fn anomalies(findings: &Findings, judged: &Judged, topic: &str, facts: &Facts, t
 
 fn record(loss: &Loss) -> RecordRef {
     let entry = loss.entry;
-    RecordRef {
-        producer: entry.producer,
-        sequence: entry.sequence,
-        offset: entry.offset,
-        acknowledged_ms: entry.at_ms,
-    }
+    RecordRef { producer: entry.producer, sequence: entry.sequence, offset: entry.offset, acknowledged_ms: entry.at_ms }
 }
 
 fn name(number: u64, group: &Group, topic: &str) -> NamedLoss {
@@ -234,7 +268,11 @@ fn story(group: &Group, topic: &str) -> String {
 }
 
 fn said(event: &EventRef) -> String {
-    if event.cause.is_empty() { event.text.clone() } else { format!("{} ({}).", event.text.trim_end_matches('.'), event.cause.trim_end_matches('.')) }
+    if event.cause.is_empty() {
+        event.text.clone()
+    } else {
+        format!("{} ({}).", event.text.trim_end_matches('.'), event.cause.trim_end_matches('.'))
+    }
 }
 
 /// Names keep their capitals; sentences within sentences do not.
@@ -259,7 +297,9 @@ fn words(
                 what.push(format!("{} acknowledged and gone", records_of(unexplained_losses)));
             }
             let wrong = anomalies.iter().filter(|anomaly| anomaly.unexplained > 0);
-            what.extend(wrong.map(|anomaly| format!("{} × {}", grouped(anomaly.unexplained as i64), anomaly.kind.name())));
+            what.extend(
+                wrong.map(|anomaly| format!("{} × {}", grouped(anomaly.unexplained as i64), anomaly.kind.name())),
+            );
             format!("A promise was broken: {}.", what.join(", "))
         }
         Verdict::Looking => "Acknowledged records are missing; what took them is being looked for.".into(),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::monitor::ledger::Vanished;
-use crate::monitor::snapshot::{Partition, Snapshot};
+use crate::monitor::snapshot::{Partition, Snapshot, Topic};
 
 /// What is known of a partition.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,10 +23,17 @@ struct Known {
     judged_epoch: i32,
 }
 
+/// A topic as it was looked at last.
+#[derive(Debug)]
+struct Looked {
+    topic: Arc<Topic>,
+    partitions: Vec<Option<Known>>,
+}
+
 /// Watches all partitions.
 #[derive(Debug, Default)]
 pub struct Watch {
-    known: BTreeMap<(Arc<str>, i32), (String, Known)>,
+    known: BTreeMap<Arc<str>, Looked>,
     found: u64,
 }
 
@@ -34,21 +41,26 @@ impl Watch {
     /// Looks at what brokers told; what vanished since the last look.
     pub fn look(&mut self, snapshot: &Snapshot) -> Vec<Vanished> {
         let mut vanished = Vec::new();
-        let mut now_known = BTreeMap::new();
+        let mut before = std::mem::take(&mut self.known);
         for topic in &snapshot.topics {
-            for partition in &topic.partitions {
-                let name = (topic.name.clone(), partition.id);
-                // A topic of that name may be another one.
-                let before = self.known.remove(&name).filter(|(id, _)| *id == topic.topic_id);
-                let (known, gone) = look_at(before.map(|(_, known)| known), partition);
-                if let Some((from_offset, to_offset)) = gone {
-                    self.found += 1;
-                    vanished.push(self.tell(&topic.name, partition, known, (from_offset, to_offset), snapshot.at_ms));
+            // A topic of that name may be another one.
+            let looked = before.remove(&topic.name).filter(|looked| looked.topic.topic_id == topic.topic_id);
+            let mut looked =
+                looked.unwrap_or_else(|| Looked { topic: Arc::new(Topic::named("")), partitions: Vec::new() });
+            if !Arc::ptr_eq(&looked.topic, topic) {
+                looked.topic = topic.clone();
+                looked.partitions.resize(topic.partitions.len(), None);
+                for (partition, known) in topic.partitions.iter().zip(&mut looked.partitions) {
+                    let (now, gone) = look_at(*known, partition);
+                    if let Some(gone) = gone {
+                        self.found += 1;
+                        vanished.push(self.tell(&topic.name, partition, now, gone, snapshot.at_ms));
+                    }
+                    *known = Some(now.after(partition));
                 }
-                now_known.insert(name, (topic.topic_id.clone(), known.after(partition)));
             }
+            self.known.insert(topic.name.clone(), looked);
         }
-        self.known = now_known;
         vanished
     }
 
@@ -72,7 +84,8 @@ impl Watch {
             partition.leader_epoch,
         );
         words += &match committed {
-            0 => ". They were above the high watermark that was last seen: acks=1 may lose them, acks=all may not.".to_owned(),
+            0 => ". They were above the high watermark that was last seen: acks=1 may lose them, acks=all may not."
+                .to_owned(),
             some => format!(
                 ". {some} of them were below the high watermark: only an unclean election, or a loss of power of all in-sync replicas, may \
                  take these."
@@ -136,7 +149,6 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::snapshot::Topic;
 
     fn seen(epoch: i32, leader: i32, begins: Option<i64>, ends: &[(i32, i64)], high_watermark: i64) -> Snapshot {
         let partition = Partition {

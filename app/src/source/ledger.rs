@@ -15,7 +15,7 @@ use super::control::NodeControl;
 use super::desk::now_ms;
 use crate::ledger::facts::Facts;
 use crate::ledger::judge::Terms;
-use crate::ledger::status::status;
+use crate::ledger::status::{Judgements, status};
 use crate::ledger::watch::Watch;
 use crate::ledger::{Shelf, Shelved};
 use crate::monitor::command::{Command, Notice};
@@ -96,14 +96,16 @@ struct Worker {
     last_sequence: u64,
     /// What was published last, and the state that it was made of.
     known: BTreeMap<u64, (Mark, Arc<LedgerStatus>)>,
+    /// What was judged last, by workload.
+    judgements: BTreeMap<u64, Judgements>,
     /// What replicas' files say of losses.
     files: BTreeMap<LossKey, Vec<Held>>,
     /// Workloads that were stopped because of a violation.
     stopped: BTreeSet<u64>,
 }
 
-/// A status is as it was while this is: of findings, of facts, acknowledged, read, stage, and whether it waits for something to be told.
-type Mark = (u64, u64, [u64; 4], u8, bool);
+/// A status is as it was while this is: of findings, of facts, acknowledged, read, and stage.
+type Mark = (u64, u64, [u64; 4], u8);
 
 impl Worker {
     fn new(surroundings: Surroundings) -> Worker {
@@ -114,6 +116,7 @@ impl Worker {
             last_event: 0,
             last_sequence: 0,
             known: BTreeMap::new(),
+            judgements: BTreeMap::new(),
             files: BTreeMap::new(),
             stopped: BTreeSet::new(),
         }
@@ -140,7 +143,10 @@ impl Worker {
             statuses.push(status);
         }
         changed |= self.known.len() != books.len();
-        self.known.retain(|id, _| books.iter().any(|book| book.id == *id));
+        let is_there = |id: &u64| books.iter().any(|book| book.id == *id);
+        self.known.retain(|id, _| is_there(id));
+        self.judgements.retain(|id, _| is_there(id));
+        self.stopped.retain(is_there);
         if changed {
             self.surroundings.slot.publish_ledger(LedgerView {
                 workloads: Arc::new(statuses),
@@ -207,7 +213,7 @@ impl Worker {
             let book_now = book.book();
             let sums = book_now.sums();
             let counts = [sums.sent, sums.acked, sums.read, sums.read_committed];
-            (book_now.findings().generation(), facts.generation(), counts, book.progress().stage as u8, true)
+            (book_now.findings().generation(), facts.generation(), counts, book.progress().stage as u8)
         };
         if let Some((known_mark, known)) = self.known.get(&book.id) {
             let is_waiting = known.verdict == Verdict::Looking;
@@ -216,7 +222,8 @@ impl Worker {
                 return (known.clone(), false);
             }
         }
-        let mut status = status(book, &facts, terms, now_ms());
+        let judgements = self.judgements.entry(book.id).or_default();
+        let mut status = status(book, &facts, terms, judgements, now_ms());
         drop(facts);
         for loss in &mut status.losses {
             let held = self.look_into_files(book.id, &spec.topic, snapshot, loss);
@@ -298,6 +305,7 @@ fn epoch_in_files(nodes: &dyn NodeControl, node: i32, topic: &str, partition: i3
     let dir = dirs.iter().map(|dir| dir.join(&folder)).find(|dir| dir.is_dir())?;
     let window = Window { from: offset, to: offset + 1, segments_max: 4, batches_max: 4, records_max: 0 };
     let outline = LogReader::default().log(&dir).outline(&TopicPartition::new(topic, partition), &window).ok()?;
-    let holds = outline.batches.iter().find(|batch| (batch.header.base_offset..batch.header.next_offset()).contains(&offset));
+    let holds =
+        outline.batches.iter().find(|batch| (batch.header.base_offset..batch.header.next_offset()).contains(&offset));
     holds.map(|batch| batch.header.partition_leader_epoch)
 }

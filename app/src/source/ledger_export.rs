@@ -110,7 +110,10 @@ fn replay(book: &Shelved, faults: &[Fault]) -> String {
         let id = fault.told.id;
         let Some(request) = &fault.request else { continue };
         let body = serde_json::to_string(request).unwrap_or_default();
-        steps.push((fault.told.since_ms, format!("fault_{id}=$(post faults {})   # {}", quoted(&body), fault.told.what)));
+        steps.push((
+            fault.told.since_ms,
+            format!("fault_{id}=$(post faults {})   # {}", quoted(&body), fault.told.what),
+        ));
         // One with a time of its own heals by itself.
         if let (Some(ended_ms), None) = (fault.told.ended_ms, request.duration_ms) {
             steps.push((ended_ms, format!("curl -s -X DELETE \"$API/faults/$fault_{id}\" >/dev/null")));
@@ -172,7 +175,9 @@ fn logs(sources: &Sources<'_>, status: &LedgerStatus) -> Vec<(String, String)> {
     let known = sources.view.snapshot.topics.iter().find(|topic| *topic.name == *status.topic);
     for loss in status.losses.iter().take(LOSSES_MAX) {
         let partition = known.and_then(|known| known.partitions.get(usize::try_from(loss.partition).ok()?));
-        let (Some(partition), Some(from), Some(to)) = (partition, loss.first.offset, loss.last.offset) else { continue };
+        let (Some(partition), Some(from), Some(to)) = (partition, loss.first.offset, loss.last.offset) else {
+            continue;
+        };
         for node in &partition.replicas {
             let name = format!("logs/loss-{}/broker-{node}-{}-{}.txt", loss.number, status.topic, loss.partition);
             let window = ((from - AROUND).max(0), to.saturating_add(AROUND));
@@ -195,7 +200,9 @@ fn dump(nodes: &dyn NodeControl, node: i32, topic: &str, partition: i32, (from, 
     };
     let mut text = format!("{folder} on broker {node}: batches from offset {from} to {to}\nleader epochs begin at: ");
     // Writing to a String cannot fail.
-    outline.epochs.iter().for_each(|(epoch, offset)| drop(write!(text, "{epoch}@{offset} ")));
+    for (epoch, offset) in &outline.epochs {
+        let _ = write!(text, "{epoch}@{offset} ");
+    }
     text.push('\n');
     for batch in &outline.batches {
         let header = &batch.header;

@@ -189,7 +189,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         past_faults: Arc::default(),
         faults: if broken {
             vec![ActiveFault {
-            request: None,
+                request: None,
                 id: 7,
                 kind: "kill".into(),
                 node_id: 2,

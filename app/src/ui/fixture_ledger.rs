@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::monitor::ledger::{
-    Acks, AnomalyCount, EventRef, FaultRef, Held, Kind, LedgerStatus, LedgerView, NamedLoss, RecordRef, Stage, Vanished,
-    Verdict,
+    Acks, AnomalyCount, EventRef, FaultRef, Held, Kind, LedgerStatus, LedgerView, NamedLoss, RecordRef, Stage,
+    Vanished, Verdict,
 };
 
 /// Nothing is wrong.
@@ -130,7 +130,8 @@ fn allowed(at_ms: i64) -> LedgerStatus {
             kind: Kind::Duplicate,
             count: 3,
             unexplained: 0,
-            first: "Record 1207 of producer 1, at offset 242 of partition 1, was read before, at another offset.".into(),
+            first: "Record 1207 of producer 1, at offset 242 of partition 1, was read before, at another offset."
+                .into(),
         }],
         details_kept: 199_998,
         details_let_go: 40_000,

@@ -94,7 +94,7 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 12] = [
+    let facts: [(Screen, &[&str]); 13] = [
         (
             Screen::Start,
             &[
@@ -143,6 +143,7 @@ fn every_screen_shows_its_facts() {
                 "End to end p99: ",
             ],
         ),
+        (Screen::Ledger, &["3 · payments, Violated", "Loss 1: 7 records", "All clients", "Unexplained: 7"]),
         (
             Screen::Quorum,
             &[

@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn log_lines_are_syslog() {
         let made = records(&spec(Payload::AppLog), 300);
-        let line = regex::Regex::new(r#"^<13[1-6]>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z web-\d \w+ \d{4} - \[brokerscope@32473 workload="3" producer="1" sequence="\d+"\] .+"#).unwrap();
+        let line = regex::Regex::new(r#"^<13[1-6]>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z web-\d \w+ \d{4} - \[brokerscope@32473 workload="3" producer="1" sequence="\d+" crc="[0-9a-f]{8}"\] .+"#).unwrap();
         assert!(made.iter().all(|(_, value)| line.is_match(value)), "{}", made[0].1);
         let errors = made.iter().filter(|(_, value)| value.starts_with("<131>")).count();
         assert!((2..25).contains(&errors), "{errors} of 300");

@@ -36,7 +36,8 @@ pub struct Number {
 pub fn begin_json(value: &mut String, number: Number) {
     let Number { workload, producer, sequence } = number;
     // Writing to a String cannot fail.
-    let _ = write!(value, "{{\"workload\":{workload},\"producer\":{producer},\"sequence\":{sequence}{JSON_SUM}{OPEN}\"");
+    let _ =
+        write!(value, "{{\"workload\":{workload},\"producer\":{producer},\"sequence\":{sequence}{JSON_SUM}{OPEN}\"");
 }
 
 /// Writes the number as an element of structured data.

@@ -212,8 +212,7 @@ fn verify(shared: &Shared, quits: Arc<AtomicBool>) -> Arc<AtomicBool> {
         ended: ended.clone(),
         quits,
     };
-    let spawned =
-        std::thread::Builder::new().name(format!("ledger-{}", shared.id)).spawn(move || verifier.run());
+    let spawned = std::thread::Builder::new().name(format!("ledger-{}", shared.id)).spawn(move || verifier.run());
     if let Err(error) = spawned {
         shared.ledger.set_trouble(Some(format!("no thread could be started to read back: {error}")));
         shared.ledger.set_stage(Stage::Unfinished);

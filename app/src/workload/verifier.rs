@@ -226,11 +226,9 @@ impl Verifier {
 
     fn seen(&self, key: &[u8], value: &[u8]) -> Seen {
         match read_number(value).filter(|number| number.workload == self.shelved.id) {
-            Some(number) => Seen::Own {
-                producer: number.producer,
-                sequence: number.sequence,
-                is_sound: is_sound(key, value),
-            },
+            Some(number) => {
+                Seen::Own { producer: number.producer, sequence: number.sequence, is_sound: is_sound(key, value) }
+            }
             None => Seen::Foreign,
         }
     }
@@ -240,7 +238,11 @@ impl Verifier {
         let code = error.rdkafka_error_code();
         let is_off = matches!(
             code,
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::LogTruncation)
+            Some(
+                RDKafkaErrorCode::AutoOffsetReset
+                    | RDKafkaErrorCode::OffsetOutOfRange
+                    | RDKafkaErrorCode::LogTruncation
+            )
         );
         if !is_off {
             return self.shelved.set_trouble(Some(told("the ledger's reader", error)));
@@ -300,7 +302,9 @@ impl Verifier {
                 match reading.consumer.fetch_watermarks(&self.topic, *partition, ASK) {
                     Ok((low, _)) => break low,
                     Err(_) if self.quits.load(Ordering::Relaxed) || Instant::now() > deadline => {
-                        return Err(format!("partition {partition} has no leader that answers, and cannot be read again"));
+                        return Err(format!(
+                            "partition {partition} has no leader that answers, and cannot be read again"
+                        ));
                     }
                     Err(_) => {}
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::Ui;
 
 use super::{header, ledger_loss, side_by_side, starting};
-use crate::monitor::ledger::{LedgerStatus, NamedLoss, Stage, Vanished, Verdict};
+use crate::monitor::ledger::{LedgerStatus, NamedLoss, Stage, Verdict};
 use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::format;
 use crate::ui::model::Cached;
@@ -31,7 +31,6 @@ pub struct State {
     pub loss: Option<u64>,
     table: TableState,
     losses: TableState,
-    vanished: TableState,
     rows: Cached<(u64, String), Vec<usize>>,
 }
 
@@ -51,11 +50,8 @@ const LOSSES: [Column; 6] = [
     Column::text("Promise", 110.0, 1.0).unsorted(),
 ];
 
-const VANISHED: [Column; 3] = [
-    Column::text("When", 90.0, 0.0).unsorted(),
-    Column::text("Where", 120.0, 0.1).unsorted(),
-    Column::text("What", 220.0, 1.0).unsorted(),
-];
+/// Of what vanished, the newest are told.
+const VANISHED_SHOWN: usize = 5;
 
 /// The list's share of the width, and its bounds.
 const LIST_SHARE: f32 = 0.32;
@@ -140,7 +136,7 @@ fn overview(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, chosen: Option<u6
         if !scene.model.view.ledger.workloads.is_empty() {
             list(ui, scene, state, chosen, actions);
         }
-        clients(ui, scene, state);
+        clients(ui, scene);
     });
 }
 
@@ -201,9 +197,10 @@ fn menu(status: &LedgerStatus) -> Vec<Item<Action>> {
 }
 
 /// What vanished of anybody's clients.
-fn clients(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
+fn clients(ui: &mut Ui, scene: &Scene<'_>) {
     let style = palette(ui);
     let vanished = &scene.model.view.ledger.vanished;
+    let now_ms = scene.model.snapshot().at_ms;
     card(ui, |ui| {
         ui.spacing_mut().item_spacing.y = space::S;
         text::label(ui, "All clients", font::heading(), style.text);
@@ -213,32 +210,20 @@ fn clients(ui: &mut Ui, scene: &Scene<'_>, state: &mut State) {
         if vanished.is_empty() {
             text::paragraph(ui, "Nothing acknowledged was seen to vanish.", font::body(), style.ok);
         }
-    });
-    if vanished.is_empty() {
-        return;
-    }
-    let newest: Vec<&Vanished> = vanished.iter().rev().collect();
-    let (now_ms, offset) = (scene.model.snapshot().at_ms, scene.options.utc_offset_minutes);
-    framed(ui, |ui| {
-        let table = Table {
-            id: "vanished",
-            columns: &VANISHED,
-            rows: newest.len(),
-            row_height: size::ROW_TALL,
-            max_height: Some(size::HEADER + size::ROW_TALL * ROWS_AT_MOST),
-            active: false,
-            selected: None,
-        };
-        table.show(ui, &mut state.vanished, |index, row| {
-            let one = newest[index];
-            let ago = format::ago(now_ms, one.at_ms);
-            row.two_lines(&if ago == "now" { ago } else { format!("{ago} ago") }, &format::clock_ms(one.at_ms, offset));
-            let offsets = format!("{}–{}", one.from_offset, one.to_offset - 1);
-            row.two_lines(&format!("{}-{}", one.topic, one.partition), &offsets);
+        for one in vanished.iter().rev().take(VANISHED_SHOWN) {
             let below = (one.committed_end.min(one.to_offset) - one.from_offset).max(0);
-            let what = if below > 0 { format!("{below} were committed") } else { "above the high watermark".to_owned() };
-            row.two_lines(&what, &one.words);
-        });
+            let ink = if below > 0 { style.critical } else { style.warning };
+            let ago = format::ago(now_ms, one.at_ms);
+            let ago = if ago == "now" { ago } else { format!("{ago} ago") };
+            let records = format::plural((one.to_offset - one.from_offset).max(0) as usize, "offset");
+            let title = format!("{}-{}: {records}, {ago}", one.topic, one.partition);
+            text::paragraph(ui, &title, font::body(), ink);
+            text::paragraph(ui, &one.words, font::small(), style.muted);
+        }
+        if vanished.len() > VANISHED_SHOWN {
+            let words = format!("{} more at /api/ledger?of=clients.", vanished.len() - VANISHED_SHOWN);
+            text::paragraph(ui, &words, font::small(), style.faint);
+        }
     });
 }
 
@@ -270,7 +255,17 @@ fn tiles(status: &LedgerStatus) -> [(&'static str, String, Mood); 12] {
         _ => mood(status.verdict),
     };
     let excused = |name, value: u64, is_bad: bool| {
-        (name, count(value), if value == 0 { Mood::Quiet } else if is_bad { Mood::Critical } else { Mood::Warning })
+        (
+            name,
+            count(value),
+            if value == 0 {
+                Mood::Quiet
+            } else if is_bad {
+                Mood::Critical
+            } else {
+                Mood::Warning
+            },
+        )
     };
     let is_bad = |kind| status.anomalies.iter().any(|one| one.kind == kind && one.unexplained > 0);
     use crate::monitor::ledger::Kind;
@@ -285,7 +280,7 @@ fn tiles(status: &LedgerStatus) -> [(&'static str, String, Mood); 12] {
         ("Lost", count(status.lost), lost),
         excused("Duplicated", status.duplicated, is_bad(Kind::Duplicate)),
         excused("Reordered", status.reordered, is_bad(Kind::NonmonotonicSend)),
-        bad("Aborted but seen", status.aborted_but_seen),
+        bad("Aborted, seen", status.aborted_but_seen),
         bad("Unexplained", status.unexplained),
     ]
 }
@@ -358,5 +353,6 @@ pub(super) fn export_button(ui: &mut Ui, status: &LedgerStatus, actions: &mut Ve
     if button.clicked() {
         actions.push(Action::Ask(Dialog::ExportLedger(status.id)));
     }
-    button.on_hover_text("Workload with its seed, faults as a script, events, history, and the batches of each replica");
+    button
+        .on_hover_text("Workload with its seed, faults as a script, events, history, and the batches of each replica");
 }

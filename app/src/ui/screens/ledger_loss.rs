@@ -155,7 +155,10 @@ pub fn anomalies(ui: &mut Ui, status: &LedgerStatus) {
                 let allowed = anomaly.count - anomaly.unexplained;
                 let mut words = format!("{} × {}", format::count(anomaly.count as i64), anomaly.kind.name());
                 if allowed > 0 {
-                    words += &format!(", of which {} as the producer's terms and the faults allow", format::count(allowed as i64));
+                    words += &format!(
+                        ", of which {} as the producer's terms and the faults allow",
+                        format::count(allowed as i64)
+                    );
                 }
                 text::paragraph(ui, &words, font::body(), ink);
                 text::paragraph(ui, &anomaly.first, font::small(), style.faint);
@@ -179,7 +182,8 @@ pub fn terms(ui: &mut Ui, status: &LedgerStatus) {
         format::bytes(status.memory_bytes as f64)
     );
     if status.expired > 0 {
-        words += &format!(" {} had been removed by retention, compaction or deletion before that.", count(status.expired));
+        words +=
+            &format!(" {} had been removed by retention, compaction or deletion before that.", count(status.expired));
     }
     text::paragraph(ui, &words, font::small(), style.muted);
 }

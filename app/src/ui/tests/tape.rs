@@ -134,7 +134,7 @@ fn slow_motion_is_a_fault_that_the_same_button_heals() {
 
     let mut view = fixture::healthy();
     let fault = |id, other: i32, kind: &str| ActiveFault {
-            request: None,
+        request: None,
         id,
         kind: kind.into(),
         node_id: partition.leader,
