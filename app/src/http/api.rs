@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::server::Sources;
@@ -152,17 +152,16 @@ struct WithLedger<'a> {
 /// `GET /api/workloads`.
 pub async fn workloads(State(sources): State<Sources>) -> Response {
     let view = sources.slot.latest();
-    let with_ledger = |workload| {
-        let WorkloadStatus { id, .. } = workload;
-        let ledger = view.ledger.workloads.iter().find(|status| status.id == *id);
+    let with_ledger = |workload: &WorkloadStatus| -> Value {
+        let ledger = view.ledger.workloads.iter().find(|status| status.id == workload.id);
         let count = |of: fn(&LedgerStatus) -> u64| ledger.map_or(0, |status| of(status));
-        WithLedger {
+        json!(WithLedger {
             workload,
             lost: count(|status| status.lost),
             duplicated: count(|status| status.duplicated),
             reordered: count(|status| status.reordered),
             unexplained: count(|status| status.unexplained),
-        }
+        })
     };
     Json(view.snapshot.workloads.iter().map(with_ledger).collect::<Vec<_>>()).into_response()
 }

@@ -376,6 +376,14 @@ impl Book {
         }
     }
 
+    /// Another leader began at an offset: what the one before acknowledged from there on is gone.
+    pub fn vanished(&mut self, partition: i32, old_leader: i32, from: i64, now_ms: i64) {
+        let Some(leaf) = self.leaves.get(&partition) else { return };
+        let is_gone = |detail: &&Detail| detail.broker == old_leader && detail.offset >= from;
+        let gone: Vec<Entry> = leaf.details().filter(is_gone).map(|detail| detail.entry(partition)).collect();
+        gone.into_iter().for_each(|entry| self.lose(entry, Kind::LostWrite, now_ms));
+    }
+
     fn note_aborted_read(&mut self, producer: u32, sequence: u64, partition: i32, why: &str) {
         self.findings.note(Kind::AbortedRead, partition, || {
             let place = if partition < 0 { String::new() } else { format!(" of partition {partition}") };

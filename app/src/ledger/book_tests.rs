@@ -176,6 +176,16 @@ fn a_transaction_is_promised_once_it_is_committed_and_never_read_before() {
 }
 
 #[test]
+fn what_a_new_leader_lacks_is_lost_without_anybody_reading() {
+    let mut book = book(&[0, 1, 2]);
+    book.sent(1, 3);
+    book.acknowledged(Ack { broker: 2, ..ack(3, 2) });
+    book.vanished(0, 1, 1, 9);
+    assert_eq!(book.sums().lost, 2, "what the new leader acknowledged is there");
+    assert!(lost(&book).iter().all(|(sequence, kind, _)| [1, 2].contains(sequence) && *kind == Kind::LostWrite));
+}
+
+#[test]
 fn what_retention_took_is_no_loss_and_neither_is_what_compaction_took() {
     let mut book = book(&[0, 1, 2]);
     drain(&mut book, 2, &[(2, 2)]);

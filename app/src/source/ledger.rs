@@ -189,6 +189,12 @@ impl Worker {
         drop(facts);
         let found = self.watch.look(snapshot);
         let is_news = !found.is_empty();
+        // Of one that leads again it cannot be told which reign acknowledged what.
+        for one in found.iter().filter(|one| one.old_leader != one.new_leader) {
+            for book in books.iter().filter(|book| *book.spec().topic == *one.topic) {
+                book.book().vanished(one.partition, one.old_leader, one.from_offset, now_ms);
+            }
+        }
         if is_news {
             let kept = Arc::make_mut(&mut self.vanished);
             kept.extend(found);
