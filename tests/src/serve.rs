@@ -74,6 +74,16 @@ impl Serve {
     /// # Panics
     /// If it ends or is not ready in time.
     pub fn start_with(arguments: &[&str]) -> Serve {
+        Serve::spawn(arguments, &[])
+    }
+
+    /// Starts one with a planted bug (feature `planted`), by its name.
+    #[cfg(feature = "planted")]
+    pub fn start_planted(bug: &str) -> Serve {
+        Serve::spawn(&["--ephemeral"], &[(broker::planted::ENVIRONMENT, bug)])
+    }
+
+    fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Serve {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let ready_file = dir.path().join("ready.json");
         let mut child = Command::new(program())
@@ -81,6 +91,7 @@ impl Serve {
             .args(["--kafka-port", "0", "--http-port", "0", "--ready-file"])
             .arg(&ready_file)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .spawn()
             .expect("brokerscope starts");

@@ -32,15 +32,16 @@ const BROKER: [&str; 22] = [
 ];
 
 /// Rooms of the app, and what each may import.
-const APP: [(&str, &[&str]); 9] = [
+const APP: [(&str, &[&str]); 10] = [
     ("monitor", &["monitor"]),
+    ("ledger", &["ledger", "monitor"]),
     ("ui", &["ui", "monitor"]),
     ("client", &["client", "monitor"]),
-    ("source", &["source", "client", "monitor", "workload"]),
-    ("workload", &["workload", "monitor"]),
+    ("source", &["source", "client", "monitor", "workload", "ledger"]),
+    ("workload", &["workload", "monitor", "ledger"]),
     ("http", &["http", "monitor"]),
     ("cli", &["cli", "monitor"]),
-    ("program", &["program", "monitor", "ui", "source", "workload", "http", "cli"]),
+    ("program", &["program", "monitor", "ui", "source", "workload", "http", "cli", "ledger"]),
     ("main", &["program", "cli", "main"]),
 ];
 

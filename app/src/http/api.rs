@@ -5,10 +5,12 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::server::Sources;
+use crate::monitor::ledger::LedgerStatus;
+use crate::monitor::snapshot::WorkloadStatus;
 use crate::monitor::view::View;
 use broker::cluster::ScrubProgress;
 use broker::metadata::report::NodeState;
@@ -49,6 +51,8 @@ pub async fn index() -> Response {
         "/api/workloads/{id}",
         "/api/workloads/{id}/crash",
         "/api/workloads/{id}/revive",
+        "/api/ledger",
+        "/api/ledger/{id}/export",
         "/api/monitoring",
         "/api/topics",
         "/api/topics/{name}",
@@ -137,7 +141,30 @@ pub async fn snippets(State(sources): State<Sources>) -> Response {
     Json(crate::monitor::snippets::snippets(&servers)).into_response()
 }
 
+/// A workload, with what the ledger counts of it.
+#[derive(Serialize)]
+struct WithLedger<'a> {
+    #[serde(flatten)]
+    workload: &'a WorkloadStatus,
+    lost: u64,
+    duplicated: u64,
+    reordered: u64,
+    unexplained: u64,
+}
+
 /// `GET /api/workloads`.
 pub async fn workloads(State(sources): State<Sources>) -> Response {
-    Json(&sources.slot.latest().snapshot.workloads).into_response()
+    let view = sources.slot.latest();
+    let with_ledger = |workload: &WorkloadStatus| -> Value {
+        let ledger = view.ledger.workloads.iter().find(|status| status.id == workload.id);
+        let count = |of: fn(&LedgerStatus) -> u64| ledger.map_or(0, |status| of(status));
+        json!(WithLedger {
+            workload,
+            lost: count(|status| status.lost),
+            duplicated: count(|status| status.duplicated),
+            reordered: count(|status| status.reordered),
+            unexplained: count(|status| status.unexplained),
+        })
+    };
+    Json(view.snapshot.workloads.iter().map(with_ledger).collect::<Vec<_>>()).into_response()
 }

@@ -17,7 +17,9 @@ use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::scrapes::Scrapes;
-use super::{api, changes, client_metrics, cloudwatch, connections, groups, guard, logs, metrics, monitoring, scripts};
+use super::{
+    api, changes, client_metrics, cloudwatch, connections, groups, guard, ledger, logs, metrics, monitoring, scripts,
+};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
@@ -137,6 +139,8 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/workloads/{id}", delete(changes::stop_workload).patch(changes::change_workload))
         .route("/api/workloads/{id}/crash", post(changes::crash_consumer))
         .route("/api/workloads/{id}/revive", post(changes::revive_consumer))
+        .route("/api/ledger", get(ledger::list))
+        .route("/api/ledger/{id}/export", post(ledger::export))
         .route("/api/monitoring", get(monitoring::show).put(monitoring::change))
         .route("/api/topics", post(changes::create_topic))
         .route("/api/topics/{name}", delete(changes::delete_topic))

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::scrapes::Scrapes;
 use super::{HttpServer, Sources};
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
+use crate::monitor::ledger::LedgerStatus;
 use crate::monitor::logs::levels::{self, KnownLog};
 use crate::monitor::logs::ring::Ring;
 use crate::monitor::logs::{LogsView, Wish};
@@ -18,6 +19,7 @@ use crate::monitor::order::{Answer, Done, Orders, Refusal};
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::{
     ActiveFault, Broker, Group, GroupOffset, Membership, Partition, Quorum, ReplicaLog, Snapshot, Topic, Totals, Voter,
+    WorkloadStatus,
 };
 use crate::monitor::view::{EventEntry, Severity, View};
 use broker::cluster::{Finding, ScrubProgress};
@@ -33,6 +35,7 @@ struct Server {
 fn server(view: View, obey: impl Fn(Command) -> Answer + Send + 'static) -> Server {
     let slot = ViewSlot::default();
     slot.publish_logs(view.logs.clone());
+    slot.publish_ledger(view.ledger.clone());
     slot.publish(view);
     let (orders, taken) = Orders::new();
     std::thread::spawn(move || {
@@ -215,6 +218,7 @@ fn view() -> View {
     };
     let events = (1..=5).map(|seq| {
         Arc::new(EventEntry {
+            event: None,
             seq,
             at_ms: 5,
             node_id: 1,
@@ -247,6 +251,29 @@ fn what_clients_pushed_may_be_read() {
     assert_eq!(answer[0]["metrics"], json!([series]));
     let (_, text) = server.ask("GET", "/metrics", "");
     assert!(text.contains("\nkafka_client_producer_record_send_total{client_id=\"app\",client_instance_id="), "{text}");
+}
+
+/// As the fake cluster tells it.
+const EXPORTED: &str = "ExportLedger(LedgerExport { id: 5, folder: Some(\"/x\") })";
+
+#[test]
+fn the_ledger_may_be_read() {
+    let mut view = view();
+    let status = LedgerStatus { id: 4, acked: 9, lost: 2, unexplained: 1, ..LedgerStatus::default() };
+    view.ledger.workloads = Arc::new(vec![Arc::new(status)]);
+    let workload = WorkloadStatus { id: 4, acked: 9, ..WorkloadStatus::default() };
+    Arc::make_mut(&mut view.snapshot).workloads = vec![workload];
+    let server = server(view, nobody);
+    let (status, ledger) = server.json("GET", "/api/ledger", "");
+    assert_eq!((status, &ledger[0]["acked"], &ledger[0]["verdict"]), (200, &json!(9), &json!("green")));
+    assert_eq!((&ledger[0]["stage"], &ledger[0]["losses"]), (&json!("following"), &json!([])));
+    let (_, workloads) = server.json("GET", "/api/workloads", "");
+    assert_eq!(
+        (&workloads[0]["lost"], &workloads[0]["unexplained"], &workloads[0]["acked"]),
+        (&json!(2), &json!(1), &json!(9))
+    );
+    assert_eq!(server.json("GET", "/api/ledger?of=clients", ""), (200, json!([])));
+    assert_eq!(server.json("GET", "/api/ledger?of=all", "").0, 400);
 }
 
 #[test]
@@ -449,6 +476,15 @@ fn changes_become_commands() {
         ("DELETE", "/api/faults/9", "", 404, json!({ "error": "There is no fault 9 in force." })),
         ("DELETE", "/api/faults/8", "", 200, json!({ "message": "HealFault(8)" })),
         ("DELETE", "/api/faults", "", 200, json!({ "message": "HealAllFaults" })),
+        ("POST", "/api/ledger/5/export", r#"{"folder":"/x"}"#, 200, json!({ "id": 5, "message": EXPORTED })),
+        (
+            "POST",
+            "/api/ledger/5/export",
+            r#"{"folder":"x"}"#,
+            400,
+            json!({ "error": "folder is a path from the root of the file system on." }),
+        ),
+        ("POST", "/api/ledger/x/export", "{}", 404, json!({ "error": "There is no ledger of a workload x." })),
         ("POST", "/api/brokers/2/start", "", 200, json!({ "id": 2 })),
         ("POST", "/api/controllers/3001/start", "{}", 200, json!({ "id": 3001 })),
         ("POST", "/api/brokers/3001/start", "", 404, json!({ "error": "There is no broker 3001." })),

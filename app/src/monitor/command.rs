@@ -1,6 +1,8 @@
 //! What a person asks for. Commands go one way, from the window and the HTTP API to whoever runs the cluster; answers come back as
 //! [`Notice`]s and as the next snapshots.
 
+use std::path::PathBuf;
+
 use broker::server::trace::TraceWish;
 use serde::{Deserialize, Serialize};
 
@@ -99,10 +101,21 @@ pub enum Command {
         /// Which; without it, all.
         consumer: Option<u32>,
     },
+    /// Write all that is needed to see again what the ledger found.
+    ExportLedger(LedgerExport),
     /// Change what is monitored, or alarms.
     Monitoring(Change),
     /// Change levels of loggers, or where logs are delivered to.
     Logs(Wish),
+}
+
+/// A reproduction that is to be written, as `POST /api/ledger/ID/export` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerExport {
+    /// The workload's.
+    pub id: u64,
+    /// A folder, in which one of its own is made; without it, beside the cluster's data.
+    pub folder: Option<PathBuf>,
 }
 
 /// A broker to be added, as `POST /api/brokers` takes it.

@@ -46,7 +46,7 @@ impl EventLog {
     pub fn push_logs(&mut self, news: LogNews) {
         self.last_seq += 1;
         let LogNews { at_ms, node_id, kind, severity, text, cause, subject } = news;
-        self.keep(EventEntry { seq: self.last_seq, at_ms, node_id, kind, severity, text, cause, subject });
+        self.keep(EventEntry { seq: self.last_seq, at_ms, node_id, kind, severity, text, cause, subject, event: None });
     }
 
     fn keep(&mut self, entry: EventEntry) {
@@ -81,7 +81,8 @@ impl Said {
 /// An event ready to be shown.
 pub fn entry(seq: u64, event: &NodeEvent) -> EventEntry {
     let Said { kind, severity, text, cause, subject } = say(event);
-    EventEntry { seq, at_ms: event.at_ms, node_id: event.node_id, kind, severity, text, cause, subject }
+    let told = Some(Arc::new(event.event.clone()));
+    EventEntry { seq, at_ms: event.at_ms, node_id: event.node_id, kind, severity, text, cause, subject, event: told }
 }
 
 fn alarm_entry(seq: u64, change: &Transition) -> EventEntry {
@@ -101,6 +102,7 @@ fn alarm_entry(seq: u64, change: &Transition) -> EventEntry {
         text: text.trim_end().to_owned(),
         cause: status.reason.clone(),
         subject: alarm.name.clone(),
+        event: None,
     }
 }
 

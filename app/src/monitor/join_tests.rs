@@ -53,6 +53,8 @@ fn replica(topic: &str, is_leader: bool, leader_epoch: i32, log_end_offset: i64,
         log_end_offset,
         high_watermark,
         last_stable_offset: high_watermark,
+        epoch_start_offset: -1,
+        acknowledged_end_offset: -1,
         size_bytes: 100 * log_end_offset as u64,
         segments: 1,
         retention_size_percent: 0,
@@ -492,6 +494,7 @@ fn brokers_come_and_go() {
 #[test]
 fn faults_that_are_over_are_remembered_within_a_bound() {
     let fault = |id: u64, until_ms| ActiveFault {
+        request: None,
         id,
         kind: "cut".into(),
         node_id: 1,

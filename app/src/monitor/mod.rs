@@ -18,6 +18,7 @@ pub mod guide;
 pub mod host;
 pub mod inquiry;
 pub mod join;
+pub mod ledger;
 pub mod logs;
 pub mod messages;
 pub mod names;

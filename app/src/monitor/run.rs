@@ -19,6 +19,7 @@ use super::groups::GroupWatch;
 use super::host::Host;
 use super::inquiry::Inquiries;
 use super::join::{Facts, Join};
+use super::ledger::LedgerView;
 use super::logs::LogsView;
 use super::logs::run::LogNews;
 use super::messages::export::ExportView;
@@ -318,6 +319,7 @@ impl Worker {
             inquiries: Inquiries::default(),
             messages: MessagesView::default(),
             export: ExportView::default(),
+            ledger: LedgerView::default(),
             notices: Vec::new(),
         };
         self.slot.publish(view);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::command::Notice;
 use super::inquiry::{Findings, Query};
+use super::ledger::LedgerView;
 use super::logs::LogsView;
 use super::messages::export::ExportView;
 use super::messages::read::{MessagesView, ReadState};
@@ -52,7 +53,8 @@ impl ViewSlot {
         let (logs, inquiries) = (std::mem::take(&mut known.logs), std::mem::take(&mut known.inquiries));
         let messages = std::mem::take(&mut known.messages);
         let export = std::mem::take(&mut known.export);
-        *known = View { logs, inquiries, messages, export, ..view };
+        let ledger = std::mem::take(&mut known.ledger);
+        *known = View { logs, inquiries, messages, export, ledger, ..view };
         drop(known);
         self.wake();
     }
@@ -68,6 +70,15 @@ impl ViewSlot {
         let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
         let generation = known.messages.generation + 1;
         known.messages = MessagesView { generation, ..messages };
+        drop(known);
+        self.wake();
+    }
+
+    /// Puts what the ledger says into the view, and wakes the reader.
+    pub fn publish_ledger(&self, ledger: LedgerView) {
+        let mut known = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
+        let generation = known.ledger.generation + 1;
+        known.ledger = LedgerView { generation, ..ledger };
         drop(known);
         self.wake();
     }

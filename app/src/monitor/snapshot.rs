@@ -249,6 +249,12 @@ pub struct Partition {
     /// What each replica told of its log.
     #[serde(skip)]
     pub logs: Vec<ReplicaLog>,
+    /// The leader's log end when its epoch began, as it told itself; `None`: it has not.
+    #[serde(skip)]
+    pub epoch_start_offset: Option<i64>,
+    /// Behind the last record that a leader acknowledged to a client in its epoch: epoch and offset, of each broker that has told one.
+    #[serde(skip)]
+    pub acknowledged_ends: Vec<(i32, i64)>,
 }
 
 /// A replica's log.

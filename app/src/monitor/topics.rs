@@ -316,6 +316,16 @@ fn join_partition(
         log_end_offsets: replicas.iter().map(|replica| (replica.node_id, replica.report.log_end_offset)).collect(),
         size_bytes: best.map_or(0, |replica| replica.report.size_bytes),
         logs: replicas.iter().map(Replica::log).collect(),
+        epoch_start_offset: replicas
+            .iter()
+            .find(|replica| replica.node_id == image.leader && replica.report.leader_epoch == image.leader_epoch)
+            .map(|replica| replica.report.epoch_start_offset)
+            .filter(|offset| *offset >= 0),
+        acknowledged_ends: replicas
+            .iter()
+            .filter(|replica| replica.report.acknowledged_end_offset >= 0)
+            .map(|replica| (replica.report.leader_epoch, replica.report.acknowledged_end_offset))
+            .collect(),
     };
     sums.partitions += 1;
     sums.replicas += partition.replicas.len();

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use broker::metadata::connections::ConnectionsReport;
+use broker::metadata::report::Event;
 use broker::metrics::MetricsReport;
 
 use super::cloudwatch::watch::CloudwatchView;
 use super::command::Notice;
 use super::groups::GroupsView;
 use super::inquiry::Inquiries;
+use super::ledger::LedgerView;
 use super::logs::LogsView;
 use super::messages::export::ExportView;
 use super::messages::read::MessagesView;
@@ -40,6 +42,8 @@ pub struct View {
     pub messages: MessagesView,
     /// Records that are being written to a file.
     pub export: ExportView,
+    /// The durability ledger.
+    pub ledger: LedgerView,
     /// Answers to commands that arrived since the window last looked (the reader drains its own copy).
     pub notices: Vec<Notice>,
 }
@@ -82,6 +86,9 @@ pub struct EventEntry {
     pub cause: String,
     /// Partition, topic, group or node that it is about, as text to filter by.
     pub subject: String,
+    /// As a node told it; `None`: no node did.
+    #[serde(skip)]
+    pub event: Option<Arc<Event>>,
 }
 
 /// How grave an event is.

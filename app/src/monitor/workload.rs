@@ -150,6 +150,10 @@ pub struct WorkloadSpec {
     pub paused: bool,
     /// Consumers stay in their group and read nothing.
     pub consumers_paused: bool,
+    /// Readers of its own read everything back and check it off in the durability ledger.
+    pub verify: bool,
+    /// It is stopped when a promise was broken.
+    pub stop_on_violation: bool,
 }
 
 impl Default for WorkloadSpec {
@@ -185,6 +189,8 @@ impl Default for WorkloadSpec {
             session_timeout_ms: 6_000,
             paused: false,
             consumers_paused: false,
+            verify: true,
+            stop_on_violation: false,
         }
     }
 }
@@ -213,7 +219,7 @@ impl WorkloadSpec {
     pub fn changed(&self, change: &WorkloadChange) -> Result<WorkloadSpec, String> {
         let mut all = serde_json::to_value(self).map_err(|error| error.to_string())?;
         for (name, value) in &change.0 {
-            if matches!(name.as_str(), "topic" | "partitions" | "replication_factor") {
+            if matches!(name.as_str(), "topic" | "partitions" | "replication_factor" | "verify") {
                 return Err(format!("{name} stays as it is while a workload runs: start another one"));
             }
             all[name.as_str()] = value.clone();

@@ -20,6 +20,7 @@ use super::signals;
 use crate::cli::{ClusterArgs, ProfileArg};
 use crate::http::scrapes::Scrapes;
 use crate::http::{HttpServer, Sources};
+use crate::ledger::Shelf;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Notice, WorkloadChange, WorkloadSpec};
 use crate::monitor::logs::delivery;
@@ -29,8 +30,9 @@ use crate::monitor::run::{Monitor, REPORTS_WAITING, Word};
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::snapshot::WorkloadStatus;
 use crate::monitor::workload::Restarts;
-use crate::source::desk::{Desk, Tools, WorkloadRunner};
+use crate::source::desk::{Desk, LedgerTools, Tools, WorkloadRunner};
 use crate::source::embedded::{self, Embedded};
+use crate::source::ledger::{LedgerKeeper, SharedFacts, Surroundings as LedgerSurroundings};
 use crate::source::topics::{self, TopicWish};
 use crate::workload::Workloads;
 
@@ -52,6 +54,7 @@ pub struct Session {
     monitor: Monitor,
     orders: Orders,
     desk: Desk,
+    ledger: LedgerKeeper,
     logs: LogKeeper,
     http: HttpServer,
     ready: Arc<AtomicBool>,
@@ -148,7 +151,16 @@ impl Session {
         let _ = monitor.words().send(Word::Published(out));
         let _ = is_out.recv_timeout(VIEW_PATIENCE);
         let (orders, orders_in) = Orders::new();
-        let desk = Desk::open(tools(&cluster, &monitor, &logs), orders_in).map_err(no_thread)?;
+        let tools = tools(&cluster, &monitor, &logs);
+        let ledger = LedgerSurroundings {
+            shelf: tools.ledger.shelf.clone(),
+            facts: tools.ledger.facts.clone(),
+            slot: monitor.slot(),
+            orders: orders.clone(),
+            nodes: tools.nodes.clone(),
+        };
+        let ledger = LedgerKeeper::start(ledger).map_err(no_thread)?;
+        let desk = Desk::open(tools, orders_in).map_err(no_thread)?;
         let ready = Arc::new(AtomicBool::new(false));
         let scrubbed = Arc::downgrade(&cluster);
         let scrubs = Arc::new(move || scrubbed.upgrade().map(|cluster| cluster.scrubs()).unwrap_or_default());
@@ -167,6 +179,7 @@ impl Session {
             monitor,
             orders,
             desk,
+            ledger,
             logs,
             http,
             ready,
@@ -280,6 +293,7 @@ impl Session {
     pub fn end(self) {
         drop(self.ready_file.try_recv());
         self.desk.close();
+        self.ledger.close();
         drop(self.http);
         embedded::shut_down(self.cluster, COMMANDS_PATIENCE);
         self.logs.close();
@@ -328,14 +342,20 @@ fn tools(cluster: &Arc<Cluster>, monitor: &Monitor, logs: &LogKeeper) -> Tools {
         topics::ensure(&servers(), &wish, stop)
     };
     let embedded = Arc::new(Embedded::new(cluster.clone()));
+    let ledger = LedgerTools {
+        shelf: Shelf::default(),
+        facts: SharedFacts::default(),
+        data_dir: cluster.config().data_dir.clone(),
+    };
     Tools {
         nodes: embedded.clone(),
         brokers: embedded,
-        workloads: Box::new(Workloads::new(bootstrap_servers.clone(), Arc::new(make_topic))),
+        workloads: Box::new(Workloads::new(bootstrap_servers.clone(), Arc::new(make_topic), ledger.shelf.clone())),
         bootstrap_servers,
         words: monitor.words(),
         logs: logs.asked(),
         slot: monitor.slot(),
+        ledger,
     }
 }
 

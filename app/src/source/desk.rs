@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,14 +18,17 @@ use super::control::NodeControl;
 use super::export::Exporter;
 use super::faults::{self, Faults};
 use super::files;
+use super::ledger::SharedFacts;
+use super::ledger_export;
 use super::operations;
 use super::quorum_log;
 use super::reader::Reader;
 use super::scripts::Scripts;
 use super::tape;
 use super::topics::{self, TopicWish};
+use crate::ledger::Shelf;
 use crate::monitor::cloudwatch::watch::Change;
-use crate::monitor::command::{Command, Notice, TraceOrder, WorkloadChange, WorkloadSpec};
+use crate::monitor::command::{Command, LedgerExport, Notice, TraceOrder, WorkloadChange, WorkloadSpec};
 use crate::monitor::files::Save;
 use crate::monitor::inquiry::{Findings, Query};
 use crate::monitor::logs::Wish;
@@ -80,6 +84,19 @@ pub struct Tools {
     pub logs: Sender<Asked>,
     /// Where answers for the window go.
     pub slot: ViewSlot,
+    /// What a reproduction is made of.
+    pub ledger: LedgerTools,
+}
+
+/// What is needed of the ledger.
+#[derive(Clone)]
+pub struct LedgerTools {
+    /// The books.
+    pub shelf: Shelf,
+    /// What it knows of the cluster.
+    pub facts: SharedFacts,
+    /// Where reproductions go if nobody says where.
+    pub data_dir: PathBuf,
 }
 
 /// The running desk. It closes when [`Desk::close`] is called, or when all [`crate::monitor::order::Orders`] are gone.
@@ -247,6 +264,7 @@ impl Worker {
             Command::ChangeWorkload { id, change } => self.change_workload(id, &change),
             Command::CrashConsumer { id, consumer } => self.crash_consumer(id, consumer),
             Command::ReviveConsumer { id, consumer } => self.revive_consumer(id, consumer),
+            Command::ExportLedger(wish) => return self.export_ledger(wish, reply),
             Command::Monitoring(change) => return self.pass_on(change, reply),
             Command::Logs(wish) => return self.ask_logs(wish, reply),
         };
@@ -399,6 +417,21 @@ impl Worker {
 
     fn save(&mut self, save: Save, reply: Option<Reply>) {
         self.request_topic(reply, move |_| files::save(&save));
+    }
+
+    fn export_ledger(&mut self, wish: LedgerExport, reply: Option<Reply>) {
+        let (ledger, nodes) = (self.tools.ledger.clone(), self.tools.nodes.clone());
+        let slot = self.tools.slot.clone();
+        self.request_topic(reply, move |_| {
+            let sources = ledger_export::Sources {
+                shelf: &ledger.shelf,
+                facts: &ledger.facts,
+                view: &slot.latest(),
+                nodes: &*nodes,
+                data_dir: &ledger.data_dir,
+            };
+            ledger_export::export(&sources, &wish)
+        });
     }
 
     fn operate(&mut self, reply: Option<Reply>, operation: Operation) {

@@ -80,6 +80,11 @@ fn open() -> Setup {
         words: words_out,
         logs,
         slot: slot.clone(),
+        ledger: super::desk::LedgerTools {
+            shelf: crate::ledger::Shelf::default(),
+            facts: super::ledger::SharedFacts::default(),
+            data_dir: std::env::temp_dir(),
+        },
     };
     let desk = Desk::open(tools, taken).unwrap();
     Setup { nodes, done, words, asked, slot, orders, desk }

@@ -13,6 +13,8 @@ mod export;
 mod fake_nodes;
 pub mod faults;
 mod files;
+pub mod ledger;
+mod ledger_export;
 pub mod operations;
 pub mod plan;
 mod quorum_log;

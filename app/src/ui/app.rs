@@ -20,7 +20,7 @@ pub use super::screen::{Screen, UnknownScreen};
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
 use super::screens::{
-    Screens, alarms, brokers, cluster, events, faults, gallery, groups, logs, metrics, quorum, start, topic, topics,
+    Screens, alarms, brokers, cluster, events, faults, gallery, groups, ledger, logs, metrics, quorum, start, topic, topics,
     wire, workloads,
 };
 use super::tokens::{palette, space};
@@ -112,6 +112,8 @@ pub enum Dialog {
     Fault(FaultKind, FaultTarget),
     /// Write the records that are looked at to a file.
     ExportRecords,
+    /// Write a reproduction of what the ledger says of this workload.
+    ExportLedger(u64),
     /// Write a text to a file.
     ExportText {
         /// What it is, after "Export".
@@ -418,6 +420,7 @@ impl BrokerscopeApp {
             Screen::Wire => wire::show(ui, &scene, &mut screens.wire, actions),
             Screen::Workloads => workloads::show(ui, &scene, &mut screens.workloads, actions),
             Screen::Faults => faults::show(ui, &scene, &mut screens.faults, actions),
+            Screen::Ledger => ledger::show(ui, &scene, &mut screens.ledger, actions),
             Screen::Metrics => metrics::show(ui, &scene, &mut screens.metrics, actions),
             Screen::Alarms => alarms::show(ui, &scene, &mut screens.alarms, actions),
             Screen::Events => events::show(ui, &scene, &mut screens.events, actions),

@@ -14,6 +14,7 @@ use super::dialog_create::{self, CreateDraft};
 use super::dialog_export::{self, ExportDraft, RecordsDraft};
 use super::dialog_fault::{self, FaultDraft};
 use super::dialog_group::{self, ResetDraft};
+use super::dialog_ledger::{self, LedgerDraft};
 use super::dialog_produce::{self, ProduceDraft};
 use super::dialog_reassign::{self, ReassignDraft};
 use super::dialog_topic::{self, TopicDraft};
@@ -54,6 +55,7 @@ enum Draft {
     Export(Box<ExportDraft>),
     Records(Box<RecordsDraft>),
     Configs(Box<ConfigsDraft>),
+    Ledger(Box<LedgerDraft>),
     Palette(Box<finder::State>),
     Help,
     Settings,
@@ -87,6 +89,7 @@ impl Drafts {
             }
             Dialog::DeleteAlarm(name) => Draft::DeleteAlarm(name),
             Dialog::Fault(kind, target) => Draft::Fault(Box::new(FaultDraft::new(kind, target, model.snapshot()))),
+            Dialog::ExportLedger(id) => Draft::Ledger(Box::new(LedgerDraft::new(id))),
             Dialog::ExportRecords => Draft::Records(Box::default()),
             Dialog::ExportText { title, name, content } => {
                 Draft::Export(Box::new(ExportDraft::text(&title, &name, &content)))
@@ -117,6 +120,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         Some(Draft::Fault(draft)) => dialog_fault::show(ctx, scene, draft, actions),
         Some(Draft::Records(draft)) => dialog_export::records(ctx, scene, draft, actions),
         Some(Draft::Configs(draft)) => dialog_configs::show(ctx, scene, draft, actions),
+        Some(Draft::Ledger(draft)) => dialog_ledger::show(ctx, scene, draft, actions),
         Some(Draft::Export(draft)) => dialog_export::show(ctx, scene, draft, actions),
         Some(Draft::Palette(state)) => finder::show(ctx, scene, state, &mut drafts.recents, actions),
         Some(Draft::Help) => help::show(ctx),

@@ -104,6 +104,7 @@ mod tests {
     #[test]
     fn events_tell_outages_that_no_fault_tells() {
         let event = |at_ms: i64, node_id: i32, severity: Severity, text: &str| EventEntry {
+            event: None,
             seq: 0,
             at_ms,
             node_id,

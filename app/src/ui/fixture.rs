@@ -11,6 +11,7 @@ use super::{fixture_brokers, fixture_cloudwatch, fixture_logs, fixture_tape};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
 use crate::monitor::inquiry::Query;
+use crate::monitor::ledger::LedgerView;
 use crate::monitor::logs::LogsView;
 use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
@@ -82,6 +83,7 @@ pub fn empty() -> View {
     let snapshot = Arc::make_mut(&mut view.snapshot);
     snapshot.groups.clear();
     snapshot.workloads.clear();
+    view.ledger = LedgerView::default();
     snapshot.totals.rates = Rates::default();
     for broker in &mut snapshot.brokers {
         broker.rates = Rates::default();
@@ -123,14 +125,13 @@ fn topic(name: &str, partitions: i32, replication_factor: usize, min_isr: i32, r
                 leader: replicas[0],
                 leader_epoch: 3 + id % 3,
                 isr: replicas.clone(),
-                elr: Vec::new(),
                 log_start_offset: start,
                 high_watermark: end,
                 last_stable_offset: end,
                 log_end_offsets: replicas.iter().map(|replica| (*replica, end)).collect(),
                 size_bytes: (end - start) as u64 * 214,
-                logs: Vec::new(),
                 replicas,
+                ..Partition::default()
             }
         })
         .collect();
@@ -213,6 +214,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
         events: Arc::new(events),
         cloudwatch: fixture_cloudwatch::view(broken),
         logs: fixture_logs::view(broken),
+        ledger: if broken { super::fixture_ledger::broken(AT_MS) } else { super::fixture_ledger::kept() },
         ..View::default()
     }
 }
@@ -624,6 +626,7 @@ impl Events {
         subject: &str,
     ) {
         let entry = EventEntry {
+            event: None,
             seq: self.0.len() as u64 + 1,
             at_ms,
             node_id,

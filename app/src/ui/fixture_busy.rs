@@ -213,6 +213,7 @@ impl Busy {
         let seq = self.events.back().map_or(1, |event| event.seq + 1);
         let subject = format!("service-{:04}.events-{}", seq % 1000, seq % 10);
         let event = EventEntry {
+            event: None,
             seq,
             at_ms: self.at_ms - (EVENTS_KEPT as i64 - seq as i64).max(0) * 200,
             node_id: 3001,

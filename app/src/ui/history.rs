@@ -57,6 +57,10 @@ impl Place {
                 (named(chosen.as_deref()), screens.workloads.filter.clone())
             }
             Screen::Faults => (Subject::None, screens.faults.filter.clone()),
+            Screen::Ledger => {
+                let chosen = screens.ledger.chosen.map(|id| id.to_string());
+                (named(chosen.as_deref()), screens.ledger.filter.clone())
+            }
             Screen::Metrics => {
                 let (half, explorer) = (screens.metrics.half, &screens.metrics.explorer);
                 (Subject::Metrics(half, explorer.source, explorer.chosen.clone()), explorer.filter.clone())
@@ -103,6 +107,10 @@ impl Place {
             Screen::Workloads => {
                 let id = name.and_then(|name| name.parse().ok());
                 (screens.workloads.chosen, screens.workloads.filter) = (id, filter);
+            }
+            Screen::Ledger => {
+                let id = name.and_then(|name| name.parse().ok());
+                (screens.ledger.chosen, screens.ledger.filter) = (id, filter);
             }
             Screen::Alarms => {
                 (screens.alarms.chosen, screens.alarms.filter) = (name.map(|name| name.to_string()), filter);

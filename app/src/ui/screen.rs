@@ -27,6 +27,8 @@ pub enum Screen {
     Workloads,
     /// What is broken, was broken, and is to be broken by a script.
     Faults,
+    /// What acknowledged records were worth.
+    Ledger,
     /// Charts.
     Metrics,
     /// What is watched, and rings.
@@ -41,7 +43,7 @@ pub enum Screen {
 
 impl Screen {
     /// All that one can go to.
-    pub const ALL: [Screen; 14] = [
+    pub const ALL: [Screen; 15] = [
         Screen::Start,
         Screen::Cluster,
         Screen::Topics,
@@ -52,6 +54,7 @@ impl Screen {
         Screen::Wire,
         Screen::Workloads,
         Screen::Faults,
+        Screen::Ledger,
         Screen::Metrics,
         Screen::Alarms,
         Screen::Events,
@@ -71,6 +74,7 @@ impl Screen {
             Screen::Wire => "wire",
             Screen::Workloads => "workloads",
             Screen::Faults => "faults",
+            Screen::Ledger => "ledger",
             Screen::Metrics => "metrics",
             Screen::Alarms => "alarms",
             Screen::Events => "events",

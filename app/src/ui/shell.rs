@@ -16,6 +16,7 @@ use super::widgets::icon::{self, Icon};
 use super::widgets::pill::Mood;
 use super::widgets::text;
 use crate::monitor::command::Command;
+use crate::monitor::ledger::{LedgerStatus, Verdict};
 
 /// The nav.
 pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Action>) {
@@ -33,6 +34,8 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
         let nodes_down = brokers_down + snapshot.quorum.voters.iter().filter(|voter| voter.role == "offline").count();
         let topics = snapshot.topics.iter().filter(|topic| !topic.internal).count();
         let failed = snapshot.workloads.iter().filter(|one| one.state == "failed").count();
+        let is_broken = |one: &&Arc<LedgerStatus>| one.verdict == Verdict::Red;
+        let broken = model.view.ledger.workloads.iter().filter(is_broken).count();
         let items = [
             (Screen::Start, Icon::Start, "Start", Badge::default()),
             (Screen::Cluster, Icon::Cluster, "Cluster", Badge::trouble(nodes_down, Mood::Critical, "nodes down")),
@@ -78,6 +81,12 @@ pub fn nav(ui: &mut Ui, scene: &Scene<'_>, screen: Screen, actions: &mut Vec<Act
                 Icon::Kill,
                 "Faults",
                 Badge::trouble(snapshot.faults.len(), Mood::Warning, "faults in force"),
+            ),
+            (
+                Screen::Ledger,
+                Icon::Ledger,
+                "Ledger",
+                Badge::trouble(broken, Mood::Critical, "workloads with a broken promise"),
             ),
             (Screen::Metrics, Icon::Metrics, "Metrics", Badge::default()),
             (

@@ -25,6 +25,7 @@ mod commands;
 mod design;
 mod faults;
 mod files;
+mod ledger;
 mod logs;
 mod messages;
 mod operations;
@@ -95,7 +96,7 @@ impl Window {
 
 #[test]
 fn every_screen_shows_its_facts() {
-    let facts: [(Screen, &[&str]); 12] = [
+    let facts: [(Screen, &[&str]); 13] = [
         (
             Screen::Start,
             &[
@@ -144,6 +145,7 @@ fn every_screen_shows_its_facts() {
                 "End to end p99: ",
             ],
         ),
+        (Screen::Ledger, &["3 · payments, Violated", "Loss 1: 7 records", "All clients", "Unexplained: 7"]),
         (
             Screen::Quorum,
             &[
@@ -385,6 +387,7 @@ fn the_nav_leads_everywhere_and_the_theme_turns() {
         ("Wire", Screen::Wire),
         ("Workloads", Screen::Workloads),
         ("Faults", Screen::Faults),
+        ("Ledger", Screen::Ledger),
         ("Events", Screen::Events),
         ("Logs", Screen::Logs),
     ] {
@@ -584,6 +587,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         Screen::Wire,
         Screen::Workloads,
         Screen::Faults,
+        Screen::Ledger,
         Screen::Alarms,
         Screen::Events,
         Screen::Logs,
@@ -597,6 +601,7 @@ fn every_screen_says_that_the_cluster_starts_and_filters_that_find_nothing_can_b
         (Screen::Groups, "Filter groups"),
         (Screen::Wire, "Filter connections"),
         (Screen::Workloads, "Filter workloads"),
+        (Screen::Ledger, "Filter ledgers"),
         (Screen::Alarms, "Filter alarms"),
         (Screen::Events, "Filter events"),
         (Screen::Logs, "Filter lines"),

@@ -1,6 +1,6 @@
 //! Built-in producers and consumers: real Kafka clients (librdkafka) over real TCP, so that there is life to watch and something to break.
 //!
-//! Knows the monitor's words and the bootstrap servers; nothing of the cluster, the window or HTTP.
+//! Knows the monitor's words, the ledger and the bootstrap servers; nothing of the cluster, the window or HTTP.
 
 mod asked;
 pub mod consumer;
@@ -18,5 +18,6 @@ mod roll;
 pub mod run;
 pub mod spec;
 mod team;
+mod verifier;
 
 pub use run::Workloads;

@@ -86,6 +86,7 @@ impl Maker {
             Payload::AppLog => log_line(spec, wish, &mut dice, value),
             Payload::Iot => self.reading(spec, wish, &mut dice, value),
         }
+        record::seal(key, value);
     }
 
     fn click(&mut self, spec: &WorkloadSpec, wish: &Wish, dice: &mut Dice, value: &mut String) {
@@ -214,6 +215,7 @@ mod tests {
             let wish = Wish { number, key: (sequence % 5) as u32, at_ms: AT_MS + sequence as i64 };
             maker.write(spec, &wish, &mut key, &mut value);
             assert_eq!(record::read_number(value.as_bytes()), Some(number), "{value}");
+            assert!(record::is_sound(key.as_bytes(), value.as_bytes()), "{value}");
             (key.clone(), value.clone())
         });
         made.collect()
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn log_lines_are_syslog() {
         let made = records(&spec(Payload::AppLog), 300);
-        let line = regex::Regex::new(r#"^<13[1-6]>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z web-\d \w+ \d{4} - \[brokerscope@32473 workload="3" producer="1" sequence="\d+"\] .+"#).unwrap();
+        let line = regex::Regex::new(r#"^<13[1-6]>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z web-\d \w+ \d{4} - \[brokerscope@32473 workload="3" producer="1" sequence="\d+" crc="[0-9a-f]{8}"\] .+"#).unwrap();
         assert!(made.iter().all(|(_, value)| line.is_match(value)), "{}", made[0].1);
         let errors = made.iter().filter(|(_, value)| value.starts_with("<131>")).count();
         assert!((2..25).contains(&errors), "{errors} of 300");

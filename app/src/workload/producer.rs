@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientContext;
+use rdkafka::bindings::rd_kafka_message_broker_id;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
 
 use super::asked::Asked;
@@ -17,6 +18,9 @@ use super::keys::Keys;
 use super::pace::Pace;
 use super::payload::{Maker, Wish};
 use super::record::Number;
+use crate::ledger::Shelved;
+use crate::ledger::book::Ack;
+use crate::monitor::ledger::Acks;
 use crate::monitor::workload::WorkloadSpec;
 
 /// Records are handed over this often.
@@ -50,20 +54,32 @@ pub struct WorkloadProducer {
     pub began: Instant,
     /// Where it counts.
     pub counts: Arc<Counts>,
+    /// Where what was promised is entered.
+    pub ledger: Arc<Shelved>,
     /// Set to end it.
     pub stop: Arc<AtomicBool>,
 }
 
-/// Counts what becomes of each record.
+/// Counts what becomes of each record, and enters it in the ledger.
 struct Deliveries {
     counts: Arc<Counts>,
+    ledger: Arc<Shelved>,
     /// Acknowledged in the transaction that is open.
     in_transaction: Count,
     /// The producer's.
     number: u32,
     began: Instant,
-    acks_0: bool,
+    /// `None`: nobody acknowledges.
+    acks: Option<Acks>,
     transactional: bool,
+}
+
+/// What is known of a record on its way.
+pub struct Handed {
+    /// Its number.
+    sequence: u64,
+    /// When it was handed over, in microseconds since the workload began.
+    at_us: u64,
 }
 
 impl ClientContext for Deliveries {
@@ -73,25 +89,37 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    /// When it was handed over, in microseconds since the workload began.
-    type DeliveryOpaque = usize;
+    type DeliveryOpaque = Box<Handed>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, handed_over_us: usize) {
-        match result {
+    fn delivery(&self, result: &DeliveryResult<'_>, handed: Box<Handed>) {
+        let Handed { sequence, at_us } = *handed;
+        match (result, self.acks) {
             // Nobody acknowledges with acks=0.
-            Ok(_) if self.acks_0 => self.counts.unknown.add_one(),
-            Ok(message) => {
+            (Ok(_), None) => self.counts.unknown.add_one(),
+            (Ok(message), Some(acks)) => {
+                let ack = Ack {
+                    producer: self.number,
+                    sequence,
+                    partition: message.partition(),
+                    offset: message.offset(),
+                    broker: answered_by(message),
+                    acks,
+                    at_ms: now_ms(),
+                };
                 if self.transactional {
                     self.in_transaction.add_one();
+                    self.ledger.book().delivered(ack);
                 } else {
                     self.counts.acked.add_one();
+                    self.ledger.book().acknowledged(ack);
                 }
-                let took = self.began.elapsed().saturating_sub(Duration::from_micros(handed_over_us as u64));
+                let took = self.began.elapsed().saturating_sub(Duration::from_micros(at_us));
                 self.counts.acknowledge(message.partition(), message.offset(), took);
             }
-            Err((error, _)) => {
+            (Err((error, _)), _) => {
                 if is_certain(error) {
                     self.counts.failed.add_one();
+                    self.ledger.book().failed(self.number, sequence);
                 } else {
                     self.counts.unknown.add_one();
                 }
@@ -104,6 +132,15 @@ impl ProducerContext for Deliveries {
                 }
             }
         }
+    }
+}
+
+/// The broker that answered, or -1.
+fn answered_by(message: &BorrowedMessage<'_>) -> i32 {
+    // SAFETY: the message lives as long as the report that is borrowed here, and is only read.
+    #[expect(unsafe_code, reason = "the library's wrapper has no name for that call")]
+    unsafe {
+        rd_kafka_message_broker_id(message.ptr())
     }
 }
 
@@ -149,6 +186,7 @@ impl WorkloadProducer {
     /// Sends until it is told to stop.
     pub fn run(&self) {
         let spec = self.asked.get();
+        self.ledger.book().client_began(self.number, self.sequence.load(Ordering::Relaxed));
         let producer = match self.client(&spec) {
             Ok(producer) => producer,
             Err(error) => return self.counts.fail(format!("producer {}: {error}", self.number)),
@@ -188,7 +226,12 @@ impl WorkloadProducer {
             in_transaction: Count::default(),
             number: self.number,
             began: self.began,
-            acks_0: spec.acks == "0",
+            ledger: self.ledger.clone(),
+            acks: match spec.acks.as_str() {
+                "0" => None,
+                "1" => Some(Acks::Leader),
+                _ => Some(Acks::All),
+            },
             transactional: spec.is_transactional(),
         })
     }
@@ -255,21 +298,23 @@ impl WorkloadProducer {
             let number = Number { workload: self.workload, producer: self.number, sequence };
             let wish = Wish { number, key: hand.keys.choose(sequence), at_ms: now_ms() };
             hand.maker.write(spec, &wish, &mut hand.key, &mut hand.value);
-            let handed_over_us = self.began.elapsed().as_micros() as usize;
-            let record = BaseRecord::with_opaque_to(&spec.topic, handed_over_us)
+            let handed = Box::new(Handed { sequence, at_us: self.began.elapsed().as_micros() as u64 });
+            // A reader may have it before this thread goes on.
+            self.ledger.book().sent(self.number, sequence);
+            let record = BaseRecord::with_opaque_to(&spec.topic, handed)
                 .key(&hand.key)
                 .payload(&hand.value)
                 .timestamp(wish.at_ms);
-            match producer.send(record) {
-                Ok(()) => {}
-                // The cluster does not keep up: this record stays due.
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => break,
-                Err((error, _)) if producer.client().fatal_error().is_some() => return Err(error),
-                // The topic or a partition is not there just now: the metadata may bring it back. Or the transaction is to be aborted.
-                Err((error, _)) => {
-                    self.counts.trouble(told(&format!("producer {}", self.number), &error));
-                    break;
+            if let Err((error, _)) = producer.send(record) {
+                self.ledger.book().not_sent(self.number, sequence);
+                match error {
+                    // The cluster does not keep up: this record stays due.
+                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {}
+                    error if producer.client().fatal_error().is_some() => return Err(error),
+                    // The topic or a partition is not there just now: the metadata may bring it back. Or the transaction is to be aborted.
+                    error => self.counts.trouble(told(&format!("producer {}", self.number), &error)),
                 }
+                break;
             }
             self.counts.sent.add_one();
             self.sequence.store(sequence + 1, Ordering::Relaxed);
@@ -289,6 +334,9 @@ impl WorkloadProducer {
         let is_unwanted = hand.dice.share() * 100.0 < f64::from(spec.abort_percent);
         // All reports are in before, so that each record is counted where it belongs.
         let flushed = self.until_done(|| producer.flush(TRANSACTION_STEP));
+        if flushed.is_ok() && !is_unwanted {
+            self.ledger.book().commit_begins(self.number);
+        }
         let committed = match flushed {
             Ok(()) if !is_unwanted => self.until_done(|| producer.commit_transaction(TRANSACTION_STEP)).map_err(Some),
             Ok(()) => Err(None),
@@ -299,15 +347,21 @@ impl WorkloadProducer {
             Ok(()) => {
                 self.counts.committed_transactions.add_one();
                 self.counts.acked.add(in_transaction.take());
+                self.ledger.book().committed(self.number, now_ms());
                 Ok(())
             }
             Err(error) => {
                 if let Some(error) = error
                     && producer.client().fatal_error().is_some()
                 {
+                    self.ledger.book().transaction_unknown(self.number);
                     return Err(error);
                 }
-                self.until_done(|| producer.abort_transaction(TRANSACTION_STEP))?;
+                if let Err(error) = self.until_done(|| producer.abort_transaction(TRANSACTION_STEP)) {
+                    self.ledger.book().transaction_unknown(self.number);
+                    return Err(error);
+                }
+                self.ledger.book().aborted(self.number);
                 self.counts.aborted_transactions.add_one();
                 self.counts.aborted.add(in_transaction.take());
                 Ok(())
@@ -417,6 +471,7 @@ mod tests {
                 sequence: Arc::default(),
                 began: Instant::now(),
                 counts: Arc::default(),
+                ledger: Arc::new(Shelved::new(1, Arc::default(), 0)),
                 stop: Arc::default(),
             };
             assert!(producer.client(&spec).is_ok(), "acks {acks}, {compression:?}");

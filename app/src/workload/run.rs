@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -14,6 +14,9 @@ use super::course::Course;
 use super::roll::Roll;
 use super::spec;
 use super::team::{Shared, Team, Word, group_of};
+use super::verifier::{self, Verifier};
+use crate::ledger::Shelf;
+use crate::monitor::ledger::Stage;
 use crate::monitor::workload::{ClientState, Restarts, WorkloadChange, WorkloadSpec, WorkloadStatus};
 
 /// Workloads at a time.
@@ -35,6 +38,9 @@ pub type Servers = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct Workloads {
     bootstrap_servers: Servers,
     make_topic: MakeTopic,
+    shelf: Shelf,
+    /// Set when nothing is to be verified any more.
+    quits: Arc<AtomicBool>,
     running: BTreeMap<u64, Workload>,
     last_id: u64,
 }
@@ -49,8 +55,8 @@ struct Workload {
 
 impl Workloads {
     /// None running yet.
-    pub fn new(bootstrap_servers: Servers, make_topic: MakeTopic) -> Workloads {
-        Workloads { bootstrap_servers, make_topic, running: BTreeMap::new(), last_id: 0 }
+    pub fn new(bootstrap_servers: Servers, make_topic: MakeTopic, shelf: Shelf) -> Workloads {
+        Workloads { bootstrap_servers, make_topic, shelf, quits: Arc::default(), running: BTreeMap::new(), last_id: 0 }
     }
 
     /// Starts one; its id.
@@ -64,31 +70,42 @@ impl Workloads {
         }
         let id = self.last_id + 1;
         let (words, words_in) = bounded(WORDS_WAITING);
+        let asked = Asked::new(spec);
         let shared = Shared {
             id,
             servers: self.bootstrap_servers.clone(),
-            asked: Asked::new(spec),
+            ledger: self.shelf.open(id, asked.get(), now_ms()),
+            asked,
             counts: Arc::new(Counts::default()),
             stop: Arc::default(),
             roll: Arc::new(Roll::default()),
             began: Instant::now(),
         };
-        let thread = self
-            .spawn(shared.clone(), words_in)
-            .map_err(|error| format!("no thread could be started for the workload: {error}"))?;
+        let ledger = shared.ledger.clone();
+        let thread = self.spawn(shared.clone(), words_in).map_err(|error| {
+            ledger.set_stage(Stage::Unfinished);
+            format!("no thread could be started for the workload: {error}")
+        })?;
         let course = Course::new(shared.began);
         self.last_id = id;
         self.running.insert(id, Workload { shared, words, thread, course, stopped_at: None });
         Ok(id)
     }
 
-    /// One thread makes the topic, then keeps the clients.
+    /// One thread makes the topic, then keeps the clients; another reads everything back.
     fn spawn(&self, shared: Shared, words: Receiver<Word>) -> std::io::Result<JoinHandle<()>> {
-        let make_topic = self.make_topic.clone();
+        let (make_topic, quits) = (self.make_topic.clone(), self.quits.clone());
         std::thread::Builder::new().name(format!("workload-{}", shared.id)).spawn(move || {
             match make_topic(&shared.asked.get(), &shared.stop) {
-                Ok(()) => Team::new(shared).run(&words),
-                Err(why) => shared.counts.fail(why),
+                Ok(()) => {
+                    let ended = verify(&shared, quits);
+                    Team::new(shared).run(&words);
+                    ended.store(true, Ordering::Relaxed);
+                }
+                Err(why) => {
+                    shared.ledger.set_stage(Stage::Unfinished);
+                    shared.counts.fail(why);
+                }
             }
         })
     }
@@ -104,6 +121,7 @@ impl Workloads {
         spec::check(&new).map_err(Some)?;
         let restarts = Restarts::between(&old, &new);
         workload.shared.asked.set(new);
+        workload.shared.ledger.set_spec(workload.shared.asked.get());
         // If so many words are waiting that there is no room, one of them has the thread look anyway.
         let _ = workload.words.try_send(Word::Changed);
         Ok(restarts)
@@ -162,6 +180,7 @@ impl Workloads {
 
     /// Stops all and waits for them, for so long.
     pub fn stop_all(&mut self, patience: Duration) {
+        self.quits.store(true, Ordering::Relaxed);
         self.running.values_mut().for_each(Workload::end);
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline && self.running.values().any(|workload| !workload.thread.is_finished()) {
@@ -169,6 +188,36 @@ impl Workloads {
         }
         self.running.clear();
     }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Has all that a workload will write read back, on a thread of its own, which lives on when the workload has ended; where to say that it has.
+fn verify(shared: &Shared, quits: Arc<AtomicBool>) -> Arc<AtomicBool> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let spec = shared.asked.get();
+    if !spec.verify {
+        shared.ledger.set_trouble(Some("verify is off: nothing is read back".into()));
+        shared.ledger.set_stage(Stage::Unfinished);
+        return ended;
+    }
+    let bootstrap_servers = (shared.servers)();
+    let verifier = Verifier {
+        begins: verifier::ends(&bootstrap_servers, &spec.topic, &shared.stop),
+        bootstrap_servers,
+        topic: spec.topic.clone(),
+        shelved: shared.ledger.clone(),
+        ended: ended.clone(),
+        quits,
+    };
+    let spawned = std::thread::Builder::new().name(format!("ledger-{}", shared.id)).spawn(move || verifier.run());
+    if let Err(error) = spawned {
+        shared.ledger.set_trouble(Some(format!("no thread could be started to read back: {error}")));
+        shared.ledger.set_stage(Stage::Unfinished);
+    }
+    ended
 }
 
 impl Workload {

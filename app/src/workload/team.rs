@@ -13,6 +13,7 @@ use super::counts::{Count, Counts};
 use super::producer::WorkloadProducer;
 use super::roll::Roll;
 use super::run::Servers;
+use crate::ledger::Shelved;
 use crate::monitor::workload::{ClientState, ConsumerStatus, Restarts, WorkloadSpec};
 
 /// How often it is looked whether a client that is to be replaced has ended.
@@ -42,6 +43,8 @@ pub struct Shared {
     pub asked: Asked,
     /// Where they count.
     pub counts: Arc<Counts>,
+    /// Where what was promised is entered.
+    pub ledger: Arc<Shelved>,
     /// Set to end everything.
     pub stop: Arc<AtomicBool>,
     /// Who there is.
@@ -236,6 +239,7 @@ fn spawn(
             sequence: place.sequence.clone(),
             began: shared.began,
             counts,
+            ledger: shared.ledger.clone(),
             stop: stop.clone(),
         };
         named("prod").spawn(move || producer.run())?

@@ -165,6 +165,10 @@ pub struct ReplicaReport {
     pub high_watermark: i64,
     /// Last stable offset.
     pub last_stable_offset: i64,
+    /// As leader: its log end when its epoch began; else -1.
+    pub epoch_start_offset: i64,
+    /// As leader: behind the last record that it acknowledged to a client in its epoch; else, or if there is none, -1.
+    pub acknowledged_end_offset: i64,
     /// Bytes of its segments.
     pub size_bytes: u64,
     /// How many segments.

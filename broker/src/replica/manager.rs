@@ -445,6 +445,8 @@ impl ReplicaManager {
             log_end_offset: log.log_end_offset(),
             high_watermark: partition.high_watermark(),
             last_stable_offset: log.last_stable_offset(partition.high_watermark()),
+            epoch_start_offset: partition.epoch_start_offset(),
+            acknowledged_end_offset: partition.acknowledged_end_offset(),
             size_bytes: log.size_bytes(),
             segments: u32::try_from(log.segment_count()).unwrap_or(u32::MAX),
             retention_size_percent: retention_size_percent(log.size_bytes(), log.config().retention_bytes),

@@ -3,6 +3,7 @@
 //!
 //! Source: `kafka.cluster.Partition`.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::isr::{Isr, Proposal};
@@ -46,6 +47,8 @@ pub struct Partition {
     pub(super) directory: Option<Id>,
     pub(super) min_insync_replicas: usize,
     pub(super) throttled: Throttled,
+    /// Behind the last record that was acknowledged to a client in this epoch, or -1: for those who watch, decides nothing.
+    acknowledged_end: Cell<i64>,
 }
 
 impl Partition {
@@ -70,6 +73,7 @@ impl Partition {
             directory: None,
             min_insync_replicas,
             throttled: Throttled::default(),
+            acknowledged_end: Cell::new(-1),
         }
     }
 
@@ -116,6 +120,21 @@ impl Partition {
     /// Below it, records are on all in-sync replicas and visible.
     pub fn high_watermark(&self) -> i64 {
         self.high_watermark
+    }
+
+    /// As leader, its log end when the epoch began; else -1.
+    pub fn epoch_start_offset(&self) -> i64 {
+        self.as_leader().map_or(-1, |leader| leader.epoch_start_offset)
+    }
+
+    /// Behind the last record that was acknowledged to a client in this epoch, or -1.
+    pub fn acknowledged_end_offset(&self) -> i64 {
+        self.acknowledged_end.get()
+    }
+
+    /// A client is told that it has been written up to here.
+    pub fn note_acknowledged(&self, end: i64) {
+        self.acknowledged_end.set(self.acknowledged_end.get().max(end));
     }
 
     /// In-sync replicas as this leader knows them; empty on a follower.
@@ -221,6 +240,9 @@ impl Partition {
     }
 
     fn adopt(&mut self, image: &PartitionImage) {
+        if image.leader_epoch != self.leader_epoch {
+            self.acknowledged_end.set(-1);
+        }
         self.leader = image.leader;
         self.leader_epoch = image.leader_epoch;
         self.partition_epoch = image.partition_epoch;

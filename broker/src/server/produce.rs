@@ -480,6 +480,11 @@ fn part_response(broker: &Broker, version: i16, part: &Part, endpoints: &mut End
     };
     match &part.result {
         Ok(appended) => {
+            if code == ErrorCode::None
+                && let Some(partition) = part.id.and_then(|id| broker.replicas.partition(&id))
+            {
+                partition.note_acknowledged(appended.last_offset + 1);
+            }
             response.base_offset = appended.first_offset;
             response.log_append_time_ms = appended.log_append_time_ms;
             response.log_start_offset = appended.log_start_offset;

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::app::Scene;
 use crate::monitor::cloudwatch::watch::Change;
-use crate::monitor::command::Command;
+use crate::monitor::command::{Command, LedgerExport};
 use crate::monitor::logs::Wish;
 use crate::monitor::names::is_controller;
 use crate::monitor::snapshot::Snapshot;
@@ -196,6 +196,10 @@ fn web(command: &Command, around: &Around<'_>) -> Option<String> {
         Command::ReviveConsumer { id, consumer } => {
             let body = consumer.map_or_else(|| json!({}), |consumer| json!({ "consumer": consumer }));
             call("POST", &format!("/api/workloads/{id}/revive"), json_of(&body))
+        }
+        Command::ExportLedger(LedgerExport { id, folder }) => {
+            let body = folder.as_ref().map_or_else(|| json!({}), |folder| json!({ "folder": folder }));
+            call("POST", &format!("/api/ledger/{id}/export"), json_of(&body))
         }
         Command::Monitoring(change) => monitoring(http, change),
         Command::Logs(Wish::SetLevel { node, logger, level }) => {

@@ -225,6 +225,13 @@ pub static ALL: &[Entry] = &[
         "What is broken, what was, and scripts that break",
         &[Keys::Pair('g', 'f')],
     ),
+    go(
+        Screen::Ledger,
+        Icon::Ledger,
+        "Go to Ledger",
+        "What acknowledged records were worth: durability, record by record",
+        &[Keys::Pair('g', 'd')],
+    ),
     go(Screen::Metrics, Icon::Metrics, "Go to Metrics", "The wall of charts", &[Keys::Pair('g', 'm')]),
     row(Group::Go, Id::Explorer, Icon::Search, "Go to the metrics explorer", "All names of metrics, with a search")
         .keys(&[Keys::Pair('g', 'x')]),

@@ -24,6 +24,8 @@ pub mod group_share;
 pub mod group_theatre;
 pub mod groups;
 pub mod key_partition;
+pub mod ledger;
+pub mod ledger_loss;
 pub mod log_delivery;
 pub mod log_levels;
 pub mod log_message;
@@ -88,6 +90,8 @@ pub struct Screens {
     pub workloads: workloads::State,
     /// Of the faults screen.
     pub faults: faults::State,
+    /// Of the ledger.
+    pub ledger: ledger::State,
     /// Of the metrics screen.
     pub metrics: metrics::State,
     /// Of the alarms screen.

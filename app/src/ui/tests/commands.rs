@@ -61,6 +61,7 @@ fn two_letters_lead_to_each_screen() {
         ("gn", Screen::Wire),
         ("gw", Screen::Workloads),
         ("gf", Screen::Faults),
+        ("gd", Screen::Ledger),
         ("ge", Screen::Events),
         ("gl", Screen::Logs),
         ("gc", Screen::Cluster),

@@ -85,11 +85,13 @@ pub enum Icon {
     Dots,
     /// Choose columns.
     Columns,
+    /// The durability ledger.
+    Ledger,
 }
 
 impl Icon {
     /// All of them.
-    pub const ALL: [Icon; 39] = [
+    pub const ALL: [Icon; 40] = [
         Icon::Wire,
         Icon::Cluster,
         Icon::Topics,
@@ -129,6 +131,7 @@ impl Icon {
         Icon::Pin,
         Icon::Dots,
         Icon::Columns,
+        Icon::Ledger,
     ];
 }
 
@@ -151,6 +154,11 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             pen.line(&[(7.0, 5.5), (4.6, 10.1)]);
             pen.line(&[(9.0, 5.5), (11.4, 10.1)]);
             pen.line(&[(5.7, 12.0), (10.3, 12.0)]);
+        }
+        Icon::Ledger => {
+            pen.frame(2.6, 2.0, 13.4, 14.0);
+            pen.line(&[(5.4, 2.0), (5.4, 14.0)]);
+            pen.line(&[(7.4, 8.0), (8.8, 9.6), (11.4, 6.2)]);
         }
         Icon::Topics => {
             for y in [2.8, 6.7, 10.6] {
