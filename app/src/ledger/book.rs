@@ -434,7 +434,7 @@ impl Book {
         };
         self.senders.values().map(sender).sum::<usize>()
             + self.leaves.values().map(Leaf::bytes).sum::<usize>()
-            + self.findings.losses().len() * size_of::<Loss>()
+            + size_of_val(self.findings.losses())
     }
 
     /// What is known of a workload's history, for a reproduction.
