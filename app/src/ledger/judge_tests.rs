@@ -9,6 +9,7 @@ use super::facts::Facts;
 use super::findings::{Entry, Loss};
 use super::judge::{Judgement, Terms, excuse, judge};
 use crate::monitor::events;
+use crate::monitor::fault::{FaultKind, FaultRequest};
 use crate::monitor::ledger::{Acks, Kind};
 use crate::monitor::snapshot::{ActiveFault, Partition};
 
@@ -69,7 +70,7 @@ impl Story {
     fn fault(mut self, kind: &str, nodes: &[i32], since_ms: i64) -> Story {
         self.seq += 1;
         let fault = ActiveFault {
-            request: None,
+            request: Arc::new(FaultRequest::new(FaultKind::Kill)),
             id: self.seq,
             kind: kind.into(),
             node_id: nodes[0],

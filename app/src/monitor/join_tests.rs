@@ -494,7 +494,6 @@ fn brokers_come_and_go() {
 #[test]
 fn faults_that_are_over_are_remembered_within_a_bound() {
     let fault = |id: u64, until_ms| ActiveFault {
-        request: None,
         id,
         kind: "cut".into(),
         node_id: 1,

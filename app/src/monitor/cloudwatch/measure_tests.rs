@@ -272,7 +272,6 @@ fn cpu_is_that_of_the_brokers_thread() {
 fn a_full_disk_is_full_for_its_broker_only() {
     let mut snapshot = snapshot(vec![broker(1, counters(0, 0)), broker(2, counters(0, 0))]);
     snapshot.faults = vec![ActiveFault {
-        request: None,
         id: 1,
         kind: "disk_full".into(),
         node_id: 2,
