@@ -77,7 +77,7 @@ fn response_bytes(response: &PeerResponse) -> usize {
 mod tests {
     use super::*;
     use crate::protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
-    use crate::protocol::messages::{BrokerHeartbeatRequestData, FetchResponseData};
+    use crate::protocol::messages::FetchResponseData;
 
     #[test]
     fn records_are_most_of_a_fetch() {
@@ -89,7 +89,7 @@ mod tests {
             wire_bytes(&PeerMessage::Response { correlation: 1, body })
         };
         assert!(answer(100_000) - answer(0) >= 100_000 && answer(0) < 200);
-        let body = PeerRequest::BrokerHeartbeat(Box::new(BrokerHeartbeatRequestData::default()));
+        let body = PeerRequest::BrokerHeartbeat(Box::default());
         assert!((40..100).contains(&wire_bytes(&PeerMessage::Request { correlation: 1, body })));
         let vote = quorum::Message::BeginQuorumEpochResponse { epoch: 1, leader: None };
         assert!((9..200).contains(&wire_bytes(&PeerMessage::Quorum(vote))));

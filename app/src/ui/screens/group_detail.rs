@@ -88,8 +88,8 @@ const COLUMNS: [Column; 8] = [
     Column::text("Last 2 min", 76.0, 0.4).help("Its lag, second by second, from 0 up").unsorted(),
     Column::number("Behind by", 60.0, 0.3)
         .help("How long ago the oldest record that is not yet read was written, where that is known"),
-    Column::number("Committed", 80.0, 0.3),
-    Column::number("High watermark", 84.0, 0.3),
+    Column::number("Committed", 92.0, 0.3),
+    Column::number("High watermark", 96.0, 0.3),
     Column::text("Read by", 84.0, 0.6).help("The member that it is assigned to"),
 ];
 
