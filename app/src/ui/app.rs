@@ -20,8 +20,8 @@ pub use super::screen::{Screen, UnknownScreen};
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
 use super::screens::{
-    Screens, alarms, brokers, cluster, events, faults, gallery, groups, ledger, logs, metrics, quorum, start, topic, topics,
-    wire, workloads,
+    Screens, alarms, brokers, cluster, events, faults, gallery, groups, ledger, logs, metrics, quorum, start, topic,
+    topics, wire, workloads,
 };
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};

@@ -76,8 +76,8 @@ fn response_bytes(response: &PeerResponse) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
     use crate::protocol::messages::FetchResponseData;
+    use crate::protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 
     #[test]
     fn records_are_most_of_a_fetch() {
