@@ -78,7 +78,8 @@ impl World for Worker {
 
     fn look(&mut self) -> Seen {
         let workloads = self.tools.workloads.statuses();
-        Seen::of(now_ms(), &self.tools.slot.latest().snapshot, &workloads)
+        let view = self.tools.slot.latest();
+        Seen::of(now_ms(), &view.snapshot, &workloads, &view.ledger)
     }
 
     fn start_load(&mut self, spec: &WorkloadSpec) -> Result<u64, Refusal> {

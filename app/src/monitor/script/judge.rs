@@ -198,18 +198,29 @@ impl Judge {
                 })
             }
             Expectation::NothingLost(_) => match (&self.promised, &self.kept) {
+                _ if self.missed().is_some() => (Outcome::Broken, self.missed().unwrap_or_default()),
                 (Some(promised), _) if promised.is_empty() => {
                     return unmeasured(check, "No built-in workload had a write acknowledged.");
                 }
                 (Some(promised), Some(Ok(()))) => {
                     let partitions = promised.len();
-                    (Outcome::Held, format!("All {partitions} partitions reach as far as was acknowledged."))
+                    let words = "partitions reach as far as was acknowledged, and the ledger misses no record.";
+                    (Outcome::Held, format!("All {partitions} {words}"))
                 }
                 (_, Some(Err(short))) => (Outcome::Broken, short.clone()),
                 _ => (Outcome::Open, "It is looked at when the last fault is over.".to_owned()),
             },
         };
         Verdict { check, outcome, seen }
+    }
+
+    /// What the ledger has come to miss since before the first fault: also where others stand at its offsets.
+    fn missed(&self) -> Option<String> {
+        let before = |id: &u64| self.before.lost.get(id).copied().unwrap_or(0);
+        let missed = self.newest.lost.iter().map(|(id, lost)| (id, lost.saturating_sub(before(id))));
+        let (id, lost) = missed.max_by_key(|(_, lost)| *lost).filter(|(_, lost)| *lost > 0)?;
+        let records = if lost == 1 { "record" } else { "records" };
+        Some(format!("The ledger of workload {id} misses {lost} acknowledged {records}."))
     }
 
     /// Of the workload that waited longest.
@@ -385,6 +396,19 @@ mod tests {
         let verdict = judge.verdicts().remove(0);
         assert_eq!(verdict.outcome, Outcome::Broken);
         assert_eq!(verdict.seen, "orders-0 was acknowledged up to 100 and reaches 99.");
+    }
+
+    #[test]
+    fn what_the_ledger_misses_is_lost_though_partitions_reach_as_far() {
+        let missing = |at_ms, lost| Seen { lost: [(1, lost), (2, 0)].into(), ..seen(at_ms, 100) };
+        let mut judge = Judge::new(&[Expectation::NothingLost(true)], missing(0, 3));
+        judge.look(missing(10, 3), true);
+        assert_eq!(outcomes(&judge), [Outcome::Held], "that was before");
+        let mut judge = Judge::new(&[Expectation::NothingLost(true)], missing(0, 3));
+        judge.look(missing(10, 10), false);
+        let verdict = judge.verdicts().remove(0);
+        assert_eq!(verdict.outcome, Outcome::Broken);
+        assert_eq!(verdict.seen, "The ledger of workload 1 misses 7 acknowledged records.");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use broker::metadata::report::NodeState;
 
+use crate::monitor::ledger::LedgerView;
 use crate::monitor::snapshot::{Partition, Snapshot};
 use crate::monitor::workload::WorkloadStatus;
 
@@ -28,11 +29,13 @@ pub struct Seen {
     pub acked_ends: BTreeMap<(String, i32), i64>,
     /// Of the same partitions: their high watermarks, where there is a leader.
     pub high_watermarks: BTreeMap<(String, i32), i64>,
+    /// By workload: acknowledged records that the ledger misses.
+    pub lost: BTreeMap<u64, u64>,
 }
 
 impl Seen {
     /// Looks at the newest snapshot, and at the workloads' own counters, which are newer.
-    pub fn of(at_ms: i64, snapshot: &Snapshot, workloads: &[WorkloadStatus]) -> Seen {
+    pub fn of(at_ms: i64, snapshot: &Snapshot, workloads: &[WorkloadStatus], ledger: &LedgerView) -> Seen {
         let writing = || workloads.iter().filter(|one| one.state == "running" && one.producers > 0);
         let runs = |id: i32| snapshot.brokers.iter().any(|one| one.id == id && one.state == NodeState::Running);
         let is_led = |partition: &Partition| runs(partition.leader);
@@ -63,6 +66,7 @@ impl Seen {
             partitions: partitions().count(),
             acked_ends,
             high_watermarks,
+            lost: ledger.workloads.iter().map(|one| (one.id, one.lost)).collect(),
         }
     }
 }
