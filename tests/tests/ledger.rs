@@ -145,8 +145,11 @@ fn reproduction(serve: &Serve, id: u64) {
         .send(&script)
         .unwrap_or_else(|error| panic!("{error}: {script}"));
     assert_eq!(begun.status(), 200, "{script}");
-    let running = serve.get("/api/scripts");
-    assert!(running[0]["steps"].as_array().is_some_and(|steps| steps.len() >= 2), "{running:#}");
+    wait_for("the script under way", PATIENCE, || {
+        let all = serve.get("/api/scripts");
+        let steps = all[0]["steps"].as_array().map_or(0, Vec::len);
+        if steps >= 2 { Ok(()) } else { Err(all.to_string()) }
+    });
     assert_eq!(serve.delete("/api/scripts/1"), 200);
     let logs = std::fs::read_dir(made.join("logs/loss-1")).expect("logs").count();
     assert_eq!(logs, 3, "one of each replica");
