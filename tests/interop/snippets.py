@@ -66,7 +66,6 @@ def command(name, folder, path, code):
         return ["cargo", "run", "--quiet", "--manifest-path", f"{folder}/Cargo.toml"]
     if name == "Spring":
         write(folder, "pom.xml", POM)
-        write(folder, "src/main/java/Hello.java", code)
         write(folder, "src/main/resources/application.properties", properties(code))
         return ["mvn", "-q", "-B", "-f", f"{folder}/pom.xml", "spring-boot:run"]
     raise SystemExit(f"no snippet {name}")

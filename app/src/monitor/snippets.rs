@@ -75,7 +75,7 @@ const SOURCES: [Source; 7] = [
     },
     Source {
         name: "Spring",
-        file: "Hello.java",
+        file: "src/main/java/hello/Hello.java",
         needs: "Spring Boot with spring-boot-starter-kafka (Boot 3: spring-kafka)",
         run: "mvn spring-boot:run",
         code: include_str!("snippets/Hello.spring.txt"),
