@@ -147,6 +147,7 @@ impl Worker {
         self.known.retain(|id, _| is_there(id));
         self.judgements.retain(|id, _| is_there(id));
         self.stopped.retain(is_there);
+        self.files.retain(|(id, ..), _| is_there(id));
         if changed {
             self.surroundings.slot.publish_ledger(LedgerView {
                 workloads: Arc::new(statuses),
@@ -251,6 +252,10 @@ impl Worker {
         if let Some(known) = self.files.get(&key) {
             return known.clone();
         }
+        // Those beyond are told without it: they would be looked into again and again.
+        if self.files.len() >= LOOKED_INTO_MAX {
+            return Vec::new();
+        }
         let replicas = snapshot
             .topics
             .iter()
@@ -266,9 +271,7 @@ impl Worker {
             })
         };
         let held: Vec<Held> = replicas.iter().filter_map(has).collect();
-        if self.files.len() < LOOKED_INTO_MAX {
-            self.files.insert(key, held.clone());
-        }
+        self.files.insert(key, held.clone());
         held
     }
 

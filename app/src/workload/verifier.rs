@@ -151,8 +151,9 @@ impl Verifier {
             for reading in readings.iter_mut() {
                 any |= self.turn(reading, Duration::ZERO);
             }
-            if !any {
-                self.turn(&mut readings[0], IDLE);
+            // What was in the way is not any more; what is left to be read is counted.
+            if any || self.turn(&mut readings[0], IDLE) {
+                self.shelved.set_trouble(None);
             }
         }
     }
