@@ -3,6 +3,8 @@
 //! The rooms stand in the order of what they may know: each imports only rooms above it in this list. A test
 //! (`tests/tests/layering.rs`) checks that order.
 
+pub mod recorded;
+
 pub mod types;
 
 pub mod planted;

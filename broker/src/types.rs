@@ -1,5 +1,6 @@
 //! The few words that every room speaks: ids, time, and the epoch that orders everything. Knows no other room.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ pub const NO_NODE: NodeId = -1;
 /// Topic id, directory id, incarnation id: 128 random bits, printed as Kafka prints them (base64, URL-safe, no padding).
 ///
 /// Source: `org.apache.kafka.common.Uuid`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Id(pub [u8; 16]);
 
 impl Id {
@@ -91,7 +92,7 @@ impl serde::Serialize for Id {
 }
 
 /// A partition named as people name it.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
     /// Topic name.
     pub topic: Arc<str>,

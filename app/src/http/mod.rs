@@ -11,6 +11,7 @@ pub mod connections;
 pub mod export;
 pub mod groups;
 pub mod guard;
+pub mod history;
 pub mod ledger;
 pub mod logs;
 pub mod metrics;

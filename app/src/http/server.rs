@@ -18,8 +18,9 @@ use tokio::sync::oneshot;
 use super::problem::Problem;
 use super::scrapes::Scrapes;
 use super::{
-    api, changes, client_metrics, cloudwatch, connections, groups, guard, ledger, logs, metrics, monitoring, scripts,
+    api, changes, client_metrics, cloudwatch, connections, groups, guard, history, ledger, logs, metrics, monitoring, scripts,
 };
+use crate::monitor::history::run::History;
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 
@@ -44,6 +45,8 @@ pub struct Sources {
     pub data_dir: Arc<Path>,
     /// Whose turn it is to be scraped.
     pub scrapes: Scrapes,
+    /// What is recorded.
+    pub history: History,
 }
 
 /// The running server. Dropping it closes its connections and its port.
@@ -139,6 +142,9 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/workloads/{id}", delete(changes::stop_workload).patch(changes::change_workload))
         .route("/api/workloads/{id}/crash", post(changes::crash_consumer))
         .route("/api/workloads/{id}/revive", post(changes::revive_consumer))
+        .route("/api/history", get(history::extent))
+        .route("/api/history/cluster", get(history::cluster))
+        .route("/api/history/recording", get(history::recording))
         .route("/api/ledger", get(ledger::list))
         .route("/api/ledger/{id}/export", post(ledger::export))
         .route("/api/monitoring", get(monitoring::show).put(monitoring::change))

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::scrapes::Scrapes;
 use super::{HttpServer, Sources};
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
+use crate::monitor::history::run::History;
 use crate::monitor::ledger::LedgerStatus;
 use crate::monitor::logs::levels::{self, KnownLog};
 use crate::monitor::logs::ring::Ring;
@@ -49,7 +50,7 @@ fn server(view: View, obey: impl Fn(Command) -> Answer + Send + 'static) -> Serv
     let scrubs = Arc::new(|| vec![(2, scrubbed())]);
     let data_dir = std::env::temp_dir().as_path().into();
     let scrapes = Scrapes::default();
-    let sources = Sources { slot, orders, scrubs, ready: ready.clone(), data_dir, scrapes };
+    let sources = Sources { slot, orders, scrubs, ready: ready.clone(), data_dir, scrapes, history: History::default() };
     let http = HttpServer::start(TcpListener::bind("127.0.0.1:0").unwrap(), sources).unwrap();
     Server { http, ready }
 }

@@ -1,5 +1,6 @@
 //! The durability ledger as data: what was promised of each acknowledged record, what became of it, and whether that was allowed.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ pub const LOSSES_NAMED_MAX: usize = 200;
 pub const VANISHED_MAX: usize = 200;
 
 /// What a record was acknowledged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Acks {
     /// The leader alone.
     #[serde(rename = "1")]
@@ -32,7 +33,7 @@ impl Acks {
 }
 
 /// What can be wrong with a history: `jepsen.tests.kafka`'s anomalies, as far as producers and consumers apart from each other can have them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Acknowledged, and passed over by a reader, or another record stands in its place.
@@ -90,7 +91,7 @@ impl Kind {
 }
 
 /// How far the reading is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Readers follow the producers.
@@ -105,7 +106,7 @@ pub enum Stage {
 }
 
 /// What is to be thought of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Nothing is wrong.
@@ -120,7 +121,7 @@ pub enum Verdict {
 }
 
 /// An event that had a part in a loss.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EventRef {
     /// As in `GET /api/events`.
     pub seq: u64,
@@ -133,7 +134,7 @@ pub struct EventRef {
 }
 
 /// A fault that had a part in a loss.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FaultRef {
     /// As in `GET /api/faults`.
     pub id: u64,
@@ -148,7 +149,7 @@ pub struct FaultRef {
 }
 
 /// A replica that held a record, and how that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Held {
     /// Broker.
     pub node_id: i32,
@@ -157,7 +158,7 @@ pub struct Held {
 }
 
 /// A record by its names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordRef {
     /// Producer within the workload.
     pub producer: u32,
@@ -170,7 +171,7 @@ pub struct RecordRef {
 }
 
 /// Acknowledged records of one partition, one behind the other, that are gone for one reason.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct NamedLoss {
     /// Within the workload, from 1.
     pub number: u64,
@@ -213,7 +214,7 @@ pub struct NamedLoss {
 }
 
 /// How often an anomaly was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct AnomalyCount {
     /// Which.
     pub kind: Kind,
@@ -226,7 +227,7 @@ pub struct AnomalyCount {
 }
 
 /// What the ledger says of one workload.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LedgerStatus {
     /// The workload's.
     pub id: u64,
@@ -285,7 +286,7 @@ pub struct LedgerStatus {
 }
 
 /// Acknowledged records of anybody's clients that vanished.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct Vanished {
     /// Grows by one with each.
     pub number: u64,

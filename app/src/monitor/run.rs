@@ -16,6 +16,7 @@ use super::cloudwatch::watch::{Change, CloudwatchView, Watch};
 use super::command::Notice;
 use super::events::EventLog;
 use super::groups::GroupWatch;
+use super::history::run::Recording;
 use super::host::Host;
 use super::inquiry::Inquiries;
 use super::join::{Facts, Join};
@@ -70,6 +71,8 @@ pub enum Word {
     Recall(Box<Remembered>),
     /// From now on, whoever listens there keeps what changes of these.
     KeepBy(Sender<CloudwatchView>),
+    /// From now on all views are recorded there.
+    RecordTo(Recording),
 }
 
 /// Who keeps what is to be remembered, and what was handed over last.
@@ -114,6 +117,7 @@ struct Worker {
     host: Host,
     watch: Watch,
     keeping: Option<Keeping>,
+    recording: Option<Recording>,
     events: EventLog,
     groups: GroupWatch,
     new_events: bool,
@@ -139,6 +143,7 @@ impl Worker {
             host: Host::default(),
             watch: Watch::default(),
             keeping: None,
+            recording: None,
             events: EventLog::default(),
             groups,
             new_events: false,
@@ -239,6 +244,7 @@ impl Worker {
                 self.replies.push((Box::new(reply), Ok(Done { id: None, text: String::new() })));
             }
             Word::Recall(remembered) => self.watch.recall(*remembered),
+            Word::RecordTo(recording) => self.recording = Some(recording),
             Word::KeepBy(to) => self.keeping = Some(Keeping { to, mark: self.watch.view().mark() }),
         }
     }
@@ -322,6 +328,9 @@ impl Worker {
             ledger: LedgerView::default(),
             notices: Vec::new(),
         };
+        if let Some(recording) = &self.recording {
+            recording.offer(view.clone());
+        }
         self.slot.publish(view);
         self.replies.drain(..).for_each(|(reply, answer)| reply(answer));
         self.next_snapshot = began + SNAPSHOT_EVERY.max(began.elapsed() * SNAPSHOT_SHARE);

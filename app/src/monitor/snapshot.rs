@@ -2,6 +2,7 @@
 //!
 //! Serialised, it is `GET /api/cluster` (design.md, section 10). Fields marked `skip` are for the window only.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ pub struct Snapshot {
 }
 
 /// What is being changed about who belongs to the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Membership {
     /// The broker that is being removed.
     pub leaving: Option<i32>,
@@ -75,7 +76,7 @@ impl Membership {
 }
 
 /// The controllers' consensus.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Quorum {
     /// Active controller, or -1.
     pub leader_id: i32,
@@ -93,7 +94,7 @@ pub struct Quorum {
 }
 
 /// A controller.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct Voter {
     /// Node id.
     pub id: i32,
@@ -122,7 +123,7 @@ pub struct Voter {
 }
 
 /// A broker as the quorum sees it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct Observer {
     /// Node id.
     pub id: i32,
@@ -134,7 +135,7 @@ pub struct Observer {
 }
 
 /// A broker.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct Broker {
     /// Node id.
     pub id: i32,
@@ -172,32 +173,42 @@ pub struct Broker {
 }
 
 /// Rates per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
     /// Records appended by clients.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub messages_in_per_s: f64,
     /// Bytes appended by clients.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub bytes_in_per_s: f64,
     /// Bytes read by consumers.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub bytes_out_per_s: f64,
     /// Record bytes fetched from leaders, as a follower.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub replication_in_per_s: f64,
     /// Record bytes given to followers, as a leader.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub replication_out_per_s: f64,
     /// Requests answered.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub requests_per_s: f64,
     /// Produce latency over the last interval, ms.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub produce_p50_ms: f64,
     /// Produce latency over the last interval, ms.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub produce_p99_ms: f64,
     /// Consumer fetch latency over the last interval (long polls included), ms.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub fetch_p50_ms: f64,
     /// Consumer fetch latency over the last interval (long polls included), ms.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub fetch_p99_ms: f64,
 }
 
 /// A topic.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct Topic {
     /// Name.
     pub name: Arc<str>,
@@ -215,14 +226,16 @@ pub struct Topic {
     pub size_bytes: u64,
     /// Records appended per second, over the last second or so.
     #[serde(skip)]
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub messages_in_per_s: f64,
     /// Bytes appended per second.
     #[serde(skip)]
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub bytes_in_per_s: f64,
 }
 
 /// A partition.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Partition {
     /// Index.
     pub id: i32,
@@ -258,7 +271,7 @@ pub struct Partition {
 }
 
 /// A replica's log.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReplicaLog {
     /// Broker that holds it.
     pub node_id: i32,
@@ -308,15 +321,17 @@ impl Partition {
 }
 
 /// A consumer group.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct Group {
     /// Group id.
     pub id: Arc<str>,
     /// `classic`, `consumer`, `share` or `streams`.
     #[serde(rename = "type")]
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub kind: &'static str,
     /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; a consumer or Streams group's `Assigning` and `Reconciling`
     /// stand in place of both rebalances, and a Streams group may be `NotReady`.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub state: &'static str,
     /// Generation of a classic group, epoch of any other.
     pub generation: i32,
@@ -376,7 +391,7 @@ impl Group {
 }
 
 /// A member of a group.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Member {
     /// Member id.
     pub id: String,
@@ -398,7 +413,7 @@ pub struct Member {
 }
 
 /// A partition that a member holds.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct AssignedPartition {
     /// Topic name.
     pub topic: Arc<str>,
@@ -407,7 +422,7 @@ pub struct AssignedPartition {
 }
 
 /// A group's position in one partition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct GroupOffset {
     /// Topic name.
     pub topic: Arc<str>,
@@ -422,7 +437,7 @@ pub struct GroupOffset {
 }
 
 /// A share group's position in one partition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct SharedOffset {
     /// Topic name.
     pub topic: Arc<str>,
@@ -437,7 +452,7 @@ pub struct SharedOffset {
 }
 
 /// Sums over the cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq)]
 pub struct Totals {
     /// Topics, internal ones included.
     pub topics: usize,
@@ -465,7 +480,7 @@ pub struct Totals {
 pub const PAST_FAULTS_MAX: usize = 200;
 
 /// A fault that is over.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct PastFault {
     /// As it was.
     pub fault: ActiveFault,
@@ -474,7 +489,7 @@ pub struct PastFault {
 }
 
 /// A fault that is in force, as `GET /api/faults` gives it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct ActiveFault {
     /// Id.
     pub id: u64,

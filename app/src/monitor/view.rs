@@ -1,5 +1,6 @@
 //! What a reader (the window, HTTP) gets of the monitor: the newest snapshot, series, events and notices, all behind `Arc`s.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ pub const EVENTS_KEPT: usize = 5_000;
 pub const SERIES_POINTS_KEPT: usize = 900;
 
 /// An event, ready to be shown and served (`GET /api/events`).
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, serde::Serialize)]
 pub struct EventEntry {
     /// Grows by one with each event.
     pub seq: u64,
@@ -77,6 +78,7 @@ pub struct EventEntry {
     /// Node that told it; -1: the program itself.
     pub node_id: i32,
     /// `leader_elected`, `isr_changed`, `broker_fenced`, …
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub kind: &'static str,
     /// How grave it is.
     pub severity: Severity,
@@ -92,7 +94,7 @@ pub struct EventEntry {
 }
 
 /// How grave an event is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good news or plain facts.
@@ -146,7 +148,7 @@ pub struct Series {
 }
 
 /// What the window charts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Metric {
     /// Per broker and cluster.
     MessagesInPerS,

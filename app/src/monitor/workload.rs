@@ -1,5 +1,6 @@
 //! Built-in workloads as data: what may be asked of one, what may be changed while it runs, and what it has done.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -270,22 +271,26 @@ impl Restarts {
 }
 
 /// How long something took, over the last seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Latency {
     /// Records that were measured.
     pub count: u64,
     /// Half of them took no longer.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub p50_ms: f64,
     /// 95 of 100.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub p95_ms: f64,
     /// 99 of 100.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub p99_ms: f64,
     /// None took longer.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub max_ms: f64,
 }
 
 /// How a client of a workload is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientState {
     /// It works.
@@ -299,7 +304,7 @@ pub enum ClientState {
 }
 
 /// A consumer of a workload.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct ConsumerStatus {
     /// From 1.
     pub number: u32,
@@ -312,23 +317,30 @@ pub struct ConsumerStatus {
 }
 
 /// One second of a workload.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq)]
 pub struct WorkloadPoint {
     /// Wall clock.
     pub at_ms: i64,
     /// Handed to the client library per second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub sent_per_s: f64,
     /// Acknowledged per second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub acked_per_s: f64,
     /// Read per second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub read_per_s: f64,
     /// Of that second; NaN where nothing was measured.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub ack_p50_ms: f64,
     /// Of that second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub ack_p99_ms: f64,
     /// Of that second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub end_to_end_p50_ms: f64,
     /// Of that second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub end_to_end_p99_ms: f64,
 }
 
@@ -336,7 +348,7 @@ pub struct WorkloadPoint {
 pub const WORKLOAD_POINTS_KEPT: usize = 300;
 
 /// A built-in workload, as `GET /api/workloads` and `GET /api/ledger` give it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Serialize)]
 pub struct WorkloadStatus {
     /// Id.
     pub id: u64,
@@ -373,10 +385,13 @@ pub struct WorkloadStatus {
     /// What went wrong within the last seconds and may pass: the client tries again.
     pub trouble: Option<String>,
     /// Handed to the client library, over the last second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub sent_per_s: f64,
     /// Acknowledged, over the last second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub acked_per_s: f64,
     /// Read, over the last second.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub read_per_s: f64,
     /// From handing a record to the client library until it was acknowledged.
     pub ack: Latency,

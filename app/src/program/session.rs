@@ -23,6 +23,7 @@ use crate::http::{HttpServer, Sources};
 use crate::ledger::Shelf;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Notice, WorkloadChange, WorkloadSpec};
+use crate::monitor::history::{self, run::History};
 use crate::monitor::logs::delivery;
 use crate::monitor::logs::run::{LINES_WAITING, LogKeeper, Surroundings};
 use crate::monitor::order::Orders;
@@ -57,6 +58,7 @@ pub struct Session {
     ledger: LedgerKeeper,
     logs: LogKeeper,
     http: HttpServer,
+    history: History,
     ready: Arc<AtomicBool>,
     ready_file: Receiver<ReadyFile>,
     endings: (Sender<Ending>, Receiver<Ending>),
@@ -133,6 +135,8 @@ impl Session {
         let deliver_to = deliver_to.map_err(|refusal| Failure::usage(format!("--deliver-logs: {refusal}")))?;
         let (reports, reports_in) = bounded(REPORTS_WAITING);
         let monitor = Monitor::start(embedded::facts(&config, ""), reports_in).map_err(no_thread)?;
+        let (recording, history) = history::run::start(monitor.slot()).map_err(no_thread)?;
+        let _ = monitor.words().send(Word::RecordTo(recording));
         let (log_lines, log_lines_in) = bounded(LINES_WAITING);
         let cluster = Arc::new(Cluster::start(config, reports, log_lines)?);
         let logs = keep_logs(&cluster, &monitor, deliver_to, log_lines_in)?;
@@ -171,6 +175,7 @@ impl Session {
             ready: ready.clone(),
             data_dir: cluster.config().data_dir.as_path().into(),
             scrapes: Scrapes::default(),
+            history: history.clone(),
         };
         let http = HttpServer::start(http, sources).map_err(no_thread)?;
         let (written, written_in) = bounded(1);
@@ -182,6 +187,7 @@ impl Session {
             ledger,
             logs,
             http,
+            history,
             ready,
             ready_file: written_in,
             endings: bounded(4),
@@ -257,6 +263,11 @@ impl Session {
     /// Tells when the run is to end. For the window, which cannot wait.
     pub fn endings(&self) -> (Sender<Ending>, Receiver<Ending>) {
         self.endings.clone()
+    }
+
+    /// What is recorded.
+    pub fn history(&self) -> History {
+        self.history.clone()
     }
 
     /// Where views appear.

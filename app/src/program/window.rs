@@ -14,7 +14,7 @@ use crate::monitor::command::{Command, Notice};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::view::View;
-use crate::ui::{Backend, BrokerscopeApp, Options, PickerHandle};
+use crate::ui::{Backend, BrokerscopeApp, Options, PickerHandle, Recorded};
 
 /// News is painted at most this often.
 const FRAME_EVERY: Duration = Duration::from_millis(100);
@@ -60,6 +60,7 @@ pub fn run(session: &Session) -> Result<(), String> {
         is_forgetful,
         animates: true,
         picker: PickerHandle::new(SystemDialogs),
+        recorded: Recorded::Live(session.history()),
         ..Options::default()
     };
     let native = NativeOptions {

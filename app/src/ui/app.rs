@@ -16,6 +16,7 @@ use super::guide_bar;
 use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
+use super::rewind::{Recorded, Rewind, Wish};
 pub use super::screen::{Screen, UnknownScreen};
 use super::screens::metrics::Half;
 use super::screens::topic::TopicView;
@@ -25,7 +26,7 @@ use super::screens::{
 };
 use super::tokens::{palette, space};
 use super::widgets::{field, table_export, toast};
-use super::{shell, theme};
+use super::{shell, theme, time_bar};
 use crate::monitor::command::{Command, End, FaultKind};
 use crate::monitor::messages::NewMessage;
 use crate::monitor::operation::ConfigResource;
@@ -125,6 +126,10 @@ pub enum Dialog {
     },
     /// Set configs from a file of properties.
     ImportConfigs(ConfigResource),
+    /// Write what is recorded to a file.
+    SaveRecording,
+    /// Open a recording.
+    OpenRecording,
     /// Find anything.
     Palette,
     /// All commands and their keys.
@@ -207,6 +212,10 @@ pub struct Options {
     pub animates: bool,
     /// Who asks for files and folders.
     pub picker: PickerHandle,
+    /// What is recorded, to be looked back on.
+    pub recorded: Recorded,
+    /// The time that is shown when the window opens, with what happened along it; `None`: now.
+    pub at_ms: Option<i64>,
 }
 
 /// What a screen or the shell asks for.
@@ -267,6 +276,8 @@ pub(super) enum Action {
     Back,
     /// Show what one went back from.
     Forward,
+    /// Go to another time.
+    Time(Wish),
     /// Scale everything.
     Zoom(Step),
     /// Make text larger or smaller.
@@ -288,6 +299,8 @@ pub(super) struct Scene<'a> {
     pub options: &'a Options,
     /// Whether there is a way back, and one forward.
     pub can_go: (bool, bool),
+    /// What is shown was, and is not any more.
+    pub is_past: bool,
     /// Size of text.
     pub text_points: f32,
     /// The node that somebody asked for, and whether it is still to be brought into sight.
@@ -305,6 +318,7 @@ pub struct BrokerscopeApp {
     actions: Vec<Action>,
     keys: keys::Reader,
     history: History,
+    rewind: Rewind,
     text_points: f32,
     spotlight: Option<(i32, bool)>,
     /// A filter box is waited for since the last frame.
@@ -315,7 +329,7 @@ pub struct BrokerscopeApp {
 
 impl BrokerscopeApp {
     /// Sets up fonts and themes in `ctx`, and opens as `options` say.
-    pub fn new(ctx: &egui::Context, backend: Box<dyn Backend>, options: Options) -> BrokerscopeApp {
+    pub fn new(ctx: &egui::Context, backend: Box<dyn Backend>, mut options: Options) -> BrokerscopeApp {
         theme::install(ctx);
         // It is a command like the others.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
@@ -328,6 +342,7 @@ impl BrokerscopeApp {
             actions: Vec::new(),
             keys: keys::Reader::default(),
             history: History::default(),
+            rewind: Rewind::new(ctx, std::mem::take(&mut options.recorded)),
             text_points: TEXT.own,
             spotlight: None,
             is_filter_wanted: false,
@@ -383,7 +398,18 @@ impl BrokerscopeApp {
         for notice in view.notices.drain(..) {
             toast::tell(ctx, notice.ok, &notice.text);
         }
-        self.model.update(view);
+        match self.rewind.view(ctx) {
+            (Some(past), _) => drop(self.model.update(past)),
+            (None, true) => drop(self.model.update(view)),
+            // What was shown stays until the past is found.
+            (None, false) => {}
+        }
+        if self.rewind.span_ms().is_some()
+            && let Some(at_ms) = self.options.at_ms.take()
+        {
+            self.rewind.has_lanes = true;
+            self.rewind.do_wish(ctx, Wish::At(at_ms));
+        }
         // It may stand on what is known, and that is known only now.
         if let Some(dialog) = self.options.dialog.take() {
             self.drafts.open(dialog, &self.model);
@@ -398,6 +424,7 @@ impl BrokerscopeApp {
             model: &self.model,
             options: &self.options,
             can_go: self.history.can_go(),
+            is_past: self.rewind.past_ms().is_some(),
             text_points: self.text_points,
             spotlight: self.spotlight,
         };
@@ -407,6 +434,7 @@ impl BrokerscopeApp {
         shell::nav(ui, &scene, self.screen, &mut self.actions);
         shell::status_bar(ui, &scene, &mut self.actions);
         self.screens.start.tick(&ctx, &scene, &mut self.actions);
+        time_bar::show(ui, &scene, &mut self.rewind, &mut self.actions);
         guide_bar::show(ui, &scene, self.screen, &mut self.screens.start.run, &mut self.actions);
         let frame = Frame::new().fill(palette(ui).canvas).inner_margin(Margin::same(space::L as i8));
         let (screens, actions) = (&mut self.screens, &mut self.actions);
@@ -457,7 +485,12 @@ impl BrokerscopeApp {
             // What changed is to be seen at once, not when the next snapshot arrives.
             ctx.request_repaint();
             match action {
-                Action::Send(command) => self.backend.send(command),
+                Action::Send(command) => {
+                    if let Some(command) = self.rewind.pass(ctx, command, self.options.utc_offset_minutes) {
+                        self.backend.send(command);
+                    }
+                }
+                Action::Time(wish) => self.rewind.do_wish(ctx, wish),
                 Action::Go(screen) => {
                     self.spotlight = None;
                     self.screen = screen;

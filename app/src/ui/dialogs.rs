@@ -17,6 +17,7 @@ use super::dialog_group::{self, ResetDraft};
 use super::dialog_ledger::{self, LedgerDraft};
 use super::dialog_produce::{self, ProduceDraft};
 use super::dialog_reassign::{self, ReassignDraft};
+use super::dialog_recording::{self, RecordingDraft};
 use super::dialog_topic::{self, TopicDraft};
 use super::finder;
 use super::finder::recents::Recents;
@@ -56,6 +57,7 @@ enum Draft {
     Records(Box<RecordsDraft>),
     Configs(Box<ConfigsDraft>),
     Ledger(Box<LedgerDraft>),
+    Recording(Box<RecordingDraft>),
     Palette(Box<finder::State>),
     Help,
     Settings,
@@ -90,6 +92,8 @@ impl Drafts {
             Dialog::DeleteAlarm(name) => Draft::DeleteAlarm(name),
             Dialog::Fault(kind, target) => Draft::Fault(Box::new(FaultDraft::new(kind, target, model.snapshot()))),
             Dialog::ExportLedger(id) => Draft::Ledger(Box::new(LedgerDraft::new(id))),
+            Dialog::SaveRecording => Draft::Recording(Box::new(RecordingDraft::new(true))),
+            Dialog::OpenRecording => Draft::Recording(Box::new(RecordingDraft::new(false))),
             Dialog::ExportRecords => Draft::Records(Box::default()),
             Dialog::ExportText { title, name, content } => {
                 Draft::Export(Box::new(ExportDraft::text(&title, &name, &content)))
@@ -121,6 +125,7 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, drafts: &mut Drafts, actions: &mut
         Some(Draft::Records(draft)) => dialog_export::records(ctx, scene, draft, actions),
         Some(Draft::Configs(draft)) => dialog_configs::show(ctx, scene, draft, actions),
         Some(Draft::Ledger(draft)) => dialog_ledger::show(ctx, scene, draft, actions),
+        Some(Draft::Recording(draft)) => dialog_recording::show(ctx, scene, draft, actions),
         Some(Draft::Export(draft)) => dialog_export::show(ctx, scene, draft, actions),
         Some(Draft::Palette(state)) => finder::show(ctx, scene, state, &mut drafts.recents, actions),
         Some(Draft::Help) => help::show(ctx),

@@ -1,6 +1,7 @@
 //! What a broker tells of its clients' connections, once a second. Data only.
 
 use crate::types::NodeId;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Connections of one broker that are told one by one; of more, those that ask most.
 pub const CONNECTIONS_TOLD_MAX: usize = 500;
@@ -9,7 +10,7 @@ pub const CONNECTIONS_TOLD_MAX: usize = 500;
 pub const ERRORS_TOLD_MAX: usize = 20;
 
 /// All connections of a broker.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct ConnectionsReport {
     /// Broker.
     pub node_id: NodeId,
@@ -22,7 +23,7 @@ pub struct ConnectionsReport {
 }
 
 /// One connection.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct ConnectionReport {
     /// Its number on that broker since its start.
     pub conn: u64,
@@ -41,15 +42,17 @@ pub struct ConnectionReport {
 }
 
 /// Requests of one API and version on one connection since it was opened. Times are sums.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct ApiUse {
     /// Kafka's name of it.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub api: &'static str,
     /// The version that the client chose.
     pub version: i16,
     /// Requests.
     pub count: u64,
     /// Per second, since the last report.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub per_s: f64,
     /// Bytes of requests.
     pub in_bytes: u64,

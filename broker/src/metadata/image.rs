@@ -3,14 +3,17 @@
 //!
 //! Source: `org.apache.kafka.image.MetadataImage` and `org.apache.kafka.metadata.PartitionRegistration`.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use super::record::FeatureRange;
+use crate::recorded::Plain;
 use crate::types::{Id, NodeId};
 
 /// Everything that the metadata log says up to `offset`. Cloning it copies maps of `Arc`s, not topics.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct Image {
     /// Offset of the last record that is in this image; -1 before the first.
     pub offset: i64,
@@ -29,6 +32,7 @@ pub struct Image {
     /// Finalized features: name → level (`metadata.version`, `group.version`, …).
     pub features: BTreeMap<String, i16>,
     /// Client quotas: for whom → which → how much.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub client_quotas: ClientQuotas,
     /// First producer id that no broker has been given.
     pub next_producer_id: i64,
@@ -46,7 +50,7 @@ pub type ClientQuotaEntity = Vec<(String, Option<String>)>;
 pub type ClientQuotas = BTreeMap<ClientQuotaEntity, BTreeMap<String, f64>>;
 
 /// A registered broker.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct BrokerImage {
     /// Node id.
     pub id: NodeId,
@@ -65,13 +69,14 @@ pub struct BrokerImage {
     /// Ids of its log directories.
     pub log_dirs: Vec<Id>,
     /// What it can live with.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub features: Vec<FeatureRange>,
     /// Directories that take no new replicas.
     pub cordoned_log_dirs: Vec<Id>,
 }
 
 /// A registered controller.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct ControllerImage {
     /// Node id.
     pub id: NodeId,
@@ -80,11 +85,12 @@ pub struct ControllerImage {
     /// Where it listens (in-memory links carry no port; then empty).
     pub endpoints: Vec<Endpoint>,
     /// What it can live with.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub features: Vec<FeatureRange>,
 }
 
 /// One listener of a node.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct Endpoint {
     /// Listener name, as `PLAINTEXT`.
     pub name: String,
@@ -97,7 +103,7 @@ pub struct Endpoint {
 }
 
 /// A topic.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct TopicImage {
     /// Name.
     pub name: Arc<str>,
@@ -108,7 +114,7 @@ pub struct TopicImage {
 }
 
 /// A partition as the controller decided it.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Default)]
 pub struct PartitionImage {
     /// Leader, or -1.
     pub leader: NodeId,
@@ -132,6 +138,24 @@ pub struct PartitionImage {
     pub recovering: bool,
     /// Log directory of each replica, in the order of `replicas`.
     pub directories: Vec<Id>,
+}
+
+impl Plain for Vec<FeatureRange> {
+    fn put<W: Write>(&self, writer: &mut W) -> io::Result<()> {
+        let plain: Vec<_> =
+            self.iter().map(|range| (&range.name, range.min_supported_version, range.max_supported_version)).collect();
+        plain.serialize(writer)
+    }
+
+    fn take<R: Read>(reader: &mut R) -> io::Result<Vec<FeatureRange>> {
+        let plain = Vec::<(String, i16, i16)>::deserialize_reader(reader)?;
+        let range = |(name, min_supported_version, max_supported_version)| FeatureRange {
+            name,
+            min_supported_version,
+            max_supported_version,
+        };
+        Ok(plain.into_iter().map(range).collect())
+    }
 }
 
 impl Default for Image {

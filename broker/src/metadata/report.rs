@@ -1,5 +1,6 @@
 //! What a node tells the world about itself. Nodes publish, at most 20 times a second and only what changed; nobody asks them.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 
 use super::connections::ConnectionsReport;
@@ -49,7 +50,7 @@ pub struct MembershipReport {
 }
 
 /// How far a move of replicas is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Moving {
     /// Partitions that are not yet where they are to be.
     pub partitions_left: usize,
@@ -60,7 +61,7 @@ pub struct Moving {
 }
 
 /// What the cluster did with a node; how the window and the API name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// Recovering its log, registering.
@@ -113,7 +114,7 @@ pub struct BrokerReport {
 }
 
 /// The last values that a client pushed to one broker (KIP-714).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct ClientMetricsReport {
     /// Unique per client instance.
     pub client_instance_id: Id,
@@ -136,7 +137,7 @@ pub struct ClientMetricsReport {
 }
 
 /// One series of a client.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct ClientSeries {
     /// As the client names it: `org.apache.kafka.producer.connection.creation.total`.
     pub name: String,
@@ -145,6 +146,7 @@ pub struct ClientSeries {
     /// It only grows, from 0 when the client first pushed it to this broker.
     pub is_counter: bool,
     /// Last value.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub value: f64,
 }
 
@@ -180,7 +182,7 @@ pub struct ReplicaReport {
 }
 
 /// Traffic of one broker since it started.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct BrokerCounters {
     /// Records appended here as leader, those of the broker's own coordinators included.
     pub messages_in: u64,
@@ -211,9 +213,10 @@ pub struct BrokerCounters {
 }
 
 /// Requests of one API since the broker started; percentiles over the last few seconds.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct RequestCounters {
     /// API name as Kafka's metrics name it: `Produce`, `FetchConsumer`, `Metadata`, …
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub api: &'static str,
     /// Answered since start.
     pub count: u64,
@@ -263,7 +266,7 @@ pub struct ShareProgress {
 }
 
 /// A member of a group.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct MemberReport {
     /// Member id.
     pub member_id: String,
@@ -326,7 +329,7 @@ pub struct NodeEvent {
 }
 
 /// What can happen. Causes come from the deciding node, not from guessing by time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub enum Event {
     /// A controller became the active one.
     ControllerElected {
@@ -338,6 +341,7 @@ pub enum Event {
         /// Quorum epoch.
         epoch: i32,
         /// Why.
+        #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
         reason: &'static str,
     },
     /// A broker registered: `previous_epoch` is that of its last incarnation, if there was one.
@@ -458,6 +462,7 @@ pub enum Event {
         /// Generation.
         generation: i32,
         /// New state.
+        #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
         state: &'static str,
         /// Why.
         reason: String,
@@ -509,7 +514,7 @@ pub enum Event {
 }
 
 /// Steps of a broker's coming and going.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub enum MembershipStep {
     /// It was added.
     Added {
@@ -528,7 +533,7 @@ pub enum MembershipStep {
 }
 
 /// Why a broker was fenced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FenceReason {
     /// No heartbeat for this long.
     SessionExpired {

@@ -1,7 +1,8 @@
 //! What is told of a group's members one by one: who came, who went, and why.
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// What became of a member.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub enum MemberChange {
     /// It joined.
     Joined,
@@ -30,7 +31,7 @@ pub enum MemberChange {
 }
 
 /// Somebody in a group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberIdentity {
     /// Member id.
     pub member_id: String,

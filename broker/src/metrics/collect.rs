@@ -1,19 +1,23 @@
 //! What a node's components have to say, once a second.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::bean::{Bean, Shape};
 use super::histogram::{Histogram, HistogramReading};
 use super::meter::{Meter, MeterReading};
+use super::table;
+use crate::recorded::{self, invalid};
 use crate::types::{Id, NodeId, Now};
 
 /// The value of a label.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
     /// One that is known when the program is built.
-    Fixed(&'static str),
+    Fixed(#[borsh(serialize_with = "recorded::put", deserialize_with = "recorded::take")] &'static str),
     /// A name.
     Name(Arc<str>),
     /// A number.
@@ -64,10 +68,10 @@ impl From<i32> for Label {
 pub type Labels = Box<[(&'static str, Label)]>;
 
 /// What was read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub enum Reading {
     /// Of a gauge or an attribute.
-    Value(f64),
+    Value(#[borsh(serialize_with = "recorded::put", deserialize_with = "recorded::take")] f64),
     /// Of a meter.
     Meter(MeterReading),
     /// Of a histogram.
@@ -87,6 +91,41 @@ pub struct Series {
     pub reading: Reading,
 }
 
+/// A bean is written as its place in the table: only the same table reads it back.
+impl BorshSerialize for Series {
+    fn serialize<W: Write>(&self, writer: &mut W) -> io::Result<()> {
+        let place = table::place(self.bean).ok_or_else(|| invalid("a bean that is not in the table"))?;
+        place.serialize(writer)?;
+        (self.labels.len() as u8).serialize(writer)?;
+        for (key, label) in &self.labels {
+            // Most keys are the bean's own, in its order.
+            let own = self.bean.keys.iter().position(|own| own == key).and_then(|own| u8::try_from(own).ok());
+            own.serialize(writer)?;
+            if own.is_none() {
+                recorded::put(key, writer)?;
+            }
+            label.serialize(writer)?;
+        }
+        self.reading.serialize(writer)
+    }
+}
+
+impl BorshDeserialize for Series {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> io::Result<Series> {
+        let bean = table::at(u16::deserialize_reader(reader)?).ok_or_else(|| invalid("no such bean"))?;
+        let count = u8::deserialize_reader(reader)?;
+        let mut labels = Vec::with_capacity(usize::from(count));
+        for _ in 0..count {
+            let key = match <Option<u8>>::deserialize_reader(reader)? {
+                Some(own) => *bean.keys.get(usize::from(own)).ok_or_else(|| invalid("no such key"))?,
+                None => recorded::take(reader)?,
+            };
+            labels.push((key, Label::deserialize_reader(reader)?));
+        }
+        Ok(Series { bean, labels: labels.into(), reading: Reading::deserialize_reader(reader)? })
+    }
+}
+
 impl Series {
     /// The value of a label.
     pub fn label(&self, key: &str) -> Option<&Label> {
@@ -104,7 +143,7 @@ impl Series {
 }
 
 /// All that a node measured, a second's worth.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct MetricsReport {
     /// Node.
     pub node_id: NodeId,
@@ -113,6 +152,7 @@ pub struct MetricsReport {
     /// Wall clock.
     pub at_ms: i64,
     /// Monotonic clock of the node: between two reports of one incarnation, how long it really was.
+    #[borsh(serialize_with = "recorded::put", deserialize_with = "recorded::take")]
     pub mono: Duration,
     /// In the order of the components that told them.
     pub series: Vec<Series>,

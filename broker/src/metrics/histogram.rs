@@ -1,5 +1,6 @@
 //! How values are distributed: lately for the quantiles, in the whole life for all else.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::time::Duration;
 
 /// The quantiles that are told.
@@ -39,21 +40,27 @@ pub struct Histogram {
 }
 
 /// What a histogram shows, in the unit of its bean. All 0 without values, as Kafka's.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq)]
 pub struct HistogramReading {
     /// Values.
     pub count: u64,
     /// Their sum.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub sum: f64,
     /// The least of all.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub min: f64,
     /// The greatest of all.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub max: f64,
     /// Mean of all.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub mean: f64,
     /// Standard deviation of all.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub std_dev: f64,
     /// For each of [`QUANTILES`].
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub quantiles: [f64; 6],
 }
 

@@ -1,5 +1,6 @@
 //! A count, and how fast it grows.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::time::Duration;
 
 /// How often the weighted averages move.
@@ -26,17 +27,21 @@ pub struct Meter {
 }
 
 /// What a meter shows. Rates are per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeterReading {
     /// All that was counted.
     pub count: u64,
     /// Over the whole life.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub mean_rate: f64,
     /// Weighted, over about a minute.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub one_minute_rate: f64,
     /// Weighted, over about five minutes.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub five_minute_rate: f64,
     /// Weighted, over about fifteen minutes.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub fifteen_minute_rate: f64,
 }
 

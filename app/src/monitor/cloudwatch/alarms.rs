@@ -1,5 +1,6 @@
 //! All alarms, their states and their history.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ impl AlarmStatus {
 }
 
 /// What a line of history is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryKind {
     /// The alarm was put, changed or deleted.
     ConfigurationUpdate,
@@ -106,7 +107,7 @@ impl HistoryKind {
 }
 
 /// Something that happened to an alarm.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct HistoryItem {
     /// Grows by one with each item.
     pub seq: u64,
@@ -172,6 +173,16 @@ impl Alarms {
         let last_seq = history.last().map_or(0, |item| item.seq);
         let history = history.into_iter().map(Arc::new).collect();
         Alarms { set, alarms, history, deleted, last_seq, renewed_s: 0 }
+    }
+
+    /// As they were at one time of a recording, to be looked at.
+    pub fn replayed(
+        set: AlarmSet,
+        alarms: BTreeMap<String, Arc<AlarmStatus>>,
+        history: VecDeque<Arc<HistoryItem>>,
+    ) -> Alarms {
+        let last_seq = history.back().map_or(0, |item| item.seq);
+        Alarms { set, alarms, history, last_seq, ..Alarms::default() }
     }
 
     /// Of ours, those that somebody deleted.

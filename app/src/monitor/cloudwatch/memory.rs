@@ -1,8 +1,11 @@
 //! What is remembered of monitoring from one run to the next, as JSON: the level, the set of alarms, the alarms that were put by hand with their
 //! states, and the history. Pure: who keeps the bytes is another's business.
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use borsh::{BorshDeserialize, BorshSerialize};
+use broker::recorded::invalid;
 use serde::{Deserialize, Serialize};
 
 use super::advice::AlarmSet;
@@ -14,6 +17,7 @@ use super::math::query::{Query, What};
 use super::statistics::Statistic;
 use super::store::{Dimension, Key};
 use super::watch::CloudwatchView;
+use crate::monitor::recorded::{put_json, take_json};
 
 /// The version of the format; the one before knows no alarms on metric math, and is written where there are none.
 const VERSION: u32 = 2;
@@ -320,6 +324,22 @@ fn status(kept: KeptAlarm) -> Result<AlarmStatus, String> {
     alarm.check()?;
     let times = (kept.updated_ms, kept.changed_ms, kept.configured_ms);
     Ok(AlarmStatus::remembered(alarm, parsed(&kept.state)?, kept.reason, times))
+}
+
+/// In a recording an alarm stands as it is kept, with what that leaves out.
+impl BorshSerialize for AlarmStatus {
+    fn serialize<W: Write>(&self, writer: &mut W) -> io::Result<()> {
+        put_json(&kept_alarm(self), writer)?;
+        BorshSerialize::serialize(&self.alarm.is_ours, writer)
+    }
+}
+
+impl BorshDeserialize for AlarmStatus {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> io::Result<AlarmStatus> {
+        let mut status = status(take_json(reader)?).map_err(invalid)?;
+        status.alarm.is_ours = bool::deserialize_reader(reader)?;
+        Ok(status)
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! As DDSketch has it (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch", 2019). A percentile is within
 //! [`RELATIVE_ERROR`] of a value that is really there, as long as the values fill no more than [`BINS_MAX`] buckets; beyond that the lowest
 //! buckets become one.
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// How far a percentile may be from the true one, as part of it.
 pub const RELATIVE_ERROR: f64 = 0.02;
@@ -20,7 +21,7 @@ const SMALLEST: f64 = 1e-9;
 const OFFSET: f64 = 600.0;
 
 /// Counts by bucket, ascending by value. A count stops at 65,535: five minutes have far fewer values here.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct Sketch {
     bins: Vec<(i16, u16)>,
 }

@@ -1,20 +1,24 @@
 //! Statistic sets, and what can be read from them.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 use std::str::FromStr;
 
 use super::sketch::Sketch;
 
 /// What is kept of the values of one period: CloudWatch's statistic set, and a sketch for percentiles.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct StatisticSet {
     /// How many values.
     pub count: u32,
     /// Their sum.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub sum: f64,
     /// The least.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub minimum: f64,
     /// The greatest.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub maximum: f64,
     /// Left out (boxed and `None`) while all values are the same, which is most of what there is.
     sketch: Option<Box<Sketch>>,
@@ -66,7 +70,7 @@ impl StatisticSet {
 }
 
 /// A percentage with two decimals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hundredths(pub u16);
 
 impl Hundredths {
@@ -87,7 +91,7 @@ impl fmt::Display for Hundredths {
 }
 
 /// What is asked of a period's values, in CloudWatch's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Statistic {
     /// How many values.
     SampleCount,

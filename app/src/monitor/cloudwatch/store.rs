@@ -3,6 +3,7 @@
 //! Bounds: [`SERIES_MAX`] series. A series of values that never change takes about 2 KB, one of values that always change 50 to 100 KB after a
 //! day, and no series more than some 210 KB. What finds no room is counted ([`Store::dropped`]).
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ const SILENT_S: i64 = 900;
 const SET_BACK_S: i64 = 60;
 
 /// MSK's dimensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dimension {
     /// The cluster.
     ClusterName,
@@ -61,7 +62,7 @@ impl Dimension {
 }
 
 /// What tells one series from another: the metric's name, and dimensions in their own order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// CloudWatch's name.
     pub metric: Arc<str>,
@@ -112,7 +113,7 @@ pub struct Datum {
 }
 
 /// One series at all resolutions. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug)]
 pub struct Series {
     tracks: [Track; 3],
     last_s: i64,
@@ -186,7 +187,7 @@ impl Series {
 }
 
 /// All series. Readers get it by `Arc`; a clone shares all that does not change.
-#[derive(Clone, Debug, Default)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default)]
 pub struct Store {
     series: BTreeMap<Arc<Key>, Arc<Series>>,
     newest_s: i64,
@@ -219,6 +220,16 @@ impl Store {
             };
             Arc::make_mut(series).add(at_s, &StatisticSet::of(value));
         }
+    }
+
+    /// Of series that were written down. `None`: they make no sense.
+    pub fn replayed(series: Vec<(Arc<Key>, Arc<Series>)>) -> Option<Store> {
+        let is_sound = |series: &Series| series.tracks.iter().zip(RESOLUTIONS).all(|(track, own)| track.is_sound(own));
+        if series.len() > SERIES_MAX || !series.iter().all(|(_, series)| is_sound(series)) {
+            return None;
+        }
+        let newest_s = series.iter().map(|(_, series)| series.last_s).max().unwrap_or_default();
+        Some(Store { series: series.into_iter().collect(), newest_s, dropped: 0 })
     }
 
     fn silent(&self, at_s: i64) -> BTreeSet<(i64, Arc<Key>)> {

@@ -2,6 +2,7 @@
 //!
 //! Points that are the same one after the other stand once. What is older than the open chunk never changes and is shared with whoever reads.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::statistics::StatisticSet;
 const CHUNKS: i64 = 15;
 
 /// How long periods are, and how many are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolution {
     /// Seconds.
     pub period_s: i64,
@@ -32,7 +33,7 @@ impl Resolution {
 }
 
 /// The same values in periods that follow each other.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 struct Run {
     at_s: i64,
     length: u32,
@@ -40,7 +41,7 @@ struct Run {
 }
 
 /// The points of one resolution. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug)]
 pub struct Track {
     resolution: Resolution,
     sealed: Arc<VecDeque<Arc<[Run]>>>,
@@ -53,6 +54,17 @@ impl Track {
     /// Without a point.
     pub fn new(resolution: Resolution) -> Track {
         Track { resolution, sealed: Arc::default(), open: Vec::new(), current: None }
+    }
+
+    /// Whether it is as one is that was filled here, and of this resolution.
+    pub fn is_sound(&self, resolution: Resolution) -> bool {
+        let all = || self.sealed.iter().flat_map(|chunk| chunk.iter()).chain(&self.open);
+        // Beyond this no clock of ours goes, s.
+        let is_time = |at_s: i64| (0..1_000_000_000_000).contains(&at_s);
+        self.resolution == resolution
+            && all().all(|run| (1..=resolution.points).contains(&i64::from(run.length)) && is_time(run.at_s))
+            && all().map(|run| i64::from(run.length)).sum::<i64>() <= 4 * resolution.points
+            && self.current.as_ref().is_none_or(|(at_s, _)| is_time(*at_s))
     }
 
     /// How it is cut.

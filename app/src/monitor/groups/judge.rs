@@ -1,5 +1,6 @@
 //! How groups stand: a verdict for each partition, and of these one for the group, in a sentence.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -9,13 +10,14 @@ use crate::monitor::names::grouped;
 use crate::monitor::snapshot::{Group, Snapshot, Topic};
 
 /// How a group stands.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct Standing {
     /// The worst of its partitions.
     pub verdict: Verdict,
     /// Why, in a sentence.
     pub reason: String,
     /// When it will have read all, at this pace; `None`: never, or not known.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub caught_up_in_s: Option<f64>,
     /// How old the oldest record is that waits; `None`: not known.
     pub behind_ms: Option<i64>,

@@ -1,5 +1,6 @@
 //! How far behind groups were, second by second: one row a second and group, shared with readers as it is.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ const MARKERS_MAX: i64 = 2;
 pub type Name = (Arc<str>, i32);
 
 /// Where a group was in one partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
     /// What it had committed; of a share group, the end of what it was done with, wherever the records are that it was not.
     pub committed: i64,
@@ -36,7 +37,7 @@ impl Sample {
 }
 
 /// Where a group was in all of its partitions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Wall clock.
     pub at_ms: i64,

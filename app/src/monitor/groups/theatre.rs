@@ -4,6 +4,7 @@
 //! kinds tells each new epoch, and is at rest when all members have what they should. Members that come and go are told one by one, before
 //! the generation that they make.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ pub const CELLS_KEPT: usize = 400_000;
 pub const NEWS_KEPT: usize = 200;
 
 /// Somebody came or went.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct News {
     /// Wall clock of the coordinator.
     pub at_ms: i64,
@@ -31,13 +32,15 @@ pub struct News {
 }
 
 /// One generation of a classic group, or one epoch of another.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Default)]
 pub struct Generation {
     /// Its number.
     pub number: i32,
     /// `classic`, `consumer`, `share` or `streams`; empty: not told yet.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub kind: &'static str,
     /// State as told last.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub state: &'static str,
     /// Assignor.
     pub protocol: String,
@@ -110,7 +113,7 @@ pub fn moved(before: &Generation, after: &Generation) -> Vec<Moved> {
 }
 
 /// A group's generations, for readers.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct Play {
     /// Oldest first.
     pub generations: VecDeque<Arc<Generation>>,

@@ -5,9 +5,23 @@
 //! compared as they were right after commits, and a group that commits seldom is given more time before it is said to stand still.
 
 use super::lags::Sample;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// What is said of a group or a partition, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[derive(
+    BorshSerialize,
+    BorshDeserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It has not been watched for long enough, or there is nothing to go by.
@@ -26,15 +40,17 @@ pub enum Verdict {
 }
 
 /// A verdict, and what it rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Default)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
     /// Records that wait.
     pub lag: i64,
     /// Records written per second, between the commits that were seen; NaN: not known.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub written_per_s: f64,
     /// Records read per second, as its commits tell; NaN: not known.
+    #[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")]
     pub read_per_s: f64,
     /// For how long nothing was committed though records waited.
     pub still_ms: i64,

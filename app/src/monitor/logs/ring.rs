@@ -132,6 +132,32 @@ impl LogLines {
         chunks.flat_map(|chunk| chunk.iter().rev()).skip_while(move |entry| entry.seq >= seq)
     }
 
+    /// Those that were there at a time; as nodes' clocks differ, lines stand as they arrived up to the last that is not later.
+    #[must_use]
+    pub fn until(&self, at_ms: i64) -> LogLines {
+        let mut chunks = self.chunks.iter().cloned().collect::<VecDeque<Chunk>>();
+        while let Some(last) = chunks.pop_back() {
+            let count = last.iter().rposition(|entry| entry.at_ms <= at_ms).map_or(0, |place| place + 1);
+            if count == last.len() {
+                chunks.push_back(last);
+                break;
+            }
+            if count > 0 {
+                chunks.push_back(Arc::new(last[..count].to_vec()));
+                break;
+            }
+        }
+        let next_seq = chunks.back().and_then(|chunk| chunk.last()).map_or(1, |last| last.seq + 1);
+        LogLines { chunks: Arc::new(chunks), next_seq }
+    }
+
+    /// Of entries whose numbers follow each other.
+    pub fn of(entries: Vec<Arc<Entry>>) -> LogLines {
+        let next_seq = entries.last().map_or(1, |last| last.seq + 1);
+        let chunks = entries.chunks(CHUNK_LINES).map(|chunk| Arc::new(chunk.to_vec())).collect();
+        LogLines { chunks: Arc::new(chunks), next_seq }
+    }
+
     /// Whether these are the very same lines.
     pub fn is_same(&self, other: &LogLines) -> bool {
         Arc::ptr_eq(&self.chunks, &other.chunks)

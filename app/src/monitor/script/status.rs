@@ -1,5 +1,6 @@
 //! How a script goes, as `GET /api/scripts` gives it.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::monitor::fault::FaultRequest;
 pub const RUNS_KEPT: usize = 20;
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The steady state is waited for.
@@ -34,7 +35,7 @@ impl Phase {
 }
 
 /// What became of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     /// Its time has not come.
@@ -50,7 +51,7 @@ pub enum StepState {
 }
 
 /// One fault of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct StepStatus {
     /// When it was to begin, after the first moment.
     pub at_ms: u64,
@@ -69,7 +70,7 @@ pub struct StepStatus {
 }
 
 /// Whether something is as expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// That is not known yet.
@@ -83,7 +84,7 @@ pub enum Outcome {
 }
 
 /// What is said of a check.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
     /// What was to be.
     pub check: String,
@@ -94,7 +95,7 @@ pub struct Verdict {
 }
 
 /// A run of a script.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Serialize)]
 pub struct ScriptStatus {
     /// Its id.
     pub id: u64,

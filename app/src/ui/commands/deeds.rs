@@ -17,6 +17,7 @@ use crate::monitor::workload::ClientState;
 use crate::ui::alarm_draft::Start;
 use crate::ui::app::{Action, Dialog, FaultTarget, Scene, Step, ThemeChoice};
 use crate::ui::dialog_topic::TopicWish;
+use crate::ui::rewind::Wish;
 
 /// One thing that can be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,6 +193,19 @@ fn single(id: Id, scene: &Scene<'_>) -> Option<Deed> {
             let missing = value.is_empty().then_some("while the cluster is starting");
             deed(Action::Copy { what: "the cluster id", value }).unless(missing)
         }
+        Id::TimeLive | Id::TimeEarlier | Id::TimeLater | Id::TimePlay | Id::TimeLanes => {
+            let (wish, needs_past) = match id {
+                Id::TimeLive => (Wish::Live, true),
+                Id::TimeEarlier => (Wish::Earlier, false),
+                Id::TimeLater => (Wish::Later, true),
+                Id::TimePlay => (Wish::Play, true),
+                _ => (Wish::Lanes, false),
+            };
+            let is_now = (needs_past && !scene.is_past).then_some("while the newest is shown");
+            deed(Action::Time(wish)).unless(is_now)
+        }
+        Id::SaveRecording => deed(Action::Ask(Dialog::SaveRecording)),
+        Id::OpenRecording => deed(Action::Ask(Dialog::OpenRecording)),
         Id::CopyHttp => {
             let value = scene.options.http.clone().unwrap_or_default();
             let missing = value.is_empty().then_some("while nothing listens");
@@ -326,7 +340,7 @@ mod tests {
         let mut model = Model::default();
         model.update(view);
         let options = Options { http: Some("http://h:1".into()), ..Options::default() };
-        look(&Scene { model: &model, options: &options, can_go: (false, true), text_points: 13.0, spotlight: None })
+        look(&Scene { model: &model, options: &options, can_go: (false, true), is_past: false, text_points: 13.0, spotlight: None })
     }
 
     fn found(scene: &Scene<'_>, id: Id, name: &str) -> Option<Deed> {

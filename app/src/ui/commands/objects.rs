@@ -324,7 +324,7 @@ mod tests {
         model.update(fixture::incident());
         let options = Options::default();
         let scene =
-            Scene { model: &model, options: &options, can_go: (false, false), text_points: 13.0, spotlight: None };
+            Scene { model: &model, options: &options, can_go: (false, false), is_past: false, text_points: 13.0, spotlight: None };
         menu(object, &scene).iter().map(|item| item.name().to_owned()).collect()
     }
 

@@ -58,6 +58,13 @@ pub enum Id {
     CopyBootstrap,
     CopyCluster,
     CopyHttp,
+    TimeLive,
+    TimeEarlier,
+    TimeLater,
+    TimePlay,
+    TimeLanes,
+    SaveRecording,
+    OpenRecording,
 }
 
 /// Where a command stands in the help.
@@ -77,12 +84,22 @@ pub enum Group {
     Watch,
     /// The window itself.
     Window,
+    /// Looking back.
+    Time,
 }
 
 impl Group {
     /// All, as the help has them.
-    pub const ALL: [Group; 7] =
-        [Group::Find, Group::Go, Group::Window, Group::Workload, Group::Cluster, Group::Watch, Group::Break];
+    pub const ALL: [Group; 8] = [
+        Group::Find,
+        Group::Go,
+        Group::Time,
+        Group::Window,
+        Group::Workload,
+        Group::Cluster,
+        Group::Watch,
+        Group::Break,
+    ];
 
     /// Its title.
     pub const fn title(self) -> &'static str {
@@ -94,6 +111,7 @@ impl Group {
             Group::Workload => "Load",
             Group::Watch => "Watch",
             Group::Window => "Window",
+            Group::Time => "Look back",
         }
     }
 }
@@ -148,6 +166,10 @@ const fn find(id: Id, icon: Icon, name: &'static str, what: &'static str) -> Ent
 
 const fn go(screen: Screen, icon: Icon, name: &'static str, what: &'static str, keys: &'static [Keys]) -> Entry {
     row(Group::Go, Id::Go(screen), icon, name, what).keys(keys)
+}
+
+const fn time(id: Id, icon: Icon, name: &'static str, what: &'static str) -> Entry {
+    row(Group::Time, id, icon, name, what)
 }
 
 const fn window(id: Id, icon: Icon, name: &'static str, what: &'static str) -> Entry {
@@ -238,6 +260,16 @@ pub static ALL: &[Entry] = &[
     go(Screen::Alarms, Icon::Bell, "Go to Alarms", "What is watched, and what rings", &[Keys::Pair('g', 'a')]),
     go(Screen::Events, Icon::Events, "Go to Events", "What happened, and why", &[Keys::Pair('g', 'e')]),
     go(Screen::Logs, Icon::Logs, "Go to Logs", "What the nodes write down", &[Keys::Pair('g', 'l')]),
+    time(Id::TimeLive, Icon::Forward, "Back to live", "Show the cluster as it is now").keys(&[Keys::Char('l')]),
+    time(Id::TimeEarlier, Icon::Back, "What changed before", "Go back to when something changed: a leader, a state, a fault")
+        .keys(&[Keys::Char('[')]),
+    time(Id::TimeLater, Icon::Forward, "What changed next", "Go on to when something changed next").keys(&[Keys::Char(']')]),
+    time(Id::TimePlay, Icon::Start, "Let the time run", "Play the past from what is shown on, or stop it")
+        .keys(&[Keys::Char('p')]),
+    time(Id::TimeLanes, Icon::Up, "What happened along the time", "Show or hide a lane for each node, fault, group and alarm")
+        .keys(&[Keys::Char('t')]),
+    time(Id::SaveRecording, Icon::Down, "Save what is recorded", "Write the history to a file, which opens anywhere without a cluster"),
+    time(Id::OpenRecording, Icon::Folder, "Open a recording", "Look at what was recorded, here or on another machine"),
     window(Id::Settings, Icon::Settings, "Settings", "Theme, scale and size of text")
         .keys(&[Keys::Stroke(COMMAND, Key::Comma)]),
     window(Id::Theme, Icon::Moon, "Dark or light", "Change between the dark and the light theme")

@@ -1,5 +1,8 @@
 //! The table of MBeans, a file for each part of Kafka that has some. A bean that nobody feeds does not belong here.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::bean::{Bean, beans};
 
 pub mod controller;
@@ -35,6 +38,29 @@ pub struct CoordinatorBeans {
     pub load: [&'static Bean; 2],
     /// Partitions by state.
     pub partitions: &'static Bean,
+}
+
+/// The beans by their places, and the places by the beans' addresses.
+type Places = (Vec<&'static Bean>, HashMap<usize, u16>);
+
+static PLACES: LazyLock<Places> = LazyLock::new(|| {
+    let beans: Vec<&'static Bean> = all().collect();
+    let places = beans.iter().zip(0..).map(|(bean, place)| (address(bean), place)).collect();
+    (beans, places)
+});
+
+fn address(bean: &'static Bean) -> usize {
+    std::ptr::from_ref(bean) as usize
+}
+
+/// A bean's place in the table.
+pub fn place(bean: &'static Bean) -> Option<u16> {
+    PLACES.1.get(&address(bean)).copied()
+}
+
+/// The bean at a place.
+pub fn at(place: u16) -> Option<&'static Bean> {
+    PLACES.0.get(usize::from(place)).copied()
 }
 
 /// All beans.

@@ -10,6 +10,7 @@ mod left_out;
 mod quotas;
 mod request;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -28,7 +29,20 @@ pub const NAMESPACE: &str = "AWS/Kafka";
 pub const ACCOUNT: &str = "000000000000";
 
 /// MSK's monitoring levels; each has what the one before has, and more. Changed as by MSK's UpdateMonitoring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    BorshSerialize,
+    BorshDeserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Level {
     /// Free of charge on MSK.
