@@ -28,6 +28,8 @@ pub struct Cli {
 pub enum Subcommands {
     /// Run the same cluster without a window, until SIGINT or SIGTERM.
     Serve(ServeArgs),
+    /// Open a recording: every screen as it was, without a cluster.
+    Open(OpenArgs),
     /// Start a cluster under load and write a picture of a screen. Needs no display.
     Screenshot(ScreenshotArgs),
 }
@@ -41,6 +43,23 @@ pub struct ServeArgs {
     /// Run a script of faults (YAML) when the cluster takes writes, and print its verdicts.
     #[arg(long, value_name = "FILE.yaml")]
     pub faults: Option<PathBuf>,
+}
+
+/// A recording.
+#[derive(Clone, Debug, Args)]
+pub struct OpenArgs {
+    /// As it was saved from the window, or by GET /api/history/recording.
+    #[arg(value_name = "FILE.brokerscope")]
+    pub file: PathBuf,
+    /// Write a picture instead of opening the window; needs no display.
+    #[arg(long, value_name = "FILE.png")]
+    pub out: Option<PathBuf>,
+    /// Screen to show in it.
+    #[arg(long, value_name = "NAME", default_value = "cluster", requires = "out")]
+    pub screen: String,
+    /// Which time to show in it, ms since 1970. [default: the last]
+    #[arg(long, value_name = "MS", requires = "out")]
+    pub at_ms: Option<i64>,
 }
 
 /// Sets of timings.
@@ -284,6 +303,8 @@ mod tests {
             "brokerscope --bind nowhere",
             "brokerscope --data-dir x --ephemeral",
             "brokerscope attach",
+            "brokerscope open",
+            "brokerscope open x.brokerscope --at-ms 5",
             "brokerscope nonsense",
             "brokerscope screenshot",
             "brokerscope screenshot --screen cluster",

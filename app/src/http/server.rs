@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use super::problem::Problem;
 use super::scrapes::Scrapes;
 use super::{
-    api, changes, client_metrics, cloudwatch, connections, groups, guard, history, ledger, logs, metrics, monitoring, scripts,
+    api, changes, client_metrics, cloudwatch, connections, groups, guard, history, ledger, logs, metrics, monitoring,
+    scripts,
 };
 use crate::monitor::history::run::History;
 use crate::monitor::order::Orders;

@@ -50,7 +50,8 @@ fn server(view: View, obey: impl Fn(Command) -> Answer + Send + 'static) -> Serv
     let scrubs = Arc::new(|| vec![(2, scrubbed())]);
     let data_dir = std::env::temp_dir().as_path().into();
     let scrapes = Scrapes::default();
-    let sources = Sources { slot, orders, scrubs, ready: ready.clone(), data_dir, scrapes, history: History::default() };
+    let sources =
+        Sources { slot, orders, scrubs, ready: ready.clone(), data_dir, scrapes, history: History::default() };
     let http = HttpServer::start(TcpListener::bind("127.0.0.1:0").unwrap(), sources).unwrap();
     Server { http, ready }
 }

@@ -6,6 +6,7 @@ mod failure;
 mod faults_file;
 mod file_dialogs;
 mod monitoring_file;
+mod opened;
 mod ready_file;
 mod screenshot;
 mod session;
@@ -18,6 +19,8 @@ mod guide_tests;
 pub mod stage;
 #[cfg(test)]
 mod stage_groups_tests;
+#[cfg(test)]
+mod stage_history_tests;
 #[cfg(test)]
 mod stage_messages_tests;
 #[cfg(test)]
@@ -39,6 +42,7 @@ pub fn main() -> ExitCode {
     let outcome = match command {
         None => window(&cluster),
         Some(Subcommands::Serve(args)) => serve(&args),
+        Some(Subcommands::Open(args)) => opened::run(&args),
         Some(Subcommands::Screenshot(args)) => screenshot::run(&args),
     };
     match outcome {

@@ -14,7 +14,7 @@ use super::window::SessionBackend;
 use crate::cli::ClusterArgs;
 use crate::monitor::command::Command;
 use crate::monitor::view::View;
-use crate::ui::{BrokerscopeApp, Options, Screen};
+use crate::ui::{BrokerscopeApp, Options, Recorded, Screen};
 
 /// How long anything may take to come about.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,7 +47,8 @@ impl Stage {
         });
         let backend = SessionBackend::new(&session);
         let brokers = args.brokers;
-        let options = Options { http: Some(session.http_url()), is_forgetful: true, ..options };
+        let recorded = Recorded::Live(session.history());
+        let options = Options { http: Some(session.http_url()), is_forgetful: true, recorded, ..options };
         let harness = Harness::builder()
             .with_size(egui::vec2(1600.0, 1000.0))
             .build_eframe(move |cc| BrokerscopeApp::new(&cc.egui_ctx, Box::new(backend), options));
@@ -164,6 +165,14 @@ impl Stage {
             self.harness.step();
         }
         self.settle();
+    }
+
+    /// Paints some frames, as a window does while one looks at it.
+    pub fn frames(&mut self, count: usize) {
+        for _ in 0..count {
+            self.harness.step();
+            let _ = self.woken.recv_timeout(FRAME_EVERY);
+        }
     }
 
     /// The window itself, for what is not done often.

@@ -63,6 +63,15 @@ pub fn run(session: &Session) -> Result<(), String> {
         recorded: Recorded::Live(session.history()),
         ..Options::default()
     };
+    open(ctx, backend, options)
+}
+
+/// Opens a window on `backend` and returns when it is closed.
+///
+/// # Errors
+/// No window can open; one sentence says why.
+pub fn open(ctx: egui::Context, backend: impl Backend + 'static, options: Options) -> Result<(), String> {
+    let is_forgetful = options.is_forgetful;
     let native = NativeOptions {
         viewport: ViewportBuilder::default()
             .with_title("Brokerscope")

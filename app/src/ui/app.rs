@@ -433,12 +433,15 @@ impl BrokerscopeApp {
         }
         shell::nav(ui, &scene, self.screen, &mut self.actions);
         shell::status_bar(ui, &scene, &mut self.actions);
-        self.screens.start.tick(&ctx, &scene, &mut self.actions);
+        if !scene.is_past {
+            // A scenario's steps are done now, and not when somebody looks back.
+            self.screens.start.tick(&ctx, &scene, &mut self.actions);
+        }
         time_bar::show(ui, &scene, &mut self.rewind, &mut self.actions);
         guide_bar::show(ui, &scene, self.screen, &mut self.screens.start.run, &mut self.actions);
         let frame = Frame::new().fill(palette(ui).canvas).inner_margin(Margin::same(space::L as i8));
         let (screens, actions) = (&mut self.screens, &mut self.actions);
-        CentralPanel::default().frame(frame).show(ui, |ui| match self.screen {
+        let screen = CentralPanel::default().frame(frame).show(ui, |ui| match self.screen {
             Screen::Start => start::show(ui, &scene, &mut screens.start, actions),
             Screen::Cluster => cluster::show(ui, &scene, &mut screens.cluster, actions),
             Screen::Topics => topics::show(ui, &scene, &mut screens.topics, actions),
@@ -465,7 +468,7 @@ impl BrokerscopeApp {
             self.drafts.export(sheet);
         }
         dialogs::show(&ctx, &scene, &mut self.drafts, &mut self.actions);
-        toast::show(&ctx);
+        toast::show(&ctx, (ctx.content_rect().bottom() - screen.response.rect.bottom()).max(0.0));
         self.spotlight = self.spotlight.map(|(id, _)| (id, false));
         if is_filter_awaited && field::is_summoned(&ctx) {
             // There is no filter here: the palette finds everything.
@@ -473,6 +476,11 @@ impl BrokerscopeApp {
         }
         self.act(&ctx);
         self.history.note(Place::of(self.screen, &self.screens));
+    }
+
+    /// Whether a cluster is known, now or in the past.
+    pub fn shows_something(&self) -> bool {
+        !self.model.snapshot().cluster_id.is_empty()
     }
 
     /// The screen that is shown.

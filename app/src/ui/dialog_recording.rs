@@ -35,7 +35,11 @@ pub fn show(ctx: &Context, scene: &Scene<'_>, draft: &mut RecordingDraft, action
                      another machine without a cluster (brokerscope open). It has names of topics, groups and clients, and no records.";
         ("Save what is recorded", words, "Save")
     } else {
-        ("Open a recording", "Every screen shows it as it was. The cluster goes on meanwhile; one key (l) leads back to it.", "Open")
+        (
+            "Open a recording",
+            "Every screen shows it as it was. The cluster goes on meanwhile; one key (l) leads back to it.",
+            "Open",
+        )
     };
     let outcome = dialog(ctx, "recording", title, |ui| {
         let style = palette(ui);

@@ -156,7 +156,8 @@ impl Rewind {
         let (from_ms, until_ms) = self.span_ms()?;
         let range_ms = self.range_ms.unwrap_or(i64::MAX).min((until_ms - from_ms).max(60_000));
         // What is shown stays in sight.
-        let until_ms = self.past_ms().map_or(until_ms, |at_ms| until_ms.min((at_ms + range_ms / 2).max(from_ms + range_ms)));
+        let until_ms =
+            self.past_ms().map_or(until_ms, |at_ms| until_ms.min((at_ms + range_ms / 2).max(from_ms + range_ms)));
         Some((until_ms - range_ms, until_ms))
     }
 

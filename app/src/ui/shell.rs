@@ -257,7 +257,8 @@ fn item(ui: &mut Ui, symbol: Icon, name: &str, badge: &Badge, selected: bool, id
 /// The status bar.
 pub fn status_bar(ui: &mut Ui, scene: &Scene<'_>, actions: &mut Vec<Action>) {
     let style = palette(ui);
-    let frame = Frame::new().fill(style.chrome).inner_margin(Margin::symmetric(space::L as i8, 0));
+    let fill = if scene.is_past { style.warning_soft } else { style.chrome };
+    let frame = Frame::new().fill(fill).inner_margin(Margin::symmetric(space::L as i8, 0));
     Panel::top("status").exact_size(size::STATUS_BAR).resizable(false).frame(frame).show(ui, |ui| {
         let bar = ui.max_rect();
         let mut right = ui.new_child(UiBuilder::new().max_rect(bar).layout(Layout::right_to_left(Align::Center)));

@@ -32,6 +32,7 @@ mod operations;
 mod quorum;
 mod start;
 mod tape;
+mod time;
 mod wire;
 mod workloads;
 

@@ -80,8 +80,11 @@ fn choices(ui: &mut Ui, rewind: &mut Rewind) {
 }
 
 fn bar(ui: &mut Ui, scene: &Scene<'_>, rewind: &Rewind, actions: &mut Vec<Action>) {
-    let (symbol, name) =
-        if rewind.has_lanes { (Icon::Down, "Hide what happened along the time") } else { (Icon::Up, "Show what happened along the time") };
+    let (symbol, name) = if rewind.has_lanes {
+        (Icon::Down, "Hide what happened along the time")
+    } else {
+        (Icon::Up, "Show what happened along the time")
+    };
     let lanes = Button::icon(symbol, name).small().show(ui);
     if lanes.clicked() {
         actions.push(Action::Time(Wish::Lanes));
@@ -92,12 +95,12 @@ fn bar(ui: &mut Ui, scene: &Scene<'_>, rewind: &Rewind, actions: &mut Vec<Action
         Some(at_ms) => past(ui, scene, rewind, at_ms, actions),
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        for (symbol, name, dialog, id) in [
-            (Icon::Folder, "Open a recording", Dialog::OpenRecording, Id::OpenRecording),
-            (Icon::Down, "Save what is recorded", Dialog::SaveRecording, Id::SaveRecording),
+        for (word, name, dialog, id) in [
+            ("Open…", "Open a recording", Dialog::OpenRecording, Id::OpenRecording),
+            ("Save…", "Save what is recorded", Dialog::SaveRecording, Id::SaveRecording),
         ] {
             let can = dialog == Dialog::OpenRecording || rewind.span_ms().is_some();
-            let button = Button::icon(symbol, name).small().enabled(can).show(ui);
+            let button = Button::new(word).name(name).tone(Tone::Bare).small().enabled(can).show(ui);
             if button.clicked() {
                 actions.push(Action::Ask(dialog));
             }

@@ -1,6 +1,8 @@
 //! What happened along the time, a lane for each thing: bands where it was not well, ticks where it changed. What is well is blank.
 
-use egui::{Align2, CornerRadius, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, CornerRadius, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
 
 use super::app::{Action, Scene};
 use super::format;
@@ -62,7 +64,8 @@ impl Axis {
         let Some(pointer) = response.hover_pos().or(response.interact_pointer_pos()) else { return };
         let at_ms = self.at_ms(pointer.x);
         if response.clicked() || response.dragged() {
-            let is_end = pointer.x >= self.rect.right() - NOW && rewind.span_ms().is_some_and(|span| span.1 <= self.until_ms);
+            let is_end =
+                pointer.x >= self.rect.right() - NOW && rewind.span_ms().is_some_and(|span| span.1 <= self.until_ms);
             actions.push(Action::Time(if is_end && rewind.has_live() { Wish::Live } else { Wish::At(at_ms) }));
         }
         let words = told(rewind.lanes(), at_ms, self.slack_ms());
@@ -163,7 +166,8 @@ fn paint(ui: &Ui, rect: Rect, lane: &Lane, axis: &Axis) {
     }
     for (at_ms, _) in &lane.marks {
         let x = axis.x(*at_ms);
-        painter.line_segment([pos2(x, track.top()), pos2(x, track.bottom())], Stroke::new(1.5 * size::LINE, style.accent));
+        painter
+            .line_segment([pos2(x, track.top()), pos2(x, track.bottom())], Stroke::new(1.5 * size::LINE, style.accent));
     }
 }
 
@@ -178,7 +182,10 @@ fn times(ui: &Ui, scene: &Scene<'_>, place: Rect, axis: &Axis) {
         let (align, anchor) = match index {
             0 => (Align2::LEFT_CENTER, Rect::from_x_y_ranges(x..=x + TIME_WIDTH, row.y_range())),
             _ if index == count => (Align2::RIGHT_CENTER, Rect::from_x_y_ranges(x - TIME_WIDTH..=x, row.y_range())),
-            _ => (Align2::CENTER_CENTER, Rect::from_x_y_ranges(x - TIME_WIDTH / 2.0..=x + TIME_WIDTH / 2.0, row.y_range())),
+            _ => (
+                Align2::CENTER_CENTER,
+                Rect::from_x_y_ranges(x - TIME_WIDTH / 2.0..=x + TIME_WIDTH / 2.0, row.y_range()),
+            ),
         };
         let words = format::clock(at_ms, scene.options.utc_offset_minutes);
         text::paint(ui.painter(), anchor, align, &words, font::tiny(), style.faint);

@@ -13,17 +13,7 @@ use crate::monitor::view::Severity;
 const OURS_MAX: usize = 500;
 
 /// How much is watched. Too much is as useless as too little.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmSet {
     /// None of ours.

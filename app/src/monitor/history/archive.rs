@@ -223,7 +223,12 @@ impl Archive {
             (now_ms - chunk.until_ms).max(1) / step_ms
         };
         let can_thin = |(_, chunk): &(usize, &Chunk)| usize::from(chunk.level) + 1 < STEPS.len();
-        self.chunks.iter().enumerate().filter(can_thin).max_by_key(|(_, chunk)| thickness(chunk)).map(|(index, _)| index)
+        self.chunks
+            .iter()
+            .enumerate()
+            .filter(can_thin)
+            .max_by_key(|(_, chunk)| thickness(chunk))
+            .map(|(index, _)| index)
     }
 
     /// Makes of a chunk, and of those behind it that are like it, one of fewer frames.

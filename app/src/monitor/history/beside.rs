@@ -57,9 +57,10 @@ impl Beside {
         let Some(newest_ms) = series.at_ms.back().copied().filter(|at_ms| *at_ms != last_ms) else { return };
         let is_same = |names: &[(Metric, String)]| {
             names.len() == series.series.len()
-                && names.iter().zip(&series.series).all(|((metric, label), known)| {
-                    *metric == known.metric && *label == known.label
-                })
+                && names
+                    .iter()
+                    .zip(&series.series)
+                    .all(|((metric, label), known)| *metric == known.metric && *label == known.label)
         };
         let names = match self.seconds.last().filter(|second| is_same(&second.names)) {
             Some(second) => second.names.clone(),
@@ -103,7 +104,8 @@ impl Beside {
     fn series_until(&self, at_ms: i64) -> SeriesStore {
         let seconds: Vec<&Second> =
             self.seconds.iter().rev().filter(|second| second.at_ms <= at_ms).take(SERIES_POINTS_KEPT).collect();
-        let mut store = SeriesStore { at_ms: seconds.iter().rev().map(|second| second.at_ms).collect(), series: Vec::new() };
+        let mut store =
+            SeriesStore { at_ms: seconds.iter().rev().map(|second| second.at_ms).collect(), series: Vec::new() };
         let mut series: Vec<Series> = Vec::new();
         let mut places: (Option<&Arc<[(Metric, String)]>>, Vec<usize>) = (None, Vec::new());
         for (index, second) in seconds.iter().rev().enumerate() {

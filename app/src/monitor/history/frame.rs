@@ -103,7 +103,8 @@ impl Frame {
     /// # Errors
     /// A part is larger than 4 GB.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let mut out = Vec::with_capacity(64 + self.changes.values().flatten().map(|bytes| bytes.len() + 32).sum::<usize>());
+        let mut out =
+            Vec::with_capacity(64 + self.changes.values().flatten().map(|bytes| bytes.len() + 32).sum::<usize>());
         let changes = u32::try_from(self.changes.len()).map_err(|_| invalid("too many parts"))?;
         let &Frame { at_ms, snapshot_ms, sequence, is_turn, .. } = self;
         Head { at_ms, snapshot_ms, sequence, is_turn, changes }.serialize(&mut out)?;

@@ -243,8 +243,12 @@ impl Tracker {
     }
 
     fn lanes(&self) -> Lanes {
-        let mut busy: Vec<(&(Arc<str>, i32), f64)> =
-            self.growth.iter().filter(|(_, (_, score))| *score > 0.0).map(|(name, (_, score))| (name, *score)).collect();
+        let mut busy: Vec<(&(Arc<str>, i32), f64)> = self
+            .growth
+            .iter()
+            .filter(|(_, (_, score))| *score > 0.0)
+            .map(|(name, (_, score))| (name, *score))
+            .collect();
         busy.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(other.0)));
         // Those that had trouble, the latest first; then the busiest.
         let troubled = |is_kind: fn(&Subject) -> bool| {
@@ -252,7 +256,8 @@ impl Tracker {
             lanes.sort_by_key(|lane| std::cmp::Reverse((!lane.spans.is_empty(), lane.touched_ms())));
             lanes.into_iter().take(SHOWN_MAX).cloned()
         };
-        let mut partitions: Vec<Lane> = troubled(|subject| matches!(subject, Subject::Partition(..))).take(SHOWN_MAX / 2).collect();
+        let mut partitions: Vec<Lane> =
+            troubled(|subject| matches!(subject, Subject::Partition(..))).take(SHOWN_MAX / 2).collect();
         for ((topic, partition), _) in busy {
             let subject = Subject::Partition(topic.clone(), *partition);
             if partitions.len() < SHOWN_MAX && partitions.iter().all(|lane| lane.subject != subject) {

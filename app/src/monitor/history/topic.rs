@@ -134,7 +134,8 @@ fn take_ends(bytes: &mut &[u8], partitions: &mut [Partition]) -> Result<()> {
 fn take_logs(bytes: &mut &[u8], partitions: &mut [Partition]) -> Result<()> {
     let (lengths, total) = take_lengths(bytes, partitions.len())?;
     let ids = narrow(take(bytes, total)?)?;
-    let columns = [take(bytes, total)?, take(bytes, total)?, take(bytes, total)?, take(bytes, total)?, take(bytes, total)?];
+    let columns =
+        [take(bytes, total)?, take(bytes, total)?, take(bytes, total)?, take(bytes, total)?, take(bytes, total)?];
     let [starts, ends, sizes, segments, percents] = columns;
     let mut place = 0;
     for (partition, length) in partitions.iter_mut().zip(lengths) {

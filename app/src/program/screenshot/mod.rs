@@ -17,7 +17,7 @@ use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, TraceOrder, WorkloadSpec};
 use crate::monitor::inquiry::{Findings, Query};
 use crate::monitor::view::View;
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
+use crate::ui::{BrokerscopeApp, MetricsView, Options, Recorded, Screen, ThemeChoice, TopicView, WireView};
 use broker::server::trace::{Station, TraceWish};
 pub use painter::Studio;
 
@@ -54,13 +54,24 @@ struct Wanted {
     metrics: MetricsView,
     topic: TopicView,
     wire: WireView,
+    /// Shown is what was so long ago.
+    ago: Option<Duration>,
 }
 
 impl Wanted {
     fn of(screen: Screen) -> Wanted {
-        Wanted { screen, metrics: MetricsView::default(), topic: TopicView::default(), wire: WireView::default() }
+        let (metrics, topic, wire) = (MetricsView::default(), TopicView::default(), WireView::default());
+        Wanted { screen, metrics, topic, wire, ago: None }
+    }
+
+    /// The time at the bottom, a moment after a broker was killed.
+    fn past() -> Wanted {
+        Wanted { ago: KILL_BEFORE.checked_sub(Duration::from_millis(1_000)), ..Wanted::of(Screen::Cluster) }
     }
 }
+
+/// What the picture of the past is called.
+const PAST: &str = "history";
 
 /// Which screens go to which files.
 fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
@@ -75,7 +86,8 @@ fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
             .into_iter()
             .skip(1)
             .map(|view| (Wanted { wire: view, ..Wanted::of(Screen::Wire) }, dir.join(format!("{}.png", view.name()))));
-        return Ok(Screen::ALL.into_iter().map(picture).chain(of_topic).chain(of_wire).collect());
+        let past = (Wanted::past(), dir.join(format!("{PAST}.png")));
+        return Ok(Screen::ALL.into_iter().map(picture).chain(of_topic).chain(of_wire).chain([past]).collect());
     }
     // clap lets nothing else pass.
     let (Some(name), Some(path)) = (&args.screen, &args.out) else { return Ok(Vec::new()) };
@@ -87,6 +99,9 @@ fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
     }
     if let Some(view) = WireView::ALL.into_iter().find(|view| view.name() == name) {
         return Ok(vec![(Wanted { wire: view, ..Wanted::of(Screen::Wire) }, path.clone())]);
+    }
+    if name == PAST {
+        return Ok(vec![(Wanted::past(), path.clone())]);
     }
     let screen = name.parse::<Screen>().map_err(|error| Failure::usage(error.to_string()))?;
     Ok(vec![(Wanted::of(screen), path.clone())])
@@ -172,6 +187,7 @@ fn is_fetched(view: &View) -> bool {
 }
 
 fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -> Result<(), Failure> {
+    let now_ms = session.slot().latest().snapshot.at_ms;
     let options = Options {
         theme: match args.theme {
             ThemeArg::Dark => ThemeChoice::Dark,
@@ -183,6 +199,8 @@ fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -
         wire: wanted.wire,
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
+        recorded: Recorded::Live(session.history()),
+        at_ms: wanted.ago.map(|ago| now_ms - ago.as_millis() as i64),
         ..Options::default()
     };
     // The answers to our own commands are no part of the picture.

@@ -340,7 +340,14 @@ mod tests {
         let mut model = Model::default();
         model.update(view);
         let options = Options { http: Some("http://h:1".into()), ..Options::default() };
-        look(&Scene { model: &model, options: &options, can_go: (false, true), is_past: false, text_points: 13.0, spotlight: None })
+        look(&Scene {
+            model: &model,
+            options: &options,
+            can_go: (false, true),
+            is_past: false,
+            text_points: 13.0,
+            spotlight: None,
+        })
     }
 
     fn found(scene: &Scene<'_>, id: Id, name: &str) -> Option<Deed> {

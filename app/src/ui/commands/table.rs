@@ -261,14 +261,30 @@ pub static ALL: &[Entry] = &[
     go(Screen::Events, Icon::Events, "Go to Events", "What happened, and why", &[Keys::Pair('g', 'e')]),
     go(Screen::Logs, Icon::Logs, "Go to Logs", "What the nodes write down", &[Keys::Pair('g', 'l')]),
     time(Id::TimeLive, Icon::Forward, "Back to live", "Show the cluster as it is now").keys(&[Keys::Char('l')]),
-    time(Id::TimeEarlier, Icon::Back, "What changed before", "Go back to when something changed: a leader, a state, a fault")
-        .keys(&[Keys::Char('[')]),
-    time(Id::TimeLater, Icon::Forward, "What changed next", "Go on to when something changed next").keys(&[Keys::Char(']')]),
+    time(
+        Id::TimeEarlier,
+        Icon::Back,
+        "What changed before",
+        "Go back to when something changed: a leader, a state, a fault",
+    )
+    .keys(&[Keys::Char('[')]),
+    time(Id::TimeLater, Icon::Forward, "What changed next", "Go on to when something changed next")
+        .keys(&[Keys::Char(']')]),
     time(Id::TimePlay, Icon::Start, "Let the time run", "Play the past from what is shown on, or stop it")
         .keys(&[Keys::Char('p')]),
-    time(Id::TimeLanes, Icon::Up, "What happened along the time", "Show or hide a lane for each node, fault, group and alarm")
-        .keys(&[Keys::Char('t')]),
-    time(Id::SaveRecording, Icon::Down, "Save what is recorded", "Write the history to a file, which opens anywhere without a cluster"),
+    time(
+        Id::TimeLanes,
+        Icon::Up,
+        "What happened along the time",
+        "Show or hide a lane for each node, fault, group and alarm",
+    )
+    .keys(&[Keys::Char('h')]),
+    time(
+        Id::SaveRecording,
+        Icon::Down,
+        "Save what is recorded",
+        "Write the history to a file, which opens anywhere without a cluster",
+    ),
     time(Id::OpenRecording, Icon::Folder, "Open a recording", "Look at what was recorded, here or on another machine"),
     window(Id::Settings, Icon::Settings, "Settings", "Theme, scale and size of text")
         .keys(&[Keys::Stroke(COMMAND, Key::Comma)]),

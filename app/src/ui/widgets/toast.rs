@@ -40,14 +40,14 @@ pub fn tell(ctx: &Context, ok: bool, text: &str) {
     ctx.request_repaint();
 }
 
-/// Paints them over everything.
-pub fn show(ctx: &Context) {
+/// Paints them over everything but what stands at the bottom, which is so high.
+pub fn show(ctx: &Context, bottom: f32) {
     let now_s = ctx.input(|input| input.time);
     let mut toasts: Toasts = ctx.data_mut(|data| data.get_temp(id()).unwrap_or_default());
     toasts.0.retain(|toast| toast.until_s > now_s);
     if let Some(next) = toasts.0.iter().map(|toast| toast.until_s).reduce(f64::min) {
         ctx.request_repaint_after(Duration::from_secs_f64((next - now_s).max(0.05)));
-        let corner = vec2(-space::L, -space::L);
+        let corner = vec2(-space::L, -space::L - bottom);
         Area::new(id()).order(Order::Tooltip).anchor(Align2::RIGHT_BOTTOM, corner).show(ctx, |ui| {
             let mut dismissed = None;
             for (index, toast) in toasts.0.iter().enumerate() {

@@ -1,0 +1,111 @@
+//! Looking back: the bar at the bottom, the lanes, files.
+
+use std::time::Duration;
+
+use super::*;
+use crate::monitor::history::archive::Archive;
+use crate::monitor::history::lanes::Tracker;
+use crate::monitor::history::record::Record;
+use crate::monitor::history::run::History;
+use crate::monitor::history::scribe::Scribe;
+use crate::ui::Recorded;
+
+/// How long anything may take to be found on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// All is well, then a broker is killed, then all is well again; one minute each.
+fn recorded() -> (Record, View) {
+    let mut record = Record { archive: Archive::new(usize::MAX), ..Record::default() };
+    let (mut scribe, mut tracker) = (Scribe::default(), Tracker::default());
+    let mut last = fixture::healthy();
+    let begin_ms = last.snapshot.at_ms;
+    for (minute, view) in [fixture::healthy(), fixture::incident(), fixture::healthy()].into_iter().enumerate() {
+        let mut view = view;
+        let snapshot = Arc::make_mut(&mut view.snapshot);
+        snapshot.at_ms = begin_ms + 60_000 * minute as i64;
+        snapshot.sequence = minute as u64 + 1;
+        record.beside.note(&view);
+        tracker.note(&view);
+        let frame = scribe.note(&view, true).unwrap().unwrap();
+        record.archive.push(&frame, || scribe.whole(&frame)).unwrap();
+        last = view;
+    }
+    record.beside.lanes = Arc::new(tracker.news().unwrap());
+    (record, last)
+}
+
+fn window(record: &Record, view: View) -> Window {
+    let recorded = Recorded::Live(History::of(record.clone()));
+    Window::open(view, Options { screen: Screen::Brokers, recorded, ..Options::default() })
+}
+
+fn wait(window: &mut Window, part: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !window.shows(part) {
+        assert!(Instant::now() < deadline, "{part} is not shown");
+        std::thread::park_timeout(Duration::from_millis(5));
+        window.harness.run();
+    }
+}
+
+fn press(window: &mut Window, letter: &str) {
+    window.harness.event(egui::Event::Text(letter.to_owned()));
+    window.harness.run();
+}
+
+#[test]
+fn one_steps_back_to_what_changed_and_a_key_leads_to_now() {
+    let (record, view) = recorded();
+    let mut window = window(&record, view);
+    assert!(window.shows("Live") && window.shows("2 min recorded") && !window.shows("Killed"));
+    press(&mut window, "[");
+    wait(&mut window, "Killed");
+    assert!(window.shows("Back to live") && window.shows("1 min ago"));
+    press(&mut window, "l");
+    assert!(window.shows("Live") && !window.shows("Killed"));
+    window.click("Show what happened along the time");
+    for words in ["Broker 2: ", "Controller 3001", "Faults", "3 instants recorded", "30 min"] {
+        assert!(words == "Broker 2: " || window.shows(words), "{words}");
+    }
+    assert!(window.shows("Broker 2") && window.sent().is_empty());
+}
+
+#[test]
+fn the_past_is_not_changed_and_not_asked() {
+    let (record, view) = recorded();
+    let mut window = window(&record, view);
+    press(&mut window, "[");
+    wait(&mut window, "Killed");
+    let asked = window.sent().len();
+    window.harness.key_press_modifiers(egui::Modifiers::COMMAND | egui::Modifiers::SHIFT, egui::Key::H);
+    window.harness.run();
+    assert!(window.shows("What is shown is the past"));
+    assert_eq!(window.sent().len(), asked, "nothing reaches the cluster");
+}
+
+#[test]
+fn a_recording_is_saved_and_opened() {
+    let (record, view) = recorded();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.brokerscope");
+    let mut window = window(&record, view);
+    window.click("Save what is recorded");
+    window.type_into("File", &path.display().to_string());
+    window.click("Save");
+    wait(&mut window, "The recording is in");
+    let (name, opened) = ("a.brokerscope".to_owned(), crate::monitor::history::file::open(&path).unwrap());
+    let recorded = Recorded::File(name, Box::new(opened));
+    let options = Options { screen: Screen::Brokers, recorded, ..Options::default() };
+    let mut alone = Window::open(View::default(), options);
+    wait(&mut alone, "Broker 2");
+    assert!(alone.shows("a.brokerscope") && !alone.shows("Back to live"));
+    press(&mut alone, "[");
+    wait(&mut alone, "Killed");
+    // What is no recording leaves everything as it was.
+    std::fs::write(&path, "no").unwrap();
+    window.click("Open a recording");
+    window.type_into("File", &path.display().to_string());
+    window.click("Open");
+    wait(&mut window, "it is no recording of Brokerscope's");
+    assert!(window.shows("Live"));
+}
