@@ -21,6 +21,7 @@ use crate::monitor::snapshot::{
     ActiveFault, Broker, Group, GroupOffset, Membership, Partition, Quorum, ReplicaLog, Snapshot, Topic, Totals, Voter,
     WorkloadStatus,
 };
+use crate::monitor::fact::Fact;
 use crate::monitor::view::{EventEntry, Severity, View};
 use broker::cluster::{Finding, ScrubProgress};
 use broker::logging::{Level, LogLine, Logger, NodeLog};
@@ -219,6 +220,9 @@ fn view() -> View {
     let events = (1..=5).map(|seq| {
         Arc::new(EventEntry {
             event: None,
+            because_of: Vec::new(),
+            led_to: Vec::new(),
+            fact: Fact::Other,
             seq,
             at_ms: 5,
             node_id: 1,

@@ -217,7 +217,11 @@ impl Worker {
             }
             Word::Workloads(workloads) => self.join.set_workloads(workloads),
             Word::Scripts(scripts) => self.join.set_scripts(scripts),
-            Word::Faults(faults) => self.join.set_faults(faults, self.now().wall_ms),
+            Word::Faults(faults) => {
+                let now_ms = self.now().wall_ms;
+                self.new_events |= self.events.push_faults(&faults, &self.snapshot.workloads, now_ms);
+                self.join.set_faults(faults, now_ms);
+            }
             Word::Event(event) => self.note(event),
             Word::Logs(news) => {
                 self.events.push_logs(news);

@@ -17,6 +17,7 @@ use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
     SharedOffset, Snapshot, Topic, Totals, Voter,
 };
+use crate::monitor::fact::Fact;
 use crate::monitor::view::{EventEntry, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View};
 use crate::ui::backend::Backend;
 
@@ -627,6 +628,9 @@ impl Events {
     ) {
         let entry = EventEntry {
             event: None,
+            because_of: Vec::new(),
+            led_to: Vec::new(),
+            fact: Fact::Other,
             seq: self.0.len() as u64 + 1,
             at_ms,
             node_id,

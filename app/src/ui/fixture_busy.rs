@@ -20,6 +20,7 @@ use crate::monitor::messages::read::MESSAGES_MAX;
 use crate::monitor::snapshot::{
     AssignedPartition, Broker, Group, GroupOffset, Member, Partition, Snapshot, Topic, Totals,
 };
+use crate::monitor::fact::Fact;
 use crate::monitor::view::{
     EVENTS_KEPT, EventEntry, Measured, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View,
 };
@@ -214,6 +215,9 @@ impl Busy {
         let subject = format!("service-{:04}.events-{}", seq % 1000, seq % 10);
         let event = EventEntry {
             event: None,
+            because_of: Vec::new(),
+            led_to: Vec::new(),
+            fact: Fact::Other,
             seq,
             at_ms: self.at_ms - (EVENTS_KEPT as i64 - seq as i64).max(0) * 200,
             node_id: 3001,
