@@ -300,9 +300,9 @@ impl Worker {
             self.unread.ask(questions);
         }
         if second_over {
-            self.recorder.record(self.now().wall_ms, &self.snapshot);
             self.groups.second(self.now().wall_ms, &self.snapshot);
             self.metrics = Arc::new(self.join.measured());
+            self.recorder.record(self.now().wall_ms, &self.snapshot, &self.metrics);
             self.connections = Arc::new(self.join.connected());
             let host = self.host.read(self.join.data_dir());
             let changes = self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);

@@ -178,6 +178,8 @@ pub enum Metric {
     OfflinePartitions,
     /// Per group.
     GroupLag,
+    /// Answers with an error code that brokers gave, followers' fetches apart: how many since the last point. Per code.
+    ErrorAnswers,
 }
 
 impl SeriesStore {
