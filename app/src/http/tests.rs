@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::scrapes::Scrapes;
 use super::{HttpServer, Sources};
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
+use crate::monitor::fact::Fact;
 use crate::monitor::ledger::LedgerStatus;
 use crate::monitor::logs::levels::{self, KnownLog};
 use crate::monitor::logs::ring::Ring;
@@ -21,7 +22,6 @@ use crate::monitor::snapshot::{
     ActiveFault, Broker, Group, GroupOffset, Membership, Partition, Quorum, ReplicaLog, Snapshot, Topic, Totals, Voter,
     WorkloadStatus,
 };
-use crate::monitor::fact::Fact;
 use crate::monitor::view::{EventEntry, Severity, View};
 use broker::cluster::{Finding, ScrubProgress};
 use broker::logging::{Level, LogLine, Logger, NodeLog};
@@ -318,6 +318,8 @@ fn events_after_a_sequence_number() {
         let numbers: Vec<u64> = events.as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect();
         assert_eq!((status, numbers), (200, expected), "{query}");
     }
+    let (status, stories) = server.json("GET", "/api/stories", "");
+    assert_eq!((status, stories), (200, json!([])), "errors of no known cause or effect are no story");
     let (status, answer) = server.json("GET", "/api/events?after=x", "");
     assert!(status == 400 && is_one_sentence(&answer), "{answer}");
 }

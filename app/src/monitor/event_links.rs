@@ -136,7 +136,11 @@ impl Linker {
         // Nothing follows from what happened later: that a node is down now explains no heartbeat that was missed before.
         let is_state = matches!(name, Name::Down(..) | Name::Up(..));
         self.named.insert(name, seq);
-        waiting.into_iter().filter(|(_, effect_ms)| !is_state || at_ms <= *effect_ms).map(|(effect, _)| effect).collect()
+        waiting
+            .into_iter()
+            .filter(|(_, effect_ms)| !is_state || at_ms <= *effect_ms)
+            .map(|(effect, _)| effect)
+            .collect()
     }
 
     fn wait(&mut self, name: Name, seq: u64, at_ms: i64) {
@@ -304,7 +308,10 @@ impl Linker {
     fn why_member(&self, coordinator: NodeId, group: &str, member: &MemberIdentity, change: &MemberChange) -> Causes {
         let is_silent = matches!(
             change,
-            MemberChange::SessionExpired | MemberChange::NotRejoined | MemberChange::NotSynced | MemberChange::NotRevoked
+            MemberChange::SessionExpired
+                | MemberChange::NotRejoined
+                | MemberChange::NotSynced
+                | MemberChange::NotRevoked
         );
         if !is_silent {
             return Causes::default();
@@ -334,7 +341,9 @@ impl Linker {
                 let start = if is_up { Name::Up } else { Name::Down };
                 vec![Name::Node(told.node_id), start(told.node_id, *incarnation)]
             }
-            Event::BrokerRegistered { broker_id, broker_epoch, .. } => vec![Name::Registered(*broker_id, *broker_epoch)],
+            Event::BrokerRegistered { broker_id, broker_epoch, .. } => {
+                vec![Name::Registered(*broker_id, *broker_epoch)]
+            }
             Event::BrokerFenced { broker_id, broker_epoch, .. } => vec![Name::Fenced(*broker_id, *broker_epoch)],
             Event::BrokerUnfenced { broker_id, broker_epoch, .. } => vec![Name::Unfenced(*broker_id, *broker_epoch)],
             Event::LeaderElected { partition, from, leader_epoch, .. } => {

@@ -71,7 +71,8 @@ impl EventLog {
     pub fn push_logs(&mut self, news: LogNews) {
         self.last_seq += 1;
         let LogNews { at_ms, node_id, kind, severity, text, cause, subject } = news;
-        let entry = EventEntry { seq: self.last_seq, at_ms, node_id, kind, severity, text, cause, subject, ..unlinked() };
+        let entry =
+            EventEntry { seq: self.last_seq, at_ms, node_id, kind, severity, text, cause, subject, ..unlinked() };
         self.keep(entry);
     }
 
@@ -414,7 +415,12 @@ mod tests {
         let state = |state| Event::NodeStateChanged { state, incarnation: Id::ZERO, cause: "by hand".into() };
         use Severity::{Critical, Info, Warning};
         for (node_id, event, severity, text) in [
-            (3000, Event::ControllerElected { epoch: 2, previous: None }, Info, "Controller 3000 is the active controller in epoch 2."),
+            (
+                3000,
+                Event::ControllerElected { epoch: 2, previous: None },
+                Info,
+                "Controller 3000 is the active controller in epoch 2.",
+            ),
             (3000, elected(1, 2, false), Info, "orders-3 is led by broker 2 (was broker 1), epoch 4."),
             (
                 3000,

@@ -144,15 +144,18 @@ pub fn fact(told: &NodeEvent) -> Fact {
         }
         Event::GroupMember { group_id, member, change } => {
             let name = names::member(member.instance_id.as_deref(), &member.client_id, &member.member_id);
-            let is_in = matches!(
-                change,
-                MemberChange::Joined | MemberChange::Replaced { .. } | MemberChange::Resubscribed
-            );
+            let is_in =
+                matches!(change, MemberChange::Joined | MemberChange::Replaced { .. } | MemberChange::Resubscribed);
             Fact::Member { group: group_id.clone(), member: name.to_owned(), is_in }
         }
         Event::LogTruncated { partition, from_offset, to_offset, .. } => {
             let (topic, partition) = named(partition);
-            Fact::Truncated { topic, partition, broker: node_id, offsets: from_offset.saturating_sub(*to_offset).max(0) }
+            Fact::Truncated {
+                topic,
+                partition,
+                broker: node_id,
+                offsets: from_offset.saturating_sub(*to_offset).max(0),
+            }
         }
         Event::ControllerElected { previous, .. } => {
             Fact::Controller { node_id, before: previous.map_or(-1, |(id, _)| id) }

@@ -193,6 +193,8 @@ pub struct Options {
     pub tape: Option<i32>,
     /// What of [`Screen::Wire`] is shown.
     pub wire: wire::Tab,
+    /// What of [`Screen::Events`] is shown.
+    pub events: events::Tab,
     /// The group that [`Screen::Groups`] shows; without it, the one with the largest lag.
     pub group: Option<String>,
     /// A dialog that stands open from the start.
@@ -225,6 +227,8 @@ pub(super) enum Action {
         /// When.
         at_ms: i64,
     },
+    /// Show everything as it was at a time, wall clock.
+    ShowAt(i64),
     /// Open a dialog.
     Ask(Dialog),
     /// Change the theme.
@@ -337,6 +341,7 @@ impl BrokerscopeApp {
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
         app.screens.topic.tab = app.options.topic_view;
         app.screens.wire.tab = app.options.wire;
+        app.screens.events.tab = app.options.events;
         if let (Some(name), Some(partition)) = (&app.options.topic, app.options.tape) {
             app.screens.topic.open_tape(name.as_str().into(), partition);
         }
@@ -473,6 +478,7 @@ impl BrokerscopeApp {
                     self.screens.logs.open(node_id, at_ms);
                     self.screen = Screen::Logs;
                 }
+                Action::ShowAt(_) => {}
                 Action::Ask(dialog) => self.drafts.open(dialog, &self.model),
                 Action::Theme(choice) => self.set_theme(ctx, choice),
                 Action::OpenPartition { topic, partition } => {

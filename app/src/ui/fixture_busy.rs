@@ -14,13 +14,13 @@ use crate::monitor::cloudwatch::alarms::Alarms;
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level};
 use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, SERIES_MAX, Store};
 use crate::monitor::cloudwatch::watch::{CLUSTER_NAME, CloudwatchView};
+use crate::monitor::fact::Fact;
 use crate::monitor::groups::GroupWatch;
 use crate::monitor::logs::ring::{LINES_MAX, Ring};
 use crate::monitor::messages::read::MESSAGES_MAX;
 use crate::monitor::snapshot::{
     AssignedPartition, Broker, Group, GroupOffset, Member, Partition, Snapshot, Topic, Totals,
 };
-use crate::monitor::fact::Fact;
 use crate::monitor::view::{
     EVENTS_KEPT, EventEntry, Measured, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View,
 };

@@ -33,6 +33,7 @@ pub mod fixture;
 mod fixture_brokers;
 mod fixture_busy;
 mod fixture_cloudwatch;
+mod fixture_events;
 pub mod fixture_faults;
 mod fixture_groups;
 mod fixture_ledger;
@@ -72,5 +73,6 @@ pub use app::{BrokerscopeApp, Dialog, FaultTarget, MetricsView, Options, Screen,
 pub use backend::{Backend, Live};
 pub use dialog_topic::TopicWish;
 pub use file_picker::{PickWish, Picked, Picker, PickerHandle};
+pub use screens::events::Tab as EventsView;
 pub use screens::topic::TopicView;
 pub use screens::wire::Tab as WireView;

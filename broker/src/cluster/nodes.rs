@@ -330,8 +330,9 @@ impl Cluster {
     pub fn shutdown(self) {
         for group in [self.broker_ids(), self.controller_ids()] {
             // A seat that is empty or dead needs no stop.
-            let begin =
-                |id: &NodeId| Some((*id, self.seat(*id).ok()?.begin_stop(&self.house, &"the cluster stops".into()).ok()?));
+            let begin = |id: &NodeId| {
+                Some((*id, self.seat(*id).ok()?.begin_stop(&self.house, &"the cluster stops".into()).ok()?))
+            };
             for (id, stop) in group.iter().filter_map(begin).collect::<Vec<_>>() {
                 stop.wait();
                 if let Ok(mut seat) = self.seat(id) {

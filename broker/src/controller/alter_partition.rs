@@ -10,6 +10,7 @@ use super::partition_change::PartitionChange;
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::metadata::record::{NO_LEADER_CHANGE, ProducerIdsRecord};
+use crate::metadata::report::Cause;
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_request::{BrokerState, PartitionData as Proposal};
@@ -18,7 +19,6 @@ use crate::protocol::messages::{
     AllocateProducerIdsRequestData, AllocateProducerIdsResponseData, AlterPartitionRequestData,
     AlterPartitionResponseData,
 };
-use crate::metadata::report::Cause;
 use crate::types::{Id, NodeId};
 
 /// Ids that a broker is given at once.

@@ -8,10 +8,10 @@ use super::leadership::{Reason, tell};
 use super::partition_change::{Election, PartitionChange};
 use super::state::{Changes, ControllerState, Decision};
 use crate::logging::{Level, Logger};
+use crate::metadata::report::Cause;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use crate::protocol::messages::{ElectLeadersRequestData, ElectLeadersResponseData, KafkaString};
-use crate::metadata::report::Cause;
 use crate::types::{NO_NODE, NodeId};
 
 impl ControllerState {

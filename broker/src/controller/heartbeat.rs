@@ -262,10 +262,5 @@ impl ControllerState {
 
 /// What is told of a broker that loses its place.
 pub(super) fn fenced(broker: &BrokerImage, reason: FenceReason) -> Event {
-    Event::BrokerFenced {
-        broker_id: broker.id,
-        broker_epoch: broker.epoch,
-        incarnation: broker.incarnation,
-        reason,
-    }
+    Event::BrokerFenced { broker_id: broker.id, broker_epoch: broker.epoch, incarnation: broker.incarnation, reason }
 }

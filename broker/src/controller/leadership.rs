@@ -80,7 +80,9 @@ impl ControllerState {
         }
         let changed = changes.records.len() - before;
         if changed > 0 {
-            self.tell(Logger::ReplicationControl, Level::Info, || format!("{}: {changed} partition(s) change", reason.words));
+            self.tell(Logger::ReplicationControl, Level::Info, || {
+                format!("{}: {changed} partition(s) change", reason.words)
+            });
         }
     }
 

@@ -36,7 +36,10 @@ fn a_broker_registers_fenced_and_is_let_in_when_it_has_read_its_registration() {
     let incarnation = harness.state.image().brokers[&1].incarnation;
     assert_eq!(
         harness.events,
-        [Event::BrokerRegistered { broker_id: 1, broker_epoch: epoch, incarnation }, Event::BrokerUnfenced { broker_id: 1, broker_epoch: epoch, incarnation }]
+        [
+            Event::BrokerRegistered { broker_id: 1, broker_epoch: epoch, incarnation },
+            Event::BrokerUnfenced { broker_id: 1, broker_epoch: epoch, incarnation }
+        ]
     );
 }
 

@@ -116,7 +116,9 @@ pub fn steps(gathered: &Gathered<'_>) -> Vec<Step> {
             continue;
         }
         let class = class(entry);
-        let of_kind = parents.iter().copied().find(|parent| folds[*parent].class == class);
+        // The states that a node or a group goes through are one step; an election that follows from another is its own.
+        let goes_on = matches!(class, Class::NodeDown | Class::NodeUp | Class::Group(_) | Class::Replicas);
+        let of_kind = parents.iter().copied().find(|parent| goes_on && folds[*parent].class == class);
         let key = (class.clone(), parents.last().copied());
         let step = of_kind.or_else(|| known.get(&key).copied()).unwrap_or_else(|| {
             folds.push(Fold { class, entries: Vec::new(), because_of: BTreeSet::new() });
@@ -177,7 +179,9 @@ impl Fold<'_> {
             Class::Members(group, true) => format!("{} members joined group {group}.", self.entries.len()),
             Class::Members(group, false) => format!("{} members left group {group}.", self.entries.len()),
             Class::Truncated => format!("{partitions} logs were cut back to what their leaders have."),
-            Class::Group(_) | Class::Alone(_) | Class::Kind(_) => format!("{} (and {} more)", first.text, self.entries.len() - 1),
+            Class::Group(_) | Class::Alone(_) | Class::Kind(_) => {
+                format!("{} (and {} more)", first.text, self.entries.len() - 1)
+            }
         }
     }
 

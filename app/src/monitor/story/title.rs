@@ -90,7 +90,8 @@ fn effects(gathered: &Gathered<'_>, steps: &[Step], from_ms: i64) -> Vec<String>
 }
 
 fn distinct<'e>(entries: impl Iterator<Item = &'e EventEntry>, is: impl Fn(&Fact) -> bool) -> usize {
-    let subjects: BTreeSet<&str> = entries.filter(|entry| is(&entry.fact)).map(|entry| entry.subject.as_str()).collect();
+    let subjects: BTreeSet<&str> =
+        entries.filter(|entry| is(&entry.fact)).map(|entry| entry.subject.as_str()).collect();
     subjects.len()
 }
 

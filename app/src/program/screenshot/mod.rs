@@ -17,7 +17,7 @@ use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, TraceOrder, WorkloadSpec};
 use crate::monitor::inquiry::{Findings, Query};
 use crate::monitor::view::View;
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
+use crate::ui::{BrokerscopeApp, EventsView, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
 use broker::server::trace::{Station, TraceWish};
 pub use painter::Studio;
 
@@ -54,11 +54,13 @@ struct Wanted {
     metrics: MetricsView,
     topic: TopicView,
     wire: WireView,
+    events: EventsView,
 }
 
 impl Wanted {
     fn of(screen: Screen) -> Wanted {
-        Wanted { screen, metrics: MetricsView::default(), topic: TopicView::default(), wire: WireView::default() }
+        let (metrics, topic, wire) = (MetricsView::default(), TopicView::default(), WireView::default());
+        Wanted { screen, metrics, topic, wire, events: EventsView::default() }
     }
 }
 
@@ -87,6 +89,9 @@ fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
     }
     if let Some(view) = WireView::ALL.into_iter().find(|view| view.name() == name) {
         return Ok(vec![(Wanted { wire: view, ..Wanted::of(Screen::Wire) }, path.clone())]);
+    }
+    if let Some(view) = EventsView::ALL.into_iter().find(|view| view.name() == name) {
+        return Ok(vec![(Wanted { events: view, ..Wanted::of(Screen::Events) }, path.clone())]);
     }
     let screen = name.parse::<Screen>().map_err(|error| Failure::usage(error.to_string()))?;
     Ok(vec![(Wanted::of(screen), path.clone())])
@@ -181,6 +186,7 @@ fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -
         metrics: wanted.metrics,
         topic_view: wanted.topic,
         wire: wanted.wire,
+        events: wanted.events,
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
         ..Options::default()
