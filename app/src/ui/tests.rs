@@ -182,8 +182,8 @@ fn every_screen_shows_its_facts() {
         (
             Screen::Events,
             &[
-                "Open the story: Broker 2 was killed: 15 partitions changed leaders in 1.5 s, 1 partition had no leader, ",
-                "Close the story: Member fraud-check-2 joined group fraud-check: group fraud-check rebalanced.",
+                "Close the story: Broker 2 was killed: 16 partitions changed leaders in 1.5 s, 1 partition had no leader, ",
+                "Open the story: Member fraud-check-2 joined group fraud-check: group fraud-check rebalanced.",
                 "Show the cluster as it was then",
                 "Going on",
             ],

@@ -38,17 +38,28 @@ pub struct Change {
 struct Ledger {
     /// In the order in which they were first told.
     order: Vec<(&'static str, String)>,
-    values: HashMap<(&'static str, String), (String, String)>,
+    values: HashMap<(&'static str, String), Course>,
+}
+
+#[derive(Clone)]
+struct Course {
+    was: String,
+    now: String,
+    /// It was something else than in the beginning, at some time.
+    moved: bool,
 }
 
 impl Ledger {
     fn note(&mut self, what: &'static str, name: String, was: String, now: String) {
         let key = (what, name);
         match self.values.get_mut(&key) {
-            Some((_, last)) => *last = now,
+            Some(course) => {
+                course.moved |= course.was != now;
+                course.now = now;
+            }
             None => {
                 self.order.push(key.clone());
-                self.values.insert(key, (was, now));
+                self.values.insert(key, Course { moved: was != now, was, now });
             }
         }
     }
@@ -98,7 +109,8 @@ fn rows(ledger: Ledger) -> Vec<Change> {
     let mut places: BTreeMap<(&'static str, String, String), usize> = BTreeMap::new();
     let mut rows: Vec<Change> = Vec::new();
     for key in order {
-        let Some((was, now)) = values.get(&key).filter(|(was, _)| !was.is_empty()).cloned() else { continue };
+        let is_told = |course: &&Course| course.moved && !course.was.is_empty();
+        let Some(Course { was, now, .. }) = values.get(&key).filter(is_told).cloned() else { continue };
         let (what, name) = key;
         let place = *places.entry((what, was.clone(), now.clone())).or_insert_with(|| {
             let is_back = was == now;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use egui::{ScrollArea, Sense, Ui, vec2};
 
 use super::{starting, story_card};
-use crate::monitor::story::{self, Story};
+use crate::monitor::story::{self, Outlook, Story};
 use crate::monitor::view::Severity;
 use crate::ui::app::{Action, Scene};
 use crate::ui::model::Cached;
@@ -26,7 +26,7 @@ pub struct State {
     stories: Cached<(u64, i64), Vec<Story>>,
     /// Those that pass the filter, by place.
     passing: Cached<(u64, i64, Asked), Vec<usize>>,
-    /// Which are open; `None`: nobody chose yet, and the newest is.
+    /// Which are open; `None`: nobody chose yet.
     open: Option<BTreeSet<u64>>,
     /// Steps that are shown event by event, by story and place.
     unfolded: BTreeSet<(u64, usize)>,
@@ -35,12 +35,12 @@ pub struct State {
 }
 
 impl State {
-    fn is_open(&self, id: u64, newest: Option<u64>) -> bool {
-        self.open.as_ref().map_or(newest == Some(id), |open| open.contains(&id))
+    fn is_open(&self, id: u64, first: Option<u64>) -> bool {
+        self.open.as_ref().map_or(first == Some(id), |open| open.contains(&id))
     }
 
-    fn turn(&mut self, id: u64, newest: Option<u64>) {
-        let open = self.open.get_or_insert_with(|| newest.into_iter().collect());
+    fn turn(&mut self, id: u64, first: Option<u64>) {
+        let open = self.open.get_or_insert_with(|| first.into_iter().collect());
         if !open.remove(&id) {
             open.insert(id);
         }
@@ -109,9 +109,15 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, asked: &Asked, ac
     is_cleared
 }
 
+/// Before anybody chose: of what goes on, the gravest and newest; else the newest.
+fn first_open(stories: &[&Story]) -> Option<u64> {
+    let going = stories.iter().rev().filter(|story| story.outlook == Outlook::Going);
+    going.max_by_key(|story| story.severity).or(stories.first()).map(|story| story.id)
+}
+
 /// Cards out of sight are not laid out.
 fn list(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, stories: &[&Story], actions: &mut Vec<Action>) {
-    let newest = stories.first().map(|story| story.id);
+    let first = first_open(stories);
     ScrollArea::vertical().id_salt("stories").auto_shrink([false, false]).show_viewport(ui, |ui, viewport| {
         ui.spacing_mut().item_spacing.y = 0.0;
         // Heights are of this width.
@@ -121,7 +127,7 @@ fn list(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, stories: &[&Story], a
         }
         let mut top = 0.0;
         for story in stories {
-            let is_open = state.is_open(story.id, newest);
+            let is_open = state.is_open(story.id, first);
             let height = state.heights.get(&(story.id, is_open)).copied();
             let expected = height.unwrap_or(CARD_HEIGHT);
             let is_out = top + expected < viewport.top() || top > viewport.bottom();
@@ -137,7 +143,7 @@ fn list(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, stories: &[&Story], a
             state.heights.insert((story.id, is_open), height);
             top += height;
             if pressed {
-                state.turn(story.id, newest);
+                state.turn(story.id, first);
             }
         }
     });

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egui::{Align, Grid, Layout, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
+use egui::{
+    Align, Align2, Color32, Layout, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
+};
 
 use super::side_by_side;
 use crate::monitor::names::{is_controller, node};
 use crate::monitor::story::{Change, Object, Outlook, Seen, Step, Story};
 use crate::ui::app::{Action, Scene, Screen};
 use crate::ui::format;
-use crate::ui::tokens::{Palette, font, palette, size, space};
+use crate::ui::tokens::{font, palette, radius, size, space};
 use crate::ui::widgets::button::{Button, Tone};
 use crate::ui::widgets::card::{mood_card, rule};
 use crate::ui::widgets::icon::{self, Icon};
@@ -27,6 +29,10 @@ const DEEPEST: usize = 6;
 /// Rows of was and now, and events of a step, that a card shows at most.
 const CHANGES_SHOWN: usize = 10;
 const ITEMS_SHOWN: usize = 60;
+/// Rows of what clients saw that a card shows at most.
+const SEEN_SHOWN: usize = 12;
+/// Width of a figure.
+const FIGURE: f32 = 88.0;
 /// Names that a row of was and now gives before it counts.
 const NAMES_SHOWN: usize = 2;
 
@@ -92,7 +98,7 @@ fn head(ui: &mut Ui, scene: &Scene<'_>, story: &Story, is_open: bool) -> bool {
     if response.has_focus() {
         ui.painter().rect_stroke(
             place.expand(space::XS),
-            f32::from(crate::ui::tokens::radius::S),
+            f32::from(radius::S),
             Stroke::new(size::LINE, style.accent),
             egui::StrokeKind::Outside,
         );
@@ -139,28 +145,45 @@ fn caption(ui: &mut Ui, words: &str) {
 fn steps(ui: &mut Ui, scene: &Scene<'_>, story: &Story, unfolded: &mut BTreeSet<(u64, usize)>) {
     caption(ui, "From cause to effect");
     let depths = depths(&story.steps);
+    let mut marks: Vec<Pos2> = Vec::with_capacity(story.steps.len());
     for (index, step) in story.steps.iter().enumerate() {
-        self::step(ui, scene, story, (index, step, depths[index]), unfolded);
+        marks.push(self::step(ui, scene, story, (index, step, depths[index]), unfolded));
+        if let Some(cause) = nearest(step, &depths).and_then(|cause| marks.get(cause)) {
+            elbow(ui, *cause, marks[index]);
+        }
     }
+}
+
+/// The cause that has the most causes behind it.
+fn nearest(step: &Step, depths: &[usize]) -> Option<usize> {
+    step.because_of.iter().copied().filter(|cause| *cause < depths.len()).max_by_key(|cause| depths[*cause])
+}
+
+/// A line from a cause down to its effect.
+fn elbow(ui: &Ui, cause: Pos2, effect: Pos2) {
+    let stroke = Stroke::new(size::LINE, palette(ui).outline_strong);
+    let mark = size::ICON / 2.0;
+    ui.painter().vline(cause.x, cause.y + mark..=effect.y, stroke);
+    ui.painter().hline(cause.x..=effect.x - mark, effect.y, stroke);
 }
 
 /// How many causes each has behind it.
 fn depths(steps: &[Step]) -> Vec<usize> {
     let mut depths: Vec<usize> = Vec::with_capacity(steps.len());
     for step in steps {
-        let nearest = step.because_of.iter().filter_map(|cause| depths.get(*cause)).max();
-        depths.push(nearest.map_or(0, |depth| (depth + 1).min(DEEPEST)));
+        depths.push(nearest(step, &depths).map_or(0, |cause| (depths[cause] + 1).min(DEEPEST)));
     }
     depths
 }
 
+/// Where its mark is.
 fn step(
     ui: &mut Ui,
     scene: &Scene<'_>,
     story: &Story,
     (index, step, depth): (usize, &Step, usize),
     unfolded: &mut BTreeSet<(u64, usize)>,
-) {
+) -> Pos2 {
     let style = palette(ui);
     let key = (story.id, index);
     let is_unfolded = unfolded.contains(&key);
@@ -168,13 +191,14 @@ fn step(
         ui.spacing_mut().item_spacing.x = space::XS;
         let (place, _) = ui.allocate_exact_size(vec2(TIME, size::PILL), Sense::hover());
         let after = after(step.at_ms - story.from_ms);
-        text::paint(ui.painter(), place, egui::Align2::LEFT_CENTER, &after, font::mono(), style.faint);
-        arrow(ui, style, depth);
+        text::paint(ui.painter(), place, Align2::LEFT_CENTER, &after, font::mono(), style.faint);
+        ui.add_space(INDENT * depth as f32);
         let (symbol, mood, word) = super::events::look(step.severity);
         let (place, mark) = ui.allocate_exact_size(vec2(size::ICON, size::PILL), Sense::hover());
         mark.widget_info(|| WidgetInfo::labeled(Role::Label, true, word));
         let place = Rect::from_center_size(place.center(), Vec2::splat(size::ICON - space::XS));
         icon::paint(ui.painter(), place, symbol, mood.colors(style).0);
+        let mark = place.center();
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             ui.add_space(1.0);
@@ -197,7 +221,9 @@ fn step(
                 items(ui, step);
             }
         });
-    });
+        mark
+    })
+    .inner
 }
 
 fn items(ui: &mut Ui, step: &Step) {
@@ -211,37 +237,21 @@ fn items(ui: &mut Ui, step: &Step) {
     }
 }
 
-/// An elbow from the cause above to the effect.
-fn arrow(ui: &mut Ui, style: &Palette, depth: usize) {
-    let (place, _) = ui.allocate_exact_size(vec2(INDENT * depth as f32, size::PILL), Sense::hover());
-    if depth == 0 {
-        return;
-    }
-    let x = place.right() - INDENT + size::ICON / 2.0;
-    let stroke = Stroke::new(size::LINE, style.outline_strong);
-    ui.painter().vline(x, place.top() - space::XS..=place.center().y, stroke);
-    ui.painter().hline(x..=place.right(), place.center().y, stroke);
-}
-
 fn changes(ui: &mut Ui, changes: &[Change]) {
     if changes.is_empty() {
         return;
     }
     let style = palette(ui);
     caption(ui, "Was and now");
-    Grid::new("was and now").num_columns(3).spacing(vec2(space::M, space::XS)).show(ui, |ui| {
-        for change in changes.iter().take(CHANGES_SHOWN) {
-            let name = named(change);
-            let label = text::label(ui, &format::shortened(&name, 44), font::small(), style.muted);
-            if change.count > NAMES_SHOWN {
-                label.on_hover_text(change.names.join(", "));
-            }
-            text::label(ui, &format!("{} →", change.was), font::mono(), style.muted);
-            let now = if change.is_back { format!("{} again", change.now) } else { change.now.clone() };
-            text::label(ui, &now, font::mono(), style.text);
-            ui.end_row();
+    for change in changes.iter().take(CHANGES_SHOWN) {
+        let now = if change.is_back { format!("{} again", change.now) } else { change.now.clone() };
+        let was = format!("{} →", change.was);
+        let cells = [(was.as_str(), style.muted), (now.as_str(), style.text)];
+        let whole = row(ui, &named(change), &cells);
+        if change.count > NAMES_SHOWN {
+            whole.on_hover_text(change.names.join(", "));
         }
-    });
+    }
     if changes.len() > CHANGES_SHOWN {
         caption(ui, &format!("and {} more", changes.len() - CHANGES_SHOWN));
     }
@@ -264,21 +274,36 @@ fn seen(ui: &mut Ui, story: &Story) {
         return;
     }
     let style = palette(ui);
-    caption(ui, "What clients saw");
-    Grid::new("seen").num_columns(4).spacing(vec2(space::M, space::XS)).show(ui, |ui| {
-        for heading in ["", "Before", "Worst", "After"] {
-            text::label(ui, heading, font::tiny(), style.faint);
-        }
-        ui.end_row();
-        for row in &story.seen {
-            text::label(ui, &format::shortened(&row.what, 40), font::small(), style.muted).on_hover_text(&row.what);
-            let told = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| figure(row, value));
-            text::label(ui, &told(row.before), font::mono(), style.muted);
-            text::label(ui, &told(Some(row.during)), font::mono(), style.text);
-            text::label(ui, &told(row.after), font::mono(), style.muted);
-            ui.end_row();
-        }
-    });
+    let heads = ["before", "worst", "after"].map(|head| (head, style.faint));
+    row(ui, "What clients saw", &heads);
+    for one in story.seen.iter().take(SEEN_SHOWN) {
+        let told = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| figure(one, value));
+        let figures = [told(one.before), told(Some(one.during)), told(one.after)];
+        let inks = [style.muted, style.text, style.muted];
+        let cells: Vec<(&str, Color32)> = figures.iter().map(String::as_str).zip(inks).collect();
+        row(ui, &one.what, &cells).on_hover_text(&one.what);
+    }
+    if story.seen.len() > SEEN_SHOWN {
+        caption(ui, &format!("and {} more", story.seen.len() - SEEN_SHOWN));
+    }
+}
+
+/// A name and figures at its right, in columns of one width.
+fn row(ui: &mut Ui, name: &str, cells: &[(&str, Color32)]) -> Response {
+    let style = palette(ui);
+    let (place, response) = ui.allocate_exact_size(vec2(ui.available_width(), size::PILL), Sense::hover());
+    let figures: Vec<&str> = cells.iter().map(|(figure, _)| *figure).collect();
+    let spoken = format!("{name}: {}", figures.join(", "));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
+    let left = place.right() - FIGURE * cells.len() as f32;
+    let words = Rect::from_min_max(place.min, pos2(left - space::S, place.bottom()));
+    text::paint(ui.painter(), words, Align2::LEFT_CENTER, name, font::small(), style.muted);
+    for (index, (figure, ink)) in cells.iter().enumerate() {
+        let corner = pos2(left + FIGURE * index as f32, place.top());
+        let cell = Rect::from_min_size(corner, vec2(FIGURE - space::S, place.height()));
+        text::paint(ui.painter(), cell, Align2::LEFT_CENTER, figure, font::mono(), *ink);
+    }
+    response
 }
 
 fn figure(seen: &Seen, value: f64) -> String {
