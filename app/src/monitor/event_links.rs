@@ -2,7 +2,7 @@
 //! fault's id); here that is looked up. Of causes that no node can know (why a heartbeat did not come), what is in force on that very node is
 //! taken: its state, a fault of its links or of its disk; never what happened near in time.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use broker::metadata::report::{Cause, Event, FenceReason, MemberChange, MemberIdentity, NodeEvent, NodeState};
 use broker::types::{Id, NodeId, TopicPartition};
@@ -76,7 +76,8 @@ pub(super) struct Linker {
     waiting: HashMap<Name, Vec<(u64, i64)>>,
     waiting_order: VecDeque<Name>,
     states: BTreeMap<NodeId, NodeState>,
-    groups: HashMap<String, bool>,
+    /// Groups that rebalance.
+    rebalancing: HashSet<String>,
     faults: Vec<InForce>,
 }
 
@@ -326,7 +327,7 @@ impl Linker {
     fn why_group(&self, group: &str, members: &[String]) -> Causes {
         let member = |id: &String| self.seq(&Name::Member(group.to_owned(), id.clone()));
         let mut found: Vec<u64> = members.iter().filter_map(member).collect();
-        if self.groups.get(group) == Some(&true) {
+        if self.rebalancing.contains(group) {
             found.extend(self.seq(&Name::Group(group.to_owned())));
         }
         Causes { found, awaited: Vec::new() }
@@ -375,9 +376,9 @@ impl Linker {
 
     fn note_group(&mut self, group: &str, is_rebalancing: bool) {
         if !is_rebalancing {
-            self.groups.remove(group);
-        } else if self.groups.len() < NAMES_KEPT {
-            self.groups.insert(group.to_owned(), true);
+            self.rebalancing.remove(group);
+        } else if self.rebalancing.len() < NAMES_KEPT {
+            self.rebalancing.insert(group.to_owned());
         }
     }
 }

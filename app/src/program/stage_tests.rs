@@ -136,8 +136,10 @@ fn a_broker_that_is_killed_and_comes_back_is_one_story() {
     use crate::monitor::story::{self, Outlook, Story};
     use crate::monitor::view::View;
 
+    type Chain = Vec<(&'static str, Vec<&'static str>)>;
+
     /// The story that begins with the fault, and the kinds of its steps with the kinds that each followed from.
-    fn told(view: &View) -> Option<(Story, Vec<(&'static str, Vec<&'static str>)>)> {
+    fn told(view: &View) -> Option<(Story, Chain)> {
         let stories = story::stories(&view.events, &view.series, &view.snapshot);
         let story = stories.into_iter().find(|story| story.steps[0].kind == "fault_began")?;
         let causes = |step: &story::Step| step.because_of.iter().map(|cause| story.steps[*cause].kind).collect();

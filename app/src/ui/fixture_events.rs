@@ -145,7 +145,15 @@ fn partitions_fall(events: &mut Events, fenced: u64, fenced_ms: i64) {
             let name = format!("{topic}-{partition}");
             let at_ms = fenced_ms + 3 + i64::from(partition);
             let text = format!("ISR of {name} went from 1, 2, 3 to 1, 3");
-            events.add(at_ms, 3001, "isr_changed", Severity::Warning, &text, "broker 2 was fenced", &name);
+            events.add(
+                at_ms,
+                3001,
+                "isr_changed",
+                Severity::Warning,
+                &text,
+                "broker 2 was fenced, and is in no ISR",
+                &name,
+            );
             events.says(&[fenced], isr(topic, partition, &[1, 2, 3], &[1, 3]));
             let text = format!("{name} is led by broker 3 now, before by broker 2; leader epoch {}", 5 + partition % 3);
             let cause = "broker 2 was fenced; 3 is the first in-sync replica";

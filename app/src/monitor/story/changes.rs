@@ -127,12 +127,15 @@ fn rows(ledger: Ledger) -> Vec<Change> {
     rows
 }
 
+/// An ISR as it was first, and is now.
+type WasNow<'f> = (&'f [i32], &'f [i32]);
+
 /// How a story stands.
 pub fn outlook<'f>(facts: impl Iterator<Item = &'f Fact>) -> Outlook {
     let mut faults: BTreeMap<u64, bool> = BTreeMap::new();
     let mut states: BTreeMap<i32, NodeState> = BTreeMap::new();
     let mut groups: HashMap<&str, bool> = HashMap::new();
-    let mut isrs: HashMap<(&str, i32), (&[i32], &[i32])> = HashMap::new();
+    let mut isrs: HashMap<(&str, i32), WasNow<'_>> = HashMap::new();
     let mut leaders: HashMap<(&str, i32), i32> = HashMap::new();
     for fact in facts {
         match fact {

@@ -28,7 +28,7 @@ impl<'e> Gathered<'e> {
     }
 
     /// When it began: with its cause, or with what that did at once. A fault is told when it is done.
-    pub fn from_ms(&self) -> i64 {
+    pub fn began_ms(&self) -> i64 {
         let root_ms = self.root().at_ms;
         let is_of_root = |index: &usize| self.causes[*index].contains(&0);
         let first = (1..self.entries.len()).filter(is_of_root).map(|index| self.entries[index].at_ms).min();

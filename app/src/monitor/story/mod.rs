@@ -94,7 +94,7 @@ pub fn stories(events: &VecDeque<Arc<EventEntry>>, series: &SeriesStore, snapsho
 }
 
 fn story(gathered: &Gathered<'_>, series: &SeriesStore, snapshot: &Snapshot) -> Story {
-    let from_ms = gathered.from_ms();
+    let from_ms = gathered.began_ms();
     let last_ms = gathered.entries.iter().map(|entry| entry.at_ms).max().unwrap_or(from_ms).max(from_ms);
     let facts = || gathered.entries.iter().map(|entry| &entry.fact);
     let steps = steps::steps(gathered);

@@ -53,10 +53,9 @@ pub fn seen(series: &SeriesStore, snapshot: &Snapshot, from_ms: i64, until_ms: O
     let end_ms = until_ms.unwrap_or(snapshot.at_ms);
     let span = Span { from_ms, until_ms: end_ms.max(from_ms + POINT_MS), is_over: until_ms.is_some() };
     let mut rows = Vec::new();
-    for (metric, what) in [
-        (Metric::ProduceP99Ms, "Produce requests, slowest broker's 99th percentile"),
-        (Metric::FetchP99Ms, "Consumers' fetches, slowest broker's 99th percentile"),
-    ] {
+    for (metric, what) in
+        [(Metric::ProduceP99Ms, "Produce p99, slowest broker"), (Metric::FetchP99Ms, "Fetch p99, slowest broker")]
+    {
         rows.extend(span.read(what.into(), "ms", Worst::Highest, &slowest(series, metric)));
     }
     rows.extend(errors(series, span));
@@ -93,11 +92,11 @@ fn errors(series: &SeriesStore, span: Span) -> Vec<Seen> {
 fn of_workload(workload: &WorkloadStatus, span: Span) -> Vec<Seen> {
     let read = |what: &str, unit, worst, value: fn(&crate::monitor::workload::WorkloadPoint) -> f64| {
         let points: Vec<(i64, f64)> = workload.points.iter().map(|point| (point.at_ms, value(point))).collect();
-        span.read(format!("Workload {}, {what}", workload.id), unit, worst, &points)
+        span.read(format!("Workload {}: {what}", workload.id), unit, worst, &points)
     };
     [
         read("acknowledged", "records/s", Worst::Lowest, |point| point.acked_per_s),
-        read("until acknowledged, 99th percentile", "ms", Worst::Highest, |point| point.ack_p99_ms),
+        read("acknowledgement p99", "ms", Worst::Highest, |point| point.ack_p99_ms),
         read("read", "records/s", Worst::Lowest, |point| point.read_per_s),
     ]
     .into_iter()

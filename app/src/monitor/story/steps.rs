@@ -169,11 +169,11 @@ impl Fold<'_> {
             Class::Fenced => format!("{} were fenced: they lead nothing and are in no ISR.", named(&self.node_ids())),
             Class::Unfenced => format!("{} take part: they were unfenced.", named(&self.node_ids())),
             Class::Leaders(topic, leadership) => self.leaders(topic.as_deref(), *leadership, partitions),
-            Class::IsrShrunk => format!("{partitions} ISRs shrank: {} left.", nodes(&self.isr_moves().0)),
+            Class::IsrShrunk => format!("{partitions} ISRs shrank: {} left.", brokers(&self.isr_moves().0)),
             Class::IsrGrew => match self.isr_moves().1.as_slice() {
                 [] => format!("{partitions} ISRs changed."),
-                [one] => format!("{partitions} ISRs grew: {one} is in."),
-                several => format!("{partitions} ISRs grew: {} are in.", nodes(several)),
+                [one] => format!("{partitions} ISRs grew: broker {one} is in."),
+                several => format!("{partitions} ISRs grew: {} are in.", brokers(several)),
             },
             Class::Replicas => format!("The replicas of {partitions} partitions move."),
             Class::Members(group, true) => format!("{} members joined group {group}.", self.entries.len()),
@@ -253,6 +253,14 @@ fn named(ids: &BTreeSet<i32>) -> String {
     match ids.as_slice() {
         [id] => node(*id),
         ids => format!("Nodes {}", nodes(ids)),
+    }
+}
+
+/// `broker 1`, `brokers 1, 3`.
+fn brokers(ids: &[i32]) -> String {
+    match ids {
+        [id] => format!("broker {id}"),
+        ids => format!("brokers {}", nodes(ids)),
     }
 }
 

@@ -170,7 +170,7 @@ fn a_killed_broker_is_one_story_from_the_fault_to_its_return() {
     assert_eq!((story.until_ms, story.outlook), (Some(20_009), Outlook::AsBefore));
     assert!(story.changes.iter().all(|change| change.is_back), "{:?}", story.changes);
     assert_eq!(story.title, "Broker 2 was killed: 2 partitions changed leaders in 1.5 s, 2 ISRs shrank.");
-    let grew = story.steps.iter().find(|step| step.text == "2 ISRs grew: 2 is in.").unwrap();
+    let grew = story.steps.iter().find(|step| step.text == "2 ISRs grew: broker 2 is in.").unwrap();
     let back = &story.steps[grew.because_of[0]];
     assert_eq!(back.kind, "broker_unfenced");
     assert_eq!(story.steps[back.because_of[0]].text, "Broker 2 is running.");
@@ -417,9 +417,9 @@ fn what_clients_saw_is_read_over_the_span_of_the_story_and_nothing_is_made_up() 
         let found = found.map(|seen| (seen.before, seen.during, seen.after));
         assert_eq!(found, Some((before, during, after)), "{what}: {:?}", story.seen);
     };
-    seen("Produce requests", Some(5.0), 900.0, Some(5.0));
+    seen("Produce p99", Some(5.0), 900.0, Some(5.0));
     seen("Answers with NOT_LEADER_OR_FOLLOWER", None, 42.0, None);
-    seen("Workload 1, acknowledged", Some(1_000.0), 0.0, Some(1_000.0));
+    seen("Workload 1: acknowledged", Some(1_000.0), 0.0, Some(1_000.0));
     assert_eq!(story.seen.len(), 3, "of what was not measured nothing is said: {:?}", story.seen);
     assert_eq!(cluster.stories()[0].seen, []);
 }

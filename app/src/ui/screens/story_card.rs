@@ -195,7 +195,7 @@ fn step(
         ui.add_space(INDENT * depth as f32);
         let (symbol, mood, word) = super::events::look(step.severity);
         let (place, mark) = ui.allocate_exact_size(vec2(size::ICON, size::PILL), Sense::hover());
-        mark.widget_info(|| WidgetInfo::labeled(Role::Label, true, word));
+        mark.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{word} step")));
         let place = Rect::from_center_size(place.center(), Vec2::splat(size::ICON - space::XS));
         icon::paint(ui.painter(), place, symbol, mood.colors(style).0);
         let mark = place.center();
