@@ -200,8 +200,8 @@ fn step(
         icon::paint(ui.painter(), place, symbol, mood.colors(style).0);
         let mark = place.center();
         ui.vertical(|ui| {
-            ui.spacing_mut().item_spacing.y = 1.0;
-            ui.add_space(1.0);
+            ui.spacing_mut().item_spacing.y = size::LINE;
+            ui.add_space(size::LINE);
             let said = text::paragraph(ui, &step.text, font::body(), style.text);
             said.on_hover_text(format::clock_ms(step.at_ms, scene.options.utc_offset_minutes));
             if !step.cause.is_empty() {
