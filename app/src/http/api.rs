@@ -30,6 +30,7 @@ pub async fn index() -> Response {
         "/api/groups",
         "/api/client-metrics",
         "/api/events?after={seq}",
+        "/api/stories",
         "/api/logs?after={seq}&node={id}&level={LEVEL}&logger={name}&contains={text}&limit={n}",
         "/api/loggers?node={id}",
         "/api/log-delivery",

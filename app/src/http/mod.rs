@@ -20,6 +20,7 @@ pub mod problem;
 pub mod scrapes;
 pub mod scripts;
 pub mod server;
+pub mod stories;
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use super::problem::Problem;
 use super::scrapes::Scrapes;
 use super::{
     api, changes, client_metrics, cloudwatch, connections, groups, guard, history, ledger, logs, metrics, monitoring,
-    scripts,
+    scripts, stories,
 };
 use crate::monitor::history::run::History;
 use crate::monitor::order::Orders;
@@ -122,6 +122,7 @@ fn router(address: SocketAddr, sources: Sources) -> Router {
         .route("/api/groups", get(groups::groups))
         .route("/api/client-metrics", get(client_metrics::list))
         .route("/api/events", get(api::events))
+        .route("/api/stories", get(stories::list))
         .route("/api/logs", get(logs::lines))
         .route("/api/loggers", get(logs::loggers).put(logs::set_level))
         .route("/api/log-delivery", get(logs::delivery).put(logs::deliver))

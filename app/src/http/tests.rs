@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::scrapes::Scrapes;
 use super::{HttpServer, Sources};
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
+use crate::monitor::fact::Fact;
 use crate::monitor::history::run::History;
 use crate::monitor::ledger::LedgerStatus;
 use crate::monitor::logs::levels::{self, KnownLog};
@@ -221,6 +222,9 @@ fn view() -> View {
     let events = (1..=5).map(|seq| {
         Arc::new(EventEntry {
             event: None,
+            because_of: Vec::new(),
+            led_to: Vec::new(),
+            fact: Fact::Other,
             seq,
             at_ms: 5,
             node_id: 1,
@@ -316,6 +320,8 @@ fn events_after_a_sequence_number() {
         let numbers: Vec<u64> = events.as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect();
         assert_eq!((status, numbers), (200, expected), "{query}");
     }
+    let (status, stories) = server.json("GET", "/api/stories", "");
+    assert_eq!((status, stories), (200, json!([])), "errors of no known cause or effect are no story");
     let (status, answer) = server.json("GET", "/api/events?after=x", "");
     assert!(status == 400 && is_one_sentence(&answer), "{answer}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::metadata::report::{Event, NodeEvent};
+use broker::metadata::report::{Cause, Event, NodeEvent};
 use broker::types::TopicPartition;
 
 use super::facts::Facts;
@@ -52,19 +52,21 @@ impl Story {
     fn elected(self, at_ms: i64, from: i32, to: i32, leader_epoch: i32, unclean: bool) -> Story {
         let partition = TopicPartition::new("t", 0);
         let cause = format!("broker {from} was fenced");
-        self.event(3000, at_ms, Event::LeaderElected { partition, from, to, leader_epoch, unclean, cause })
+        let because = Cause::Fenced { broker_id: from, broker_epoch: 1 };
+        self.event(3000, at_ms, Event::LeaderElected { partition, from, to, leader_epoch, unclean, cause, because })
     }
 
     fn isr(self, at_ms: i64, to: &[i32]) -> Story {
         let partition = TopicPartition::new("t", 0);
-        let event = Event::IsrChanged { partition, from: vec![], to: to.to_vec(), cause: "so it is".into() };
+        let (cause, because) = ("so it is".into(), Cause::Reassigned);
+        let event = Event::IsrChanged { partition, from: vec![], to: to.to_vec(), cause, because };
         self.event(3000, at_ms, event)
     }
 
     fn cut(self, node: i32, at_ms: i64, from_offset: i64, to_offset: i64) -> Story {
         let partition = TopicPartition::new("t", 0);
         let cause = "broker 2 ends epoch 4 there".into();
-        self.event(node, at_ms, Event::LogTruncated { partition, from_offset, to_offset, cause })
+        self.event(node, at_ms, Event::LogTruncated { partition, from_offset, to_offset, leader_epoch: 4, cause })
     }
 
     fn fault(mut self, kind: &str, nodes: &[i32], since_ms: i64) -> Story {
@@ -211,7 +213,8 @@ fn what_the_isr_was_then_is_what_counts() {
 fn a_clock_that_is_wrong_does_not_turn_history_round() {
     let mut story = whole();
     let partition = TopicPartition::new("t", 0);
-    let event = Event::IsrChanged { partition, from: vec![], to: vec![1], cause: String::new() };
+    let because = Cause::Reassigned;
+    let event = Event::IsrChanged { partition, from: vec![], to: vec![1], cause: String::new(), because };
     let entry = events::entry(1, &NodeEvent { node_id: 3000, at_ms: 5, event: event.clone() });
     story.facts.event(&entry, &event, LATER, |_| true);
     assert_eq!(story.judge(Acks::All).isr, [1, 2, 3], "it was told after the acknowledgement");

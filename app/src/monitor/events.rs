@@ -9,8 +9,11 @@ use broker::metadata::report::{
 
 use super::cloudwatch::alarm::AlarmState;
 use super::cloudwatch::alarms::Transition;
+use super::event_links::{Linker, Links};
+use super::fact::{self, Fact};
 use super::logs::run::LogNews;
 use super::names::{self, count, node, node_inside, nodes};
+use super::snapshot::{ActiveFault, WorkloadStatus};
 use super::view::{EVENTS_KEPT, EventEntry, Severity};
 
 /// The newest events, numbered.
@@ -18,6 +21,9 @@ use super::view::{EVENTS_KEPT, EventEntry, Severity};
 pub struct EventLog {
     entries: Arc<VecDeque<Arc<EventEntry>>>,
     last_seq: u64,
+    linker: Linker,
+    /// Those in force, as they were told last.
+    faults: Vec<ActiveFault>,
 }
 
 impl EventLog {
@@ -29,7 +35,26 @@ impl EventLog {
     /// Adds an event.
     pub fn push(&mut self, event: &NodeEvent) {
         self.last_seq += 1;
-        self.keep(entry(self.last_seq, event));
+        let Links { because_of, led_to } = self.linker.event(self.last_seq, event);
+        self.keep(EventEntry { because_of, led_to, ..entry(self.last_seq, event) });
+    }
+
+    /// Adds which faults began and which are over, now that these are in force. Returns whether there was anything to add.
+    pub fn push_faults(&mut self, faults: &[ActiveFault], workloads: &[WorkloadStatus], now_ms: i64) -> bool {
+        let is_in = |all: &[ActiveFault], id: u64| all.iter().any(|fault| fault.id == id);
+        let before = std::mem::replace(&mut self.faults, faults.to_vec());
+        let last_seq = self.last_seq;
+        for fault in faults.iter().filter(|fault| !is_in(&before, fault.id)) {
+            self.last_seq += 1;
+            let links = self.linker.fault_began(self.last_seq, fault, workloads);
+            self.keep(fault_began(self.last_seq, fault, links));
+        }
+        for fault in before.iter().filter(|fault| !is_in(faults, fault.id)) {
+            self.last_seq += 1;
+            let links = self.linker.fault_ended(fault.id);
+            self.keep(fault_ended(self.last_seq, fault, now_ms, links));
+        }
+        self.last_seq > last_seq
     }
 
     /// Adds an alarm's change of state. Returns false if it is no news: an alarm that was made and finds all well.
@@ -46,7 +71,9 @@ impl EventLog {
     pub fn push_logs(&mut self, news: LogNews) {
         self.last_seq += 1;
         let LogNews { at_ms, node_id, kind, severity, text, cause, subject } = news;
-        self.keep(EventEntry { seq: self.last_seq, at_ms, node_id, kind, severity, text, cause, subject, event: None });
+        let entry =
+            EventEntry { seq: self.last_seq, at_ms, node_id, kind, severity, text, cause, subject, ..unlinked() };
+        self.keep(entry);
     }
 
     fn keep(&mut self, entry: EventEntry) {
@@ -81,8 +108,68 @@ impl Said {
 /// An event ready to be shown.
 pub fn entry(seq: u64, event: &NodeEvent) -> EventEntry {
     let Said { kind, severity, text, cause, subject } = say(event);
+    let (at_ms, node_id, fact) = (event.at_ms, event.node_id, fact::fact(event));
     let told = Some(Arc::new(event.event.clone()));
-    EventEntry { seq, at_ms: event.at_ms, node_id: event.node_id, kind, severity, text, cause, subject, event: told }
+    EventEntry { seq, at_ms, node_id, kind, severity, text, cause, subject, event: told, fact, ..unlinked() }
+}
+
+/// Of what no node told.
+fn unlinked() -> EventEntry {
+    EventEntry {
+        seq: 0,
+        at_ms: 0,
+        node_id: -1,
+        kind: "",
+        severity: Severity::Info,
+        text: String::new(),
+        cause: String::new(),
+        subject: String::new(),
+        because_of: Vec::new(),
+        led_to: Vec::new(),
+        fact: Fact::Other,
+        event: None,
+    }
+}
+
+fn fault_began(seq: u64, fault: &ActiveFault, Links { because_of, led_to }: Links) -> EventEntry {
+    let until = match fault.request.duration_ms {
+        Some(duration_ms) => format!("It is over after {} ms by itself.", names::grouped(duration_ms as i64)),
+        None => "It lasts until it is healed.".into(),
+    };
+    EventEntry {
+        seq,
+        at_ms: fault.since_ms,
+        kind: "fault_began",
+        severity: Severity::Warning,
+        text: format!("Fault {} began: {}.", fault.id, fault.what),
+        cause: until,
+        subject: fault_subject(fault),
+        fact: fact::fault_began(fault),
+        because_of,
+        led_to,
+        ..unlinked()
+    }
+}
+
+fn fault_ended(seq: u64, fault: &ActiveFault, now_ms: i64, Links { because_of, led_to }: Links) -> EventEntry {
+    EventEntry {
+        seq,
+        at_ms: now_ms,
+        kind: "fault_ended",
+        text: format!("Fault {} is over: {}.", fault.id, fault.what),
+        subject: fault_subject(fault),
+        fact: Fact::FaultEnded { fault: fault.id },
+        because_of,
+        led_to,
+        ..unlinked()
+    }
+}
+
+fn fault_subject(fault: &ActiveFault) -> String {
+    match fault.node_ids.as_slice() {
+        [] => format!("Fault {}", fault.id),
+        ids => ids.iter().map(|id| node(*id)).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn alarm_entry(seq: u64, change: &Transition) -> EventEntry {
@@ -102,7 +189,7 @@ fn alarm_entry(seq: u64, change: &Transition) -> EventEntry {
         text: text.trim_end().to_owned(),
         cause: status.reason.clone(),
         subject: alarm.name.clone(),
-        event: None,
+        ..unlinked()
     }
 }
 
@@ -110,28 +197,28 @@ fn say(event: &NodeEvent) -> Said {
     use Severity::{Critical, Info, Warning};
     let teller = event.node_id;
     match &event.event {
-        Event::ControllerElected { epoch } => {
+        Event::ControllerElected { epoch, .. } => {
             let text = format!("{} is the active controller in epoch {epoch}.", node(teller));
             Said::new("controller_elected", Info, node(teller), text)
         }
-        Event::ControllerResigned { epoch, reason } => {
+        Event::ControllerResigned { epoch, reason, .. } => {
             let text = format!("{} is no longer the active controller (epoch {epoch}).", node(teller));
             Said::new("controller_resigned", Warning, node(teller), text).because(*reason)
         }
-        Event::BrokerRegistered { broker_id, broker_epoch } => {
+        Event::BrokerRegistered { broker_id, broker_epoch, .. } => {
             let text = format!("{} registered with broker epoch {broker_epoch}.", node(*broker_id));
             Said::new("broker_registered", Info, node(*broker_id), text)
         }
-        Event::BrokerFenced { broker_id, reason } => {
+        Event::BrokerFenced { broker_id, reason, .. } => {
             let severity = if *reason == FenceReason::ControlledShutdown { Info } else { Warning };
             let text = format!("{} was fenced: it leads nothing and is in no ISR.", node(*broker_id));
             Said::new("broker_fenced", severity, node(*broker_id), text).because(fence_reason(*reason))
         }
-        Event::BrokerUnfenced { broker_id } => {
+        Event::BrokerUnfenced { broker_id, .. } => {
             let text = format!("{} takes part: it was unfenced.", node(*broker_id));
             Said::new("broker_unfenced", Info, node(*broker_id), text)
         }
-        Event::LeaderElected { partition, from, to, leader_epoch, unclean, cause } => {
+        Event::LeaderElected { partition, from, to, leader_epoch, unclean, cause, .. } => {
             let severity = if *to < 0 || *unclean { Critical } else { Info };
             let how = if *unclean { ", uncleanly: records may be lost" } else { "" };
             let text = if *to < 0 {
@@ -145,7 +232,7 @@ fn say(event: &NodeEvent) -> Said {
             };
             Said::new("leader_elected", severity, partition, text).because(cause)
         }
-        Event::IsrChanged { partition, from, to, cause } => {
+        Event::IsrChanged { partition, from, to, cause, .. } => {
             let severity = if to.len() < from.len() { Warning } else { Info };
             let verb = if to.len() < from.len() { "shrank" } else { "changed" };
             let verb = if to.len() > from.len() { "grew" } else { verb };
@@ -196,7 +283,7 @@ fn say(event: &NodeEvent) -> Said {
             let (kind, text) = membership_step(*broker_id, step);
             Said::new(kind, Info, node(*broker_id), text)
         }
-        Event::GroupRebalance { group_id, generation, state, reason } => {
+        Event::GroupRebalance { group_id, generation, state, reason, .. } => {
             let text = format!("Group {group_id} is {state} in generation {generation}.");
             Said::new("group_rebalance", Info, group_id, text).because(reason)
         }
@@ -210,14 +297,15 @@ fn say(event: &NodeEvent) -> Said {
                 _ => said,
             }
         }
-        Event::LogTruncated { partition, from_offset, to_offset, cause } => {
+        Event::LogTruncated { partition, from_offset, to_offset, cause, .. } => {
             let text =
                 format!("{} cut its log of {partition} back from offset {from_offset} to {to_offset}.", node(teller));
             Said::new("log_truncated", Warning, partition, text).because(cause)
         }
-        Event::NodeStateChanged { state, cause } => {
+        Event::NodeStateChanged { state, cause, .. } => {
             let (severity, text) = state_change(*state);
-            Said::new("node_state_changed", severity, node(teller), format!("{} {text}.", node(teller))).because(cause)
+            Said::new("node_state_changed", severity, node(teller), format!("{} {text}.", node(teller)))
+                .because(&cause.words)
         }
         Event::ConnectionRejected { peer, reason } => {
             let text = format!("{} closed a connection from {peer}.", node(teller));
@@ -293,7 +381,8 @@ fn state_change(state: NodeState) -> (Severity, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use broker::types::TopicPartition;
+    use broker::metadata::report::Cause;
+    use broker::types::{Id, TopicPartition};
 
     fn said(node_id: i32, event: Event) -> EventEntry {
         entry(1, &NodeEvent { node_id, at_ms: 5, event })
@@ -309,6 +398,7 @@ mod tests {
             leader_epoch: 4,
             unclean,
             cause: "broker 1 was fenced".into(),
+            because: Cause::Fenced { broker_id: 1, broker_epoch: 7 },
         };
         let config = |value: Option<&str>| Event::ConfigChanged {
             resource: "topic t".into(),
@@ -320,11 +410,17 @@ mod tests {
             from: from.to_vec(),
             to: to.to_vec(),
             cause: "caught up".into(),
+            because: Cause::LeaderAsked { leader_id: 1, taken_in: vec![], taken_out: vec![] },
         };
-        let state = |state| Event::NodeStateChanged { state, cause: "by hand".into() };
+        let state = |state| Event::NodeStateChanged { state, incarnation: Id::ZERO, cause: "by hand".into() };
         use Severity::{Critical, Info, Warning};
         for (node_id, event, severity, text) in [
-            (3000, Event::ControllerElected { epoch: 2 }, Info, "Controller 3000 is the active controller in epoch 2."),
+            (
+                3000,
+                Event::ControllerElected { epoch: 2, previous: None },
+                Info,
+                "Controller 3000 is the active controller in epoch 2.",
+            ),
             (3000, elected(1, 2, false), Info, "orders-3 is led by broker 2 (was broker 1), epoch 4."),
             (
                 3000,
@@ -339,7 +435,12 @@ mod tests {
             (-1, Event::DroppedEvents { count: 1 }, Warning, "1 event of no broker could not be told."),
             (
                 3000,
-                Event::BrokerFenced { broker_id: 2, reason: FenceReason::SessionExpired { missed_ms: 1600 } },
+                Event::BrokerFenced {
+                    broker_id: 2,
+                    broker_epoch: 7,
+                    incarnation: Id::ZERO,
+                    reason: FenceReason::SessionExpired { missed_ms: 1600 },
+                },
                 Warning,
                 "Broker 2 was fenced: it leads nothing and is in no ISR.",
             ),

@@ -9,7 +9,9 @@
 pub mod client_metrics;
 pub mod cloudwatch;
 pub mod command;
+mod event_links;
 pub mod events;
+pub mod fact;
 pub mod fault;
 pub mod files;
 mod group_seen;
@@ -36,6 +38,7 @@ pub mod series;
 pub mod slot;
 pub mod snapshot;
 pub mod snippets;
+pub mod story;
 pub mod topics;
 pub mod unread;
 pub mod unread_reader;

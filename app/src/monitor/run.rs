@@ -222,7 +222,11 @@ impl Worker {
             }
             Word::Workloads(workloads) => self.join.set_workloads(workloads),
             Word::Scripts(scripts) => self.join.set_scripts(scripts),
-            Word::Faults(faults) => self.join.set_faults(faults, self.now().wall_ms),
+            Word::Faults(faults) => {
+                let now_ms = self.now().wall_ms;
+                self.new_events |= self.events.push_faults(&faults, &self.snapshot.workloads, now_ms);
+                self.join.set_faults(faults, now_ms);
+            }
             Word::Event(event) => self.note(event),
             Word::Logs(news) => {
                 self.events.push_logs(news);
@@ -302,9 +306,9 @@ impl Worker {
             self.unread.ask(questions);
         }
         if second_over {
-            self.recorder.record(self.now().wall_ms, &self.snapshot);
             self.groups.second(self.now().wall_ms, &self.snapshot);
             self.metrics = Arc::new(self.join.measured());
+            self.recorder.record(self.now().wall_ms, &self.snapshot, &self.metrics);
             self.connections = Arc::new(self.join.connected());
             let host = self.host.read(self.join.data_dir());
             let changes = self.watch.tick(self.now(), &self.snapshot, &self.metrics, host);

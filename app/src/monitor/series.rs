@@ -1,11 +1,14 @@
 //! Time series of the last minutes: one point a second, one axis for all.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::snapshot::{Rates, Snapshot};
-use super::view::{Metric, SERIES_POINTS_KEPT, Series, SeriesStore};
+use super::view::{Measured, Metric, SERIES_POINTS_KEPT, Series, SeriesStore};
 use broker::metadata::report::NodeState;
+use broker::metrics::names::Attribute;
+use broker::metrics::table::requests as bean;
+use broker::types::Id;
 
 /// Groups with a series of their own.
 const GROUPS_CHARTED: usize = 200;
@@ -14,6 +17,7 @@ const GROUPS_CHARTED: usize = 200;
 #[derive(Debug, Default)]
 pub struct Recorder {
     store: Arc<SeriesStore>,
+    errors: ErrorCount,
 }
 
 impl Recorder {
@@ -23,8 +27,10 @@ impl Recorder {
     }
 
     /// Adds one point to each series.
-    pub fn record(&mut self, at_ms: i64, snapshot: &Snapshot) {
-        let values = values(snapshot);
+    pub fn record(&mut self, at_ms: i64, snapshot: &Snapshot, measured: &Measured) {
+        let mut values = values(snapshot);
+        let errors = self.errors.count(measured);
+        values.extend(errors.into_iter().map(|(code, count)| (Metric::ErrorAnswers, code, count)));
         let store = Arc::make_mut(&mut self.store);
         let known = store.at_ms.len();
         store.at_ms.push_back(at_ms);
@@ -52,6 +58,42 @@ impl Recorder {
         }
         // What nobody has told for the whole axis is forgotten.
         store.series.retain(|series| series.points.iter().any(|point| !point.is_nan()));
+    }
+}
+
+/// Error codes with a series of their own.
+const CODES_CHARTED: usize = 60;
+
+/// Counts of error codes, as brokers told them last.
+#[derive(Debug, Default)]
+struct ErrorCount {
+    told: BTreeMap<i32, (Id, BTreeMap<String, f64>)>,
+}
+
+impl ErrorCount {
+    /// How many were added since the last time, by code. What a broker counted before it is first seen is nobody's news.
+    fn count(&mut self, measured: &Measured) -> BTreeMap<String, f64> {
+        let mut added: BTreeMap<String, f64> = BTreeMap::new();
+        for (id, report) in measured {
+            let mut counts: BTreeMap<String, f64> = BTreeMap::new();
+            for series in report.of(&bean::ERRORS) {
+                let label = |name: &str| series.label(name).map(ToString::to_string).unwrap_or_default();
+                let code = label("error");
+                if code != "NONE" && label("request") != "FetchFollower" {
+                    *counts.entry(code).or_default() += Attribute::Count.read(&series.reading).unwrap_or(0.0);
+                }
+            }
+            let last = self.told.insert(*id, (report.incarnation, counts.clone()));
+            let Some((_, last)) = last.filter(|(incarnation, _)| *incarnation == report.incarnation) else { continue };
+            for (code, count) in counts {
+                let more = count - last.get(&code).copied().unwrap_or(0.0);
+                if more > 0.0 && (added.len() < CODES_CHARTED || added.contains_key(&code)) {
+                    *added.entry(code).or_default() += more;
+                }
+            }
+        }
+        self.told.retain(|id, _| measured.contains_key(id));
+        added
     }
 }
 
@@ -122,9 +164,9 @@ mod tests {
     #[test]
     fn all_series_are_as_long_as_the_axis() {
         let mut recorder = Recorder::default();
-        recorder.record(1000, &snapshot(1, &[]));
-        recorder.record(2000, &snapshot(2, &[("late", 7)]));
-        recorder.record(3000, &snapshot(3, &[]));
+        recorder.record(1000, &snapshot(1, &[]), &Measured::new());
+        recorder.record(2000, &snapshot(2, &[("late", 7)]), &Measured::new());
+        recorder.record(3000, &snapshot(3, &[]), &Measured::new());
         let store = recorder.store();
         let late = store.get(Metric::GroupLag, "late").unwrap();
         assert!(late.points[0].is_nan() && late.points[2].is_nan());
@@ -136,9 +178,9 @@ mod tests {
     #[test]
     fn the_axis_is_bounded_and_dead_series_go() {
         let mut recorder = Recorder::default();
-        recorder.record(0, &snapshot(0, &[("gone", 1)]));
+        recorder.record(0, &snapshot(0, &[("gone", 1)]), &Measured::new());
         for second in 1..=SERIES_POINTS_KEPT as i64 {
-            recorder.record(second * 1000, &snapshot(0, &[]));
+            recorder.record(second * 1000, &snapshot(0, &[]), &Measured::new());
         }
         let store = recorder.store();
         assert_eq!(store.at_ms.len(), SERIES_POINTS_KEPT);
@@ -149,9 +191,9 @@ mod tests {
     #[test]
     fn readers_keep_what_they_took() {
         let mut recorder = Recorder::default();
-        recorder.record(1000, &snapshot(1, &[]));
+        recorder.record(1000, &snapshot(1, &[]), &Measured::new());
         let taken = recorder.store();
-        recorder.record(2000, &snapshot(2, &[]));
+        recorder.record(2000, &snapshot(2, &[]), &Measured::new());
         assert_eq!(taken.at_ms.len(), 1);
         assert_eq!(recorder.store().at_ms.len(), 2);
     }

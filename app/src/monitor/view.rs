@@ -10,6 +10,7 @@ use broker::metrics::MetricsReport;
 
 use super::cloudwatch::watch::CloudwatchView;
 use super::command::Notice;
+use super::fact::Fact;
 use super::groups::GroupsView;
 use super::inquiry::Inquiries;
 use super::ledger::LedgerView;
@@ -88,6 +89,13 @@ pub struct EventEntry {
     pub cause: String,
     /// Partition, topic, group or node that it is about, as text to filter by.
     pub subject: String,
+    /// Events that it followed from, by seq, as who decided it told: not by time.
+    pub because_of: Vec<u64>,
+    /// Events that followed from it, although they were told before it.
+    pub led_to: Vec<u64>,
+    /// What it says, as plain data.
+    #[serde(skip)]
+    pub fact: Fact,
     /// As a node told it; `None`: no node did.
     #[serde(skip)]
     pub event: Option<Arc<Event>>,
@@ -172,6 +180,8 @@ pub enum Metric {
     OfflinePartitions,
     /// Per group.
     GroupLag,
+    /// Answers with an error code that brokers gave, followers' fetches apart: how many since the last point. Per code.
+    ErrorAnswers,
 }
 
 impl SeriesStore {

@@ -132,12 +132,61 @@ fn replicas_move_off_a_broker_and_a_group_is_reset_by_hand() {
 }
 
 #[test]
+fn a_broker_that_is_killed_and_comes_back_is_one_story() {
+    use crate::monitor::story::{self, Outlook, Story};
+    use crate::monitor::view::View;
+
+    type Chain = Vec<(&'static str, Vec<&'static str>)>;
+
+    /// The story that begins with the fault, and the kinds of its steps with the kinds that each followed from.
+    fn told(view: &View) -> Option<(Story, Chain)> {
+        let stories = story::stories(&view.events, &view.series, &view.snapshot);
+        let story = stories.into_iter().find(|story| story.steps[0].kind == "fault_began")?;
+        let causes = |step: &story::Step| step.because_of.iter().map(|cause| story.steps[*cause].kind).collect();
+        let chain = story.steps.iter().map(|step| (step.kind, causes(step))).collect();
+        Some((story, chain))
+    }
+
+    let mut stage = Stage::on(Screen::Events);
+    stage.send(workload("orders"));
+    stage.until_known("its topic is led by all", |view| {
+        (0..6).all(|index| partition(view, "orders", index).is_some_and(|one| one.leader > 0 && one.isr.len() == 3))
+    });
+    let kill = crate::monitor::command::FaultRequest {
+        broker: Some(3),
+        ..crate::monitor::command::FaultRequest::new(crate::monitor::command::FaultKind::Kill)
+    };
+    stage.send(Command::InjectFault(kill));
+    let wanted: [(&str, &[&str]); 4] = [
+        ("node_state_changed", &["fault_began"]),
+        ("broker_fenced", &["node_state_changed"]),
+        ("leader_elected", &["broker_fenced"]),
+        ("isr_changed", &["broker_fenced"]),
+    ];
+    stage.until_known("the chain from the fault to the elections", |view| {
+        told(view).is_some_and(|(_, chain)| {
+            wanted.iter().all(|(kind, of)| chain.iter().any(|(is, causes)| is == kind && causes == of))
+        })
+    });
+    stage.until("Close the story: Broker 3 was killed: ");
+    stage.until("Going on");
+    stage.send(Command::HealAllFaults);
+    stage.until_known("all is as before", |view| {
+        told(view).is_some_and(|(story, _)| {
+            let grew = |step: &story::Step| step.kind == "isr_changed" && step.text.contains("grew");
+            story.outlook == Outlook::AsBefore && story.steps.iter().any(grew)
+        })
+    });
+    stage.until("As before again");
+}
+
+#[test]
 fn what_happened_is_told_by_events_logs_and_alarms() {
     let mut stage = Stage::on(Screen::Events);
     stage.send(workload("orders"));
     stage.until_known("its topic is there", |view| partition(view, "orders", 5).is_some_and(|one| one.leader > 0));
     stage.type_into("Filter events", "broker 3 was fenced");
-    stage.until("No event matches");
+    stage.until("No story matches");
     let kill = crate::monitor::command::FaultRequest {
         broker: Some(3),
         ..crate::monitor::command::FaultRequest::new(crate::monitor::command::FaultKind::Kill)

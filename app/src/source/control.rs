@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use broker::fault::{Damage, Direction, DiskFault, LinkEffect, Rot};
-use broker::metadata::report::NodeState;
+use broker::metadata::report::{NodeState, Why};
 use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
 
@@ -16,17 +16,17 @@ pub trait NodeControl: Send + Sync {
     /// What was last done with a node; `None`: there is no such node.
     fn node_state(&self, id: NodeId) -> Option<NodeState>;
     /// Controlled shutdown; returns when the node is gone.
-    fn stop(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
+    fn stop(&self, id: NodeId, why: &Why) -> Result<(), Refusal>;
     /// Drops its runtime as it stands.
-    fn kill(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
+    fn kill(&self, id: NodeId, why: &Why) -> Result<(), Refusal>;
     /// Drops its runtime as it stands if it runs, and takes from its files what was not synced.
-    fn power_loss(&self, id: NodeId, seed: u64, cause: &str) -> Result<(), Refusal>;
+    fn power_loss(&self, id: NodeId, seed: u64, why: &Why) -> Result<(), Refusal>;
     /// Blocks it.
-    fn pause(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
+    fn pause(&self, id: NodeId, why: &Why) -> Result<(), Refusal>;
     /// Asks a broker to read and check every byte of its logs.
     fn scrub(&self, id: NodeId) -> Result<(), Refusal>;
     /// Starts it, or resumes it if it is paused.
-    fn start(&self, id: NodeId, cause: &str) -> Result<(), Refusal>;
+    fn start(&self, id: NodeId, why: &Why) -> Result<(), Refusal>;
     /// Zone of a broker; `None`: it stands in none.
     fn zone(&self, id: NodeId) -> Option<String>;
     /// The log directory of a node that is named by its path or by the end of it.

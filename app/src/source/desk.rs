@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use broker::metadata::report::NodeState;
+use broker::metadata::report::{NodeState, Why};
 use broker::types::NodeId;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
@@ -321,9 +321,9 @@ impl Worker {
     }
 
     /// A controlled shutdown takes its time; the desk goes on meanwhile.
-    pub(super) fn stop_aside(&mut self, id: NodeId, cause: String) -> Result<(), Refusal> {
+    pub(super) fn stop_aside(&mut self, id: NodeId, why: Why) -> Result<(), Refusal> {
         let (nodes, finished) = (self.tools.nodes.clone(), self.finished.clone());
-        let run = move || drop(finished.send(Finished::Stop(id, nodes.stop(id, &cause))));
+        let run = move || drop(finished.send(Finished::Stop(id, nodes.stop(id, &why))));
         std::thread::Builder::new()
             .name(format!("stop-{id}"))
             .spawn(run)
@@ -364,7 +364,9 @@ impl Worker {
             self.tell_faults();
             return Err(Refusal::conflict(format!("{} is {} already.", node(id), faults::state_name(state))));
         }
-        self.tools.nodes.start(id, cause)?;
+        // By hand or not: it is the end of what the fault did.
+        let why = Why { words: cause.into(), fault: self.faults.holding(id) };
+        self.tools.nodes.start(id, &why)?;
         self.faults.release(id);
         self.tell_faults();
         Ok(Done { id: None, text: format!("{} was started.", node(id)) })

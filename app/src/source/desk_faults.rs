@@ -1,7 +1,7 @@
 //! The desk's part that breaks and heals.
 
 use broker::fault::Rot;
-use broker::metadata::report::NodeState;
+use broker::metadata::report::{NodeState, Why};
 use broker::types::NodeId;
 
 use super::desk::{Worker, not_done, now_ms};
@@ -15,16 +15,17 @@ use crate::monitor::order::{Answer, Done, Refusal, RefusalKind};
 const FAULTS_MAX: usize = 1_000;
 
 impl Worker {
-    pub(super) fn inject(&mut self, request: &FaultRequest) -> Answer {
+    pub(super) fn inject(&mut self, wanted: &FaultRequest) -> Answer {
         if self.faults.list().len() >= FAULTS_MAX {
             return Err(Refusal::conflict(format!("{FAULTS_MAX} faults are in force; heal some first.")));
         }
-        let plan = plan::plan(request, &*self.tools.nodes)?;
-        let cause = faults::cause(request);
-        let mut what = plan::what(request, &plan);
+        let plan = plan::plan(wanted, &*self.tools.nodes)?;
+        let why = Why { words: faults::cause(wanted), fault: Some(self.faults.next_id()) };
+        let mut request = wanted.clone();
+        let mut what = plan::what(&request, &plan);
         let (node_ids, healing) = match plan {
             Plan::Nodes(ids, deed) => {
-                let (ids, more) = self.put_down(ids, &deed, &cause)?;
+                let (ids, more) = self.put_down(ids, &deed, &why)?;
                 what.push_str(&more);
                 (ids, Healing::Start)
             }
@@ -49,19 +50,21 @@ impl Worker {
                 let crashed = self.tools.workloads.crash(workload, consumer);
                 let consumer = crashed.map_err(|why| not_done(workload, why))?;
                 self.tell_workloads();
+                // Which of them it was, if nobody said.
+                request.consumer = Some(consumer);
                 what = format!("consumer {consumer} of workload {workload} has crashed");
                 (Vec::new(), Healing::Revive(workload, consumer))
             }
         };
         let text = sentence(&what);
-        let fault = self.faults.add(request, &node_ids, what, healing, now_ms());
+        let fault = self.faults.add(&request, &node_ids, what, healing, now_ms());
         self.tell_faults();
         Ok(Done { id: Some(fault), text })
     }
 
     /// Puts nodes into another state. Of several (a zone) those that are down already stay as they are. Who was hit, and what is to be added
     /// to what is said.
-    fn put_down(&mut self, ids: Vec<NodeId>, deed: &Deed, cause: &str) -> Result<(Vec<NodeId>, String), Refusal> {
+    fn put_down(&mut self, ids: Vec<NodeId>, deed: &Deed, why: &Why) -> Result<(Vec<NodeId>, String), Refusal> {
         let several = ids.len() > 1;
         let mut hit = Vec::new();
         for id in ids {
@@ -81,19 +84,19 @@ impl Worker {
             match deed {
                 Deed::Stop if self.stopping.contains(id) => return Err(faults::still_stopping(*id)),
                 Deed::Pause if self.stopping.contains(id) => return Err(faults::still_stopping(*id)),
-                Deed::Stop => self.stop_aside(*id, cause.into())?,
-                Deed::Kill => nodes.kill(*id, cause)?,
-                Deed::PowerLoss(seed) => nodes.power_loss(*id, seed.unwrap_or_else(rand::random), cause)?,
-                Deed::Pause => nodes.pause(*id, cause)?,
-                Deed::CorruptTail(wish) => more = self.corrupt_tails(*id, wish, cause)?,
+                Deed::Stop => self.stop_aside(*id, why.clone())?,
+                Deed::Kill => nodes.kill(*id, why)?,
+                Deed::PowerLoss(seed) => nodes.power_loss(*id, seed.unwrap_or_else(rand::random), why)?,
+                Deed::Pause => nodes.pause(*id, why)?,
+                Deed::CorruptTail(wish) => more = self.corrupt_tails(*id, wish, why)?,
             }
         }
         Ok((hit, more))
     }
 
-    fn corrupt_tails(&self, id: NodeId, wish: &TailWish, cause: &str) -> Result<String, Refusal> {
+    fn corrupt_tails(&self, id: NodeId, wish: &TailWish, why: &Why) -> Result<String, Refusal> {
         if !matches!(self.state_of(id)?, NodeState::Stopped | NodeState::Killed) {
-            self.tools.nodes.kill(id, cause)?;
+            self.tools.nodes.kill(id, why)?;
         }
         let chosen = |log: &str| wish.means(log);
         let tails = self.tools.nodes.corrupt_tails(id, wish.log_dir.as_deref(), wish.damage, &chosen)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use broker::cluster::{self, Cluster, ClusterConfig, ClusterError};
 use broker::fault::{Damage, Direction, DiskFault, LinkEffect, Rot};
 use broker::metadata::config::{NodeConfig, cap_replication, profile_overrides};
-use broker::metadata::report::NodeState;
+use broker::metadata::report::{NodeState, Why};
 use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
 
@@ -78,28 +78,28 @@ impl NodeControl for Embedded {
         self.cluster.node_state(id).ok()
     }
 
-    fn stop(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
-        self.cluster.stop_node(id, cause).map_err(|error| refusal(&error))
+    fn stop(&self, id: NodeId, why: &Why) -> Result<(), Refusal> {
+        self.cluster.stop_node(id, why).map_err(|error| refusal(&error))
     }
 
-    fn kill(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
-        self.cluster.kill_node(id, cause).map_err(|error| refusal(&error))
+    fn kill(&self, id: NodeId, why: &Why) -> Result<(), Refusal> {
+        self.cluster.kill_node(id, why).map_err(|error| refusal(&error))
     }
 
-    fn pause(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
-        self.cluster.pause_node(id, cause).map_err(|error| refusal(&error))
+    fn pause(&self, id: NodeId, why: &Why) -> Result<(), Refusal> {
+        self.cluster.pause_node(id, why).map_err(|error| refusal(&error))
     }
 
     fn scrub(&self, id: NodeId) -> Result<(), Refusal> {
         self.cluster.start_scrub(id).map_err(|error| refusal(&error))
     }
 
-    fn start(&self, id: NodeId, cause: &str) -> Result<(), Refusal> {
-        self.cluster.start_node(id, cause).map_err(|error| refusal(&error))
+    fn start(&self, id: NodeId, why: &Why) -> Result<(), Refusal> {
+        self.cluster.start_node(id, why).map_err(|error| refusal(&error))
     }
 
-    fn power_loss(&self, id: NodeId, seed: u64, cause: &str) -> Result<(), Refusal> {
-        self.cluster.power_loss_node(id, seed, cause).map_err(|error| refusal(&error))
+    fn power_loss(&self, id: NodeId, seed: u64, why: &Why) -> Result<(), Refusal> {
+        self.cluster.power_loss_node(id, seed, why).map_err(|error| refusal(&error))
     }
 
     fn zone(&self, id: NodeId) -> Option<String> {

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use broker::fault::{Damage, Direction, DiskFault, LinkEffect, Rot};
-use broker::metadata::report::NodeState;
+use broker::metadata::report::{NodeState, Why};
 use broker::server::trace::{TraceState, TraceWish};
 use broker::types::NodeId;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -78,14 +78,14 @@ impl NodeControl for FakeNodes {
         self.states.lock().unwrap().get(&id).copied()
     }
 
-    fn stop(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
+    fn stop(&self, id: NodeId, _: &Why) -> Result<(), Refusal> {
         let passes = self.stops_pass.lock().unwrap();
         let waiting = |passes: &mut bool| !*passes && self.node_state(id) != Some(NodeState::Killed);
         drop(self.passed.wait_timeout_while(passes, PATIENCE, waiting).unwrap());
         if self.node_state(id) == Some(NodeState::Killed) { Ok(()) } else { self.set(id, NodeState::Stopped) }
     }
 
-    fn kill(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
+    fn kill(&self, id: NodeId, _: &Why) -> Result<(), Refusal> {
         let passes = self.stops_pass.lock().unwrap();
         self.set(id, NodeState::Killed)?;
         drop(passes);
@@ -93,12 +93,12 @@ impl NodeControl for FakeNodes {
         Ok(())
     }
 
-    fn power_loss(&self, id: NodeId, _: u64, cause: &str) -> Result<(), Refusal> {
+    fn power_loss(&self, id: NodeId, _: u64, why: &Why) -> Result<(), Refusal> {
         self.tell(Done::PowerLoss(id));
-        self.kill(id, cause)
+        self.kill(id, why)
     }
 
-    fn pause(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
+    fn pause(&self, id: NodeId, _: &Why) -> Result<(), Refusal> {
         self.set(id, NodeState::Paused)
     }
 
@@ -121,7 +121,7 @@ impl NodeControl for FakeNodes {
         }
     }
 
-    fn start(&self, id: NodeId, _: &str) -> Result<(), Refusal> {
+    fn start(&self, id: NodeId, _: &Why) -> Result<(), Refusal> {
         self.set(id, NodeState::Running)
     }
 

@@ -98,6 +98,19 @@ impl Faults {
         self.last_id
     }
 
+    /// The id that the next fault gets.
+    pub fn next_id(&self) -> u64 {
+        self.last_id + 1
+    }
+
+    /// The fault that holds a node down.
+    pub fn holding(&self, node_id: NodeId) -> Option<u64> {
+        let holds = |(fault, healing): &&(ActiveFault, Healing)| {
+            *healing == Healing::Start && fault.node_ids.contains(&node_id)
+        };
+        self.active.values().find(holds).map(|(fault, _)| fault.id)
+    }
+
     /// A fault in force: what it does, and how it is ended.
     pub fn get(&self, id: u64) -> Result<(&ActiveFault, Healing), Refusal> {
         let missing = || Refusal::not_found(format!("There is no fault {id} in force."));

@@ -198,6 +198,8 @@ pub struct Options {
     pub tape: Option<i32>,
     /// What of [`Screen::Wire`] is shown.
     pub wire: wire::Tab,
+    /// What of [`Screen::Events`] is shown.
+    pub events: events::Tab,
     /// The group that [`Screen::Groups`] shows; without it, the one with the largest lag.
     pub group: Option<String>,
     /// A dialog that stands open from the start.
@@ -352,6 +354,7 @@ impl BrokerscopeApp {
         app.screens.topic.name = app.options.topic.as_deref().map(Arc::from);
         app.screens.topic.tab = app.options.topic_view;
         app.screens.wire.tab = app.options.wire;
+        app.screens.events.tab = app.options.events;
         if let (Some(name), Some(partition)) = (&app.options.topic, app.options.tape) {
             app.screens.topic.open_tape(name.as_str().into(), partition);
         }

@@ -70,6 +70,7 @@ fn outages<'e>(events: impl Iterator<Item = &'e EventEntry>) -> Vec<(i32, Band)>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::fact::Fact;
     use crate::monitor::fault::{FaultKind, FaultRequest};
     use crate::ui::fixture;
 
@@ -105,6 +106,9 @@ mod tests {
     fn events_tell_outages_that_no_fault_tells() {
         let event = |at_ms: i64, node_id: i32, severity: Severity, text: &str| EventEntry {
             event: None,
+            because_of: Vec::new(),
+            led_to: Vec::new(),
+            fact: Fact::Other,
             seq: 0,
             at_ms,
             node_id,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use broker::metadata::report::{BrokerCounters, NodeState};
 
 pub use super::fixture_busy::{Busy, EVERY_MS};
+use super::fixture_events::{incident_events, start_events};
 use super::{fixture_brokers, fixture_cloudwatch, fixture_logs, fixture_tape};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
@@ -17,7 +18,7 @@ use crate::monitor::snapshot::{
     ActiveFault, AssignedPartition, Broker, Group, GroupOffset, Member, Membership, Observer, Partition, Quorum, Rates,
     SharedOffset, Snapshot, Topic, Totals, Voter,
 };
-use crate::monitor::view::{EventEntry, Metric, SERIES_POINTS_KEPT, Series, SeriesStore, Severity, View};
+use crate::monitor::view::{Metric, SERIES_POINTS_KEPT, Series, SeriesStore, View};
 use crate::ui::backend::Backend;
 
 pub use super::fixture_cloudwatch::math_alarm;
@@ -458,186 +459,6 @@ fn series(broken: bool) -> SeriesStore {
         store.series.push(Arc::new(Series { metric: Metric::GroupLag, label: group.into(), points }));
     }
     store
-}
-
-fn start_events() -> VecDeque<Arc<EventEntry>> {
-    let mut events = Events::default();
-    let at = AT_MS - 14 * 60_000;
-    events.add(
-        at,
-        3001,
-        "controller_elected",
-        Severity::Info,
-        "Controller 3001 is active, epoch 4",
-        "it won the vote with 2 of 3",
-        "3001",
-    );
-    for id in 1..=3 {
-        let text = format!("Broker {id} registered, epoch {}", 9 + id * 4);
-        events.add(at + 120 * id, 3001, "broker_registered", Severity::Info, &text, "", &format!("broker {id}"));
-        let text = format!("Broker {id} takes part");
-        events.add(
-            at + 120 * id + 60,
-            3001,
-            "broker_unfenced",
-            Severity::Info,
-            &text,
-            "it caught up with the metadata log",
-            &format!("broker {id}"),
-        );
-    }
-    events.add(
-        at + 9_000,
-        3001,
-        "topic_created",
-        Severity::Info,
-        "Topic demo was created: 6 partitions, replication factor 3",
-        "",
-        "demo",
-    );
-    events.0
-}
-
-fn incident_events() -> VecDeque<Arc<EventEntry>> {
-    let mut events = Events(start_events());
-    let at = AT_MS - 520_000;
-    events.add(
-        at,
-        1,
-        "isr_changed",
-        Severity::Warning,
-        "ISR of clicks-4 went from 1, 2, 3 to 1, 2",
-        "replica 3 was 3.1 s behind (replica.lag.time.max.ms is 3000)",
-        "clicks-4",
-    );
-    events.add(
-        at + 30_000,
-        1,
-        "isr_changed",
-        Severity::Info,
-        "ISR of clicks-4 went from 1, 2 to 1, 2, 3",
-        "replica 3 caught up",
-        "clicks-4",
-    );
-    events.add(
-        KILLED_MS,
-        2,
-        "node_state_changed",
-        Severity::Critical,
-        "Broker 2 was killed",
-        "fault 7: kill, injected by hand",
-        "broker 2",
-    );
-    let fenced = KILLED_MS + 1_512;
-    events.add(
-        fenced,
-        3001,
-        "broker_fenced",
-        Severity::Critical,
-        "Broker 2 was fenced",
-        "no heartbeat for 1,512 ms (broker.session.timeout.ms is 1500)",
-        "broker 2",
-    );
-    for (topic, partitions) in [("clicks", 24), ("demo", 6), ("orders", 12), ("payments", 6)] {
-        for partition in (1..partitions).step_by(3) {
-            let name = format!("{topic}-{partition}");
-            let text = format!("{name} is led by broker 3 now, before by broker 2; leader epoch {}", 5 + partition % 3);
-            events.add(
-                fenced + 3 + partition,
-                3001,
-                "leader_elected",
-                Severity::Warning,
-                &text,
-                "broker 2 was fenced; 3 is the first in-sync replica",
-                &name,
-            );
-        }
-    }
-    events.add(
-        fenced + 30,
-        3001,
-        "leader_elected",
-        Severity::Critical,
-        "audit-1 has no leader",
-        "broker 2 held the only replica",
-        "audit-1",
-    );
-    events.add(
-        fenced + 400,
-        3,
-        "group_rebalance",
-        Severity::Info,
-        "Group demo-readers moved to broker 3 and rebalances",
-        "its coordinator, broker 2, was fenced",
-        "demo-readers",
-    );
-    events.add(
-        fenced + 3_100,
-        3,
-        "group_rebalance",
-        Severity::Info,
-        "Group demo-readers is stable, generation 8",
-        "2 members, range",
-        "demo-readers",
-    );
-    events.add(
-        AT_MS - 41_000,
-        1,
-        "isr_changed",
-        Severity::Warning,
-        "ISR of clicks-11 went from 1, 3 to 1",
-        "replica 3 was 3.4 s behind (replica.lag.time.max.ms is 3000)",
-        "clicks-11",
-    );
-    events.add(
-        AT_MS - 12_000,
-        1,
-        "connection_rejected",
-        Severity::Info,
-        "A connection from 127.0.0.1:51234 was closed",
-        "it announced a request of 1,347,375,956 bytes (a TLS or HTTP client?)",
-        "127.0.0.1:51234",
-    );
-    events.add(
-        AT_MS - 2_300,
-        1,
-        "group_rebalance",
-        Severity::Info,
-        "Group fraud-check prepares to rebalance, generation 9",
-        "member fraud-check-2 joined",
-        "fraud-check",
-    );
-    events.0
-}
-
-#[derive(Default)]
-struct Events(VecDeque<Arc<EventEntry>>);
-
-impl Events {
-    #[expect(clippy::too_many_arguments, reason = "a table of events reads best one to a line")]
-    fn add(
-        &mut self,
-        at_ms: i64,
-        node_id: i32,
-        kind: &'static str,
-        severity: Severity,
-        text: &str,
-        cause: &str,
-        subject: &str,
-    ) {
-        let entry = EventEntry {
-            event: None,
-            seq: self.0.len() as u64 + 1,
-            at_ms,
-            node_id,
-            kind,
-            severity,
-            text: text.into(),
-            cause: cause.into(),
-            subject: subject.into(),
-        };
-        self.0.push_back(Arc::new(entry));
-    }
 }
 
 /// What the program would answer to a question about files, answered once in that view.

@@ -14,6 +14,7 @@ use crate::monitor::cloudwatch::alarms::Alarms;
 use crate::monitor::cloudwatch::catalog::{self, Definition, Level};
 use crate::monitor::cloudwatch::store::{Datum, Dimension, Key, SERIES_MAX, Store};
 use crate::monitor::cloudwatch::watch::{CLUSTER_NAME, CloudwatchView};
+use crate::monitor::fact::Fact;
 use crate::monitor::groups::GroupWatch;
 use crate::monitor::logs::ring::{LINES_MAX, Ring};
 use crate::monitor::messages::read::MESSAGES_MAX;
@@ -214,6 +215,9 @@ impl Busy {
         let subject = format!("service-{:04}.events-{}", seq % 1000, seq % 10);
         let event = EventEntry {
             event: None,
+            because_of: Vec::new(),
+            led_to: Vec::new(),
+            fact: Fact::Other,
             seq,
             at_ms: self.at_ms - (EVENTS_KEPT as i64 - seq as i64).max(0) * 200,
             node_id: 3001,

@@ -110,6 +110,7 @@ fn play(
         generation: if state == "PreparingRebalance" { number - 1 } else { number },
         state,
         reason: reason.to_owned(),
+        members: Vec::new(),
     };
     let steps = [
         (0, Event::GroupMember { group_id: group_id.clone(), member: identity, change }),

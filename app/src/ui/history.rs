@@ -7,7 +7,7 @@ use super::app::Screen;
 use super::screens::log_rows::Asked;
 use super::screens::metrics::Half;
 use super::screens::metrics_explorer::Source;
-use super::screens::{Screens, quorum, topic, wire};
+use super::screens::{Screens, events, quorum, topic, wire};
 
 /// So many places are kept.
 const PLACES_MAX: usize = 100;
@@ -33,6 +33,7 @@ enum Subject {
     /// A tab of the quorum.
     Quorum(quorum::Tab),
     Wire(wire::Tab),
+    Events(events::Tab),
     /// Lines of logs, their words apart.
     Lines(Box<Asked>),
 }
@@ -66,7 +67,7 @@ impl Place {
                 (Subject::Metrics(half, explorer.source, explorer.chosen.clone()), explorer.filter.clone())
             }
             Screen::Alarms => (named(screens.alarms.chosen.as_deref()), screens.alarms.filter.clone()),
-            Screen::Events => (Subject::None, screens.events.filter.clone()),
+            Screen::Events => (Subject::Events(screens.events.tab), screens.events.filter.clone()),
             Screen::Quorum => {
                 let quorum = &screens.quorum;
                 let filter = [&quorum.log.filter, &quorum.tree.filter];
@@ -115,7 +116,11 @@ impl Place {
             Screen::Alarms => {
                 (screens.alarms.chosen, screens.alarms.filter) = (name.map(|name| name.to_string()), filter);
             }
-            Screen::Events => screens.events.filter = filter,
+            Screen::Events => {
+                if let Subject::Events(tab) = subject {
+                    (screens.events.tab, screens.events.filter) = (tab, filter);
+                }
+            }
             Screen::Faults => screens.faults.filter = filter,
             Screen::Metrics => {
                 if let Subject::Metrics(half, source, chosen) = subject {

@@ -136,7 +136,7 @@ impl Cluster {
             return Ok(());
         }
         seat.renew(&self.house, &Place { rack: None, port: Some(0) })?;
-        seat.start(&self.house, "it was added to the cluster")
+        seat.start(&self.house, &"it was added to the cluster".into())
     }
 
     /// What was asked for and not answered in time may still be committed, so it is asked away before it is taken away.

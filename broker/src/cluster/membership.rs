@@ -249,7 +249,7 @@ impl Cluster {
     fn take_seat(&self, id: NodeId, place: &Place) -> Result<(), ClusterError> {
         let mut seat = self.seat(id)?;
         seat.renew(&self.house, place)?;
-        seat.start(&self.house, "it was added to the cluster")
+        seat.start(&self.house, &"it was added to the cluster".into())
     }
 
     /// Moves replicas and preferred leaders until all brokers that run have their share of them, and returns when they have. A broker that

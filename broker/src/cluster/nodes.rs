@@ -15,7 +15,7 @@ use super::seat::{House, Seat};
 use super::voice::Voice;
 use crate::fault::{self, Damage, Direction, DiskFault, LinkEffect, Rot, Tail};
 use crate::logging::{LogLine, NodeLog};
-use crate::metadata::report::{NodeState, Report};
+use crate::metadata::report::{NodeState, Report, Why};
 use crate::node::{ScrubDesk, stopwatch};
 use crate::replica::ScrubProgress;
 use crate::server::trace::{TraceState, TraceWish};
@@ -64,7 +64,7 @@ impl Cluster {
             cluster.seat(*id)?.renew(&cluster.house, place)?;
         }
         for id in cluster.controller_ids().iter().chain(brokers.keys()) {
-            cluster.seat(*id)?.start(&cluster.house, "the cluster starts")?;
+            cluster.seat(*id)?.start(&cluster.house, &"the cluster starts".into())?;
         }
         cluster.tell_membership();
         Ok(cluster)
@@ -136,8 +136,8 @@ impl Cluster {
     ///
     /// # Errors
     /// No such node, or it does not run.
-    pub fn stop_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
-        let stop = self.seat(node_id)?.begin_stop(&self.house, cause)?;
+    pub fn stop_node(&self, node_id: NodeId, why: impl Into<Why>) -> Result<(), ClusterError> {
+        let stop = self.seat(node_id)?.begin_stop(&self.house, &why.into())?;
         stop.wait();
         self.seat(node_id)?.finish_stop(&self.house, &stop);
         Ok(())
@@ -147,26 +147,26 @@ impl Cluster {
     ///
     /// # Errors
     /// No such node, or it does not run.
-    pub fn kill_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
-        self.seat(node_id)?.kill(&self.house, cause)
+    pub fn kill_node(&self, node_id: NodeId, why: impl Into<Why>) -> Result<(), ClusterError> {
+        self.seat(node_id)?.kill(&self.house, &why.into())
     }
 
     /// Blocks a node (SIGSTOP).
     ///
     /// # Errors
     /// No such node, or it does not run.
-    pub fn pause_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
-        self.seat(node_id)?.pause(&self.house, cause)
+    pub fn pause_node(&self, node_id: NodeId, why: impl Into<Why>) -> Result<(), ClusterError> {
+        self.seat(node_id)?.pause(&self.house, &why.into())
     }
 
     /// Starts a node that was stopped or killed, resumes one that is paused.
     ///
     /// # Errors
     /// No such node, it runs already, its port is taken, or it is being unregistered.
-    pub fn start_node(&self, node_id: NodeId, cause: &str) -> Result<(), ClusterError> {
+    pub fn start_node(&self, node_id: NodeId, why: impl Into<Why>) -> Result<(), ClusterError> {
         let mut seat = self.seat(node_id)?;
         self.membership.check_start(node_id)?;
-        seat.start(&self.house, cause)
+        seat.start(&self.house, &why.into())
     }
 
     /// Asks a broker to read and check every byte of its logs; [`Cluster::scrubs`] tells how far it is. One that is under way goes on.
@@ -206,8 +206,8 @@ impl Cluster {
     ///
     /// # Errors
     /// No such node, or the machine's own disk failed.
-    pub fn power_loss_node(&self, node_id: NodeId, seed: u64, cause: &str) -> Result<(), ClusterError> {
-        self.seat(node_id)?.power_loss(&self.house, seed, cause)
+    pub fn power_loss_node(&self, node_id: NodeId, seed: u64, why: impl Into<Why>) -> Result<(), ClusterError> {
+        self.seat(node_id)?.power_loss(&self.house, seed, &why.into())
     }
 
     /// Damages the ends of the last segments of the partitions (`topic-0`) that `chosen` accepts, on a node that is down.
@@ -330,8 +330,9 @@ impl Cluster {
     pub fn shutdown(self) {
         for group in [self.broker_ids(), self.controller_ids()] {
             // A seat that is empty or dead needs no stop.
-            let begin =
-                |id: &NodeId| Some((*id, self.seat(*id).ok()?.begin_stop(&self.house, "the cluster stops").ok()?));
+            let begin = |id: &NodeId| {
+                Some((*id, self.seat(*id).ok()?.begin_stop(&self.house, &"the cluster stops".into()).ok()?))
+            };
             for (id, stop) in group.iter().filter_map(begin).collect::<Vec<_>>() {
                 stop.wait();
                 if let Ok(mut seat) = self.seat(id) {

@@ -16,10 +16,10 @@ use super::remembered::Place;
 use crate::fault::{Damage, Drive, Links, Parting, Plug, Tail, corrupt_tails};
 use crate::logging::{LogLine, NodeLog};
 use crate::metadata::config::NodeConfig;
-use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
+use crate::metadata::report::{Event, NodeEvent, NodeState, Report, Why};
 use crate::node::{Clock, Exit, NodeHandle, NodeSetup, Readiness, Role, ScrubDesk};
 use crate::server::trace::TraceDesk;
-use crate::types::NodeId;
+use crate::types::{Id, NodeId};
 
 /// A controlled shutdown that takes longer is ended by a kill.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
@@ -112,6 +112,8 @@ pub(super) struct Seat {
     /// Its zone, where that is not the one that its number gives it.
     rack: Option<String>,
     state: NodeState,
+    /// Of its last start; zero before the first.
+    incarnation: Id,
     handle: Option<Arc<NodeHandle>>,
     plug: Option<Arc<Plug>>,
     /// What stays when the node dies: its disk and its clock, with what is wrong with them.
@@ -127,6 +129,7 @@ impl Seat {
             port,
             rack: None,
             state: NodeState::Stopped,
+            incarnation: Id::ZERO,
             handle: None,
             plug: None,
             drive: Drive::new(house.config.kept_dir(node_id)),
@@ -170,10 +173,10 @@ impl Seat {
         ClusterError::WrongState { node_id: self.node_id, state, wish }
     }
 
-    fn enter(&mut self, house: &House, state: NodeState, cause: &str) {
+    fn enter(&mut self, house: &House, state: NodeState, why: &Why) {
         self.state = state;
         let at_ms = house.clock.now().wall_ms;
-        let event = Event::NodeStateChanged { state, cause: cause.to_string() };
+        let event = Event::NodeStateChanged { state, incarnation: self.incarnation, cause: why.clone() };
         // Whoever watches may be gone, and a channel that is full for a second is nobody's reason to fail a start or a stop.
         let patience = Duration::from_secs(1);
         let _ = house.reports.send_timeout(Report::Lifecycle { node_id: self.node_id, state, at_ms }, patience);
@@ -190,13 +193,13 @@ impl Seat {
     }
 
     /// Starts the node, or resumes it if it is paused.
-    pub(super) fn start(&mut self, house: &House, cause: &str) -> Result<(), ClusterError> {
+    pub(super) fn start(&mut self, house: &House, why: &Why) -> Result<(), ClusterError> {
         match self.state() {
             NodeState::Paused => {
                 if let Some(handle) = &self.handle {
                     handle.resume();
                 }
-                self.enter(house, NodeState::Running, cause);
+                self.enter(house, NodeState::Running, why);
                 return Ok(());
             }
             NodeState::Stopped | NodeState::Killed => {}
@@ -212,7 +215,8 @@ impl Seat {
             config = config.with_rack(Some(rack.clone()));
         }
         config = config.with_log(house.log_of(self.node_id, &self.clock));
-        self.enter(house, NodeState::Starting, cause);
+        self.incarnation = Id::random(&mut rand::rng());
+        self.enter(house, NodeState::Starting, why);
         house.readiness.forget(self.node_id);
         let (plug, inbox) = house.links.plug_in(self.node_id);
         let setup = NodeSetup {
@@ -227,24 +231,25 @@ impl Seat {
             readiness: house.readiness.clone(),
             scrubs: self.scrubs.clone(),
             trace: house.trace.clone(),
+            incarnation: self.incarnation,
             seed: rand::random::<u64>(),
         };
         match NodeHandle::spawn(setup) {
             Ok(handle) => {
                 self.handle = Some(Arc::new(handle));
                 self.plug = Some(plug);
-                self.enter(house, NodeState::Running, cause);
+                self.enter(house, NodeState::Running, why);
                 Ok(())
             }
             Err(source) => {
-                self.enter(house, NodeState::Killed, "no thread could be started");
+                self.enter(house, NodeState::Killed, &"no thread could be started".into());
                 Err(ClusterError::Spawn { node_id: self.node_id, source })
             }
         }
     }
 
     /// Asks a running node to stop politely; [`Stop::wait`] waits for it, then `finish_stop` is to be called.
-    pub(super) fn begin_stop(&mut self, house: &House, cause: &str) -> Result<Stop, ClusterError> {
+    pub(super) fn begin_stop(&mut self, house: &House, why: &Why) -> Result<Stop, ClusterError> {
         match self.state() {
             NodeState::Running => {}
             // A stopped process cannot shut down politely; SIGTERM waits until SIGCONT, so do both.
@@ -255,7 +260,7 @@ impl Seat {
             }
             _ => return Err(self.refuse("stopped")),
         }
-        self.enter(house, NodeState::Stopping, cause);
+        self.enter(house, NodeState::Stopping, why);
         if let Some(handle) = &self.handle {
             handle.stop();
         }
@@ -278,16 +283,16 @@ impl Seat {
         };
         self.pull_plug(Parting::Reset);
         house.readiness.forget(self.node_id);
-        self.enter(house, state, &cause);
+        self.enter(house, state, &cause.into());
     }
 
     /// Kills a node that runs, is paused, or is stopping.
-    pub(super) fn kill(&mut self, house: &House, cause: &str) -> Result<(), ClusterError> {
-        self.end(house, Parting::Reset, cause)
+    pub(super) fn kill(&mut self, house: &House, why: &Why) -> Result<(), ClusterError> {
+        self.end(house, Parting::Reset, why)
     }
 
     /// Before anything else it leaves the network, so that nobody hears how a dying node finds its disk gone.
-    fn end(&mut self, house: &House, parting: Parting, cause: &str) -> Result<(), ClusterError> {
+    fn end(&mut self, house: &House, parting: Parting, why: &Why) -> Result<(), ClusterError> {
         let state = self.state();
         let Some(handle) = self.handle.take().filter(|_| state != NodeState::Killed) else {
             return Err(self.refuse("killed"));
@@ -296,7 +301,7 @@ impl Seat {
         handle.kill();
         house.readiness.forget(self.node_id);
         handle.wait(KILL_PATIENCE);
-        self.enter(house, NodeState::Killed, cause);
+        self.enter(house, NodeState::Killed, why);
         Ok(())
     }
 
@@ -317,10 +322,10 @@ impl Seat {
     }
 
     /// Kills the node if it lives, then takes from its disk what was not synced: of some files all of it, of some a part.
-    pub(super) fn power_loss(&mut self, house: &House, seed: u64, cause: &str) -> Result<(), ClusterError> {
+    pub(super) fn power_loss(&mut self, house: &House, seed: u64, why: &Why) -> Result<(), ClusterError> {
         self.state();
         if self.handle.is_some() {
-            self.end(house, Parting::Silence, cause)?;
+            self.end(house, Parting::Silence, why)?;
         }
         let mut rng = StdRng::seed_from_u64(seed);
         let survive = |bytes: u64| if rng.random_bool(0.5) { 0 } else { rng.random_range(0..=bytes) };
@@ -352,14 +357,14 @@ impl Seat {
     }
 
     /// Blocks the node's thread.
-    pub(super) fn pause(&mut self, house: &House, cause: &str) -> Result<(), ClusterError> {
+    pub(super) fn pause(&mut self, house: &House, why: &Why) -> Result<(), ClusterError> {
         if self.state() != NodeState::Running {
             return Err(self.refuse("paused"));
         }
         if let Some(handle) = &self.handle {
             handle.pause();
         }
-        self.enter(house, NodeState::Paused, cause);
+        self.enter(house, NodeState::Paused, why);
         Ok(())
     }
 }

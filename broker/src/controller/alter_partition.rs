@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use super::leadership::tell;
+use super::leadership::{Reason, tell};
 use super::partition_change::PartitionChange;
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::metadata::record::{NO_LEADER_CHANGE, ProducerIdsRecord};
+use crate::metadata::report::Cause;
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_request::{BrokerState, PartitionData as Proposal};
@@ -70,8 +71,8 @@ impl ControllerState {
         let mut after = partition.clone();
         if let Some(changed) = change.build() {
             after = partition.after(&changed.record);
-            let cause = cause(leader, &partition.isr, &after.isr);
-            tell(topic, index as usize, partition, &changed, &cause, &mut changes.events);
+            let reason = reason(leader, (&partition.isr, &after.isr), &isr);
+            tell(topic, index as usize, partition, &changed, &reason, &mut changes.events);
             let moved = changed.record.leader != leader && changed.record.leader != NO_LEADER_CHANGE;
             changes.push(changed.record);
             if moved {
@@ -177,15 +178,17 @@ fn refused(partition_index: i32, error: ErrorCode) -> Answer {
     Answer { partition_index, error_code: error.code(), ..Default::default() }
 }
 
-/// What the leader did, in words; why it did so only the leader knows.
-fn cause(leader: NodeId, before: &[NodeId], after: &[NodeId]) -> String {
-    let list = |of: &[NodeId], but: &[NodeId]| {
-        let names: Vec<String> = of.iter().filter(|id| !but.contains(id)).map(NodeId::to_string).collect();
-        names.join(", ")
+/// What the leader did; why it did so only the leader knows.
+fn reason(leader_id: NodeId, (before, after): (&[NodeId], &[NodeId]), proposed: &[BrokerState]) -> Reason {
+    let epoch_of = |id: NodeId| proposed.iter().find(|one| one.broker_id == id).map_or(-1, |one| one.broker_epoch);
+    let taken_out: Vec<NodeId> = before.iter().copied().filter(|id| !after.contains(id)).collect();
+    let taken_in: Vec<NodeId> = after.iter().copied().filter(|id| !before.contains(id)).collect();
+    let list = |ids: &[NodeId]| ids.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ");
+    let words = match (list(&taken_out), list(&taken_in)) {
+        (out, back) if out.is_empty() => format!("leader {leader_id} took {back} in"),
+        (out, back) if back.is_empty() => format!("leader {leader_id} took {out} out"),
+        (out, back) => format!("leader {leader_id} took {out} out and {back} in"),
     };
-    match (list(before, after), list(after, before)) {
-        (out, back) if out.is_empty() => format!("leader {leader} took {back} in"),
-        (out, back) if back.is_empty() => format!("leader {leader} took {out} out"),
-        (out, back) => format!("leader {leader} took {out} out and {back} in"),
-    }
+    let taken_in = taken_in.into_iter().map(|id| (id, epoch_of(id))).collect();
+    Reason::new(words, Cause::LeaderAsked { leader_id, taken_in, taken_out })
 }

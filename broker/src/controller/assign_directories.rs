@@ -2,7 +2,7 @@
 //!
 //! AssignReplicasToDirs version 0 (KIP-858). Source: `ReplicationControlManager.handleAssignReplicasToDirs`.
 
-use super::leadership::Standing;
+use super::leadership::{Reason, Standing};
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::record::PartitionChangeRecord;
 use crate::protocol::ErrorCode;
@@ -71,9 +71,9 @@ impl ControllerState {
         let online = self.image.brokers.get(&broker).is_some_and(|broker| broker.log_dirs.contains(&directory));
         if !online && (partition.isr.contains(&broker) || partition.leader == broker) {
             let config = self.topic_config(&topic.name);
-            let cause = format!("a log directory of broker {broker} failed");
             let standing = Standing::LosesDirectory(broker, directory);
-            self.update_partition(standing, topic, index as usize, &config, &cause, changes);
+            let reason = Reason::directory_failed(broker);
+            self.update_partition(standing, topic, index as usize, &config, &reason, changes);
         }
         Ok(())
     }

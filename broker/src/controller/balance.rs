@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use super::leadership::tell;
+use super::leadership::{Reason, tell};
 use super::partition_change::{Election, PartitionChange};
 use super::state::{Changes, ControllerState, Decision};
 use crate::logging::{Level, Logger};
 use crate::metadata::image::{PartitionImage, TopicImage};
+use crate::metadata::report::Cause;
 use crate::types::{NodeId, Now};
 
 /// Elections at once; the rest follows with the next tick.
@@ -68,21 +69,22 @@ impl ControllerState {
 
     /// Every leadership back to its preferred replica, where that is in sync.
     pub(super) fn prefer_leaders(&self) -> Decision<()> {
-        self.elect_where("back to its preferred leader", Election::Preferred, |_, partition| {
+        let reason = Reason::new("back to its preferred leader", Cause::Preferred);
+        self.elect_where(&reason, Election::Preferred, |_, partition| {
             partition.replicas.first() != Some(&partition.leader)
         })
     }
 
     fn elect_uncleanly(&self) -> Decision<()> {
         let cause = "no eligible replica is left, and the topic allows an unclean election";
-        self.elect_where(cause, Election::Unclean, |topic, partition| {
+        self.elect_where(&Reason::new(cause, Cause::Unclean), Election::Unclean, |topic, partition| {
             partition.leader < 0 && self.topic_config(&topic.name).unclean_leader_election_enable
         })
     }
 
     fn elect_where(
         &self,
-        cause: &str,
+        reason: &Reason,
         election: Election,
         wanted: impl Fn(&TopicImage, &PartitionImage) -> bool,
     ) -> Decision<()> {
@@ -102,9 +104,10 @@ impl ControllerState {
                 if let Some(changed) = change.build() {
                     let level = if election == Election::Unclean { Level::Info } else { Level::Debug };
                     self.tell(Logger::ReplicationControl, level, || {
-                        format!("{election:?} election of {}-{index}, led by {}: {cause}", topic.name, partition.leader)
+                        let (topic, led_by, why) = (&topic.name, partition.leader, &reason.words);
+                        format!("{election:?} election of {topic}-{index}, led by {led_by}: {why}")
                     });
-                    tell(topic, index, partition, &changed, cause, &mut changes.events);
+                    tell(topic, index, partition, &changed, reason, &mut changes.events);
                     changes.push(changed.record);
                 }
             }

@@ -4,10 +4,11 @@
 
 use super::MAX_RECORDS_PER_REQUEST;
 use super::create_topics::{ApiError, error, text, too_large};
-use super::leadership::tell;
+use super::leadership::{Reason, tell};
 use super::partition_change::{Election, PartitionChange};
 use super::state::{Changes, ControllerState, Decision};
 use crate::logging::{Level, Logger};
+use crate::metadata::report::Cause;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use crate::protocol::messages::{ElectLeadersRequestData, ElectLeadersResponseData, KafkaString};
@@ -89,7 +90,7 @@ impl ControllerState {
         self.tell(Logger::ReplicationControl, Level::Info, || {
             format!("{election:?} election of {name}-{index}, led by {}: {cause}", partition.leader)
         });
-        tell(topic, index as usize, partition, &changed, cause, &mut changes.events);
+        tell(topic, index as usize, partition, &changed, &Reason::new(cause, Cause::Operator), &mut changes.events);
         changes.push(changed.record);
         Ok(())
     }

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use super::leadership::{Standing, thousands};
+use super::leadership::{Reason, Standing, thousands};
 use super::state::{Changes, ControllerState, Decision};
 use crate::logging::{Level, Logger};
+use crate::metadata::image::BrokerImage;
 use crate::metadata::record::{BrokerRegistrationChangeRecord, UnregisterBrokerRecord};
-use crate::metadata::report::{Event, FenceReason};
+use crate::metadata::report::{Cause, Event, FenceReason};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     BrokerHeartbeatRequestData, BrokerHeartbeatResponseData, UnregisterBrokerRequestData, UnregisterBrokerResponseData,
@@ -158,9 +159,11 @@ impl ControllerState {
         };
         let mut changes = Changes::default();
         if !broker.fenced {
-            changes.events.push(Event::BrokerFenced { broker_id: id, reason: FenceReason::Unregistered });
+            changes.events.push(fenced(broker, FenceReason::Unregistered));
         }
-        self.update_partitions(Standing::Leaves(id), &format!("broker {id} was unregistered"), &mut changes);
+        let cause = Cause::Fenced { broker_id: id, broker_epoch: broker.epoch };
+        let reason = Reason::new(format!("broker {id} was unregistered"), cause);
+        self.update_partitions(Standing::Leaves(id), &reason, &mut changes);
         changes.push(UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch });
         changes.with(UnregisterBrokerResponseData::default())
     }
@@ -171,26 +174,31 @@ impl ControllerState {
     }
 
     /// Its partitions first, so that no batch shows a fenced broker in an ISR.
-    fn fence(&self, id: NodeId, reason: FenceReason, cause: &str, changes: &mut Changes) {
-        if self.image.brokers.get(&id).is_none_or(|broker| broker.fenced) {
-            return;
-        }
-        changes.events.push(Event::BrokerFenced { broker_id: id, reason });
-        self.update_partitions(Standing::Leaves(id), cause, changes);
+    fn fence(&self, id: NodeId, reason: FenceReason, words: &str, changes: &mut Changes) {
+        let Some(broker) = self.image.brokers.get(&id).filter(|broker| !broker.fenced) else { return };
+        changes.events.push(fenced(broker, reason));
+        let cause = Cause::Fenced { broker_id: id, broker_epoch: broker.epoch };
+        self.update_partitions(Standing::Leaves(id), &Reason::new(words, cause), changes);
         changes.push(BrokerRegistrationChangeRecord { fenced: 1, ..self.change(id) });
     }
 
     fn unfence(&self, id: NodeId, changes: &mut Changes) {
+        let Some(broker) = self.image.brokers.get(&id) else { return };
+        let (broker_epoch, incarnation) = (broker.epoch, broker.incarnation);
         changes.push(BrokerRegistrationChangeRecord { fenced: -1, ..self.change(id) });
-        changes.events.push(Event::BrokerUnfenced { broker_id: id });
-        self.update_partitions(Standing::Returns(id), &format!("broker {id} is back"), changes);
+        changes.events.push(Event::BrokerUnfenced { broker_id: id, broker_epoch, incarnation });
+        let cause = Cause::Unfenced { broker_id: id, broker_epoch };
+        self.update_partitions(Standing::Returns(id), &Reason::new(format!("broker {id} is back"), cause), changes);
     }
 
     fn enter_shutdown(&self, id: NodeId, changes: &mut Changes) {
-        if self.image.brokers.get(&id).is_some_and(|broker| !broker.in_controlled_shutdown) {
+        let Some(broker) = self.image.brokers.get(&id) else { return };
+        if !broker.in_controlled_shutdown {
             changes.push(BrokerRegistrationChangeRecord { in_controlled_shutdown: 1, ..self.change(id) });
         }
-        self.update_partitions(Standing::Leaves(id), &format!("broker {id} is shutting down"), changes);
+        let cause = Cause::ShuttingDown { broker_id: id, incarnation: broker.incarnation };
+        let reason = Reason::new(format!("broker {id} is shutting down"), cause);
+        self.update_partitions(Standing::Leaves(id), &reason, changes);
     }
 
     /// Source: `ReplicationControlManager.handleDirectoriesOffline`.
@@ -210,8 +218,8 @@ impl ControllerState {
             format!("Log directories [{}] of broker {id} are offline, [{}] are left", texts(&gone), texts(&left))
         });
         for directory in gone {
-            let cause = format!("a log directory of broker {id} failed");
-            self.update_partitions(Standing::LosesDirectory(id, directory), &cause, changes);
+            let reason = Reason::directory_failed(id);
+            self.update_partitions(Standing::LosesDirectory(id, directory), &reason, changes);
         }
         changes.push(BrokerRegistrationChangeRecord { log_dirs: left, ..self.change(id) });
     }
@@ -250,4 +258,9 @@ impl ControllerState {
     pub(super) fn check_epoch(&self, id: NodeId, epoch: i64) -> Result<(), ErrorCode> {
         self.broker_at(id, epoch).map(|_| ())
     }
+}
+
+/// What is told of a broker that loses its place.
+pub(super) fn fenced(broker: &BrokerImage, reason: FenceReason) -> Event {
+    Event::BrokerFenced { broker_id: broker.id, broker_epoch: broker.epoch, incarnation: broker.incarnation, reason }
 }

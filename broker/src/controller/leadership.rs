@@ -8,7 +8,7 @@ use super::state::{Changes, ControllerState};
 use crate::logging::{Level, Logger};
 use crate::metadata::config::TopicConfig;
 use crate::metadata::image::{PartitionImage, TopicImage};
-use crate::metadata::report::Event;
+use crate::metadata::report::{Cause, Event};
 use crate::types::{Id, NodeId, TopicPartition};
 
 /// Which broker's standing changes, and how. The image does not show it yet.
@@ -22,6 +22,26 @@ pub(super) enum Standing {
     Returns(NodeId),
     /// One of its directories failed.
     LosesDirectory(NodeId, Id),
+}
+
+/// Why partitions change.
+#[derive(Clone, Debug)]
+pub(super) struct Reason {
+    /// In words.
+    pub words: String,
+    /// For who follows events.
+    pub cause: Cause,
+}
+
+impl Reason {
+    pub(super) fn new(words: impl Into<String>, cause: Cause) -> Reason {
+        Reason { words: words.into(), cause }
+    }
+
+    pub(super) fn directory_failed(broker_id: NodeId) -> Reason {
+        let words = format!("a log directory of broker {broker_id} failed");
+        Reason::new(words, Cause::DirectoryFailed { broker_id })
+    }
 }
 
 impl Standing {
@@ -47,20 +67,22 @@ impl Standing {
 
 impl ControllerState {
     /// Adds what becomes of all partitions that `standing` concerns.
-    pub(super) fn update_partitions(&self, standing: Standing, cause: &str, changes: &mut Changes) {
+    pub(super) fn update_partitions(&self, standing: Standing, reason: &Reason, changes: &mut Changes) {
         let before = changes.records.len();
         for topic in self.image.topics.values() {
             let mut config = None;
             for (index, partition) in topic.partitions.iter().enumerate() {
                 if standing.concerns(partition) {
                     let config = config.get_or_insert_with(|| self.topic_config(&topic.name));
-                    self.update_partition(standing, topic, index, config, cause, changes);
+                    self.update_partition(standing, topic, index, config, reason, changes);
                 }
             }
         }
         let changed = changes.records.len() - before;
         if changed > 0 {
-            self.tell(Logger::ReplicationControl, Level::Info, || format!("{cause}: {changed} partition(s) change"));
+            self.tell(Logger::ReplicationControl, Level::Info, || {
+                format!("{}: {changed} partition(s) change", reason.words)
+            });
         }
     }
 
@@ -71,7 +93,7 @@ impl ControllerState {
         topic: &TopicImage,
         index: usize,
         config: &TopicConfig,
-        cause: &str,
+        reason: &Reason,
         changes: &mut Changes,
     ) {
         let Some(partition) = topic.partitions.get(index) else { return };
@@ -91,7 +113,7 @@ impl ControllerState {
             ..self.change_of(topic, index, partition, config, &acceptable)
         };
         if let Some(changed) = change.build() {
-            tell(topic, index, partition, &changed, cause, &mut changes.events);
+            tell(topic, index, partition, &changed, reason, &mut changes.events);
             changes.push(changed.record);
         }
     }
@@ -141,7 +163,7 @@ pub(super) fn tell(
     index: usize,
     before: &PartitionImage,
     changed: &Changed,
-    cause: &str,
+    reason: &Reason,
     events: &mut Vec<Event>,
 ) {
     let after = before.after(&changed.record);
@@ -152,7 +174,8 @@ pub(super) fn tell(
             partition: partition.clone(),
             from: before.isr.clone(),
             to: after.isr.clone(),
-            cause: cause.to_owned(),
+            cause: reason.words.clone(),
+            because: reason.cause.clone(),
         });
     }
     if after.leader != before.leader {
@@ -162,7 +185,8 @@ pub(super) fn tell(
             to: after.leader,
             leader_epoch: after.leader_epoch,
             unclean: changed.unclean,
-            cause: cause.to_owned(),
+            cause: reason.words.clone(),
+            because: reason.cause.clone(),
         });
     }
 }

@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 
 use super::MAX_RECORDS_PER_REQUEST;
 use super::create_topics::{ApiError, error, too_large};
-use super::leadership::tell;
+use super::leadership::{Reason, tell};
 use super::partition_change::{Election, PartitionChange};
 use super::state::{Changes, ControllerState, Decision};
 use crate::metadata::image::{PartitionImage, TopicImage};
-use crate::metadata::report::Event;
+use crate::metadata::report::{Cause, Event};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_reassignments_request::ReassignablePartition;
 use crate::protocol::messages::alter_partition_reassignments_response::{
@@ -200,7 +200,7 @@ impl ControllerState {
         changes: &mut Changes,
     ) {
         if let Some(changed) = change.build() {
-            tell(topic, index, partition, &changed, cause, &mut changes.events);
+            tell(topic, index, partition, &changed, &Reason::new(cause, Cause::Reassigned), &mut changes.events);
             changes.push(changed.record);
         }
     }

@@ -9,12 +9,13 @@
 use std::collections::BTreeSet;
 
 use super::features::supported_features;
-use super::leadership::Standing;
+use super::heartbeat::fenced;
+use super::leadership::{Reason, Standing};
 use super::state::{Changes, ControllerState, Decision};
 use crate::logging::{Level, Logger};
 use crate::metadata::image::Endpoint;
 use crate::metadata::record::{FeatureRange, RegisterBrokerRecord, RegisterControllerRecord};
-use crate::metadata::report::{Event, FenceReason};
+use crate::metadata::report::{Cause, Event, FenceReason};
 use crate::planted::Bug;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{BrokerRegistrationRequestData, BrokerRegistrationResponseData};
@@ -80,7 +81,10 @@ impl ControllerState {
         });
         match known {
             Some(known) => self.liveness.touch(id, now.mono, -1, known.fenced),
-            None => changes.events.push(Event::BrokerRegistered { broker_id: id, broker_epoch }),
+            None => {
+                let incarnation = incarnation_id;
+                changes.events.push(Event::BrokerRegistered { broker_id: id, broker_epoch, incarnation });
+            }
         }
         Ok((changes, broker_epoch))
     }
@@ -94,15 +98,14 @@ impl ControllerState {
         let id = request.broker_id;
         let last = self.image.brokers.get(&id);
         let clean = last.is_some_and(|last| last.epoch == request.previous_broker_epoch);
-        let (standing, cause) = if clean || !self.elr_enabled() || Bug::UncleanRestartStaysEligible.is_planted() {
+        let (standing, words) = if clean || !self.elr_enabled() || Bug::UncleanRestartStaysEligible.is_planted() {
             (Standing::Leaves(id), format!("broker {id} started again"))
         } else {
             (Standing::LeavesUncleanly(id), format!("broker {id} started again after an unclean shutdown"))
         };
-        if last.is_some_and(|last| !last.fenced) {
-            changes.events.push(Event::BrokerFenced { broker_id: id, reason: FenceReason::Reregistered });
-        }
-        self.update_partitions(standing, &cause, changes);
+        changes.events.extend(last.filter(|last| !last.fenced).map(|last| fenced(last, FenceReason::Reregistered)));
+        let cause = Cause::Fenced { broker_id: id, broker_epoch: last.map_or(-1, |last| last.epoch) };
+        self.update_partitions(standing, &Reason::new(words, cause), changes);
     }
 
     fn check_directories(&self, id: NodeId, log_dirs: &[Id]) -> Result<(), ErrorCode> {

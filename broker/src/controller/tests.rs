@@ -3,7 +3,7 @@
 use super::testing::{Harness, id};
 use crate::metadata::MetadataRecord;
 use crate::metadata::record::BrokerRegistrationChangeRecord;
-use crate::metadata::report::{Event, FenceReason};
+use crate::metadata::report::{Cause, Event, FenceReason};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::AllocateProducerIdsRequestData;
 use crate::types::TopicPartition;
@@ -33,9 +33,13 @@ fn a_broker_registers_fenced_and_is_let_in_when_it_has_read_its_registration() {
     assert!(asks_to_stay_out.is_caught_up && asks_to_stay_out.is_fenced);
     let caught_up = harness.heartbeat_at(1, false, false, epoch);
     assert!(caught_up.is_caught_up && !caught_up.is_fenced && !caught_up.should_shut_down);
+    let incarnation = harness.state.image().brokers[&1].incarnation;
     assert_eq!(
         harness.events,
-        [Event::BrokerRegistered { broker_id: 1, broker_epoch: epoch }, Event::BrokerUnfenced { broker_id: 1 }]
+        [
+            Event::BrokerRegistered { broker_id: 1, broker_epoch: epoch, incarnation },
+            Event::BrokerUnfenced { broker_id: 1, broker_epoch: epoch, incarnation }
+        ]
     );
 }
 
@@ -106,17 +110,25 @@ fn a_silent_broker_is_fenced_and_its_partitions_move_on() {
     harness.kill(2);
     let cause = "broker 2 fenced: no heartbeat for 9,512 ms".to_owned();
     let partition = TopicPartition::new("t", 0);
+    let broker_epoch = harness.epoch(2);
+    let because = Cause::Fenced { broker_id: 2, broker_epoch };
     assert_eq!(
         harness.events,
         [
-            Event::BrokerFenced { broker_id: 2, reason: FenceReason::SessionExpired { missed_ms: 9_512 } },
+            Event::BrokerFenced {
+                broker_id: 2,
+                broker_epoch,
+                incarnation: harness.state.image().brokers[&2].incarnation,
+                reason: FenceReason::SessionExpired { missed_ms: 9_512 }
+            },
             Event::IsrChanged {
                 partition: partition.clone(),
                 from: vec![2, 3, 1],
                 to: vec![3, 1],
-                cause: cause.clone()
+                cause: cause.clone(),
+                because: because.clone()
             },
-            Event::LeaderElected { partition, from: 2, to: 3, leader_epoch: 1, unclean: false, cause },
+            Event::LeaderElected { partition, from: 2, to: 3, leader_epoch: 1, unclean: false, cause, because },
         ]
     );
     let last = harness.log.last().unwrap();
@@ -257,7 +269,10 @@ fn a_controlled_shutdown_waits_until_the_others_know_the_new_leaders() {
     harness.heartbeat(3, false, false);
     let may_go = harness.heartbeat(1, false, true);
     assert!(may_go.should_shut_down && may_go.is_fenced);
-    assert!(harness.events.contains(&Event::BrokerFenced { broker_id: 1, reason: FenceReason::ControlledShutdown }));
+    let is_fence = |event: &Event| {
+        matches!(event, Event::BrokerFenced { broker_id: 1, reason: FenceReason::ControlledShutdown, .. })
+    };
+    assert!(harness.events.iter().any(is_fence));
     assert!(harness.heartbeat(1, false, true).should_shut_down, "asked again, it may still go");
     // The restarted broker is a full member again.
     let epoch = harness.epoch(1);
@@ -382,7 +397,8 @@ fn an_accepted_proposal_tells_what_holds_now() {
             partition: TopicPartition::new("t", 0),
             from: vec![1, 2, 3],
             to: vec![1, 3],
-            cause: "leader 1 took 2 out".to_owned()
+            cause: "leader 1 took 2 out".to_owned(),
+            because: Cause::LeaderAsked { leader_id: 1, taken_in: vec![], taken_out: vec![2] }
         }]
     );
     // The same once more changes nothing, and says so.

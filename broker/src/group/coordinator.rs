@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) resolving: BTreeMap<Arc<str>, Resolving>,
     pub(super) timers: Timers,
     pub(super) outputs: Vec<Output>,
+    /// Members of whom something became since their group's state was last told.
+    pub(super) changed_members: BTreeMap<Arc<str>, Vec<String>>,
     pub(super) rng: StdRng,
     /// Groups whose report has changed.
     pub(super) dirty: BTreeSet<Arc<str>>,
@@ -240,6 +242,7 @@ impl GroupCoordinator {
                 resolving: BTreeMap::new(),
                 timers: Timers::default(),
                 outputs: Vec::new(),
+                changed_members: BTreeMap::new(),
                 rng: StdRng::seed_from_u64(seed),
                 dirty: BTreeSet::new(),
                 gathers: BTreeMap::new(),

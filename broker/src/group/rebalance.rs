@@ -10,7 +10,7 @@ use super::coordinator::Step;
 use super::record;
 use super::timer::TimerKey;
 use crate::logging::Level;
-use crate::metadata::report::{Event, MemberChange};
+use crate::metadata::report::MemberChange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{JoinGroupResponseData, JoinGroupResponseMember, SyncGroupResponseData};
 
@@ -225,12 +225,7 @@ impl Step<'_> {
     /// Tells the window.
     pub(super) fn tell(&mut self, group: &ClassicGroup, reason: &str) {
         self.note_state(group, reason);
-        self.shared.outputs.push(super::api::Output::Event(Event::GroupRebalance {
-            group_id: group.id.to_string(),
-            generation: group.generation,
-            state: group.state().name(),
-            reason: reason.to_owned(),
-        }));
+        self.shared.tell_state(&group.id, group.generation, group.state().name(), reason.to_owned());
     }
 }
 

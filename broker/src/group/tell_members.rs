@@ -9,11 +9,31 @@ use super::streams;
 use super::timer::TimerKey;
 use crate::metadata::report::{Event, MemberChange, MemberIdentity};
 
+/// Groups of which members' changes are remembered until their state is told. Those of more are told one by one only.
+const CHANGED_GROUPS_MAX: usize = 1_000;
+
+/// Members remembered of each.
+const CHANGED_MEMBERS_MAX: usize = 100;
+
 impl Shared {
     /// Something became of a member.
     pub(super) fn tell_member(&mut self, group: &str, member: impl Into<MemberIdentity>, change: MemberChange) {
-        let (group_id, member) = (group.to_owned(), member.into());
+        let (group_id, member): (String, MemberIdentity) = (group.to_owned(), member.into());
+        let room = self.changed_members.len() < CHANGED_GROUPS_MAX || self.changed_members.contains_key(group);
+        if room {
+            let changed = self.changed_members.entry(group.into()).or_default();
+            if changed.len() < CHANGED_MEMBERS_MAX && !changed.contains(&member.member_id) {
+                changed.push(member.member_id.clone());
+            }
+        }
         self.outputs.push(Output::Event(Event::GroupMember { group_id, member, change }));
+    }
+
+    /// A group came into another state: for what became of its members since the last time.
+    pub(super) fn tell_state(&mut self, group: &str, generation: i32, state: &'static str, reason: String) {
+        let members = self.changed_members.remove(group).unwrap_or_default();
+        let group_id = group.to_owned();
+        self.outputs.push(Output::Event(Event::GroupRebalance { group_id, generation, state, reason, members }));
     }
 }
 

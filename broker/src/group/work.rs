@@ -6,12 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api::{OffsetsRecord, Output, Refusal};
+use super::api::{OffsetsRecord, Refusal};
 use super::coordinator::{Shard, Shared, Step, ms};
 use super::kind::{Group, Recorded};
 use super::pending::{Deferred, Then};
 use super::timer::TimerKey;
-use crate::metadata::report::Event;
 use crate::protocol::ErrorCode;
 use crate::types::Now;
 
@@ -150,12 +149,8 @@ impl Work<'_> {
 
     /// Tells the window.
     pub fn tell(&mut self, id: &str, standing: Standing) {
-        self.shared.outputs.push(Output::Event(Event::GroupRebalance {
-            group_id: id.to_owned(),
-            generation: standing.epoch,
-            state: standing.state,
-            reason: format!("{} members, target of epoch {}", standing.members, standing.target_epoch),
-        }));
+        let reason = format!("{} members, target of epoch {}", standing.members, standing.target_epoch);
+        self.shared.tell_state(id, standing.epoch, standing.state, reason);
     }
 
     /// Sets a deadline `delay_ms` from now.

@@ -10,6 +10,7 @@ pub mod image;
 pub mod quotas;
 pub mod record;
 pub mod report;
+mod report_cause;
 mod report_members;
 mod snapshot;
 #[cfg(test)]

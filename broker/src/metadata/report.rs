@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connections::ConnectionsReport;
 use super::image::Image;
+pub use super::report_cause::{Cause, Why};
 pub use super::report_members::{MemberChange, MemberIdentity};
 use crate::metrics::MetricsReport;
 use crate::types::{Id, NodeId, TopicIdPartition, TopicPartition};
@@ -335,26 +336,36 @@ pub enum Event {
     ControllerElected {
         /// Quorum epoch.
         epoch: i32,
+        /// Whom it knew as the leader before it, and in which epoch.
+        previous: Option<(NodeId, i32)>,
     },
     /// A controller is no longer the active one.
     ControllerResigned {
         /// Quorum epoch.
         epoch: i32,
+        /// Epoch that it is in now: later, if another election made it resign.
+        seen_epoch: i32,
         /// Why.
         #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
         reason: &'static str,
     },
-    /// A broker registered: `previous_epoch` is that of its last incarnation, if there was one.
+    /// A broker registered.
     BrokerRegistered {
         /// Broker.
         broker_id: NodeId,
         /// Its epoch.
         broker_epoch: i64,
+        /// Which start of it.
+        incarnation: Id,
     },
     /// The active controller fenced a broker.
     BrokerFenced {
         /// Broker.
         broker_id: NodeId,
+        /// Epoch of the incarnation that is fenced.
+        broker_epoch: i64,
+        /// Which start of it that is.
+        incarnation: Id,
         /// Why.
         reason: FenceReason,
     },
@@ -362,6 +373,10 @@ pub enum Event {
     BrokerUnfenced {
         /// Broker.
         broker_id: NodeId,
+        /// Its epoch.
+        broker_epoch: i64,
+        /// Which start of it.
+        incarnation: Id,
     },
     /// A partition got another leader (-1: none).
     LeaderElected {
@@ -377,6 +392,8 @@ pub enum Event {
         unclean: bool,
         /// Why, in words.
         cause: String,
+        /// Why.
+        because: Cause,
     },
     /// A partition's ISR changed.
     IsrChanged {
@@ -388,6 +405,8 @@ pub enum Event {
         to: Vec<NodeId>,
         /// Why, in words.
         cause: String,
+        /// Why.
+        because: Cause,
     },
     /// A topic was created.
     TopicCreated {
@@ -466,6 +485,8 @@ pub enum Event {
         state: &'static str,
         /// Why.
         reason: String,
+        /// Members of whom something became since the group's state was last told ([`Event::GroupMember`]), by id.
+        members: Vec<String>,
     },
     /// Something became of a member of a group.
     GroupMember {
@@ -484,6 +505,8 @@ pub enum Event {
         from_offset: i64,
         /// Log end offset after.
         to_offset: i64,
+        /// Epoch of the leader that it follows.
+        leader_epoch: i32,
         /// Why, in words.
         cause: String,
     },
@@ -491,8 +514,10 @@ pub enum Event {
     NodeStateChanged {
         /// New state.
         state: NodeState,
-        /// Why, in words.
-        cause: String,
+        /// Which start of a broker it concerns: the one that it registers with.
+        incarnation: Id,
+        /// Why.
+        cause: Why,
     },
     /// A client connection was closed for what it sent.
     ConnectionRejected {

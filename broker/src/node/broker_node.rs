@@ -334,7 +334,7 @@ impl Words<'_> {
 
 pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Sleep>) -> Exit {
     let NodeSetup { role, config, disk, network, mut inbox, clients, reports, clock, .. } = setup;
-    let NodeSetup { readiness, scrubs, trace, seed, .. } = setup;
+    let NodeSetup { readiness, scrubs, trace, incarnation, seed, .. } = setup;
     let node_id = config.node_id;
     let Role::Broker { listener } = role else {
         return Exit::Failed(format!("node {node_id} is no broker"));
@@ -353,6 +353,7 @@ pub(super) async fn run(setup: NodeSetup, control: Arc<Control>, sleep: Arc<Slee
         Ok(broker) => broker,
         Err(error) => return failed(&error),
     };
+    broker.incarnation = incarnation;
     broker.stopwatch = stopwatch;
     broker.trace = trace;
     broker.disk_bytes = disk_bytes;

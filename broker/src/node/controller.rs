@@ -83,6 +83,8 @@ pub struct Controller {
     pub(super) next_offset: i64,
     pub(super) snapshots: MetadataSnapshots,
     leadership: Option<Leadership>,
+    /// The leader that it last knew, and its epoch.
+    last_leader: Option<(NodeId, i32)>,
     pub(super) outbox: Outbox,
     asked_for: Duration,
     register_at: Duration,
@@ -132,6 +134,7 @@ impl Controller {
             committed: Arc::new(Image::default()),
             registered_at: BTreeMap::new(),
             leadership: None,
+            last_leader: None,
             outbox: Outbox::default(),
             asked_for: Duration::MAX,
             register_at: now.mono,
@@ -315,8 +318,12 @@ impl Controller {
             Output::Failed(error) => self.fail(error.into()),
             Output::VoterChange { token, outcome } => self.voter_change_done(token, outcome),
             Output::LeaderChanged { leader, epoch } => {
-                if leader.is_some() {
+                if let Some(leader) = leader {
                     self.metrics.saw_active_controller();
+                    // Itself is noted when it is active: until then it wants to know who was before.
+                    if leader != self.config.node_id {
+                        self.last_leader = Some((leader, epoch));
+                    }
                 }
                 self.tell_leader(leader, epoch);
             }
@@ -427,7 +434,9 @@ impl Controller {
         let epoch = leadership.epoch;
         let early = std::mem::take(&mut leadership.early);
         self.tell_takeover(epoch);
-        self.outbox.events.push(Event::ControllerElected { epoch });
+        let previous = self.last_leader.filter(|(_, of_epoch)| *of_epoch < epoch);
+        self.outbox.events.push(Event::ControllerElected { epoch, previous });
+        self.last_leader = Some((self.config.node_id, epoch));
         self.commit(now, bootstrap);
         if let Some(state) = self.active() {
             let registration = state.register_controller(self.config.node_id, self.incarnation);
@@ -492,7 +501,8 @@ impl Controller {
         let Some(leadership) = self.leadership.take() else { return };
         if leadership.state.is_some() {
             self.tell_resignation(leadership.epoch, reason, leadership.pending.len() + leadership.early.len());
-            self.outbox.events.push(Event::ControllerResigned { epoch: leadership.epoch, reason });
+            let seen_epoch = self.quorum.epoch();
+            self.outbox.events.push(Event::ControllerResigned { epoch: leadership.epoch, seen_epoch, reason });
         }
         let unanswered = leadership.pending.into_iter().filter_map(|pending| pending.answer);
         let waiting = unanswered.map(|(to, correlation, _)| (to, correlation));

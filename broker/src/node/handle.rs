@@ -13,7 +13,7 @@ use crate::logging::{Logger, NodeLog};
 use crate::metadata::config::NodeConfig;
 use crate::metadata::report::{Event, NodeEvent, NodeState, Report};
 use crate::server::trace::TraceDesk;
-use crate::types::NodeId;
+use crate::types::{Id, NodeId};
 
 /// Stack of a node's thread; request handling is flat.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
@@ -54,6 +54,8 @@ pub struct NodeSetup {
     pub scrubs: Arc<ScrubDesk>,
     /// Where it tells of a batch that somebody follows.
     pub trace: Arc<TraceDesk>,
+    /// Which start of the node this is; a broker registers with it.
+    pub incarnation: Id,
     /// Source of its random numbers.
     pub seed: u64,
 }
@@ -203,7 +205,7 @@ impl NodeHandle {
     /// # Errors
     /// The operating system gave no thread or no event loop.
     pub fn spawn(setup: NodeSetup) -> std::io::Result<NodeHandle> {
-        let node_id = setup.config.node_id;
+        let (node_id, incarnation) = (setup.config.node_id, setup.incarnation);
         let control =
             Arc::new(Control { wish: Mutex::new(Wish::Run), blocked: Condvar::new(), changed: Notify::new() });
         let exit_slot = Arc::new(ExitSlot::default());
@@ -238,7 +240,7 @@ impl NodeHandle {
             scrubs.clear();
             if let Exit::Failed(reason) = &exit {
                 failure.tell(reason);
-                tell_failure(&reports, node_id, clock.now().wall_ms, reason);
+                tell_failure(&reports, (node_id, incarnation), clock.now().wall_ms, reason);
             }
             ending.tell(exit);
         })?;
@@ -274,13 +276,13 @@ impl NodeHandle {
 }
 
 /// A node that ends by itself is as good as killed.
-fn tell_failure(reports: &Sender<Report>, node_id: NodeId, at_ms: i64, reason: &str) {
+fn tell_failure(reports: &Sender<Report>, (node_id, incarnation): (NodeId, Id), at_ms: i64, reason: &str) {
     let state = NodeState::Killed;
     let event = |event| Report::Event(NodeEvent { node_id, at_ms, event });
     for report in [
         event(Event::Error { message: reason.to_string() }),
         Report::Lifecycle { node_id, state, at_ms },
-        event(Event::NodeStateChanged { state, cause: reason.to_string() }),
+        event(Event::NodeStateChanged { state, incarnation, cause: reason.into() }),
     ] {
         // If nobody takes it within a second, nobody watches.
         let _ = reports.send_timeout(report, Duration::from_secs(1));

@@ -230,8 +230,8 @@ impl ReplicaManager {
         let Some(partition) = self.partitions.get(&id) else { return };
         if to_offset < from_offset {
             let cause = format!("broker {leader} ends epoch {epoch} at offset {end}");
-            let partition = partition.name().clone();
-            self.events.push(Event::LogTruncated { partition, from_offset, to_offset, cause });
+            let (partition, leader_epoch) = (partition.name().clone(), partition.leader_epoch());
+            self.events.push(Event::LogTruncated { partition, from_offset, to_offset, leader_epoch, cause });
         }
         self.moved(leader, id);
         self.touch(id);
@@ -259,14 +259,15 @@ impl ReplicaManager {
         self.cut_copy(&id, |future| future.truncate_fully_and_start_at(leader_start));
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.high_watermark = leader_start;
-        let name = partition.name().clone();
+        let (name, leader_epoch) = (partition.name().clone(), partition.leader_epoch());
         self.say_of_fetch(leader, &id, Level::Warn, |name| {
             format!(
                 "{name} is truncated fully and begins anew at offset {leader_start}, where the leader's log begins: it ended at {from_offset},                  out of the leader's range"
             )
         });
         let cause = format!("broker {leader} has nothing before offset {leader_start}");
-        self.events.push(Event::LogTruncated { partition: name, from_offset, to_offset: leader_start, cause });
+        let partition = name;
+        self.events.push(Event::LogTruncated { partition, from_offset, to_offset: leader_start, leader_epoch, cause });
         self.moved(leader, id);
         self.touch(id);
     }

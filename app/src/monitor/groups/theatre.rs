@@ -153,7 +153,7 @@ impl Theatre {
                     stage.news.push(News { at_ms: event.at_ms, member: member.clone(), change: change.clone() });
                 }
             }
-            Event::GroupRebalance { group_id, generation, state, reason } => {
+            Event::GroupRebalance { group_id, generation, state, reason, .. } => {
                 let stage = self.stage(group_id.as_str(), event.at_ms);
                 stage.rebalance(event, *generation, state, reason);
                 self.publish(group_id);
@@ -343,7 +343,8 @@ mod tests {
         }
 
         fn is(&mut self, generation: i32, state: &'static str, reason: &str) {
-            self.event(Event::GroupRebalance { group_id: "g".into(), generation, state, reason: reason.into() });
+            let (group_id, members) = ("g".into(), Vec::new());
+            self.event(Event::GroupRebalance { group_id, generation, state, reason: reason.into(), members });
         }
 
         fn told(&mut self, report: &GroupReport) {

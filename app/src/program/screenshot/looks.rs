@@ -16,7 +16,7 @@ use super::Studio;
 use crate::monitor::view::View;
 use crate::ui::fixture::{self, Still, incident};
 use crate::ui::fixture_faults;
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
+use crate::ui::{BrokerscopeApp, EventsView, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
 
 /// As wide as a laptop shows it beside something else.
 const SIZE: (u32, u32) = (1280, 800);
@@ -47,7 +47,9 @@ fn cases() -> Vec<(String, View, Options)> {
     });
     let faults = Options { screen: Screen::Faults, ..Options::default() };
     let faults = ("faults-script".to_owned(), fixture_faults::view(), faults);
-    screens.chain(walls).chain(wires).chain([messages, faults, ("tape".to_owned(), incident(), tape)]).collect()
+    let all = Options { screen: Screen::Events, events: EventsView::All, ..Options::default() };
+    let all = (EventsView::All.name().to_owned(), incident(), all);
+    screens.chain(walls).chain(wires).chain([messages, faults, ("tape".to_owned(), incident(), tape), all]).collect()
 }
 
 fn looks_as_before(theme: ThemeChoice) {

@@ -17,7 +17,7 @@ use crate::cli::{ClusterArgs, ScreenshotArgs, ThemeArg};
 use crate::monitor::command::{Command, FaultKind, FaultRequest, TraceOrder, WorkloadSpec};
 use crate::monitor::inquiry::{Findings, Query};
 use crate::monitor::view::View;
-use crate::ui::{BrokerscopeApp, MetricsView, Options, Recorded, Screen, ThemeChoice, TopicView, WireView};
+use crate::ui::{BrokerscopeApp, EventsView, MetricsView, Options, Recorded, Screen, ThemeChoice, TopicView, WireView};
 use broker::server::trace::{Station, TraceWish};
 pub use painter::Studio;
 
@@ -54,6 +54,7 @@ struct Wanted {
     metrics: MetricsView,
     topic: TopicView,
     wire: WireView,
+    events: EventsView,
     /// Shown is what was so long ago.
     ago: Option<Duration>,
 }
@@ -61,7 +62,7 @@ struct Wanted {
 impl Wanted {
     fn of(screen: Screen) -> Wanted {
         let (metrics, topic, wire) = (MetricsView::default(), TopicView::default(), WireView::default());
-        Wanted { screen, metrics, topic, wire, ago: None }
+        Wanted { screen, metrics, topic, wire, events: EventsView::default(), ago: None }
     }
 
     /// The time at the bottom, a moment after a broker was killed.
@@ -99,6 +100,9 @@ fn pictures(args: &ScreenshotArgs) -> Result<Vec<(Wanted, PathBuf)>, Failure> {
     }
     if let Some(view) = WireView::ALL.into_iter().find(|view| view.name() == name) {
         return Ok(vec![(Wanted { wire: view, ..Wanted::of(Screen::Wire) }, path.clone())]);
+    }
+    if let Some(view) = EventsView::ALL.into_iter().find(|view| view.name() == name) {
+        return Ok(vec![(Wanted { events: view, ..Wanted::of(Screen::Events) }, path.clone())]);
     }
     if name == PAST {
         return Ok(vec![(Wanted::past(), path.clone())]);
@@ -197,6 +201,7 @@ fn take(session: &Session, wanted: Wanted, path: &Path, args: &ScreenshotArgs) -
         metrics: wanted.metrics,
         topic_view: wanted.topic,
         wire: wanted.wire,
+        events: wanted.events,
         http: Some(session.http_url()),
         utc_offset_minutes: utc_offset_minutes(),
         recorded: Recorded::Live(session.history()),

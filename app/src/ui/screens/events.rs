@@ -1,11 +1,11 @@
-//! What happened, newest first, with its cause.
+//! What happened: as stories from cause to effect, and all events, newest first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use egui::Ui;
 
-use super::{header, starting};
+use super::{header, starting, stories};
 use crate::monitor::view::{EventEntry, Severity};
 use crate::ui::app::{Action, Scene};
 use crate::ui::format;
@@ -18,10 +18,15 @@ use crate::ui::widgets::field::filter_box;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::pill::Mood;
 use crate::ui::widgets::table::{Column, Item, Table, TableState};
+use crate::ui::widgets::tabs::tabs;
 
 /// What this screen remembers.
 #[derive(Debug)]
 pub struct State {
+    /// Which half is shown.
+    pub tab: Tab,
+    /// Of the stories.
+    pub stories: stories::State,
     /// Words, a node or a partition.
     pub filter: String,
     least: Severity,
@@ -32,9 +37,41 @@ pub struct State {
 
 impl Default for State {
     fn default() -> State {
-        State { filter: String::new(), least: Severity::Info, table: TableState::default(), rows: Cached::default() }
+        State {
+            tab: Tab::default(),
+            stories: stories::State::default(),
+            filter: String::new(),
+            least: Severity::Info,
+            table: TableState::default(),
+            rows: Cached::default(),
+        }
     }
 }
+
+/// The two halves of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tab {
+    /// What followed from what.
+    #[default]
+    Stories,
+    /// One by one.
+    All,
+}
+
+impl Tab {
+    /// Both.
+    pub const ALL: [Tab; 2] = [Tab::Stories, Tab::All];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tab::Stories => "events",
+            Tab::All => "events-all",
+        }
+    }
+}
+
+const TABS: [(Tab, &str); 2] = [(Tab::Stories, "Stories"), (Tab::All, "All events")];
 
 const COLUMNS: [Column; 5] = [
     Column::text("", size::ICON, 0.0).unsorted(),
@@ -48,11 +85,17 @@ const COLUMNS: [Column; 5] = [
 pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
     let events = &scene.model.view.events;
     let zone = format::zone(scene.options.utc_offset_minutes);
-    let summary = format!(
-        "{} · newest first · times in {zone} · a row opens its node's log",
-        format::plural(events.len(), "event")
-    );
+    let counted = format::plural(events.len(), "event");
+    let summary = match state.tab {
+        Tab::Stories => {
+            let count = stories::count(scene, &mut state.stories);
+            let stories = if count == 1 { "1 story".to_owned() } else { format!("{count} stories") };
+            format!("{stories} of {counted} · newest first · times in {zone}")
+        }
+        Tab::All => format!("{counted} · newest first · times in {zone} · a row opens its node's log"),
+    };
     header(ui, "Events", &summary, |_| {});
+    tabs(ui, &mut state.tab, &TABS);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::M;
         filter_box(ui, "Filter events", "Filter by words, node or partition", &mut state.filter);
@@ -61,6 +104,19 @@ pub fn show(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec
         segments(ui, &mut state.least, &choices);
     });
     ui.add_space(space::XS);
+    match state.tab {
+        Tab::Stories => {
+            let asked = stories::Asked { words: state.filter.trim().to_lowercase(), least: state.least };
+            if stories::show(ui, scene, &mut state.stories, &asked, actions) {
+                (state.filter, state.least) = (String::new(), Severity::Info);
+            }
+        }
+        Tab::All => all(ui, scene, state, actions),
+    }
+}
+
+fn all(ui: &mut Ui, scene: &Scene<'_>, state: &mut State, actions: &mut Vec<Action>) {
+    let events = &scene.model.view.events;
     let filter = state.filter.trim().to_lowercase();
     let least = state.least;
     let rows = state.rows.get((scene.model.generation, filter.clone(), least), || rows(events, &filter, least));
@@ -121,7 +177,8 @@ fn menu(event: &EventEntry) -> Vec<Item<Action>> {
     items
 }
 
-fn look(severity: Severity) -> (Icon, Mood, &'static str) {
+/// How a severity looks, and its word.
+pub fn look(severity: Severity) -> (Icon, Mood, &'static str) {
     match severity {
         Severity::Info => (Icon::Info, Mood::Quiet, "Info"),
         Severity::Warning => (Icon::Warning, Mood::Warning, "Warning"),

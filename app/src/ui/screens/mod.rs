@@ -45,6 +45,8 @@ pub mod quorum_members;
 pub mod quorum_tree;
 pub mod start;
 pub mod start_guide;
+pub mod stories;
+mod story_card;
 pub mod tape_words;
 pub mod topic;
 pub mod topic_configs;

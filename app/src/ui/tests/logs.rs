@@ -79,6 +79,7 @@ fn logs_are_delivered_where_one_says() {
 #[test]
 fn an_event_leads_to_its_node_s_log_of_that_time() {
     let mut window = Window::on(fixture::incident(), Screen::Events);
+    window.click("Show all events");
     window.type_into("Filter events", "prepares to rebalance");
     window.choose("Group fraud-check prepares");
     assert_eq!(window.harness.state().screen(), Screen::Logs);
