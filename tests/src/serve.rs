@@ -94,10 +94,11 @@ impl Serve {
         Serve::spawn(Some("serve"), arguments, &[], errors.into())
     }
 
-    /// Starts one with a planted bug (feature `planted`), by its name.
+    /// Starts one with a planted bug (feature `planted`), by its name, and more arguments.
     #[cfg(feature = "planted")]
-    pub fn start_planted(bug: &str) -> Serve {
-        Serve::spawn(Some("serve"), &["--ephemeral"], &[(broker::planted::ENVIRONMENT, bug)], Stdio::inherit())
+    pub fn start_planted(bug: &str, arguments: &[&str]) -> Serve {
+        let arguments: Vec<&str> = ["--ephemeral"].into_iter().chain(arguments.iter().copied()).collect();
+        Serve::spawn(Some("serve"), &arguments, &[(broker::planted::ENVIRONMENT, bug)], Stdio::inherit())
     }
 
     fn spawn(word: Option<&str>, arguments: &[&str], environment: &[(&str, &str)], errors: Stdio) -> Serve {
