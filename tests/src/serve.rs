@@ -34,7 +34,10 @@ pub fn program() -> PathBuf {
             match (is_release, cfg!(feature = "planted")) {
                 // With a test beside it the libraries are built as `cargo test` has built them already, instead of a second time.
                 (false, false) => build.args(["--test", "layering"]),
-                (false, true) => build.args(["--package", "brokerscope", "--features", "planted"]),
+                // As the tests with planted bugs are run (tests/README.md), for the same reason.
+                (false, true) => {
+                    build.args(["--workspace", "--features", "tests/planted,brokerscope/planted", "--test", "ledger"])
+                }
                 (true, false) => build.args(["--package", "brokerscope", "--release"]),
                 (true, true) => build.args(["--package", "brokerscope", "--release", "--features", "planted"]),
             };

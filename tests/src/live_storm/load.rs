@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::{ClientContext, Offset};
+use rdkafka::{ClientContext, Offset, Statistics};
 
 use crate::clients;
 
@@ -70,13 +70,20 @@ pub struct Load {
     read: Vec<Mutex<Marks>>,
     /// Handed over.
     pub sent: AtomicU64,
+    /// The producer epoch of each client, as it told last. One begins with 0, and raises it where it cannot go on with its sequence numbers.
+    epochs: Vec<AtomicI64>,
     /// Given up by the client, with why.
     errors: Mutex<BTreeMap<String, u64>>,
 }
 
 struct Deliveries<'a>(&'a Load, usize);
 
-impl ClientContext for Deliveries<'_> {}
+impl ClientContext for Deliveries<'_> {
+    fn stats(&self, statistics: Statistics) {
+        let epoch = statistics.eos.map_or(0, |eos| eos.producer_epoch);
+        self.0.epochs[self.1].fetch_max(epoch, Ordering::Relaxed);
+    }
+}
 
 impl ProducerContext for Deliveries<'_> {
     type DeliveryOpaque = Box<u64>;
@@ -107,6 +114,7 @@ impl Load {
             acked: marks(),
             read: marks(),
             sent: AtomicU64::default(),
+            epochs: (0..PRODUCERS).map(|_| AtomicI64::default()).collect(),
             errors: Mutex::default(),
         }
     }
@@ -149,6 +157,7 @@ impl Load {
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
+            .set("statistics.interval.ms", "1000")
             .set("message.timeout.ms", MESSAGE_TIMEOUT_MS);
         let client: BaseProducer<Deliveries<'_>> =
             config.create_with_context(Deliveries(self, producer)).expect("a producer");
@@ -253,7 +262,12 @@ impl Load {
                     let at = || format!("{producer}-{number} at {}@{}", message.partition(), message.offset());
                     let before = last.insert((message.partition(), producer), number);
                     if !found[producer].mark(number) {
-                        result.twice.push(at());
+                        // librdkafka that is told NOT_ENOUGH_REPLICAS for one batch, and then OUT_OF_ORDER_SEQUENCE_NUMBER for the next, raises
+                        // its epoch for all partitions, and sends again what may have been written: that is its own doing.
+                        match self.epochs[producer].load(Ordering::Relaxed) {
+                            0 => result.twice.push(at()),
+                            _ => result.twice_in_another_epoch.push(at()),
+                        }
                     } else if before.is_some_and(|before| before > number) {
                         result.out_of_order.push(at());
                     }
@@ -274,8 +288,10 @@ pub struct ReadBack {
     pub records: u64,
     /// Acknowledged, and not there.
     pub missing: Vec<String>,
-    /// There more than once.
+    /// There more than once, though its producer never raised its epoch.
     pub twice: Vec<String>,
+    /// There more than once, and its producer raised its epoch.
+    pub twice_in_another_epoch: Vec<String>,
     /// Behind what its producer sent later.
     pub out_of_order: Vec<String>,
 }

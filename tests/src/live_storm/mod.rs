@@ -138,12 +138,12 @@ fn storm(serve: &Serve, wish: &Wish, has_window: bool, report: &mut Report) -> S
         let watched = watch(serve, wish, has_window, &load, report);
         load.stop.store(true, Ordering::Relaxed);
         producers.into_iter().for_each(|producer| producer.join().expect("a producer ends"));
-        clients(&load, report);
+        let repeated = clients(&load, report);
         load.leave.store(true, Ordering::Relaxed);
         consumers.into_iter().for_each(|consumer| consumer.join().expect("a consumer ends"));
         let ledger = ledger(serve, &workloads, report);
         format!(
-            "{watched}; foreign clients: {} acknowledged, {} read by their group; ledger: {ledger}",
+            "{watched}; foreign clients: {} acknowledged, {} read by their group, {repeated} written twice by clients in another epoch; ledger: {ledger}",
             load.acked(),
             load.read()
         )
@@ -277,8 +277,8 @@ fn some(of: &[String]) -> String {
     )
 }
 
-/// What was acknowledged to librdkafka is there, once, in order, and was read by the group.
-fn clients(load: &Load, report: &mut Report) {
+/// What was acknowledged to librdkafka is there, once, in order, and was read by the group. How many it wrote twice by itself.
+fn clients(load: &Load, report: &mut Report) -> usize {
     let errors = load.errors();
     report.must(errors.is_empty(), || format!("writes that were given up: {errors:?}"));
     let unread = load.unread_by_group();
@@ -288,6 +288,7 @@ fn clients(load: &Load, report: &mut Report) {
     report.must(back.twice.is_empty(), || format!("twice in the log: {}", some(&back.twice)));
     report.must(back.out_of_order.is_empty(), || format!("out of order: {}", some(&back.out_of_order)));
     report.must(back.records >= load.acked(), || format!("only {} records in the log", back.records));
+    back.twice_in_another_epoch.len()
 }
 
 /// The ledger's verdicts, once it has read everything again.

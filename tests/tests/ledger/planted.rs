@@ -87,6 +87,12 @@ impl Scene<'_> {
         self.serve.fault(&json!({"kind": "cut", "from": from, "to": to}))
     }
 
+    fn hit_each(&self, kind: &str, brokers: &[i64]) {
+        for broker in brokers {
+            self.hit(kind, *broker);
+        }
+    }
+
     fn heal(&self, fault: u64) {
         assert_eq!(self.serve.delete(&format!("/api/faults/{fault}")), 200);
     }
@@ -108,7 +114,7 @@ impl Scene<'_> {
     }
 
     fn kill_all(&self) {
-        [1, 2, 3].into_iter().for_each(|broker| drop(self.hit("kill", broker)));
+        self.hit_each("kill", &[1, 2, 3]);
     }
 
     /// The leader alone, cut off from all other nodes, and then no more.
@@ -121,14 +127,17 @@ impl Scene<'_> {
 
     /// Only one of the followers is left.
     fn left_with(&self, follower: i64) {
-        [1, 2, 3].into_iter().filter(|id| *id != follower).for_each(|id| drop(self.hit("kill", id)));
+        let others: Vec<i64> = (1..=3).filter(|id| *id != follower).collect();
+        self.hit_each("kill", &others);
         soon(|| self.is_led_by(&[follower]));
     }
 
     /// What clients send arrives, and no answer comes back.
     fn unanswered(&self) {
         let (acked, end) = (self.acked(), self.end_of(self.leader));
-        [1, 2, 3].into_iter().for_each(|id| drop(self.cut(&json!(id), &json!("clients"))));
+        for id in 1..=3 {
+            self.cut(&json!(id), &json!("clients"));
+        }
         wait_for("records that nobody knows to be written", PATIENCE, || {
             let (now, reached) = (self.acked(), self.end_of(self.leader));
             if reached - end > (now - acked) as i64 + 5 { Ok(()) } else { Err(format!("{reached}, {now}")) }
@@ -142,10 +151,6 @@ fn nothing() -> Value {
 
 fn shrinks_to_one() -> Value {
     json!({"min.insync.replicas": "1"})
-}
-
-fn flushes() -> Value {
-    json!({"flush.messages": "1"})
 }
 
 fn several_producers() -> Value {
@@ -166,7 +171,7 @@ const LONG_SESSIONS: &[&str] = &[
     "broker.heartbeat.interval.ms=500",
 ];
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 9] = [
     Case {
         bugs: &["AckBeforeIsr"],
         settings: &[],
@@ -187,21 +192,6 @@ const CASES: [Case; 15] = [
         configs: shrinks_to_one,
         workload: nothing,
         provoke: |scene| scene.leader_alone(),
-    },
-    Case {
-        bugs: &["UncleanLeader"],
-        settings: &[],
-        configs: nothing,
-        workload: nothing,
-        provoke: |scene| {
-            let lags = scene.hit("isolate", scene.followers[0]);
-            scene.wait_for_isr(2);
-            scene.must_acknowledge(100);
-            scene.hit("kill", scene.leader);
-            scene.hit("kill", scene.followers[1]);
-            scene.heal(lags);
-            soon(|| scene.is_led_by(&[scene.followers[0]]));
-        },
     },
     Case {
         bugs: &["GrowIsrEarly"],
@@ -233,39 +223,6 @@ const CASES: [Case; 15] = [
         },
     },
     Case {
-        bugs: &["HighWatermarkWithoutMaximalIsr"],
-        settings: &[],
-        configs: nothing,
-        workload: nothing,
-        provoke: |scene| {
-            let lags = scene.hit("isolate", scene.followers[0]);
-            scene.wait_for_isr(2);
-            scene.must_acknowledge(50);
-            // The controller takes the follower into the ISR, and the leader does not hear of it.
-            let controller = scene.serve.some_active_controller();
-            scene.cut(&json!(controller), &json!(scene.leader));
-            scene.heal(lags);
-            scene.wait_for_isr(3);
-            scene.cut(&json!(scene.leader), &json!(scene.followers[0]));
-            scene.acknowledges(50);
-            scene.left_with(scene.followers[0]);
-        },
-    },
-    Case {
-        bugs: &["MinIsrNotChecked"],
-        settings: &[],
-        configs: nothing,
-        workload: nothing,
-        provoke: |scene| {
-            let down = scene.followers.map(|id| scene.hit("kill", id));
-            scene.wait_for_isr(1);
-            scene.acknowledges(50);
-            scene.hit("kill", scene.leader);
-            down.into_iter().for_each(|fault| scene.heal(fault));
-            soon(|| scene.is_led_by(&scene.followers));
-        },
-    },
-    Case {
         bugs: &["LoseBrokerEpoch"],
         settings: LONG_SESSIONS,
         configs: nothing,
@@ -273,7 +230,9 @@ const CASES: [Case; 15] = [
         provoke: |scene| {
             let [weak, other] = scene.followers;
             let power = scene.hit("power_loss", weak);
-            [scene.leader, other].into_iter().for_each(|id| drop(scene.cut(&json!(id), &json!(weak))));
+            for id in [scene.leader, other] {
+                scene.cut(&json!(id), &json!(weak));
+            }
             scene.heal(power);
             wait_for("a broker that runs", PATIENCE, || {
                 let broker = scene.serve.cluster()["brokers"][weak as usize - 1].clone();
@@ -303,60 +262,13 @@ const CASES: [Case; 15] = [
         },
     },
     Case {
-        bugs: &["FlushIgnored"],
-        settings: &[],
-        configs: flushes,
-        workload: nothing,
-        provoke: |scene| [1, 2, 3].into_iter().for_each(|id| drop(scene.hit("power_loss", id))),
-    },
-    Case {
-        bugs: &["SequenceCheckOff", "ProducersNotRebuilt"],
-        settings: &[],
-        configs: nothing,
-        workload: nothing,
-        provoke: |scene| {
-            scene.unanswered();
-            scene.kill_all();
-        },
-    },
-    Case {
-        bugs: &["ProducerSnapshotIgnored"],
+        bugs: &["ProducerSnapshotIgnored", "ProducersNotRebuilt", "SequenceCheckOff"],
         settings: &[],
         configs: nothing,
         workload: nothing,
         provoke: |scene| {
             scene.unanswered();
             [1, 2, 3].into_iter().for_each(|id| scene.stop(id));
-        },
-    },
-    Case {
-        bugs: &["SkipEpochCheckOnFetch"],
-        settings: &[],
-        configs: nothing,
-        workload: nothing,
-        provoke: |scene| {
-            let wish = json!({"topic": TOPIC, "rate_per_s": 300, "consumers": 0, "acks": "1", "idempotent": false});
-            let alone = start(scene.serve, &wish);
-            let acked = || number(&ledger(scene.serve, alone), "acked");
-            until(scene.serve, alone, "records with acks=1", |ledger| number(ledger, "acked") > 50);
-            // What the leader has alone from now on is not to stay.
-            let cut = scene.hit("isolate", scene.leader);
-            let before = acked();
-            until(scene.serve, alone, "more of them", |_| acked() > before + 100);
-            assert_eq!(scene.serve.delete(&format!("/api/workloads/{alone}")), 200);
-            scene.must_acknowledge(100);
-            wait_for("a longer log than the old leader's", PATIENCE, || {
-                let (old, new) = (scene.end_of(scene.leader), scene.serve.leader(TOPIC, 0));
-                if new > 0 && new != scene.leader && scene.end_of(new) > old + 100 {
-                    Ok(())
-                } else {
-                    Err(format!("{new}, {old}"))
-                }
-            });
-            scene.heal(cut);
-            scene.wait_for_isr(3);
-            scene.followers.into_iter().for_each(|id| scene.stop(id));
-            soon(|| scene.is_led_by(&[scene.leader]));
         },
     },
     Case {
@@ -385,8 +297,14 @@ fn play(case: &Case, serve: &Serve) -> Value {
     scene.must_acknowledge(200);
     (case.provoke)(&scene);
     scene.heal_all();
-    scene.wait_for_isr(3);
-    scene.must_acknowledge(100);
+    // A bug may keep a replica away, or have ended the producer.
+    soon(|| scene.partition()["isr"].as_array().map(Vec::len) == Some(3));
+    let before = scene.acked();
+    wait_for("writes that go on, or have failed", PATIENCE, || {
+        let all = serve.get("/api/workloads");
+        let has_failed = all.as_array().is_some_and(|all| all.iter().any(|one| one["state"] == "failed"));
+        if has_failed || scene.acked() >= before + 50 { Ok(()) } else { Err(all.to_string()) }
+    });
     verified(serve, id);
     until(serve, id, "a verdict", |ledger| ledger["verdict"] != "looking")
 }
