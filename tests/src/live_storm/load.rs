@@ -305,7 +305,7 @@ mod tests {
         let (mut acked, mut read) = (Marks::default(), Marks::default());
         assert!([0, 63, 64, 200].into_iter().all(|number| acked.mark(number)));
         assert!(!acked.mark(64));
-        [0, 64, 65].into_iter().for_each(|number| drop(read.mark(number)));
+        assert!([0, 64, 65].into_iter().all(|number| read.mark(number)));
         assert_eq!((acked.count(), acked.without(&read)), (4, vec![63, 200]));
         assert_eq!(read.without(&acked), [65]);
     }
