@@ -149,6 +149,41 @@ pub fn read_all(bootstrap_servers: &str, topic: &str, partitions: i32) -> Vec<Re
     poll_until(&consumer, expected as usize)
 }
 
+/// Values of each partition, from its beginning to its end as `isolation` (`read_committed`, `read_uncommitted`) has it.
+///
+/// # Panics
+/// If that takes too long.
+pub fn read_as(bootstrap_servers: &str, topic: &str, partitions: i32, isolation: &str) -> Vec<Vec<String>> {
+    let consumer: BaseConsumer = config(bootstrap_servers)
+        .set("group.id", "reads-to-the-end")
+        .set("isolation.level", isolation)
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .create()
+        .expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, rdkafka::Offset::Beginning)
+            .expect("an offset that can be asked for");
+    }
+    consumer.assign(&list).expect("an assignment");
+    let mut read = vec![Vec::new(); partitions as usize];
+    let mut at_end = vec![false; partitions as usize];
+    let start = Instant::now();
+    while at_end.contains(&false) {
+        assert!(start.elapsed() < PATIENCE, "{topic} does not end: {at_end:?}");
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => {
+                let value = String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned();
+                read[message.partition() as usize].push(value);
+            }
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(partition))) => at_end[partition as usize] = true,
+            Some(Err(_)) | None => {}
+        }
+    }
+    read
+}
+
 /// Polls until so many records were read.
 ///
 /// # Panics

@@ -4,6 +4,7 @@ pub mod acceptance;
 pub mod campaign;
 pub mod clients;
 pub mod conformance;
+pub mod live_storm;
 pub mod prometheus;
 mod requests;
 pub mod serve;

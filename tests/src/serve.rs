@@ -1,5 +1,6 @@
 //! A `brokerscope serve` process on free ports, with an ephemeral cluster, and its HTTP API.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -33,7 +34,10 @@ pub fn program() -> PathBuf {
             match (is_release, cfg!(feature = "planted")) {
                 // With a test beside it the libraries are built as `cargo test` has built them already, instead of a second time.
                 (false, false) => build.args(["--test", "layering"]),
-                (false, true) => build.args(["--package", "brokerscope", "--features", "planted"]),
+                // As the tests with planted bugs are run (tests/README.md), for the same reason.
+                (false, true) => {
+                    build.args(["--workspace", "--features", "tests/planted,brokerscope/planted", "--test", "ledger"])
+                }
                 (true, false) => build.args(["--package", "brokerscope", "--release"]),
                 (true, true) => build.args(["--package", "brokerscope", "--release", "--features", "planted"]),
             };
@@ -74,25 +78,43 @@ impl Serve {
     /// # Panics
     /// If it ends or is not ready in time.
     pub fn start_with(arguments: &[&str]) -> Serve {
-        Serve::spawn(arguments, &[])
+        Serve::spawn(Some("serve"), arguments, &[], Stdio::inherit())
     }
 
-    /// Starts one with a planted bug (feature `planted`), by its name.
+    /// Starts the program with its window on a display (`:99`), and what it says on standard error in a file.
+    ///
+    /// # Panics
+    /// If it ends or is not ready in time.
+    pub fn start_window(arguments: &[&str], display: &str, errors: File) -> Serve {
+        Serve::spawn(None, arguments, &[("DISPLAY", display)], errors.into())
+    }
+
+    /// As [`Serve::start_with`], with what it says on standard error in a file.
+    ///
+    /// # Panics
+    /// If it ends or is not ready in time.
+    pub fn start_heard(arguments: &[&str], errors: File) -> Serve {
+        Serve::spawn(Some("serve"), arguments, &[], errors.into())
+    }
+
+    /// Starts one with a planted bug (feature `planted`), by its name, and more arguments.
     #[cfg(feature = "planted")]
-    pub fn start_planted(bug: &str) -> Serve {
-        Serve::spawn(&["--ephemeral"], &[(broker::planted::ENVIRONMENT, bug)])
+    pub fn start_planted(bug: &str, arguments: &[&str]) -> Serve {
+        let arguments: Vec<&str> = ["--ephemeral"].into_iter().chain(arguments.iter().copied()).collect();
+        Serve::spawn(Some("serve"), &arguments, &[(broker::planted::ENVIRONMENT, bug)], Stdio::inherit())
     }
 
-    fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Serve {
+    fn spawn(word: Option<&str>, arguments: &[&str], environment: &[(&str, &str)], errors: Stdio) -> Serve {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let ready_file = dir.path().join("ready.json");
         let mut child = Command::new(program())
-            .arg("serve")
+            .args(word)
             .args(["--kafka-port", "0", "--http-port", "0", "--ready-file"])
             .arg(&ready_file)
             .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
+            .stderr(errors)
             .spawn()
             .expect("brokerscope starts");
         let ready: Value = wait_for("the ready file", READY, || {
@@ -128,6 +150,16 @@ impl Serve {
     pub fn get_text(&self, path: &str) -> (u16, String) {
         let mut response = self.agent.get(format!("{}{path}", self.http)).call().expect("HTTP answers");
         (response.status().as_u16(), response.body_mut().read_to_string().expect("text"))
+    }
+
+    /// GET, as text, of what may go wrong.
+    ///
+    /// # Errors
+    /// Nobody answers, or not with success.
+    pub fn try_text(&self, path: &str) -> Result<String, String> {
+        let mut response = self.agent.get(format!("{}{path}", self.http)).call().map_err(|error| error.to_string())?;
+        let text = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
+        if response.status().is_success() { Ok(text) } else { Err(text) }
     }
 
     /// GET, as JSON.

@@ -252,3 +252,97 @@ fn a_rotten_bit_is_found_by_its_checksum_and_flips_back() {
     let (status, answer) = serve.post("/api/faults", &nothing);
     assert_eq!((status, answer["error"].as_str()), (409, Some("Broker 1 holds no record of that in its files.")));
 }
+
+fn workload(serve: &Serve, id: u64) -> Value {
+    let all = serve.get("/api/workloads");
+    all.as_array().and_then(|all| all.iter().find(|one| one["id"] == id)).cloned().unwrap_or_default()
+}
+
+fn until(serve: &Serve, id: u64, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    wait_for(what, clients::PATIENCE, || {
+        let status = workload(serve, id);
+        if is_so(&status) { Ok(status) } else { Err(status.to_string()) }
+    })
+}
+
+fn start_workload(serve: &Serve, wish: &Value) -> u64 {
+    let (status, answer) = serve.post("/api/workloads", wish);
+    answer["id"].as_u64().unwrap_or_else(|| panic!("{wish}: {status} {answer}"))
+}
+
+#[test]
+fn a_zombie_producer_is_fenced_and_nothing_that_it_writes_is_committed() {
+    let serve = Serve::start();
+    let count = |status: &Value, field: &str| status[field].as_u64().unwrap_or_default();
+    let wish = json!({"topic": "undead", "partitions": 3, "rate_per_s": 300, "consumers": 0, "transaction_ms": 200});
+    let id = start_workload(&serve, &wish);
+    until(&serve, id, "commits", |status| count(status, "transactions_committed") >= 3);
+    let zombie = json!({"kind": "zombie_producer", "workload": id, "producer": 1});
+
+    let fault = serve.fault(&zombie);
+    let frozen = until(&serve, id, "a frozen producer, and its aborted transaction", |status| {
+        status["frozen"] == json!([1]) && count(status, "transactions_aborted") == 1
+    });
+    let committed = count(&frozen, "transactions_committed");
+    let after = until(&serve, id, "commits of whoever took its place", |status| {
+        count(status, "transactions_committed") >= committed + 3
+    });
+    assert_eq!((&after["frozen"], count(&after, "fenced"), count(&after, "failed")), (&json!([1]), 0, 0));
+    let (status, answer) = serve.post("/api/faults", &zombie);
+    assert_eq!(
+        (status, &answer["error"]),
+        (400, &json!("Producer 1 of workload 1 does not run, or is frozen already."))
+    );
+    heal(&serve, fault);
+    let first = until(&serve, id, "the zombie to be refused", |status| {
+        count(status, "fenced") > 0 && status["frozen"] == json!([])
+    });
+    assert!(count(&first, "failed") > 0 && first["error"].is_null(), "the records that it wrote: {first}");
+
+    // One that heals by itself.
+    let until_fenced = count(&first, "fenced");
+    let mut short = zombie;
+    short["duration_ms"] = json!(1_500);
+    serve.fault(&short);
+    until(&serve, id, "the next zombie to be refused", |status| {
+        count(status, "fenced") > until_fenced && status["frozen"] == json!([])
+    });
+    assert_eq!(serve.get("/api/faults"), json!([]));
+
+    let (code, _) = serve.request("PATCH", &format!("/api/workloads/{id}"), Some(&json!({"paused": true}))).unwrap();
+    assert_eq!(code, 200);
+    let all = until(&serve, id, "the last transaction's end", |status| {
+        let ends = ["acked", "aborted", "failed"].map(|field| count(status, field)).iter().sum::<u64>();
+        status["sent_per_s"] == 0.0 && count(status, "sent") == ends
+    });
+    let read = |isolation: &str| {
+        let read: Vec<String> = clients::read_as(&serve.bootstrap_servers, "undead", 3, isolation).concat();
+        let distinct: std::collections::BTreeSet<&String> = read.iter().collect();
+        assert_eq!(distinct.len(), read.len(), "{isolation}: no record twice");
+        read.len() as u64
+    };
+    assert_eq!(read("read_committed"), count(&all, "acked"), "what was committed, and nothing of the zombies: {all}");
+    assert_eq!(
+        read("read_uncommitted"),
+        count(&all, "acked") + count(&all, "aborted"),
+        "what they wrote once they were fenced is not even in the log: {all}"
+    );
+    assert_eq!(count(&all, "transactions_aborted"), 2, "the two in which they froze");
+    wait_for("the ledger to have read everything", clients::PATIENCE, || {
+        let ledger = serve.get("/api/ledger");
+        let of = ledger.as_array().and_then(|all| all.first()).cloned().unwrap_or_default();
+        if of["read_committed"] == all["acked"] && of["verdict"] == "green" { Ok(()) } else { Err(ledger.to_string()) }
+    });
+}
+
+#[test]
+fn a_workload_without_transactions_has_no_zombies() {
+    let serve = Serve::start();
+    let id = start_workload(&serve, &json!({"topic": "plain", "rate_per_s": 10, "consumers": 0}));
+    let (status, answer) = serve.post("/api/faults", &json!({"kind": "zombie_producer", "workload": id}));
+    let words = "The producers of workload 1 make no transactions, so none can be fenced: give it a transaction_ms.";
+    assert_eq!((status, answer["error"].as_str()), (400, Some(words)));
+    let (status, answer) = serve.post("/api/faults", &json!({"kind": "zombie_producer", "workload": 9}));
+    assert_eq!((status, answer["error"].as_str()), (404, Some("There is no workload 9.")));
+    assert_eq!(serve.get("/api/faults"), json!([]));
+}

@@ -4,14 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "what a test unwraps is what it checks")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
 use serde_json::json;
 use tests::clients;
 use tests::serve::Serve;
@@ -41,33 +41,7 @@ fn send(producer: &BaseProducer, topic: &str, partition: i32, value: &str) -> Re
 
 /// Reads a topic from its beginning to its end, as `isolation` lets it.
 fn read(serve: &Serve, topic: &str, isolation: &str) -> Vec<Vec<String>> {
-    let settings = [
-        ("group.id", "reader"),
-        ("isolation.level", isolation),
-        ("enable.auto.commit", "false"),
-        ("enable.partition.eof", "true"),
-    ];
-    let consumer: BaseConsumer = config(serve, &settings).create().unwrap();
-    let mut list = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-    }
-    consumer.assign(&list).unwrap();
-    let mut read = vec![Vec::new(); PARTITIONS as usize];
-    let mut at_end = vec![false; PARTITIONS as usize];
-    let start = Instant::now();
-    while at_end.contains(&false) {
-        assert!(start.elapsed() < clients::PATIENCE, "{topic} does not end: {at_end:?}");
-        match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => {
-                let value = String::from_utf8(message.payload().unwrap().to_vec()).unwrap();
-                read[message.partition() as usize].push(value);
-            }
-            Some(Err(KafkaError::PartitionEOF(partition))) => at_end[partition as usize] = true,
-            Some(Err(_)) | None => {}
-        }
-    }
-    read
+    clients::read_as(&serve.bootstrap_servers, topic, PARTITIONS, isolation)
 }
 
 #[test]

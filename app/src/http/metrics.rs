@@ -73,7 +73,8 @@ async fn exposition(sources: Sources, scope: Scope) -> Result<Response, Problem>
     // Ten thousand partitions take a while to be written down; the API goes on meanwhile.
     let write = move || {
         let view = slot.latest();
-        let shown = Shown { view: &view, data_dir: &data_dir, detail: Detail::from(view.cloudwatch.level) };
+        let detail = Detail::from(view.cloudwatch.level);
+        let shown = Shown { view: &view, data_dir: &data_dir, detail, window_frames: slot.frames() };
         export::text(shown, scope)
     };
     let text = sources.scrapes.take(write).await?;

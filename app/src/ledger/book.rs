@@ -244,6 +244,18 @@ impl Book {
         }
     }
 
+    /// A producer whose place another had taken wrote a record, which is in no transaction that can be committed; or was refused.
+    pub fn never_committed(&mut self, producer: u32, sequence: u64, is_refused: bool) {
+        if is_refused {
+            return self.failed(producer, sequence);
+        }
+        let sender = self.senders.entry(producer).or_default();
+        sender.aborted.insert(sequence);
+        if sender.seen[Reader::Committed as usize].contains(sequence) {
+            self.note_aborted_read(producer, sequence, -1, "and another producer had taken the place of its own");
+        }
+    }
+
     /// Nobody knows whether a transaction was committed.
     pub fn transaction_unknown(&mut self, producer: u32) {
         self.senders.entry(producer).or_default().open = Open::default();

@@ -62,12 +62,15 @@ pub struct FaultRequest {
     /// Cuts the last bytes off instead of flipping them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_off: Option<bool>,
-    /// Built-in workload whose consumer it hits.
+    /// Built-in workload whose client it hits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<u64>,
     /// Which of its consumers; without it, the first that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumer: Option<u32>,
+    /// Which of its producers; without it, the first that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer: Option<u32>,
     /// Heals by itself after this long; without it, until healed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
@@ -97,6 +100,7 @@ impl FaultRequest {
             cut_off: None,
             workload: None,
             consumer: None,
+            producer: None,
             duration_ms: None,
         }
     }
@@ -156,11 +160,13 @@ pub enum FaultKind {
     SlowConsumer,
     /// A workload's consumer is gone without leaving its group.
     CrashConsumer,
+    /// A workload's producer stands still in its transaction, another takes its place, and then it goes on.
+    ZombieProducer,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [FaultKind; 18] = [
+    pub const ALL: [FaultKind; 19] = [
         FaultKind::Stop,
         FaultKind::Kill,
         FaultKind::PowerLoss,
@@ -179,6 +185,7 @@ impl FaultKind {
         FaultKind::ClockSkew,
         FaultKind::SlowConsumer,
         FaultKind::CrashConsumer,
+        FaultKind::ZombieProducer,
     ];
 
     /// As the HTTP API and scripts name it.
@@ -202,6 +209,7 @@ impl FaultKind {
             FaultKind::ClockSkew => "clock_skew",
             FaultKind::SlowConsumer => "slow_consumer",
             FaultKind::CrashConsumer => "crash_consumer",
+            FaultKind::ZombieProducer => "zombie_producer",
         }
     }
 }

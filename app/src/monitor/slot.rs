@@ -1,6 +1,7 @@
 //! Where the newest [`View`] lies for whoever wants to read it. Writing swaps a pointer; nobody waits for a reader.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::command::Notice;
@@ -27,6 +28,8 @@ struct Inner {
     view: RwLock<View>,
     notices: Mutex<VecDeque<Notice>>,
     wake: Mutex<Option<Wake>>,
+    /// 0: there is no window, or it has painted nothing yet.
+    frames: AtomicU64,
 }
 
 impl ViewSlot {
@@ -127,6 +130,16 @@ impl ViewSlot {
         self.wake();
     }
 
+    /// The window has painted so many frames.
+    pub fn tell_frames(&self, frames: u64) {
+        self.inner.frames.store(frames, Ordering::Relaxed);
+    }
+
+    /// Frames that the window has painted; `None`: there is no window, or it has painted nothing yet.
+    pub fn frames(&self) -> Option<u64> {
+        Some(self.inner.frames.load(Ordering::Relaxed)).filter(|frames| *frames > 0)
+    }
+
     fn wake(&self) {
         if let Some(wake) = locked(&self.inner.wake).as_ref() {
             wake();
@@ -141,7 +154,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn logs_and_the_rest_are_published_apart() {

@@ -378,6 +378,10 @@ pub struct WorkloadStatus {
     pub transactions_committed: u64,
     /// Transactions that were aborted.
     pub transactions_aborted: u64,
+    /// Producers that stand still in a transaction while others have taken their places.
+    pub frozen: Vec<u32>,
+    /// Writes and commits of producers that had been frozen, refused because others had taken their places.
+    pub fenced: u64,
     /// Read by its consumers (each record counted once per reading).
     pub read: u64,
     /// Why it failed, in one sentence.

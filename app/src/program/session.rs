@@ -85,6 +85,14 @@ impl WorkloadRunner for Workloads {
         Workloads::revive(self, id, consumer)
     }
 
+    fn freeze(&mut self, id: u64, producer: Option<u32>) -> Result<u32, Option<String>> {
+        Workloads::freeze(self, id, producer)
+    }
+
+    fn wake(&mut self, id: u64, producer: u32) -> Result<(), Option<String>> {
+        Workloads::wake(self, id, producer)
+    }
+
     fn stop(&mut self, id: u64) -> bool {
         Workloads::stop(self, id)
     }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command as Process;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use eframe::{NativeOptions, Renderer};
@@ -51,6 +51,7 @@ impl Backend for SessionBackend {
 pub fn run(session: &Session) -> Result<(), String> {
     let ctx = egui::Context::default();
     wake_on_news(session, &ctx);
+    count_frames(session, &ctx);
     close_at_the_end(session, &ctx)?;
     let backend = SessionBackend::new(session);
     let is_forgetful = session.is_ephemeral();
@@ -120,6 +121,14 @@ fn wake_on_news(session: &Session, ctx: &egui::Context) {
             ctx.request_repaint_after(FRAME_EVERY - passed);
         }
     });
+}
+
+/// Tells how many frames were painted, so that one sees from outside whether the window is alive.
+fn count_frames(session: &Session, ctx: &egui::Context) {
+    let slot = session.slot();
+    // At the end of a pass its frame is not counted yet.
+    let tell = move |ui: &mut egui::Ui| slot.tell_frames(ui.ctx().cumulative_frame_nr() + 1);
+    ctx.on_end_pass("frames", Arc::new(tell));
 }
 
 /// A signal, or a cluster that fails, closes the window.

@@ -60,6 +60,10 @@ pub trait WorkloadRunner: Send {
     fn crash(&mut self, id: u64, consumer: Option<u32>) -> Result<u32, Option<String>>;
     /// Starts consumers again that crashed, or says why not. `None`: there is no such workload.
     fn revive(&mut self, id: u64, consumer: Option<u32>) -> Result<(), Option<String>>;
+    /// Has a producer stand still in its transaction; which one, or why not. `None`: there is no such workload.
+    fn freeze(&mut self, id: u64, producer: Option<u32>) -> Result<u32, Option<String>>;
+    /// Lets it go on, or says why not. `None`: there is no such workload.
+    fn wake(&mut self, id: u64, producer: u32) -> Result<(), Option<String>>;
     /// Stops one; false: there is none of this id.
     fn stop(&mut self, id: u64) -> bool;
     /// What they have done.

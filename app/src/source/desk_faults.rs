@@ -55,6 +55,13 @@ impl Worker {
                 what = format!("consumer {consumer} of workload {workload} has crashed");
                 (Vec::new(), Healing::Revive(workload, consumer))
             }
+            Plan::ZombieProducer(workload, producer) => {
+                let frozen = self.tools.workloads.freeze(workload, producer);
+                let producer = frozen.map_err(|why| not_done(workload, why))?;
+                self.tell_workloads();
+                what = format!("producer {producer} of workload {workload} is frozen, and another takes its place");
+                (Vec::new(), Healing::Wake(workload, producer))
+            }
         };
         let text = sentence(&what);
         let fault = self.faults.add(&request, &node_ids, what, healing, now_ms());
@@ -174,6 +181,11 @@ impl Worker {
                 let _ = self.tools.workloads.revive(workload, Some(consumer));
                 self.tell_workloads();
             }
+            // A workload that is gone has no producer to be woken; one that is busy is told again.
+            Healing::Wake(workload, producer) => match self.tools.workloads.wake(workload, producer) {
+                Err(Some(why)) => return Err(not_done(workload, Some(why))),
+                _ => self.tell_workloads(),
+            },
         }
         self.faults.remove(fault);
         self.tell_faults();

@@ -44,6 +44,18 @@ impl WorkloadRunner for FakeWorkloads {
         Ok(())
     }
 
+    fn freeze(&mut self, id: u64, producer: Option<u32>) -> Result<u32, Option<String>> {
+        match id {
+            1 => Ok(producer.unwrap_or(1)),
+            2 => Err(Some("the producers of workload 2 make no transactions".into())),
+            _ => Err(None),
+        }
+    }
+
+    fn wake(&mut self, id: u64, _: u32) -> Result<(), Option<String>> {
+        if id == 1 { Ok(()) } else { Err(None) }
+    }
+
     fn stop(&mut self, id: u64) -> bool {
         id == 1
     }

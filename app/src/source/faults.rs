@@ -30,6 +30,8 @@ pub enum Healing {
     Pace(u64, u64),
     /// A workload's consumer starts again.
     Revive(u64, u32),
+    /// A workload's producer goes on.
+    Wake(u64, u32),
 }
 
 /// The faults in force. A node is held down by one of them at most; links, disks and clocks may have several.

@@ -40,6 +40,8 @@ pub enum Plan {
     SlowConsumers(u64, u64),
     /// A consumer of a workload that is to crash.
     CrashConsumer(u64, Option<u32>),
+    /// A producer of a workload that is to stand still while another takes its place.
+    ZombieProducer(u64, Option<u32>),
 }
 
 /// What is done with a node.
@@ -97,6 +99,7 @@ fn fields(kind: FaultKind) -> &'static [&'static str] {
         FaultKind::ZoneOutage => &["zone"],
         FaultKind::SlowConsumer => &["workload", "delay_ms"],
         FaultKind::CrashConsumer => &["workload", "consumer"],
+        FaultKind::ZombieProducer => &["workload", "producer"],
         FaultKind::ClockSkew => &["broker", "controller", "skew_ms"],
     }
 }
@@ -120,12 +123,13 @@ pub fn plan(request: &FaultRequest, control: &dyn NodeControl) -> Result<Plan, R
             Ok(Plan::Rot(id, tails(request, id, control)?, request.seed))
         }
         FaultKind::SlowConsumer => {
-            let workload = workload(request)?;
+            let workload = workload(request, "consumers")?;
             let per_record_ms = request.delay_ms.filter(|delay_ms| (1..=PER_RECORD_MAX_MS).contains(delay_ms));
             let wrong = || Refusal::invalid(format!("delay_ms must be between 1 and {PER_RECORD_MAX_MS}."));
             Ok(Plan::SlowConsumers(workload, per_record_ms.ok_or_else(wrong)? * 1000))
         }
-        FaultKind::CrashConsumer => Ok(Plan::CrashConsumer(workload(request)?, request.consumer)),
+        FaultKind::CrashConsumer => Ok(Plan::CrashConsumer(workload(request, "consumers")?, request.consumer)),
+        FaultKind::ZombieProducer => Ok(Plan::ZombieProducer(workload(request, "producer")?, request.producer)),
         FaultKind::ZoneOutage => Ok(Plan::Nodes(zone(request, control, &node_ids)?, Deed::Kill)),
         FaultKind::Isolate => {
             let id = target()?;
@@ -188,8 +192,8 @@ fn zone(request: &FaultRequest, control: &dyn NodeControl, node_ids: &[NodeId]) 
     }
 }
 
-fn workload(request: &FaultRequest) -> Result<u64, Refusal> {
-    request.workload.ok_or_else(|| Refusal::invalid("Name the workload whose consumers the fault is to hit."))
+fn workload(request: &FaultRequest, whose: &str) -> Result<u64, Refusal> {
+    request.workload.ok_or_else(|| Refusal::invalid(format!("Name the workload whose {whose} the fault is to hit.")))
 }
 
 fn directions(request: &FaultRequest, node_ids: &[NodeId]) -> Result<(Vec<NodeId>, Vec<Direction>), Refusal> {
@@ -332,6 +336,7 @@ pub fn what(request: &FaultRequest, plan: &Plan) -> String {
             format!("consumers of workload {workload} take {} ms over each record", per_record_us / 1000)
         }
         Plan::CrashConsumer(workload, _) => format!("a consumer of workload {workload} has crashed"),
+        Plan::ZombieProducer(workload, _) => format!("a producer of workload {workload} is frozen"),
     }
 }
 
@@ -428,6 +433,11 @@ mod tests {
             ),
             (json!({"kind": "bit_rot", "broker": 1, "partition": 0}), "A partition needs its topic."),
             (json!({"kind": "slow_consumer", "delay_ms": 5}), "Name the workload whose consumers the fault is to hit."),
+            (json!({"kind": "zombie_producer"}), "Name the workload whose producer the fault is to hit."),
+            (
+                json!({"kind": "zombie_producer", "workload": 1, "consumer": 1}),
+                "A zombie_producer takes no consumer; it takes workload, producer.",
+            ),
             (
                 json!({"kind": "crash_consumer", "workload": 1, "broker": 1}),
                 "A crash_consumer takes no broker; it takes workload, consumer.",
@@ -492,6 +502,7 @@ mod tests {
                 json!({"kind": "slow_consumer", "workload": 3, "delay_ms": 20}),
                 "consumers of workload 3 take 20 ms over each record",
             ),
+            (json!({"kind": "zombie_producer", "workload": 3}), "a producer of workload 3 is frozen"),
             (
                 json!({"kind": "clock_skew", "controller": 3000, "skew_ms": -5}),
                 "the clock of controller 3000 is 5 ms behind",

@@ -367,6 +367,7 @@ mod tests {
                 r#"{"kind":"slow_consumer","delay_ms":50,"workload":4}"#,
             ),
             (FaultKind::CrashConsumer, FaultTarget::Workload(4), r#"{"kind":"crash_consumer","workload":4}"#),
+            (FaultKind::ZombieProducer, FaultTarget::Workload(4), r#"{"kind":"zombie_producer","workload":4}"#),
         ] {
             assert_eq!(json(&FaultDraft::new(kind, target, &snapshot)), expected);
         }

@@ -27,6 +27,8 @@ pub struct Counts {
     pub committed_transactions: Count,
     /// Transactions that were aborted.
     pub aborted_transactions: Count,
+    /// Attempts of producers that had been frozen, refused because another had taken their place.
+    pub fenced: Count,
     /// Read.
     pub read: Count,
     /// Clients that were made anew to follow a change.

@@ -8,6 +8,7 @@ pub mod counts;
 mod course;
 mod crash;
 mod dice;
+mod freeze;
 mod keys;
 mod latency;
 pub mod pace;
@@ -19,5 +20,6 @@ pub mod run;
 pub mod spec;
 mod team;
 mod verifier;
+mod zombie;
 
 pub use run::Workloads;

@@ -14,10 +14,12 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use super::asked::Asked;
 use super::counts::{Count, Counts};
 use super::dice::Dice;
+use super::freeze::Freeze;
 use super::keys::Keys;
 use super::pace::Pace;
 use super::payload::{Maker, Wish};
 use super::record::Number;
+use super::zombie;
 use crate::ledger::Shelved;
 use crate::ledger::book::Ack;
 use crate::monitor::ledger::Acks;
@@ -36,7 +38,7 @@ const FLUSH: Duration = Duration::from_secs(2);
 const AT_MOST_PER_S: f64 = super::spec::RATE_MAX as f64;
 
 /// How long a transaction may take to be begun, committed or aborted before it is looked whether to stop.
-const TRANSACTION_STEP: Duration = Duration::from_secs(1);
+pub(super) const TRANSACTION_STEP: Duration = Duration::from_secs(1);
 
 /// One producer of a workload.
 pub struct WorkloadProducer {
@@ -56,16 +58,20 @@ pub struct WorkloadProducer {
     pub counts: Arc<Counts>,
     /// Where what was promised is entered.
     pub ledger: Arc<Shelved>,
+    /// Whether it is to stand still in a transaction.
+    pub freeze: Arc<Freeze>,
+    /// Of the one whose place it takes.
+    pub fences: Option<Arc<Freeze>>,
     /// Set to end it.
     pub stop: Arc<AtomicBool>,
 }
 
 /// Counts what becomes of each record, and enters it in the ledger.
-struct Deliveries {
+pub(super) struct Deliveries {
     counts: Arc<Counts>,
     ledger: Arc<Shelved>,
     /// Acknowledged in the transaction that is open.
-    in_transaction: Count,
+    pub(super) in_transaction: Count,
     /// The producer's.
     number: u32,
     began: Instant,
@@ -80,6 +86,8 @@ pub struct Handed {
     sequence: u64,
     /// When it was handed over, in microseconds since the workload began.
     at_us: u64,
+    /// By a producer whose place another has taken.
+    by_zombie: bool,
 }
 
 impl ClientContext for Deliveries {
@@ -92,7 +100,11 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Box<Handed>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, handed: Box<Handed>) {
-        let Handed { sequence, at_us } = *handed;
+        let Handed { sequence, at_us, by_zombie } = *handed;
+        if by_zombie {
+            let error = result.as_ref().err().map(|(error, _)| error);
+            return zombie::delivered(&self.counts, &self.ledger, (self.number, sequence), error);
+        }
         match (result, self.acks) {
             // Nobody acknowledges with acks=0.
             (Ok(_), None) => self.counts.unknown.add_one(),
@@ -170,14 +182,14 @@ fn is_certain(error: &KafkaError) -> bool {
 }
 
 /// What a producer has at hand while it sends.
-struct Hand {
+pub(super) struct Hand {
     pace: Pace,
     keys: Keys,
     maker: Maker,
     key: String,
     value: String,
     /// When the transaction that is open began.
-    transaction: Option<Instant>,
+    pub(super) transaction: Option<Instant>,
     /// Decides which transactions are aborted.
     dice: Dice,
 }
@@ -236,7 +248,7 @@ impl WorkloadProducer {
         })
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
@@ -244,6 +256,8 @@ impl WorkloadProducer {
         let transactional = made_for.is_transactional();
         if transactional {
             self.until_done(|| producer.init_transactions(TRANSACTION_STEP))?;
+            // From here on the one before has no say any more.
+            self.fences.iter().for_each(|before| before.fence());
         }
         let mut hand = Hand {
             pace: Pace::new(1.0, self.began.elapsed()),
@@ -257,6 +271,9 @@ impl WorkloadProducer {
         while !self.is_stopped() {
             let spec = self.asked.get();
             let wait = self.tick(producer, &spec, transactional, &mut hand)?;
+            if hand.transaction.is_some() && self.freeze.is_wanted() && self.stands_still(producer, &mut hand) {
+                return Ok(());
+            }
             if let Some(began) = hand.transaction
                 && began.elapsed() >= Duration::from_millis(spec.transaction_ms.max(1))
             {
@@ -294,19 +311,7 @@ impl WorkloadProducer {
             hand.transaction = Some(Instant::now());
         }
         for _ in 0..due {
-            let sequence = self.sequence.load(Ordering::Relaxed);
-            let number = Number { workload: self.workload, producer: self.number, sequence };
-            let wish = Wish { number, key: hand.keys.choose(sequence), at_ms: now_ms() };
-            hand.maker.write(spec, &wish, &mut hand.key, &mut hand.value);
-            let handed = Box::new(Handed { sequence, at_us: self.began.elapsed().as_micros() as u64 });
-            // A reader may have it before this thread goes on.
-            self.ledger.book().sent(self.number, sequence);
-            let record = BaseRecord::with_opaque_to(&spec.topic, handed)
-                .key(&hand.key)
-                .payload(&hand.value)
-                .timestamp(wish.at_ms);
-            if let Err((error, _)) = producer.send(record) {
-                self.ledger.book().not_sent(self.number, sequence);
+            if let Err(error) = self.hand_over(producer, spec, hand, false) {
                 match error {
                     // The cluster does not keep up: this record stays due.
                     KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {}
@@ -316,11 +321,39 @@ impl WorkloadProducer {
                 }
                 break;
             }
-            self.counts.sent.add_one();
-            self.sequence.store(sequence + 1, Ordering::Relaxed);
             hand.pace.sent(1);
         }
         Ok(hand.pace.wait(TICK))
+    }
+
+    /// Hands one record to the client library.
+    pub(super) fn hand_over(
+        &self,
+        producer: &BaseProducer<Deliveries>,
+        spec: &WorkloadSpec,
+        hand: &mut Hand,
+        by_zombie: bool,
+    ) -> KafkaResult<()> {
+        // Taken at once: one that was frozen counts on beside the one that has its place.
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        let number = Number { workload: self.workload, producer: self.number, sequence };
+        let wish = Wish { number, key: hand.keys.choose(sequence), at_ms: now_ms() };
+        hand.maker.write(spec, &wish, &mut hand.key, &mut hand.value);
+        let handed = Box::new(Handed { sequence, at_us: self.began.elapsed().as_micros() as u64, by_zombie });
+        // A reader may have it before this thread goes on.
+        self.ledger.book().sent(self.number, sequence);
+        let record =
+            BaseRecord::with_opaque_to(&spec.topic, handed).key(&hand.key).payload(&hand.value).timestamp(wish.at_ms);
+        let Err((error, _)) = producer.send(record) else {
+            self.counts.sent.add_one();
+            return Ok(());
+        };
+        // The number is free again, if nobody has taken the next one.
+        match self.sequence.compare_exchange(sequence + 1, sequence, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => self.ledger.book().not_sent(self.number, sequence),
+            Err(_) => self.ledger.book().failed(self.number, sequence),
+        }
+        Err(error)
     }
 
     /// Commits, or aborts as often as was asked for, or where a commit is not possible.
@@ -370,7 +403,7 @@ impl WorkloadProducer {
     }
 
     /// Tries again what may be tried again, until it is done or the workload stops.
-    fn until_done(&self, mut attempt: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+    pub(super) fn until_done(&self, mut attempt: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
         let mut stopped_at: Option<Instant> = None;
         loop {
             let error = match attempt() {
@@ -472,6 +505,8 @@ mod tests {
                 began: Instant::now(),
                 counts: Arc::default(),
                 ledger: Arc::new(Shelved::new(1, Arc::default(), 0)),
+                freeze: Arc::default(),
+                fences: None,
                 stop: Arc::default(),
             };
             assert!(producer.client(&spec).is_ok(), "acks {acks}, {compression:?}");

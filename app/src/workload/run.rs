@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::asked::Asked;
 use super::counts::Counts;
 use super::course::Course;
-use super::roll::Roll;
+use super::roll::{ProducerPlace, Roll};
 use super::spec;
 use super::team::{Shared, Team, Word, group_of};
 use super::verifier::{self, Verifier};
@@ -161,6 +161,41 @@ impl Workloads {
         workload.tell(Word::Revive(consumer))
     }
 
+    /// Has a producer stand still in its transaction while another takes its place; which one.
+    ///
+    /// # Errors
+    /// One sentence, if that is not possible; `None`: there is no such workload.
+    pub fn freeze(&mut self, id: u64, producer: Option<u32>) -> Result<u32, Option<String>> {
+        let workload = self.running.get(&id).filter(|workload| workload.stopped_at.is_none()).ok_or(None)?;
+        let spec = workload.shared.asked.get();
+        if !spec.is_transactional() {
+            let words = "make no transactions, so none can be fenced: give it a transaction_ms";
+            return Err(Some(format!("the producers of workload {id} {words}")));
+        }
+        if spec.paused {
+            return Err(Some(format!(
+                "workload {id} is paused: no transaction is open in which a producer could freeze"
+            )));
+        }
+        let places = workload.shared.roll.producers();
+        let may = |place: &&ProducerPlace| place.is_running && !place.is_frozen;
+        let chosen = places.iter().filter(|place| producer.is_none_or(|number| number == place.number)).find(may);
+        let number = chosen.map(|place| place.number).ok_or_else(|| match producer {
+            None => format!("no producer of workload {id} runs that is not frozen already"),
+            Some(number) => format!("producer {number} of workload {id} does not run, or is frozen already"),
+        });
+        let number = number.map_err(Some)?;
+        workload.tell(Word::Freeze(number)).map(|()| number)
+    }
+
+    /// Lets a producer go on that stands still.
+    ///
+    /// # Errors
+    /// One sentence, if it does not; `None`: there is no such workload.
+    pub fn wake(&mut self, id: u64, producer: u32) -> Result<(), Option<String>> {
+        self.running.get(&id).ok_or(None)?.tell(Word::Wake(producer))
+    }
+
     /// Stops one; it is gone when its threads are.
     pub fn stop(&mut self, id: u64) -> bool {
         match self.running.get_mut(&id) {
@@ -267,6 +302,8 @@ impl Workload {
             aborted: counts.aborted.get(),
             transactions_committed: counts.committed_transactions.get(),
             transactions_aborted: counts.aborted_transactions.get(),
+            frozen: roll.producers().iter().filter(|place| place.is_frozen).map(|place| place.number).collect(),
+            fenced: counts.fenced.get(),
             read: counts.read.get(),
             error,
             trouble: counts.recent_trouble(Instant::now()),

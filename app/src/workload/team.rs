@@ -10,8 +10,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::asked::Asked;
 use super::consumer::{End, WorkloadConsumer, client_id};
 use super::counts::{Count, Counts};
+use super::freeze::Freeze;
 use super::producer::WorkloadProducer;
-use super::roll::Roll;
+use super::roll::{ProducerPlace, Roll};
 use super::run::Servers;
 use crate::ledger::Shelved;
 use crate::monitor::workload::{ClientState, ConsumerStatus, Restarts, WorkloadSpec};
@@ -30,6 +31,10 @@ pub enum Word {
     Crash(u32),
     /// A consumer that crashed is to start again; `None`: all.
     Revive(Option<u32>),
+    /// A producer is to stand still in its transaction, and another takes its place.
+    Freeze(u32),
+    /// A producer that stands still is to go on.
+    Wake(u32),
 }
 
 /// What all clients of a workload share.
@@ -62,6 +67,7 @@ pub fn group_of(id: u64, spec: &WorkloadSpec) -> String {
 struct Running {
     thread: JoinHandle<()>,
     end: Arc<End>,
+    freeze: Arc<Freeze>,
     stop: Arc<AtomicBool>,
     made_for: Arc<WorkloadSpec>,
     is_ending: bool,
@@ -74,6 +80,10 @@ struct Place {
     /// It ended by itself: what it needs is to be changed before it is tried again.
     has_failed: bool,
     has_crashed: bool,
+    /// Its next transaction is to stay open.
+    is_to_freeze: bool,
+    /// The client that had this place and stands still, or did.
+    zombie: Option<Running>,
     sequence: Arc<AtomicU64>,
     read: Arc<Count>,
 }
@@ -109,7 +119,7 @@ impl Team {
     }
 
     fn is_empty(&self) -> bool {
-        self.producers.iter().chain(&self.consumers).all(|place| place.running.is_none())
+        self.producers.iter().chain(&self.consumers).all(|place| place.running.is_none() && place.zombie.is_none())
     }
 
     fn hear(&mut self, word: &Word) {
@@ -129,6 +139,16 @@ impl Team {
             Word::Revive(number) => {
                 for (index, place) in self.consumers.iter_mut().enumerate() {
                     place.has_crashed &= number.is_some_and(|number| number as usize != index + 1);
+                }
+            }
+            Word::Freeze(number) | Word::Wake(number) => {
+                let freezes = matches!(word, Word::Freeze(_));
+                if let Some(place) = self.producers.get_mut(*number as usize - 1) {
+                    place.is_to_freeze = freezes;
+                    match place.running.iter().chain(&place.zombie) {
+                        all if freezes => all.take(1).for_each(|client| client.freeze.want()),
+                        all => all.for_each(|client| client.freeze.wake()),
+                    }
                 }
             }
         }
@@ -153,6 +173,7 @@ impl Team {
             }
             for (index, place) in places.iter_mut().enumerate() {
                 let is_wanted = index < wanted && !place.has_failed && !place.has_crashed;
+                lay_aside(place, index < wanted && spec.is_transactional());
                 is_settled &= arrange(&self.shared, place, index as u32 + 1, is_producer, is_wanted, &spec);
             }
             // A consumer that is wanted no more and then again is a new one.
@@ -175,6 +196,31 @@ impl Team {
             (ConsumerStatus { number, client_id: client_id(number), state, read: 0 }, place.read.clone())
         });
         self.shared.roll.set(consumers.collect());
+        let producers = self.producers.iter().take(spec.producers as usize).enumerate();
+        let producers = producers.map(|(index, place)| ProducerPlace {
+            number: index as u32 + 1,
+            is_running: place.running.as_ref().is_some_and(|running| !running.is_ending),
+            is_frozen: place.is_to_freeze || place.zombie.is_some(),
+        });
+        self.shared.roll.set_producers(producers.collect());
+    }
+}
+
+/// A producer that has begun to stand still makes room for another. It ends where nobody is to take its place any more.
+fn lay_aside(place: &mut Place, is_kept: bool) {
+    if let Some(zombie) = &place.zombie {
+        if !is_kept {
+            zombie.stop.store(true, Ordering::Relaxed);
+        }
+        if zombie.thread.is_finished() {
+            // A thread that panicked said so on standard error.
+            place.zombie.take().map(|zombie| zombie.thread.join());
+        }
+        return;
+    }
+    if place.running.as_ref().is_some_and(|running| running.freeze.is_frozen()) {
+        place.is_to_freeze = false;
+        place.zombie = place.running.take();
     }
 }
 
@@ -227,6 +273,10 @@ fn spawn(
     spec: &Arc<WorkloadSpec>,
 ) -> std::io::Result<Running> {
     let (stop, end) = (Arc::new(AtomicBool::new(false)), Arc::new(End::default()));
+    let freeze = Arc::new(Freeze::default());
+    if place.is_to_freeze {
+        freeze.want();
+    }
     let bootstrap_servers = (shared.servers)();
     let (asked, counts, id) = (shared.asked.clone(), shared.counts.clone(), shared.id);
     let named = |role: &str| std::thread::Builder::new().name(format!("demo-{role}-{id}-{number}"));
@@ -240,6 +290,8 @@ fn spawn(
             began: shared.began,
             counts,
             ledger: shared.ledger.clone(),
+            freeze: freeze.clone(),
+            fences: place.zombie.as_ref().map(|zombie| zombie.freeze.clone()),
             stop: stop.clone(),
         };
         named("prod").spawn(move || producer.run())?
@@ -255,5 +307,5 @@ fn spawn(
         };
         named("cons").spawn(move || consumer.run())?
     };
-    Ok(Running { thread, end, stop, made_for: spec.clone(), is_ending: false })
+    Ok(Running { thread, end, freeze, stop, made_for: spec.clone(), is_ending: false })
 }

@@ -62,6 +62,8 @@ pub struct Shown<'v> {
     pub data_dir: &'v Path,
     /// How much of `/metrics`; a node's own endpoint gives all, as MSK's open monitoring does whatever the monitoring level.
     pub detail: Detail,
+    /// Frames that the window has painted; `None`: there is no window.
+    pub window_frames: Option<u64>,
 }
 
 /// The exposition.
@@ -77,6 +79,7 @@ pub fn text(shown: Shown<'_>, scope: Scope) -> prometheus::Result<String> {
             beans::add(&mut families, snapshot, &nodes, shown.detail);
             exporter(&mut families, snapshot);
             process::add(&mut families);
+            window(&mut families, shown.window_frames);
         }
         Scope::Broker(_) | Scope::Controller(_) => {
             let nodes = Nodes::of(shown.view, scope);
@@ -87,6 +90,14 @@ pub fn text(shown: Shown<'_>, scope: Scope) -> prometheus::Result<String> {
         Scope::Machine(node_id) => machine::add(&mut families, node_id, shown.data_dir),
     }
     families.finish()
+}
+
+/// Whoever watches from outside sees by it that the window is alive.
+fn window(families: &mut Families, frames: Option<u64>) {
+    if let Some(frames) = frames {
+        let help = "Frames that the window has painted since it was opened.";
+        families.counter("brokerscope_window_frames_total", help).add(&[], frames as f64);
+    }
 }
 
 fn exporter(families: &mut Families, snapshot: &Snapshot) {

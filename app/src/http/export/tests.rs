@@ -144,7 +144,7 @@ fn view() -> View {
 }
 
 fn shown(view: &View, scope: Scope, detail: Detail) -> Vec<String> {
-    let text = text(Shown { view, data_dir: Path::new("."), detail }, scope).unwrap();
+    let text = text(Shown { view, data_dir: Path::new("."), detail, window_frames: None }, scope).unwrap();
     assert_well_formed(&text);
     text.lines().map(str::to_owned).collect()
 }
@@ -275,10 +275,23 @@ fn a_big_cluster_is_written_down() {
     snapshot.topics = topics.collect();
     view.snapshot = Arc::new(snapshot);
     let began = std::time::Instant::now();
-    let text =
-        text(Shown { view: &view, data_dir: Path::new("."), detail: Detail::PerPartition }, Scope::Cluster).unwrap();
+    let text = text(
+        Shown { view: &view, data_dir: Path::new("."), detail: Detail::PerPartition, window_frames: None },
+        Scope::Cluster,
+    )
+    .unwrap();
     let took = began.elapsed();
     let series = text.lines().filter(|line| !line.starts_with('#')).count();
     println!("{series} series, {} kB of text, written in {took:?}", text.len() / 1024);
     assert!(series > 50_000, "{series}");
+}
+
+#[test]
+fn a_window_tells_its_frames_and_where_there_is_none_nothing_is_told() {
+    for (window_frames, line) in [(None, None), (Some(7), Some("brokerscope_window_frames_total 7"))] {
+        let view = View::default();
+        let shown = Shown { view: &view, data_dir: Path::new("."), detail: Detail::PerPartition, window_frames };
+        let text = text(shown, Scope::Cluster).unwrap();
+        assert_eq!(text.lines().find(|line| line.starts_with("brokerscope_window_frames_total")), line);
+    }
 }

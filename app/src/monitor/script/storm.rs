@@ -70,8 +70,8 @@ pub const USUAL_KINDS: [FaultKind; 13] = [
     FaultKind::ClockSkew,
 ];
 
-/// Kinds that a storm knows how to make: those of consumers need a workload, which a storm does not know.
-const IMPOSSIBLE: [FaultKind; 2] = [FaultKind::SlowConsumer, FaultKind::CrashConsumer];
+/// Kinds that a storm knows how to make: those of clients need a workload, which a storm does not know.
+const IMPOSSIBLE: [FaultKind; 3] = [FaultKind::SlowConsumer, FaultKind::CrashConsumer, FaultKind::ZombieProducer];
 
 /// A controller that was hit needs so long, after that, to be one again.
 const RECOVERY_MS: u64 = 5_000;

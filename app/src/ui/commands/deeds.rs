@@ -253,6 +253,13 @@ fn faults(kind: FaultKind, snapshot: &Snapshot, deeds: &mut Vec<Deed>) {
         );
         return;
     }
+    if kind == FaultKind::ZombieProducer {
+        deeds.extend(snapshot.workloads.iter().filter(|one| one.producers > 0).map(|one| {
+            Deed::new(called(&format!("workload {}", one.id)), ask(FaultTarget::Workload(one.id)))
+                .unless((!one.spec.is_transactional()).then_some("while it makes no transactions"))
+        }));
+        return;
+    }
     let has_it = |id: &i32| kind != FaultKind::BitRot || !is_controller(*id);
     deeds.extend(nodes(snapshot).filter(|(id, _)| has_it(id)).map(|(id, state)| {
         Deed::new(called(&node_inside(id)), ask(FaultTarget::Node(id))).unless(cannot(kind, state))

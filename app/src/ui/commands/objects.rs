@@ -104,7 +104,8 @@ pub fn menu(object: &Object, scene: &Scene<'_>) -> Items {
                 let group: Arc<str> = workload.group.as_str().into();
                 items.push(Item::new(format!("Open group {group}"), Icon::Groups, Action::OpenGroup(group)));
             }
-            add(object, scene, &[Id::Fault(FaultKind::SlowConsumer), Id::Fault(FaultKind::CrashConsumer)], &mut items);
+            let of_clients = [FaultKind::SlowConsumer, FaultKind::CrashConsumer, FaultKind::ZombieProducer];
+            add(object, scene, &of_clients.map(Id::Fault), &mut items);
             add(object, scene, &[Id::StopWorkload], &mut items);
         }
         Object::Edge(ends) => edge(ends, snapshot, &mut items),

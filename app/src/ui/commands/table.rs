@@ -424,6 +424,12 @@ pub static ALL: &[Entry] = &[
         "Consumer crash of …",
         "A workload's consumer is gone without leaving its group, until the fault is healed",
     ),
+    fault(
+        FaultKind::ZombieProducer,
+        Icon::Pause,
+        "Zombie producer of …",
+        "A workload's producer freezes in its transaction and another takes its place; it wakes when the fault is healed, and is fenced",
+    ),
     fault(FaultKind::ClockSkew, Icon::Clock, "Wrong clock of …", "A node's wall clock is ahead or behind"),
     row(Group::Break, Id::StartNode, Icon::Start, "Start …", "Start a node that is down, or let a paused one go on"),
     row(Group::Break, Id::HealFault, Icon::Heal, "Heal: …", "End one fault that is in force"),

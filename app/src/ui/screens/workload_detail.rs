@@ -160,6 +160,12 @@ fn counters(workload: &WorkloadStatus) -> String {
             count(workload.transactions_aborted)
         );
     }
+    if !workload.frozen.is_empty() {
+        words += &format!("; {} frozen in a transaction", format::plural(workload.frozen.len(), "producer"));
+    }
+    if workload.fenced > 0 {
+        words += &format!("; {} of producers that had been frozen were refused", count(workload.fenced) + " attempts");
+    }
     if workload.restarts > 0 {
         words += &format!("; {} to follow a change", format::plural(workload.restarts as usize, "client restart"));
     }
@@ -321,6 +327,12 @@ mod tests {
         assert_eq!(counters(&plain), "Since it began: 10 sent, 9 acknowledged, 8 read.");
         let all = WorkloadStatus { unknown: 1, aborted: 2, transactions_committed: 3, restarts: 1, ..plain };
         let words = counters(&all);
+        let zombie = WorkloadStatus { frozen: vec![1], fenced: 20, ..all };
+        let told = counters(&zombie);
+        assert!(
+            told.contains("; 1 producer frozen in a transaction; 20 attempts of producers that had been"),
+            "{told}"
+        );
         assert!(words.contains("2 aborted; transactions: 3 committed, 0 aborted; 1 client restart"), "{words}");
     }
 }
