@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use broker::metadata::report::Event;
+use broker::metadata::report::{Cause, Event};
 
 use crate::monitor::command::FaultRequest;
 use crate::monitor::ledger::{EventRef, FaultRef};
@@ -40,6 +40,8 @@ pub struct State {
     pub deposed: Option<i32>,
     /// A new leader came from outside of the ISR.
     pub unclean: bool,
+    /// An operator asked for its election.
+    pub asked: bool,
     /// The event that told it; `None`: it was sampled.
     pub event: Option<EventRef>,
 }
@@ -188,7 +190,7 @@ impl Facts {
         let since_ms = if is_skewed { now_ms } else { entry.at_ms };
         let before = line.states.back();
         match event {
-            Event::LeaderElected { from, to, leader_epoch, unclean, .. } => line.push(State {
+            Event::LeaderElected { from, to, leader_epoch, unclean, because, .. } => line.push(State {
                 since_ms,
                 leader: *to,
                 epoch: *leader_epoch,
@@ -196,6 +198,7 @@ impl Facts {
                 min_isr: before.map_or(0, |known| known.min_isr),
                 deposed: Some(*from),
                 unclean: *unclean,
+                asked: *because == Cause::Operator,
                 event: Some(told(entry)),
             }),
             Event::IsrChanged { to, .. } => {
@@ -210,6 +213,7 @@ impl Facts {
                     min_isr,
                     deposed: None,
                     unclean: false,
+                    asked: false,
                     event,
                 });
             }
@@ -264,6 +268,7 @@ impl Facts {
             min_isr,
             deposed: elected,
             unclean: false,
+            asked: false,
             event: None,
         });
     }

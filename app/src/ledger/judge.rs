@@ -20,6 +20,8 @@ pub struct Terms {
     pub flushes_each: bool,
     /// Its producers are idempotent.
     pub idempotent: bool,
+    /// `unclean.leader.election.enable`: who is not in sync may lead when nobody else can.
+    pub allows_unclean: bool,
 }
 
 /// The row in words: acks / min ISR / unclean, and the fault.
@@ -106,7 +108,8 @@ pub fn excuse(
     }
     let follows_loss = is_repeat || matches!(kind, Kind::InconsistentOffsets | Kind::NonmonotonicPoll | Kind::PollSkip);
     let line = facts.partition(topic, partition);
-    let was_unclean = line.is_some_and(|line| line.states().any(|state| state.unclean));
+    let is_excused = |state: &State| state.unclean && (terms.allows_unclean || state.asked);
+    let was_unclean = line.is_some_and(|line| line.states().any(is_excused));
     (follows_loss && (was_unclean || losses_allowed)).then_some("records were lost there that could be lost")
 }
 
@@ -166,11 +169,23 @@ impl<'a> Case<'a> {
 
     fn unclean(&self) -> Option<(bool, Option<u8>, String)> {
         let election = self.elections.iter().find(|election| election.unclean)?;
-        let why = format!(
-            "Broker {} was elected in epoch {} although it was not in sync: what only others had is gone",
-            election.leader, election.epoch
-        );
-        Some((true, Some(13), why))
+        let how =
+            format!("Broker {} was elected in epoch {} although it was not in sync", election.leader, election.epoch);
+        if self.terms.allows_unclean || election.asked {
+            return Some((true, Some(13), format!("{how}: what only others had is gone")));
+        }
+        // The last known leader leads again where nobody eligible is left (KIP-966): that takes what a loss of power took.
+        let (_, powerless) = self.losses_of_power().next()?;
+        let row = Some(12);
+        if self.terms.flushes_each {
+            let why = format!(
+                "{how}, after broker {powerless} lost power; but flush.messages=1 had every record synced before that"
+            );
+            return Some((false, row, why));
+        }
+        let why =
+            format!("{how}: nobody eligible was left after broker {powerless} lost power, with what was not synced");
+        Some((true, row, why))
     }
 
     fn leader_alone(&self) -> (bool, Option<u8>, String) {
@@ -355,6 +370,7 @@ fn author(loss: &Loss, at_ms: i64, line: &Timeline) -> State {
         min_isr: 0,
         deposed: None,
         unclean: false,
+        asked: false,
         event: None,
     };
     told.or_else(|| line.at(at_ms).filter(|_| broker < 0)).cloned().unwrap_or(unknown)

@@ -50,9 +50,21 @@ impl Story {
     }
 
     fn elected(self, at_ms: i64, from: i32, to: i32, leader_epoch: i32, unclean: bool) -> Story {
+        let because = Cause::Fenced { broker_id: from, broker_epoch: 1 };
+        self.elected_because(at_ms, from, to, leader_epoch, unclean, because)
+    }
+
+    fn elected_because(
+        self,
+        at_ms: i64,
+        from: i32,
+        to: i32,
+        leader_epoch: i32,
+        unclean: bool,
+        because: Cause,
+    ) -> Story {
         let partition = TopicPartition::new("t", 0);
         let cause = format!("broker {from} was fenced");
-        let because = Cause::Fenced { broker_id: from, broker_epoch: 1 };
         self.event(3000, at_ms, Event::LeaderElected { partition, from, to, leader_epoch, unclean, cause, because })
     }
 
@@ -128,8 +140,14 @@ fn each_row_allows_or_forbids() {
         ),
         ("P all", whole().fault("power_loss", &all, LATER), Acks::All, true, Some(12)),
         ("corrupt tails of all", whole().fault("corrupt_tail", &all, LATER), Acks::All, true, Some(12)),
-        ("unclean", whole().elected(LATER, 1, 3, 5, true), Acks::All, true, Some(13)),
-        ("unclean", whole().elected(LATER, 1, 3, 5, true), Acks::Leader, true, Some(13)),
+        ("unclean, not allowed", whole().elected(LATER, 1, 3, 5, true), Acks::All, false, None),
+        (
+            "unclean, not allowed, the last leader P",
+            whole().fault("power_loss", &[1], LATER).elected(LATER, -1, 1, 5, true),
+            Acks::All,
+            true,
+            Some(12),
+        ),
         ("unclean before", whole().elected(ACKED_MS - 50_000, 1, 1, 4, true), Acks::All, false, None),
         ("paused", whole().fault("pause", &[1], LATER).elected(LATER, 1, 2, 5, false), Acks::All, false, Some(14)),
         ("cut off", whole().fault("isolate", &[1], LATER), Acks::All, false, Some(15)),
@@ -161,9 +179,24 @@ fn one_loss_of_power_after_the_other_takes_nothing_while_somebody_has_it() {
         .fault("power_loss", &[2], LATER + 1_000)
         .isr(LATER + 2_000, &[1, 2]);
     assert!(story.judge(Acks::All).allowed, "it was not back yet");
-    let terms = Terms { flushes_each: true, idempotent: true };
+    let terms = Terms { flushes_each: true, idempotent: true, ..Terms::default() };
     let judged = story.judge_at(Acks::All, OFFSET, 1, terms);
     assert_eq!((judged.allowed, judged.row), (false, Some(12)), "each record was synced");
+}
+
+#[test]
+fn an_unclean_election_excuses_where_it_is_allowed_or_asked_for() {
+    let story = whole().elected(LATER, 1, 3, 5, true);
+    let allowed = Terms { allows_unclean: true, ..Terms::default() };
+    for acks in [Acks::All, Acks::Leader] {
+        let judged = story.judge_at(acks, OFFSET, 1, allowed);
+        assert_eq!((judged.allowed, judged.row), (true, Some(13)));
+    }
+    let asked = whole().elected_because(LATER, 1, 3, 5, true, Cause::Operator).judge(Acks::All);
+    assert_eq!((asked.allowed, asked.row), (true, Some(13)));
+    let synced = Terms { flushes_each: true, ..Terms::default() };
+    let story = whole().fault("power_loss", &[1], LATER).elected(LATER, -1, 1, 5, true);
+    assert!(!story.judge_at(Acks::All, OFFSET, 1, synced).allowed, "each record was synced");
 }
 
 #[test]
@@ -227,7 +260,9 @@ fn repeats_are_allowed_to_those_who_are_not_idempotent() {
     for kind in [Kind::Duplicate, Kind::NonmonotonicSend] {
         assert!(of(kind, &whole(), Terms::default(), false).is_some());
         assert!(of(kind, &whole(), idempotent, false).is_none());
-        assert!(of(kind, &whole().elected(LATER, 1, 2, 5, true), idempotent, false).is_some());
+        let allowed = Terms { allows_unclean: true, ..idempotent };
+        assert!(of(kind, &whole().elected(LATER, 1, 2, 5, true), allowed, false).is_some());
+        assert!(of(kind, &whole().elected(LATER, 1, 2, 5, true), idempotent, false).is_none());
     }
     assert!(of(Kind::InconsistentOffsets, &whole(), idempotent, true).is_some());
     assert!(of(Kind::InconsistentOffsets, &whole(), idempotent, false).is_none());

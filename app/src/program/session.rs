@@ -167,6 +167,7 @@ impl Session {
         let ledger = LedgerSurroundings {
             shelf: tools.ledger.shelf.clone(),
             facts: tools.ledger.facts.clone(),
+            node_config: embedded::facts(cluster.config(), cluster.cluster_id()).node_config,
             slot: monitor.slot(),
             orders: orders.clone(),
             nodes: tools.nodes.clone(),

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker::log::{LogReader, Window};
+use broker::metadata::config::{NodeConfig, TopicConfig};
 use broker::metadata::image::Image;
 use broker::types::TopicPartition;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -50,6 +51,8 @@ pub struct Surroundings {
     pub shelf: Shelf,
     /// What is known of the cluster.
     pub facts: SharedFacts,
+    /// How brokers are configured, as far as the metadata log does not say otherwise.
+    pub node_config: Option<Arc<NodeConfig>>,
     /// Where views appear, and where the ledger goes.
     pub slot: ViewSlot,
     /// Where a workload is stopped.
@@ -212,6 +215,9 @@ impl Worker {
         let terms = Terms {
             flushes_each: config("flush.messages").is_some_and(|value| value == "1"),
             idempotent: spec.idempotent,
+            allows_unclean: self.surroundings.node_config.as_ref().is_some_and(|node| {
+                TopicConfig::resolve_in(&snapshot.image, &spec.topic, node).unclean_leader_election_enable
+            }),
         };
         book.book().set_compacted(config("cleanup.policy").is_some_and(|value| value.contains("compact")));
         let facts = self.surroundings.facts.clone();

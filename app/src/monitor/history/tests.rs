@@ -12,6 +12,7 @@ use super::file;
 use super::lanes::{Subject, Tracker};
 use super::record::{Opened, Record};
 use super::scribe::Scribe;
+use crate::monitor::fact::Fact;
 use crate::monitor::fault::{FaultKind, FaultRequest};
 use crate::monitor::groups::Watched;
 use crate::monitor::groups::lags::{Row, Sample};
@@ -158,6 +159,9 @@ impl World {
             text: text.into(),
             cause: String::new(),
             subject: String::new(),
+            because_of: vec![seq - 1],
+            led_to: Vec::new(),
+            fact: Fact::Fenced { broker: 2 },
             event: None,
         };
         Arc::make_mut(&mut self.view.events).push_back(Arc::new(entry));
