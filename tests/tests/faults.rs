@@ -327,7 +327,8 @@ fn the_readme_is_right() {
     let serve = Serve::start_with(&["--ephemeral", "--log-dirs", "2"]);
     create(&serve, "orders", 1, &json!({}));
     produce(&serve, "orders", 1, 0, 10);
-    let (status, answer) = serve.post("/api/workloads", &json!({"topic": "load", "rate_per_s": 10}));
+    let workload = json!({"topic": "load", "rate_per_s": 10, "transaction_ms": 500});
+    let (status, answer) = serve.post("/api/workloads", &workload);
     assert_eq!((status, &answer["id"]), (200, &json!(1)), "{answer}");
     let bodies: Vec<Value> = readme
         .lines()
@@ -337,7 +338,7 @@ fn the_readme_is_right() {
     let mut kinds: Vec<&str> = bodies.iter().map(|body| body["kind"].as_str().unwrap()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    assert_eq!(kinds.len(), 18, "{kinds:?}");
+    assert_eq!(kinds.len(), 19, "{kinds:?}");
     for body in &bodies {
         let (status, answer) = serve.post("/api/faults", body);
         assert_eq!(status, 200, "{body}: {answer}");

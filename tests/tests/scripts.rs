@@ -96,6 +96,7 @@ fn a_script_breaks_heals_and_judges() {
     assert_eq!(status, 200, "{yaml}");
     assert!(yaml.contains("kind: kill") && yaml.contains("clients"), "{yaml}");
     let again = yaml.replace("kind: crash_consumer", "kind: pause").replace("workload: 1", "broker: 3");
+    let again = again.replace("    consumer: 1\n", "");
     let (status, answer) = post_yaml(&serve, "application/yaml", &again);
     assert_eq!(status, 200, "{answer}: {again}");
     let over = wait_for_phase(&serve, 2, "ended");

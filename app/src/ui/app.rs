@@ -486,6 +486,11 @@ impl BrokerscopeApp {
         !self.model.snapshot().cluster_id.is_empty()
     }
 
+    /// Whether a time is looked for that is not shown yet.
+    pub fn is_looking_back(&self) -> bool {
+        self.rewind.is_looking()
+    }
+
     /// The screen that is shown.
     pub fn screen(&self) -> Screen {
         self.screen

@@ -37,6 +37,7 @@ mod fixture_cloudwatch;
 mod fixture_events;
 pub mod fixture_faults;
 mod fixture_groups;
+pub mod fixture_history;
 mod fixture_ledger;
 mod fixture_load;
 mod fixture_logs;

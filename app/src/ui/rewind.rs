@@ -61,6 +61,8 @@ struct Past {
     /// What was found of it, or of the time that was shown before.
     view: Option<View>,
     trouble: Option<String>,
+    /// It is looked for.
+    is_wanted: bool,
     /// Answers to what screens ask: that it is not recorded.
     inquiries: Inquiries,
     messages: MessagesView,
@@ -131,6 +133,11 @@ impl Rewind {
         self.played_s.is_some()
     }
 
+    /// Whether what is to be shown is not found yet.
+    pub fn is_looking(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.is_wanted)
+    }
+
     /// Why the time that is shown cannot be shown.
     pub fn trouble(&self) -> Option<&str> {
         self.past.as_ref()?.trouble.as_deref()
@@ -172,6 +179,7 @@ impl Rewind {
         filed.into_iter().for_each(|filed| self.filed(ctx, filed));
         self.play(ctx);
         let Some(past) = &mut self.past else { return (None, true) };
+        past.is_wanted &= found.as_ref().is_none_or(|found| found.at_ms != past.at_ms);
         match found.map(|found| found.view) {
             Some(Ok(view)) => (past.view, past.trouble) = (Some(view), None),
             Some(Err(why)) => past.trouble = Some(why),
@@ -218,7 +226,8 @@ impl Rewind {
     fn go(&mut self, at_ms: i64) {
         let Some((from_ms, until_ms)) = self.span_ms() else { return };
         let at_ms = at_ms.clamp(from_ms, until_ms);
-        self.past.get_or_insert_default().at_ms = at_ms;
+        let past = self.past.get_or_insert_default();
+        (past.at_ms, past.is_wanted) = (at_ms, true);
         if let Some(rewinder) = &self.rewinder {
             rewinder.look(self.record.clone(), at_ms);
         }

@@ -8,20 +8,25 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ImageError, Rgba, RgbaImage};
 
 use super::Studio;
+use crate::monitor::history::run::History;
 use crate::monitor::view::View;
 use crate::ui::fixture::{self, Still, incident};
 use crate::ui::fixture_faults;
-use crate::ui::{BrokerscopeApp, EventsView, MetricsView, Options, Screen, ThemeChoice, TopicView, WireView};
+use crate::ui::fixture_history;
+use crate::ui::{BrokerscopeApp, EventsView, MetricsView, Options, Recorded, Screen, ThemeChoice, TopicView, WireView};
 
 /// As wide as a laptop shows it beside something else.
 const SIZE: (u32, u32) = (1280, 800);
 /// Channels that differ by less are the rounding of another machine's floats.
 const CHANNEL_TOLERANCE: u8 = 8;
+/// How long what was recorded may take to be found.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Pixels that may differ by more: fewer than a digit has.
 const PIXELS_TOLERANCE: usize = 10;
 
@@ -47,9 +52,17 @@ fn cases() -> Vec<(String, View, Options)> {
     });
     let faults = Options { screen: Screen::Faults, ..Options::default() };
     let faults = ("faults-script".to_owned(), fixture_faults::view(), faults);
+    let (record, at_ms, newest) = fixture_history::recorded();
+    let recorded = Recorded::Live(History::of(record));
+    let past = Options { screen: Screen::Brokers, recorded, at_ms: Some(at_ms), ..Options::default() };
+    let past = ("history".to_owned(), newest, past);
     let all = Options { screen: Screen::Events, events: EventsView::All, ..Options::default() };
     let all = (EventsView::All.name().to_owned(), incident(), all);
-    screens.chain(walls).chain(wires).chain([messages, faults, ("tape".to_owned(), incident(), tape), all]).collect()
+    screens
+        .chain(walls)
+        .chain(wires)
+        .chain([messages, faults, ("tape".to_owned(), incident(), tape), all, past])
+        .collect()
 }
 
 fn looks_as_before(theme: ThemeChoice) {
@@ -68,10 +81,23 @@ fn looks_as_before(theme: ThemeChoice) {
 fn paint(view: View, options: Options) -> RgbaImage {
     let mut studio = Studio::new(SIZE, 1.0);
     let mut app = BrokerscopeApp::new(studio.context(), Box::new(Still::new(view)), options);
-    studio.picture(|ui| {
-        app.logic(ui.ctx());
-        app.show(ui);
-    })
+    let mut picture = || {
+        let image = studio.picture(|ui| {
+            app.logic(ui.ctx());
+            app.show(ui);
+        });
+        (image, app.is_looking_back())
+    };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (image, is_looking) = picture();
+        // The past is found on a thread of its own.
+        if !is_looking {
+            return image;
+        }
+        assert!(Instant::now() < deadline, "what was recorded is not found");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
 }
 
 fn judge(name: &str, image: &RgbaImage) -> Option<String> {

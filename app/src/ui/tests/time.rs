@@ -3,36 +3,13 @@
 use std::time::Duration;
 
 use super::*;
-use crate::monitor::history::archive::Archive;
-use crate::monitor::history::lanes::Tracker;
 use crate::monitor::history::record::Record;
 use crate::monitor::history::run::History;
-use crate::monitor::history::scribe::Scribe;
 use crate::ui::Recorded;
+use crate::ui::fixture_history::recorded;
 
 /// How long anything may take to be found on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// All is well, then a broker is killed, then all is well again; one minute each.
-fn recorded() -> (Record, View) {
-    let mut record = Record { archive: Archive::new(usize::MAX), ..Record::default() };
-    let (mut scribe, mut tracker) = (Scribe::default(), Tracker::default());
-    let mut last = fixture::healthy();
-    let begin_ms = last.snapshot.at_ms;
-    for (minute, view) in [fixture::healthy(), fixture::incident(), fixture::healthy()].into_iter().enumerate() {
-        let mut view = view;
-        let snapshot = Arc::make_mut(&mut view.snapshot);
-        snapshot.at_ms = begin_ms + 60_000 * minute as i64;
-        snapshot.sequence = minute as u64 + 1;
-        record.beside.note(&view);
-        tracker.note(&view);
-        let frame = scribe.note(&view, true).unwrap().unwrap();
-        record.archive.push(&frame, || scribe.whole(&frame)).unwrap();
-        last = view;
-    }
-    record.beside.lanes = Arc::new(tracker.news().unwrap());
-    (record, last)
-}
 
 fn window(record: &Record, view: View) -> Window {
     let recorded = Recorded::Live(History::of(record.clone()));
@@ -55,7 +32,7 @@ fn press(window: &mut Window, letter: &str) {
 
 #[test]
 fn one_steps_back_to_what_changed_and_a_key_leads_to_now() {
-    let (record, view) = recorded();
+    let (record, _, view) = recorded();
     let mut window = window(&record, view);
     assert!(window.shows("Live") && window.shows("2 min recorded") && !window.shows("Killed"));
     press(&mut window, "[");
@@ -72,7 +49,7 @@ fn one_steps_back_to_what_changed_and_a_key_leads_to_now() {
 
 #[test]
 fn the_past_is_not_changed_and_not_asked() {
-    let (record, view) = recorded();
+    let (record, _, view) = recorded();
     let mut window = window(&record, view);
     press(&mut window, "[");
     wait(&mut window, "Killed");
@@ -85,7 +62,7 @@ fn the_past_is_not_changed_and_not_asked() {
 
 #[test]
 fn a_recording_is_saved_and_opened() {
-    let (record, view) = recorded();
+    let (record, _, view) = recorded();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.brokerscope");
     let mut window = window(&record, view);
