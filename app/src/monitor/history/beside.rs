@@ -15,13 +15,16 @@ pub const EVENTS_MAX: usize = 60_000;
 /// Seconds of which series are kept: four hours.
 pub const SECONDS_MAX: usize = 4 * 3_600;
 
+/// What values are of.
+pub type Names = Arc<[(Metric, String)]>;
+
 /// One second of all series.
 #[derive(Clone, Debug)]
 pub struct Second {
     /// Wall clock.
     pub at_ms: i64,
     /// What the values are of; the same for many seconds.
-    pub names: Arc<[(Metric, String)]>,
+    pub names: Names,
     /// One for each name.
     pub values: Box<[f64]>,
 }
@@ -107,7 +110,7 @@ impl Beside {
         let mut store =
             SeriesStore { at_ms: seconds.iter().rev().map(|second| second.at_ms).collect(), series: Vec::new() };
         let mut series: Vec<Series> = Vec::new();
-        let mut places: (Option<&Arc<[(Metric, String)]>>, Vec<usize>) = (None, Vec::new());
+        let mut places: (Option<&Names>, Vec<usize>) = (None, Vec::new());
         for (index, second) in seconds.iter().rev().enumerate() {
             if places.0.is_none_or(|names| !Arc::ptr_eq(names, &second.names)) {
                 places = (Some(&second.names), place(&mut series, &second.names));

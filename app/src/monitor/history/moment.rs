@@ -105,14 +105,12 @@ impl<'b> Moment<'b> {
             at_ms: self.snapshot_ms,
             quorum: self.get_or_default(&Key::Quorum)?,
             image: Arc::new(self.image()?),
-            brokers: self.all(|key| matches!(key, Key::Broker(_)), |bytes| from_slice(bytes)).collect::<Result<_>>()?,
+            brokers: self.all(|key| matches!(key, Key::Broker(_)), from_slice).collect::<Result<_>>()?,
             membership,
             topics: topics.collect::<Result<_>>()?,
             groups: groups.collect::<Result<_>>()?,
             totals,
-            workloads: self
-                .all(|key| matches!(key, Key::Workload(_)), |bytes| from_slice(bytes))
-                .collect::<Result<_>>()?,
+            workloads: self.all(|key| matches!(key, Key::Workload(_)), from_slice).collect::<Result<_>>()?,
             faults: self.get_or_default(&Key::Faults)?,
             past_faults: Arc::new(self.get_or_default(&Key::PastFaults)?),
             scripts: Arc::new(self.get_or_default(&Key::Scripts)?),
@@ -122,7 +120,7 @@ impl<'b> Moment<'b> {
 
     fn image(&self) -> Result<Image> {
         let mut image: Image = self.get_or_default(&Key::Image)?;
-        let topics = self.all(|key| matches!(key, Key::ImageTopic(_)), |bytes| from_slice::<TopicImage>(bytes));
+        let topics = self.all(|key| matches!(key, Key::ImageTopic(_)), from_slice::<TopicImage>);
         for topic in topics {
             let topic = topic?;
             image.topic_ids.insert(topic.name.clone(), topic.id);

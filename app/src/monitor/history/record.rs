@@ -45,10 +45,13 @@ pub struct Extent {
     pub missed: u64,
 }
 
+type Bytes = Arc<[u8]>;
+
 /// Opened chunks of late: whoever drags looks into the same again and again.
 #[derive(Debug, Default)]
 pub struct Opened {
-    chunks: Vec<(Arc<[u8]>, Arc<[u8]>)>,
+    /// Closed, and opened.
+    chunks: Vec<(Bytes, Bytes)>,
 }
 
 impl Opened {

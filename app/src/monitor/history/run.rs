@@ -17,7 +17,7 @@ use crate::monitor::view::View;
 /// What the whole history may take in memory, bytes.
 pub const BUDGET_BYTES: usize = 200 * 1024 * 1024;
 /// Of that, what is compressed: what stands beside it takes the rest.
-const ARCHIVE_BYTES: usize = 150 * 1024 * 1024;
+pub const ARCHIVE_BYTES: usize = 150 * 1024 * 1024;
 /// Views that may wait.
 const VIEWS_WAITING: usize = 64;
 /// Recording takes at most one part in so many of a core.
