@@ -127,6 +127,8 @@ struct Case<'a> {
     cuts: Vec<&'a Cut>,
     /// Faults that hit who held it.
     faults: Vec<&'a Fault>,
+    /// When which broker lost what it had not synced, whether it held it or not.
+    powerless: Vec<(i64, i32)>,
     terms: Terms,
 }
 
@@ -145,7 +147,12 @@ impl<'a> Case<'a> {
                 && fault.told.ended_ms.is_none_or(|ended_ms| ended_ms + AFTERMATH_MS >= at_ms)
         };
         let faults = facts.faults().filter(is_part).collect();
-        Case { loss, at_ms, offset, then, line, elections, cuts, faults, terms }
+        let powerless = facts.faults().filter(|fault| takes_what_is_not_synced(fault)).flat_map(|fault| {
+            let since_ms = fault.told.since_ms;
+            fault.node_ids.iter().map(move |node| (since_ms, *node))
+        });
+        let powerless = powerless.filter(|(since_ms, _)| *since_ms >= at_ms - LATE_MS).collect();
+        Case { loss, at_ms, offset, then, line, elections, cuts, faults, powerless, terms }
     }
 
     fn judge(self) -> Judgement {
@@ -168,24 +175,26 @@ impl<'a> Case<'a> {
     }
 
     fn unclean(&self) -> Option<(bool, Option<u8>, String)> {
-        let election = self.elections.iter().find(|election| election.unclean)?;
-        let how =
-            format!("Broker {} was elected in epoch {} although it was not in sync", election.leader, election.epoch);
-        if self.terms.allows_unclean || election.asked {
-            return Some((true, Some(13), format!("{how}: what only others had is gone")));
+        let unclean = || self.elections.iter().filter(|election| election.unclean);
+        let how = |election: &State| {
+            format!("Broker {} was elected in epoch {} although it was not in sync", election.leader, election.epoch)
+        };
+        if let Some(election) = unclean().find(|election| self.terms.allows_unclean || election.asked) {
+            return Some((true, Some(13), format!("{}: what only others had is gone", how(election))));
         }
-        // The last known leader leads again where nobody eligible is left (KIP-966): that takes what a loss of power took.
-        let (_, powerless) = self.losses_of_power().next()?;
-        let row = Some(12);
+        // The last known leader leads again where nobody eligible is left (KIP-966), without what it lost itself.
+        let lost_power = |election: &&&State| {
+            let is_it = |(since_ms, node): &(i64, i32)| *node == election.leader && *since_ms <= election.since_ms;
+            self.powerless.iter().any(is_it)
+        };
+        let election = how(unclean().find(lost_power)?);
         if self.terms.flushes_each {
-            let why = format!(
-                "{how}, after broker {powerless} lost power; but flush.messages=1 had every record synced before that"
-            );
-            return Some((false, row, why));
+            let why =
+                format!("{election}, after it lost power; but flush.messages=1 had every record synced before that");
+            return Some((false, Some(12), why));
         }
-        let why =
-            format!("{how}: nobody eligible was left after broker {powerless} lost power, with what was not synced");
-        Some((true, row, why))
+        let why = format!("{election}: nobody eligible was left, and it had lost power, with what was not synced");
+        Some((true, Some(12), why))
     }
 
     fn leader_alone(&self) -> (bool, Option<u8>, String) {
@@ -219,7 +228,7 @@ impl<'a> Case<'a> {
     /// When who lost what was not synced.
     fn losses_of_power(&self) -> impl Iterator<Item = (i64, i32)> {
         let since = self.at_ms - LATE_MS;
-        let takes = |fault: &&&Fault| matches!(fault.told.kind.as_str(), "power_loss" | "corrupt_tail");
+        let takes = |fault: &&&Fault| takes_what_is_not_synced(fault);
         let of = |fault: &&Fault| {
             let since_ms = fault.told.since_ms;
             fault.node_ids.iter().map(move |node| (since_ms, *node)).collect::<Vec<_>>()
@@ -353,6 +362,10 @@ impl<'a> Case<'a> {
         events.truncate(EVENTS_MAX);
         events
     }
+}
+
+fn takes_what_is_not_synced(fault: &Fault) -> bool {
+    matches!(fault.told.kind.as_str(), "power_loss" | "corrupt_tail")
 }
 
 /// How the partition stood for whoever acknowledged: it may have been deposed already, and not have known. Where the client library did not tell

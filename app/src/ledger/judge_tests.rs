@@ -142,6 +142,20 @@ fn each_row_allows_or_forbids() {
         ("corrupt tails of all", whole().fault("corrupt_tail", &all, LATER), Acks::All, true, Some(12)),
         ("unclean, not allowed", whole().elected(LATER, 1, 3, 5, true), Acks::All, false, None),
         (
+            "unclean, not allowed, the last leader P, and was not in sync at that time",
+            Story::new(&[1, 3], 2).fault("power_loss", &[2], LATER).elected(LATER + 9, -1, 2, 5, true),
+            Acks::All,
+            true,
+            Some(12),
+        ),
+        (
+            "unclean, not allowed, another P",
+            whole().fault("power_loss", &[3], LATER).elected(LATER + 9, -1, 1, 5, true),
+            Acks::All,
+            false,
+            Some(9),
+        ),
+        (
             "unclean, not allowed, the last leader P",
             whole().fault("power_loss", &[1], LATER).elected(LATER, -1, 1, 5, true),
             Acks::All,
