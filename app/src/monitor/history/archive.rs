@@ -13,6 +13,8 @@ use super::frame::{self, Frame, Key, append, frames, read};
 pub const CHUNK_BYTES: usize = 24 * 1024 * 1024;
 /// … or when it is so old.
 const CHUNK_MS: i64 = 60_000;
+/// A clock that is set back by more makes history begin anew there.
+const SET_BACK_MS: i64 = 5_000;
 /// No chunk of ours has more, whatever a file says; bytes.
 pub const CHUNK_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Of as many bytes before the place that is compressed, what is there again stands once; the power of two.
@@ -152,6 +154,13 @@ impl Archive {
     /// # Errors
     /// It could not be written down: it is left out.
     pub fn push(&mut self, frame: &Frame, whole: impl FnOnce() -> Frame) -> Result<()> {
+        let behind_ms = self.filling.until_ms - frame.at_ms;
+        let is_mended = !self.filling.raw.is_empty() && (1..SET_BACK_MS).contains(&behind_ms);
+        // A clock that is mended a little goes on where it was.
+        let at_ms = if is_mended { self.filling.until_ms } else { frame.at_ms };
+        let moved = is_mended.then(|| Frame { at_ms, ..frame.clone() });
+        let frame = moved.as_ref().unwrap_or(frame);
+        let whole = || Frame { at_ms, ..whole() };
         let filling = &self.filling;
         let is_full = filling.raw_bytes >= CHUNK_BYTES || frame.at_ms - filling.from_ms >= CHUNK_MS;
         // A clock that was set back begins anew: frames stand in the order of their times.

@@ -354,6 +354,22 @@ fn a_clock_that_is_set_back_leaves_no_time_twice() {
 }
 
 #[test]
+fn a_clock_that_is_mended_a_little_loses_nothing() {
+    let mut world = World::new();
+    let mut scribe = Scribe::default();
+    let mut archive = Archive::new(usize::MAX);
+    for id in 0..100 {
+        world.step(&Deed::Fault { id }, if id == 50 { -700 } else { 100 });
+        let frame = scribe.note(&world.view, false).unwrap().unwrap();
+        archive.push(&frame, || scribe.whole(&frame)).unwrap();
+    }
+    assert_eq!(archive.frames(), 100);
+    let record = Record { archive, ..Record::default() };
+    let newest = record.snapshot_at(world.at_ms, &mut Opened::default()).unwrap();
+    assert_eq!((newest.sequence, newest.faults.len()), (world.view.snapshot.sequence, 100));
+}
+
+#[test]
 fn lanes_tell_what_was_not_well_and_until_when() {
     let mut world = World::new();
     let mut tracker = Tracker::default();
