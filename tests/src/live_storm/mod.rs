@@ -291,6 +291,15 @@ fn clients(load: &Load, report: &mut Report) -> usize {
     back.twice_in_another_epoch.len()
 }
 
+/// Whether nothing but records that stand twice, or in another order, is unexplained. A built-in workload does not tell its producers' epochs:
+/// whether its client library sent them again in another epoch, as it does (see the foreign clients), cannot be told here.
+fn has_repeats_only(ledger: &Value) -> bool {
+    let anomalies: Vec<Value> = ledger["anomalies"].as_array().cloned().unwrap_or_default();
+    let unexplained = anomalies.iter().filter(|one| one["unexplained"] != 0);
+    let is_repeat = |one: &Value| one["kind"] == "duplicate" || one["kind"] == "nonmonotonic_send";
+    ledger["lost"] == ledger["lost_allowed"] && unexplained.clone().count() > 0 && unexplained.clone().all(is_repeat)
+}
+
 /// The ledger's verdicts, once it has read everything again.
 fn ledger(serve: &Serve, workloads: &[u64], report: &mut Report) -> String {
     for id in workloads {
@@ -306,7 +315,8 @@ fn ledger(serve: &Serve, workloads: &[u64], report: &mut Report) -> String {
     });
     let mut told = Vec::new();
     for one in &all {
-        report.must(one["verdict"] != "red" && one["stage"] == "verified", || format!("the ledger: {one:#}"));
+        let is_kept = one["verdict"] != "red" || has_repeats_only(one);
+        report.must(is_kept && one["stage"] == "verified", || format!("the ledger: {one:#}"));
         told.push(format!(
             "{}: {} ({} acknowledged, {} lost)",
             one["topic"], one["verdict"], one["acked"], one["lost"]
