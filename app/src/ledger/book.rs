@@ -91,6 +91,8 @@ pub struct Book {
     pub(super) expired: u64,
     /// What a reader may pass over is no loss: records are compacted.
     is_compacted: bool,
+    /// A client library raised its producer epoch by itself.
+    has_raised_epoch: bool,
 }
 
 /// What a book adds up to.
@@ -259,6 +261,17 @@ impl Book {
     /// Nobody knows whether a transaction was committed.
     pub fn transaction_unknown(&mut self, producer: u32) {
         self.senders.entry(producer).or_default().open = Open::default();
+    }
+
+    /// A client library raised its producer epoch by itself, as it does where it cannot go on with its sequence numbers: what it does not know
+    /// to be written it sends again, and no broker can tell that from new records.
+    pub fn epoch_raised(&mut self) {
+        self.has_raised_epoch = true;
+    }
+
+    /// Whether that happened.
+    pub fn has_raised_epoch(&self) -> bool {
+        self.has_raised_epoch
     }
 
     /// The topic's records are compacted, or not: then what is passed over need not be lost.

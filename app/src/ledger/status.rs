@@ -16,6 +16,9 @@ use crate::monitor::names::{self, count, grouped};
 /// What took a record may be told a little later than that it is gone: so long nothing is taken for unexplained.
 const TELLING_MS: i64 = 3_000;
 
+/// Said where records stand twice and that happened: librdkafka does so where it cannot go on with its sequence numbers.
+const RAISED_EPOCH: &str = " The client library of its producers raised its epoch by itself and sent again what it did not know to be written: what stands twice may be its own doing.";
+
 /// What losses have in common that are told as one: partition, row, whether it is allowed, leader, epoch, ISR, kind.
 type Common = (i32, Option<u8>, bool, i32, i32, Vec<i32>, Kind);
 
@@ -95,19 +98,24 @@ pub fn status(
     let losses: Vec<Arc<NamedLoss>> =
         losses.map(|(index, group)| Arc::new(name(index as u64 + 1, group, &spec.topic))).collect();
     let named: u64 = losses.iter().map(|loss| loss.records).sum();
+    let mut words = words(
+        verdict,
+        progress.stage,
+        &sums,
+        lost_allowed,
+        (unexplained_losses, &anomalies),
+        progress.trouble.as_deref(),
+    );
+    let raised_epoch = book.has_raised_epoch();
+    if raised_epoch && findings.count(Kind::Duplicate) > 0 {
+        words.push_str(RAISED_EPOCH);
+    }
     LedgerStatus {
         id: shelved.id,
         topic: spec.topic.clone(),
         stage: progress.stage,
         verdict,
-        words: words(
-            verdict,
-            progress.stage,
-            &sums,
-            lost_allowed,
-            (unexplained_losses, &anomalies),
-            progress.trouble.as_deref(),
-        ),
+        words,
         sent: sums.sent,
         acked: sums.acked,
         unknown: sums.unknown,
@@ -129,6 +137,7 @@ pub fn status(
         details_let_go: sums.details_let_go,
         memory_bytes: book.bytes() as u64,
         trouble: progress.trouble,
+        raised_epoch,
         stop_on_violation: spec.stop_on_violation,
     }
 }

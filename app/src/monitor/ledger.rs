@@ -281,6 +281,8 @@ pub struct LedgerStatus {
     pub memory_bytes: u64,
     /// Why the last reading could not be done, and other things that are in its way.
     pub trouble: Option<String>,
+    /// A client library of its producers raised its epoch by itself, and may have written records twice.
+    pub raised_epoch: bool,
     /// A violation stops it.
     pub stop_on_violation: bool,
 }

@@ -45,6 +45,7 @@ pub mod unread_reader;
 pub mod view;
 pub mod wire;
 pub mod workload;
+pub mod writing;
 
 #[cfg(test)]
 mod join_tests;

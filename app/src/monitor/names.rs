@@ -1,5 +1,6 @@
 //! How nodes, members and numbers are called in sentences.
 
+use broker::metadata::report::NodeState;
 use broker::types::NodeId;
 
 /// First id of a controller: brokers are numbered from 1, controllers from here (design.md, section 5).
@@ -24,6 +25,18 @@ pub fn node(id: NodeId) -> String {
 /// `broker 2`, `controller 3001`; `no broker` for -1.
 pub fn node_inside(id: NodeId) -> String {
     if id < 0 { "no broker".into() } else { node(id).to_lowercase() }
+}
+
+/// `running`, `stopped`, …
+pub fn state_word(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Starting => "starting",
+        NodeState::Running => "running",
+        NodeState::Stopping => "stopping",
+        NodeState::Stopped => "stopped",
+        NodeState::Killed => "killed",
+        NodeState::Paused => "paused",
+    }
 }
 
 /// `1, 2, 3`, or `nobody`.

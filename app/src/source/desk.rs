@@ -33,7 +33,7 @@ use crate::monitor::files::Save;
 use crate::monitor::inquiry::{Findings, Query};
 use crate::monitor::logs::Wish;
 use crate::monitor::logs::run::Asked;
-use crate::monitor::names::{is_controller, node};
+use crate::monitor::names::{is_controller, node, state_word};
 use crate::monitor::operation::Operation;
 use crate::monitor::order::{Answer, Done, Order, Refusal, Reply};
 use crate::monitor::run::Word;
@@ -366,7 +366,7 @@ impl Worker {
             // A fault on a node that runs is a fault that is over.
             self.faults.release(id);
             self.tell_faults();
-            return Err(Refusal::conflict(format!("{} is {} already.", node(id), faults::state_name(state))));
+            return Err(Refusal::conflict(format!("{} is {} already.", node(id), state_word(state))));
         }
         // By hand or not: it is the end of what the fault did.
         let why = Why { words: cause.into(), fault: self.faults.holding(id) };

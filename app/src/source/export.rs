@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::files::{self, Writing};
+use super::files;
 use super::operations::Servers;
 use super::reader::Reading;
 use crate::monitor::command::Notice;
 use crate::monitor::messages::Message;
 use crate::monitor::messages::export::{Export, ExportFormat, ExportView, Exported};
 use crate::monitor::slot::ViewSlot;
+use crate::monitor::writing::Writing;
 
 /// News are told at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(200);

@@ -9,7 +9,7 @@ use broker::types::NodeId;
 
 use super::plan::Deed;
 use crate::monitor::command::{FaultKind, FaultRequest};
-use crate::monitor::names::{node, node_inside};
+use crate::monitor::names::{node, node_inside, state_word};
 use crate::monitor::order::Refusal;
 use crate::monitor::snapshot::ActiveFault;
 
@@ -57,19 +57,7 @@ pub fn check_state(deed: &Deed, id: NodeId, state: NodeState) -> Result<(), Refu
         Deed::Pause => "paused",
         Deed::Kill | Deed::PowerLoss(_) | Deed::CorruptTail(_) => "killed",
     };
-    Err(Refusal::conflict(format!("{} is {}, so it cannot be {done}.", node(id), state_name(state))))
-}
-
-/// `running`, `stopped`, …
-pub fn state_name(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Starting => "starting",
-        NodeState::Running => "running",
-        NodeState::Stopping => "stopping",
-        NodeState::Stopped => "stopped",
-        NodeState::Killed => "killed",
-        NodeState::Paused => "paused",
-    }
+    Err(Refusal::conflict(format!("{} is {}, so it cannot be {done}.", node(id), state_word(state))))
 }
 
 impl Faults {

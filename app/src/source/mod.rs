@@ -12,7 +12,7 @@ mod export;
 #[cfg(test)]
 mod fake_nodes;
 pub mod faults;
-mod files;
+pub mod files;
 pub mod ledger;
 mod ledger_export;
 pub mod operations;

@@ -309,6 +309,14 @@ pub(super) struct Scene<'a> {
     pub spotlight: Option<(i32, bool)>,
 }
 
+#[cfg(test)]
+impl<'a> Scene<'a> {
+    /// The newest, as it is when a window has just opened.
+    pub fn plain(model: &'a Model, options: &'a Options) -> Scene<'a> {
+        Scene { model, options, can_go: (false, false), is_past: false, text_points: TEXT.own, spotlight: None }
+    }
+}
+
 /// The window's content. It runs under eframe, and under egui_kittest without it.
 pub struct BrokerscopeApp {
     backend: Box<dyn Backend>,

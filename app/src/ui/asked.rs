@@ -72,14 +72,7 @@ mod tests {
             let mut model = Model::default();
             model.update(view.clone());
             let options = Options::default();
-            let scene = Scene {
-                model: &model,
-                options: &options,
-                can_go: (false, false),
-                is_past: false,
-                text_points: 13.0,
-                spotlight: None,
-            };
+            let scene = Scene::plain(&model, &options);
             let mut actions = Vec::new();
             let answer = asked.look(&scene, &query, &mut actions);
             (answer, actions.len())

@@ -292,8 +292,8 @@ impl Rewind {
     pub fn pass(&mut self, ctx: &Context, command: Command, utc_offset_minutes: i32) -> Option<Command> {
         let Some(past) = &mut self.past else { return Some(command) };
         match command {
-            // Nobody looks at the newest.
-            Command::Read(None) => return Some(command),
+            // Nobody looks at the newest; and what is shown may be written to a file, whenever it was.
+            Command::Read(None) | Command::Save(_) => return Some(command),
             Command::Inquire(query) => past.answer(&query),
             Command::Read(Some(wish)) => past.read(wish),
             _ => {

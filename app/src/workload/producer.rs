@@ -1,15 +1,15 @@
 //! One built-in producer: a librdkafka client, paced, on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::ClientContext;
 use rdkafka::bindings::rd_kafka_message_broker_id;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
+use rdkafka::{ClientContext, Statistics};
 
 use super::asked::Asked;
 use super::counts::{Count, Counts};
@@ -78,6 +78,8 @@ pub(super) struct Deliveries {
     /// `None`: nobody acknowledges.
     acks: Option<Acks>,
     transactional: bool,
+    /// The epoch that it began with; -1: not told yet.
+    first_epoch: AtomicI64,
 }
 
 /// What is known of a record on its way.
@@ -91,6 +93,19 @@ pub struct Handed {
 }
 
 impl ClientContext for Deliveries {
+    /// Only an epoch that rises while a client lives is its own doing: one with a transactional.id begins where the last has ended.
+    fn stats(&self, statistics: Statistics) {
+        let Some(epoch) = statistics.eos.map(|eos| eos.producer_epoch).filter(|epoch| *epoch >= 0) else { return };
+        let first = if self.transactional { epoch } else { 0 };
+        let first = match self.first_epoch.compare_exchange(-1, first, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => first,
+            Err(known) => known,
+        };
+        if epoch > first {
+            self.ledger.book().epoch_raised();
+        }
+    }
+
     fn error(&self, error: KafkaError, _: &str) {
         self.counts.trouble(told(&format!("producer {}", self.number), &error));
     }
@@ -226,7 +241,8 @@ impl WorkloadProducer {
             .set("queue.buffering.max.kbytes", "32768")
             .set("message.timeout.ms", "120000")
             .set("request.timeout.ms", "5000")
-            .set("retry.backoff.ms", "50");
+            .set("retry.backoff.ms", "50")
+            .set("statistics.interval.ms", "1000");
         if spec.is_transactional() {
             config
                 .set("transactional.id", format!("brokerscope-demo-{}-{}", self.workload, self.number))
@@ -245,6 +261,7 @@ impl WorkloadProducer {
                 _ => Some(Acks::All),
             },
             transactional: spec.is_transactional(),
+            first_epoch: AtomicI64::new(-1),
         })
     }
 

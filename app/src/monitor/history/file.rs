@@ -3,9 +3,9 @@
 //! Sections, each with its kind, its length, and its length before compression. What is read comes from anybody: lengths are bounded, and
 //! what is not understood is refused in one sentence.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use crate::monitor::cloudwatch::store::{Key, SERIES_MAX, Series, Store};
 use crate::monitor::logs::entry::Entry;
 use crate::monitor::logs::ring::{LINES_MAX, LogLines};
 use crate::monitor::view::{EventEntry, Metric};
+use crate::monitor::writing::{Writing, must_be_a_file};
 
 /// What a file's name ends with.
 pub const EXTENSION: &str = "brokerscope";
@@ -95,11 +96,9 @@ type LineFacts = (u64, i64, i32, String, String, String, u64);
 /// # Errors
 /// The file system says no.
 pub fn save(record: &Record, path: &Path) -> Result<(), RecordingError> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    write(record, &mut BufWriter::new(&mut file))?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let mut file = Writing::begin(path)?;
+    write(record, &mut file)?;
+    Ok(file.finish()?)
 }
 
 /// Writes all of it.
@@ -166,6 +165,8 @@ fn entry((seq, at_ms, node_id, level, logger, message, lost_before): LineFacts) 
 /// # Errors
 /// It cannot be read, is something else, was made by another version, or is damaged.
 pub fn open(path: &Path) -> Result<Record, RecordingError> {
+    // A pipe is not opened: nobody may ever write to it.
+    must_be_a_file(Some(&fs::metadata(path)?))?;
     let file = File::open(path)?;
     if file.metadata()?.len() > FILE_BYTES_MAX {
         return Err(RecordingError::Foreign);

@@ -10,6 +10,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use broker::metadata::report::NodeState;
 
 use crate::monitor::cloudwatch::alarm::AlarmState;
+use crate::monitor::names::state_word;
 use crate::monitor::snapshot::{Broker, Partition, Snapshot, Topic};
 use crate::monitor::view::{Severity, View};
 
@@ -87,7 +88,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Goes on with lanes that were read from a file.
+    /// Takes in what is new in a view.
     pub fn note(&mut self, view: &View) {
         let snapshot = view.snapshot.clone();
         let at_ms = snapshot.at_ms;
@@ -316,14 +317,12 @@ fn broker_state(broker: &Broker) -> State {
 }
 
 fn down(state: NodeState) -> (Severity, String) {
-    match state {
-        NodeState::Running => (Severity::Info, "running".into()),
-        NodeState::Starting => (Severity::Info, "starting".into()),
-        NodeState::Stopping => (Severity::Warning, "stopping".into()),
-        NodeState::Stopped => (Severity::Warning, "stopped".into()),
-        NodeState::Killed => (Severity::Critical, "killed".into()),
-        NodeState::Paused => (Severity::Critical, "paused".into()),
-    }
+    let severity = match state {
+        NodeState::Running | NodeState::Starting => Severity::Info,
+        NodeState::Stopping | NodeState::Stopped => Severity::Warning,
+        NodeState::Killed | NodeState::Paused => Severity::Critical,
+    };
+    (severity, state_word(state).into())
 }
 
 fn partition_state(topic: &Topic, partition: &Partition) -> State {

@@ -14,8 +14,10 @@ use crate::monitor::view::View;
 
 /// How far groups' lags reach back, ms.
 const ROWS_MS: i64 = 120_000;
-/// Opened chunks that are kept.
+/// Opened chunks that are kept, …
 const OPENED_MAX: usize = 4;
+/// … as long as they have no more bytes; one is kept however large it is.
+const OPENED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// See the module. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +64,12 @@ impl Opened {
             let known = self.chunks.remove(known);
             self.chunks.push(known);
         } else {
-            if self.chunks.len() == OPENED_MAX {
+            let is_too_much = |chunks: &[(Bytes, Bytes)]| {
+                let bytes = chunks.iter().map(|(_, open)| open.len()).sum::<usize>();
+                chunks.len() == OPENED_MAX || bytes + chunk.raw_bytes > OPENED_BYTES_MAX
+            };
+            // Room is made first: both would be in memory else.
+            while !self.chunks.is_empty() && is_too_much(&self.chunks) {
                 self.chunks.remove(0);
             }
             self.chunks.push((chunk.bytes.clone(), chunk.open()?.into()));

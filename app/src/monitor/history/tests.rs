@@ -318,6 +318,25 @@ fn what_is_not_a_recording_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn only_files_are_written_and_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, record) = recorded(&[(Deed::Create { topic: 1 }, 10)]);
+    let path = dir.path().join("a.brokerscope");
+    std::fs::write(&path, "before").unwrap();
+    file::save(&record, &path).unwrap();
+    assert_eq!(file::open(&path).unwrap().archive.span_ms(), record.archive.span_ms());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    for path in ["/dev/null", "/dev/zero"] {
+        let told = [file::save(&record, path.as_ref()).err(), file::open(path.as_ref()).err()];
+        assert!(told.iter().flatten().filter(|error| error.to_string().contains("no regular file")).count() == 2);
+    }
+    // Whoever opened a pipe would wait for a writer.
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(file::open(&pipe).is_err());
+}
+
+#[test]
 fn there_is_never_more_than_is_allowed() {
     let mut world = World::new();
     let mut scribe = Scribe::default();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Outlook;
 use crate::monitor::event_links::is_rebalancing;
 use crate::monitor::fact::Fact;
-use crate::monitor::names::{node, nodes};
+use crate::monitor::names::{node, nodes, state_word};
 
 /// Rows told at most; what is the same of many partitions is one row.
 const CHANGES_MAX: usize = 40;
@@ -163,15 +163,4 @@ pub fn outlook<'f>(facts: impl Iterator<Item = &'f Fact>) -> Outlook {
 
 fn is_up(state: NodeState) -> bool {
     matches!(state, NodeState::Starting | NodeState::Running)
-}
-
-fn state_word(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Starting => "starting",
-        NodeState::Running => "running",
-        NodeState::Stopping => "stopping",
-        NodeState::Stopped => "stopped",
-        NodeState::Killed => "killed",
-        NodeState::Paused => "paused",
-    }
 }

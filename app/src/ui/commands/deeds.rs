@@ -9,7 +9,7 @@ use crate::monitor::cloudwatch::catalog::Level;
 use crate::monitor::cloudwatch::watch::Change;
 use crate::monitor::command::{Command, End, FaultKind, NewBroker, NewController, WorkloadSpec};
 use crate::monitor::messages::NewMessage;
-use crate::monitor::names::{is_controller, node_inside};
+use crate::monitor::names::{is_controller, node_inside, state_word};
 use crate::monitor::operation::{Election, Operation};
 use crate::monitor::presets::PRESETS;
 use crate::monitor::snapshot::Snapshot;
@@ -222,15 +222,7 @@ fn nodes(snapshot: &Snapshot) -> impl Iterator<Item = (i32, NodeState)> + '_ {
 }
 
 fn while_it_is(state: NodeState) -> String {
-    let word = match state {
-        NodeState::Starting => "starting",
-        NodeState::Running => "running",
-        NodeState::Stopping => "stopping",
-        NodeState::Stopped => "stopped",
-        NodeState::Killed => "killed",
-        NodeState::Paused => "paused",
-    };
-    format!("while it is {word}")
+    format!("while it is {}", state_word(state))
 }
 
 fn faults(kind: FaultKind, snapshot: &Snapshot, deeds: &mut Vec<Deed>) {
@@ -347,14 +339,7 @@ mod tests {
         let mut model = Model::default();
         model.update(view);
         let options = Options { http: Some("http://h:1".into()), ..Options::default() };
-        look(&Scene {
-            model: &model,
-            options: &options,
-            can_go: (false, true),
-            is_past: false,
-            text_points: 13.0,
-            spotlight: None,
-        })
+        look(&Scene { can_go: (false, true), ..Scene::plain(&model, &options) })
     }
 
     fn found(scene: &Scene<'_>, id: Id, name: &str) -> Option<Deed> {

@@ -324,14 +324,7 @@ mod tests {
         let mut model = Model::default();
         model.update(fixture::incident());
         let options = Options::default();
-        let scene = Scene {
-            model: &model,
-            options: &options,
-            can_go: (false, false),
-            is_past: false,
-            text_points: 13.0,
-            spotlight: None,
-        };
+        let scene = Scene::plain(&model, &options);
         menu(object, &scene).iter().map(|item| item.name().to_owned()).collect()
     }
 

@@ -130,14 +130,7 @@ mod tests {
         let mut model = Model::default();
         model.update(view);
         let options = Options::default();
-        let scene = Scene {
-            model: &model,
-            options: &options,
-            can_go: (false, false),
-            is_past: false,
-            text_points: 13.0,
-            spotlight: None,
-        };
+        let scene = Scene::plain(&model, &options);
         let mut state = State { typed: typed.into(), ..State::default() };
         while !state.update(&scene, recents) {}
         (0..state.hits.len()).filter_map(|place| state.item(place)).map(Item::key).collect()
@@ -181,14 +174,7 @@ mod tests {
         let mut model = Model::default();
         model.update(fixture::large(3_000, 1));
         let options = Options::default();
-        let scene = Scene {
-            model: &model,
-            options: &options,
-            can_go: (false, false),
-            is_past: false,
-            text_points: 13.0,
-            spotlight: None,
-        };
+        let scene = Scene::plain(&model, &options);
         let mut state = State { typed: "service".into(), ..State::default() };
         let recents = Recents::default();
         assert!(!state.update(&scene, &recents), "{} items", state.items.len());

@@ -5,7 +5,7 @@ use egui::{Align, Align2, Layout, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2,
 
 use super::side_by_side;
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
-use crate::monitor::names::is_controller;
+use crate::monitor::names::{is_controller, state_word};
 use crate::monitor::snapshot::{Broker, Voter};
 use crate::monitor::view::Metric;
 use crate::ui::app::{Action, Dialog, Scene};
@@ -422,15 +422,4 @@ fn command(target: &Target<'_>, kind: Option<FaultKind>) -> Command {
 fn help(scene: &Scene<'_>, target: &Target<'_>, deed: &Deed) -> String {
     let line = as_command::line(&command(target, deed.kind), &Around::scene(scene));
     format!("{} {}: {}\n{line}", deed.word, target.name, deed.what)
-}
-
-fn state_word(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Starting => "starting",
-        NodeState::Running => "running",
-        NodeState::Stopping => "stopping",
-        NodeState::Stopped => "stopped",
-        NodeState::Killed => "killed",
-        NodeState::Paused => "paused",
-    }
 }

@@ -61,6 +61,20 @@ fn the_past_is_not_changed_and_not_asked() {
 }
 
 #[test]
+fn what_was_shown_is_written_to_a_file_all_the_same() {
+    let (record, _, view) = recorded();
+    let mut window = window(&record, view);
+    press(&mut window, "[");
+    wait(&mut window, "Killed");
+    window.click("Columns of brokers");
+    window.click("Export this table…");
+    window.type_into("File", "/tmp/then.csv");
+    window.click("Export");
+    let saved = window.sent().into_iter().filter(|command| matches!(command, Command::Save(_))).count();
+    assert_eq!(saved, 1);
+}
+
+#[test]
 fn a_recording_is_saved_and_opened() {
     let (record, _, view) = recorded();
     let dir = tempfile::tempdir().unwrap();
