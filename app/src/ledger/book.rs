@@ -1,6 +1,6 @@
 //! One workload's history: what its producers were told, and what readers found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use super::findings::{Entry, Findings, Loss};
@@ -14,6 +14,9 @@ pub const DETAILS_MAX: usize = 200_000;
 const DETAILS_MIN: usize = 16;
 /// Acknowledgements within a transaction that is open; of more than these only the numbers are kept.
 const OPEN_MAX: usize = 100_000;
+
+/// Acknowledgements without an offset of which time and broker are kept: they are rare.
+const PLACELESS_MAX: usize = 10_000;
 
 /// An acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +94,8 @@ pub struct Book {
     pub(super) expired: u64,
     /// What a reader may pass over is no loss: records are compacted.
     is_compacted: bool,
+    /// Acknowledgements that told no offset, oldest first; at most [`PLACELESS_MAX`].
+    placeless: VecDeque<Ack>,
     /// A client library raised its producer epoch by itself.
     has_raised_epoch: bool,
 }
@@ -166,7 +171,13 @@ impl Book {
         if !sender.acked.insert(sequence) {
             return;
         }
-        let Ok(place) = u64::try_from(offset) else { return };
+        let Ok(place) = u64::try_from(offset) else {
+            // A broker that has a batch already may not know any more where; when and by whom it was acknowledged is known all the same.
+            if self.placeless.len() == PLACELESS_MAX {
+                self.placeless.pop_front();
+            }
+            return self.placeless.push_back(ack);
+        };
         let share = (DETAILS_MAX / self.leaves.len().max(1)).max(DETAILS_MIN);
         let leaf = self.leaves.entry(partition).or_default();
         let is_new = leaf.offsets.insert(place);
@@ -459,6 +470,7 @@ impl Book {
         };
         self.senders.values().map(sender).sum::<usize>()
             + self.leaves.values().map(Leaf::bytes).sum::<usize>()
+            + self.placeless.capacity() * size_of::<Ack>()
             + size_of_val(self.findings.losses())
     }
 
@@ -479,8 +491,19 @@ impl Book {
         })
     }
 
-    /// The newest acknowledgements, by partition and offset.
+    /// The newest acknowledgements, by partition and offset; then those that told none.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.leaves.iter().flat_map(|(partition, leaf)| leaf.details().map(|detail| detail.entry(*partition)))
+        let placeless = self.placeless.iter().map(|ack| Entry {
+            producer: ack.producer,
+            sequence: ack.sequence,
+            partition: ack.partition,
+            offset: None,
+            broker: ack.broker,
+            acks: ack.acks,
+            at_ms: Some(ack.at_ms),
+        });
+        let placed = self.leaves.iter();
+        let placed = placed.flat_map(|(partition, leaf)| leaf.details().map(|detail| detail.entry(*partition)));
+        placed.chain(placeless)
     }
 }

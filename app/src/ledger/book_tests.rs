@@ -33,6 +33,17 @@ fn drain(book: &mut Book, from: i64, records: &[(i64, u64)]) {
     book.drain_ends(Drain, Acks::All, 9_999);
 }
 
+#[test]
+fn an_acknowledgement_that_told_no_offset_is_known_by_its_time() {
+    let mut book = book(&[0]);
+    book.sent(1, 1);
+    book.acknowledged(Ack { partition: 3, ..ack(1, -1) });
+    drain(&mut book, 0, &[(0, 0)]);
+    let [loss] = book.findings().losses() else { panic!("one is missing") };
+    assert_eq!((loss.entry.sequence, loss.entry.partition, loss.entry.offset), (1, 3, None));
+    assert_eq!((loss.entry.at_ms, loss.entry.broker), (Some(999), 1));
+}
+
 fn kinds(book: &Book) -> Vec<Kind> {
     Kind::ALL.into_iter().filter(|kind| book.findings().count(*kind) > 0).collect()
 }
