@@ -216,5 +216,6 @@ fn an_acknowledgement_without_an_offset_counts_too() {
     assert_eq!(book.sums().acked, 1);
     drain(&mut book, 0, &[]);
     assert_eq!(lost(&book), [(0, Kind::Unseen, false)]);
-    assert_eq!(book.findings().losses()[0].entry.partition, -1);
+    let entry = book.findings().losses()[0].entry;
+    assert_eq!((entry.partition, entry.offset), (0, None), "the client told the partition, and no place in it");
 }
