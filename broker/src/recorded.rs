@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -79,6 +80,17 @@ impl Plain for Duration {
     fn take<R: Read>(reader: &mut R) -> Result<Duration> {
         let (seconds, nanos) = <(u64, u32)>::deserialize_reader(reader)?;
         if nanos < 1_000_000_000 { Ok(Duration::new(seconds, nanos)) } else { Err(invalid("no such duration")) }
+    }
+}
+
+/// As text: what is not Unicode in a path is lost.
+impl Plain for PathBuf {
+    fn put<W: Write>(&self, writer: &mut W) -> Result<()> {
+        self.to_string_lossy().as_ref().serialize(writer)
+    }
+
+    fn take<R: Read>(reader: &mut R) -> Result<PathBuf> {
+        String::deserialize_reader(reader).map(PathBuf::from)
     }
 }
 

@@ -203,6 +203,7 @@ fn view() -> View {
     };
     let snapshot = Snapshot {
         membership: Membership::default(),
+        settings: Arc::default(),
         cluster_id: "c".into(),
         profile: "lab".into(),
         sequence: 812,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use broker::metadata::config::NodeConfig;
+use broker::metadata::config::{NodeConfig, NodeSettings};
 use broker::metadata::connections::ConnectionsReport;
 use broker::metadata::image::Image;
 use broker::metadata::report::{
@@ -52,6 +52,8 @@ pub struct Join {
     newer_image: Option<Arc<Image>>,
     states: BTreeMap<NodeId, NodeState>,
     brokers: BTreeMap<NodeId, BrokerSeen>,
+    /// What brokers were started with.
+    settings: Arc<BTreeMap<NodeId, Arc<NodeSettings>>>,
     controllers: BTreeMap<NodeId, ControllerReport>,
     topics: Topics,
     groups: BTreeMap<Arc<str>, GroupSeen>,
@@ -145,6 +147,7 @@ impl Join {
         for id in gone {
             self.states.remove(&id);
             self.brokers.remove(&id);
+            Arc::make_mut(&mut self.settings).remove(&id);
             self.metrics.remove(&id);
             self.connections.remove(&id);
             self.topics.forget_node(id);
@@ -169,6 +172,7 @@ impl Join {
             || (&seen.host, seen.port) != (&report.host, report.port)
             || seen.offline_log_dirs != report.offline_log_dirs
             || report.client_metrics.is_some()
+            || report.settings.is_some()
             || report.shared.is_some()
             || !(report.partitions.is_empty() && report.removed.is_empty() && report.groups.is_empty());
         seen.incarnation = report.incarnation;
@@ -185,6 +189,9 @@ impl Join {
             self.has_new_progress = true;
         }
         seen.fresh = true;
+        if let Some(told) = &report.settings {
+            Arc::make_mut(&mut self.settings).insert(id, told.clone());
+        }
         for gone in &report.removed {
             self.topics.remove_replica(id, &gone.topic, gone.partition);
         }
@@ -335,6 +342,7 @@ impl Join {
             quorum: self.quorum(),
             image: Arc::clone(&self.image),
             brokers,
+            settings: self.settings.clone(),
             membership: self.membership.as_ref().map_or_else(Membership::default, |told| Membership {
                 leaving: told.leaving,
                 moving: told.moving.clone(),

@@ -1,11 +1,12 @@
 //! What a person does to topics, groups and configs: the same that Kafka's own tools do, by the same requests.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 
 use super::messages::NewMessage;
 
 /// What configs belong to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConfigResource {
     /// A topic.
     Topic(Arc<str>),

@@ -6,6 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use broker::metadata::config::NodeSettings;
 use broker::metadata::image::Image;
 use broker::metadata::report::{BrokerCounters, ClientMetricsReport, Moving, NodeState};
 use serde::Serialize;
@@ -32,6 +33,9 @@ pub struct Snapshot {
     pub image: Arc<Image>,
     /// The brokers, by id.
     pub brokers: Vec<Broker>,
+    /// What each broker was started with, as far as it told, by its id.
+    #[serde(skip)]
+    pub settings: Arc<BTreeMap<i32, Arc<NodeSettings>>>,
     /// Brokers that come or go for good; left out while none does.
     #[serde(skip_serializing_if = "Membership::is_idle")]
     pub membership: Membership,

@@ -5,6 +5,7 @@ mod display;
 mod failure;
 mod faults_file;
 mod file_dialogs;
+mod memory;
 mod monitoring_file;
 mod opened;
 mod ready_file;
@@ -39,6 +40,8 @@ use session::Session;
 pub fn main() -> ExitCode {
     // Bad usage ends here, with clap's own words and code 2.
     let Cli { command, cluster } = Cli::parse();
+    // Without that thread the program takes more memory, and does all else.
+    let _ = memory::bound();
     let outcome = match command {
         None => window(&cluster),
         Some(Subcommands::Serve(args)) => serve(&args),

@@ -173,6 +173,7 @@ fn finish(topics: Vec<Topic>, broken: bool) -> View {
     let events = if broken { incident_events() } else { start_events() };
     let snapshot = Snapshot {
         membership: Membership::default(),
+        settings: fixture_brokers::settings(),
         cluster_id: "MkU3OEVBNTcwNTJENDM2Qg".into(),
         profile: "lab".into(),
         sequence: 812,

@@ -1,7 +1,9 @@
 //! What the brokers of the fixtures measured, made up and always the same.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use broker::metadata::config::NodeSettings;
 use broker::metadata::report::NodeState;
 use broker::metrics::table::{network, replica};
 use broker::metrics::{Bean, Label, MeterReading, MetricsReport, Reading, Series};
@@ -9,6 +11,19 @@ use broker::metrics::{Bean, Label, MeterReading, MetricsReport, Reading, Series}
 use super::fixture::AT_MS;
 use crate::monitor::snapshot::{Broker, Snapshot};
 use crate::monitor::view::Measured;
+
+/// What the three brokers were started with.
+pub fn settings() -> Arc<BTreeMap<i32, Arc<NodeSettings>>> {
+    let of = |id: i32| NodeSettings {
+        node_id: id,
+        cluster_id: "MkU3OEVBNTcwNTJENDM2Qg".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port: 9091 + id as u16,
+        overrides: BTreeMap::from([("log.retention.hours".to_owned(), "24".to_owned())]),
+        ..NodeSettings::default()
+    };
+    Arc::new((1..=3).map(|id| (id, Arc::new(of(id)))).collect())
+}
 
 /// Of all brokers that run.
 pub fn metrics(snapshot: &Snapshot) -> Measured {

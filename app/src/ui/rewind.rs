@@ -10,6 +10,7 @@ use egui::Context;
 use super::format;
 use super::widgets::toast;
 use crate::monitor::command::Command;
+use crate::monitor::history::answers;
 use crate::monitor::history::lanes::Lanes;
 use crate::monitor::history::record::Record;
 use crate::monitor::history::rewind::{Filed, Rewinder};
@@ -63,7 +64,7 @@ struct Past {
     trouble: Option<String>,
     /// It is looked for.
     is_wanted: bool,
-    /// Answers to what screens ask: that it is not recorded.
+    /// Answers to what screens asked of it.
     inquiries: Inquiries,
     messages: MessagesView,
 }
@@ -181,7 +182,10 @@ impl Rewind {
         let Some(past) = &mut self.past else { return (None, true) };
         past.is_wanted &= found.as_ref().is_none_or(|found| found.at_ms != past.at_ms);
         match found.map(|found| found.view) {
-            Some(Ok(view)) => (past.view, past.trouble) = (Some(view), None),
+            Some(Ok(view)) => {
+                (past.view, past.trouble) = (Some(view), None);
+                past.answer_again();
+            }
             Some(Err(why)) => past.trouble = Some(why),
             None => {}
         }
@@ -306,17 +310,29 @@ impl Rewind {
     }
 }
 
-/// What is said of what nobody recorded.
-const NOT_RECORDED: &str = "The cluster is asked for this when somebody looks: it is not recorded";
+/// What is said where nobody looked.
+const NOT_LOOKED_AT: &str =
+    "Nobody looked at this then: the cluster is asked for it, and it is recorded, only while it is in sight.";
 
 impl Past {
     fn answer(&mut self, query: &Query) {
-        self.inquiries.answer(query, self.at_ms, Err(NOT_RECORDED.into()));
+        let view = self.view.as_ref();
+        let known = view.and_then(|view| answers::known(query, &view.snapshot));
+        let recorded = || view.and_then(|view| view.inquiries.get(query)).and_then(|known| known.answer.clone());
+        let answer = known.or_else(|| recorded().map(|(_, answer)| answer));
+        self.inquiries.answer(query, self.at_ms, answer.unwrap_or_else(|| Err(NOT_LOOKED_AT.into())));
+    }
+
+    /// Another time is shown: what is in sight is of that.
+    fn answer_again(&mut self) {
+        let asked: Vec<Query> = self.inquiries.answered().map(|(query, ..)| query.clone()).collect();
+        asked.iter().for_each(|query| self.answer(query));
     }
 
     fn read(&mut self, wish: ReadWish) {
         let generation = self.messages.generation + 1;
-        let state = ReadState::Failed(format!("{NOT_RECORDED}. Records are read from brokers."));
+        let state =
+            ReadState::Failed("Records are read from brokers when somebody looks: they are not recorded.".into());
         self.messages = MessagesView { wish: Some(Arc::new(wish)), state, generation, ..MessagesView::default() };
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::bindings::rd_kafka_message_broker_id;
+use rdkafka::bindings::{rd_kafka_message_broker_id, rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -143,8 +143,8 @@ impl ProducerContext for Deliveries {
                 let took = self.began.elapsed().saturating_sub(Duration::from_micros(at_us));
                 self.counts.acknowledge(message.partition(), message.offset(), took);
             }
-            (Err((error, _)), _) => {
-                if is_certain(error) {
+            (Err((error, message)), _) => {
+                if was_never_written(message) && is_certain(error) {
                     self.counts.failed.add_one();
                     self.ledger.book().failed(self.number, sequence);
                 } else {
@@ -169,6 +169,14 @@ fn answered_by(message: &BorrowedMessage<'_>) -> i32 {
     unsafe {
         rd_kafka_message_broker_id(message.ptr())
     }
+}
+
+/// Whether no attempt can have brought it into a log: what is thrown away from the client's queue may wait there for another attempt.
+fn was_never_written(message: &BorrowedMessage<'_>) -> bool {
+    // SAFETY: as above.
+    #[expect(unsafe_code, reason = "the library's wrapper has no name for that call")]
+    let status = unsafe { rd_kafka_message_status(message.ptr()) };
+    status == rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
 }
 
 /// Whether an error says for certain that the record was not appended, at no attempt.

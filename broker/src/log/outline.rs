@@ -3,6 +3,7 @@
 //! As all that [`super::LogFiles`] does, it changes nothing, asks no node, and takes nothing for granted: the writer may be at work
 //! meanwhile. What cannot be read any more, or not yet, is not there.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 
 use super::index::TimeEntry;
@@ -44,7 +45,7 @@ pub struct Window {
 }
 
 /// What a log consists of.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct LogOutline {
     /// Segments, by offset, without gaps.
     pub segments: Vec<SegmentOutline>,
@@ -63,7 +64,7 @@ pub struct LogOutline {
 }
 
 /// One segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct SegmentOutline {
     /// Its name: no record in it is before that offset.
     pub base_offset: i64,
@@ -82,7 +83,7 @@ pub struct SegmentOutline {
 }
 
 /// One batch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct BatchOutline {
     /// All its fields.
     pub header: BatchHeader,
@@ -97,7 +98,7 @@ pub struct BatchOutline {
 }
 
 /// How a transaction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marker {
     /// Committed.
     Commit,
@@ -106,7 +107,7 @@ pub enum Marker {
 }
 
 /// One record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct RecordOutline {
     /// Offset.
     pub offset: i64,

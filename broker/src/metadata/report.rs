@@ -3,6 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 
+use super::config::NodeSettings;
 use super::connections::ConnectionsReport;
 use super::image::Image;
 pub use super::report_cause::{Cause, Why};
@@ -98,6 +99,8 @@ pub struct BrokerReport {
     pub port: u16,
     /// Log directories that failed, until its next start.
     pub offline_log_dirs: Vec<String>,
+    /// What it was started with, if that changed since its last report.
+    pub settings: Option<Arc<NodeSettings>>,
     /// The image it holds, if it changed since its last report.
     pub image: Option<Arc<Image>>,
     /// Replicas whose state changed since the last report.

@@ -2,6 +2,7 @@
 //!
 //! Source: `org.apache.kafka.raft.FileQuorumStateStore`, `QuorumStateData.json` (versions 0 and 1; 1 is written).
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ const DATA_VERSION: i16 = 1;
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Epoch, vote and leader of a member.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ElectionState {
     /// Largest epoch that it heard of.
     pub epoch: i32,

@@ -3,6 +3,7 @@
 //!
 //! What the records mean is not known here; the quorum's own are told apart and read.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ pub struct QuorumWindow {
 }
 
 /// What stands in a member's directory.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct QuorumOutline {
     /// Epoch, leader and vote, as it wrote them down; `None`: it wrote down none, or not legibly.
     pub state: Option<ElectionState>,
@@ -61,7 +62,7 @@ pub struct QuorumOutline {
 }
 
 /// An election, as the log tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct ElectionOutline {
     /// The epoch that it began.
     pub epoch: i32,
@@ -78,7 +79,7 @@ pub struct ElectionOutline {
 }
 
 /// One record of the metadata log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct QuorumRecord {
     /// Offset.
     pub offset: i64,
@@ -93,7 +94,7 @@ pub struct QuorumRecord {
 }
 
 /// What a record says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub enum QuorumContent {
     /// A metadata record, encoded.
     Data(Bytes),

@@ -4,6 +4,7 @@
 //! is written or fetched it is called `….checkpoint.part`. The batches count their own offsets, from 0.
 //! Source: `org.apache.kafka.snapshot.Snapshots`, `RecordsSnapshotWriter`, `RecordsSnapshotReader`.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 
 use crate::records::control::{
@@ -20,7 +21,7 @@ const OFFSET_DIGITS: usize = 20;
 const EPOCH_DIGITS: usize = 10;
 
 /// Names a snapshot, and says what it stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SnapshotId {
     /// First offset that is not in it.
     pub end_offset: i64,
@@ -64,7 +65,7 @@ impl SnapshotPart {
 }
 
 /// What the log knows of a whole snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotInfo {
     /// Its name.
     pub id: SnapshotId,

@@ -2,6 +2,7 @@
 //!
 //! Source: `org.apache.kafka.raft.VoterSet`, `ReplicaKey`; KIP-853.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,7 +13,7 @@ use crate::types::{Id, NodeId};
 pub const KRAFT_VERSION_MAX: i16 = 1;
 
 /// One replica of the metadata log: a node that comes back with another directory has forgotten its votes, and is another replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaKey {
     /// Node.
     pub id: NodeId,

@@ -1,6 +1,7 @@
 //! The 61-byte batch header: read, checked and patched where it lies.
 
 use super::{BatchError, Compression};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Bytes of the header; the records follow.
 pub const HEADER_BYTES: usize = 61;
@@ -38,7 +39,7 @@ pub enum TimestampType {
 }
 
 /// A batch's header, all its fields.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BatchHeader {
     /// Offset of the first record (kept by compaction even if that record is gone).
     pub base_offset: i64,

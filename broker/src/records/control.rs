@@ -4,6 +4,7 @@
 //! `SnapshotHeaderRecord.json`, `SnapshotFooterRecord.json`, `KRaftVersionRecord.json`, `VotersRecord.json`;
 //! KIP-98, KIP-595, KIP-630, KIP-853.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::BatchError;
@@ -76,7 +77,7 @@ pub fn decode_end_txn_marker(value: &[u8]) -> Result<i32, BatchError> {
 }
 
 /// A voter named in a [`LeaderChange`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Voter {
     /// Node id.
     pub id: NodeId,
@@ -85,7 +86,7 @@ pub struct Voter {
 }
 
 /// First record of a quorum leader's epoch.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, PartialEq, Eq, Debug)]
 pub struct LeaderChange {
     /// 0, or 1 (with directory ids) from kraft.version 1 on.
     pub version: i16,
@@ -180,7 +181,7 @@ pub fn decode_kraft_version(value: &[u8]) -> Result<i16, BatchError> {
 }
 
 /// Where a voter listens.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, PartialEq, Eq, Debug)]
 pub struct VoterEndpoint {
     /// Listener name.
     pub name: String,
@@ -191,7 +192,7 @@ pub struct VoterEndpoint {
 }
 
 /// A voter as the voters record describes it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, PartialEq, Eq, Debug)]
 pub struct VoterDescription {
     /// Node id.
     pub id: NodeId,

@@ -49,10 +49,15 @@ pub fn handle(
     _now: Now,
     request: DescribeConfigsRequestData,
 ) -> Handled {
-    Handled::Reply(Response::DescribeConfigs(answer(&broker.image, &broker.config, &request)))
+    Handled::Reply(Response::DescribeConfigs(describe(&broker.image, &broker.config, &request)))
 }
 
-fn answer(image: &Image, config: &NodeConfig, request: &DescribeConfigsRequestData) -> DescribeConfigsResponseData {
+/// What a broker with this image answers that was started with `config`, whatever was dynamic then.
+pub fn describe(
+    image: &Image,
+    config: &NodeConfig,
+    request: &DescribeConfigsRequestData,
+) -> DescribeConfigsResponseData {
     let known = [RESOURCE_TOPIC, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP];
     let refused = request.resources.iter().any(|resource| !known.contains(&resource.resource_type));
     let described = Described::new(image, config, request);

@@ -54,7 +54,7 @@ fn ask(image: &Image, config: &NodeConfig, resource_type: i8, name: &str, keys: 
         .with_resource_name(text(name))
         .with_configuration_keys(Some(keys.iter().map(|key| text(key)).collect()));
     let request = DescribeConfigsRequestData::default().with_resources(vec![resource]).with_include_synonyms(true);
-    answer(image, config, &request).results.remove(0)
+    describe(image, config, &request).results.remove(0)
 }
 
 fn source_name(source: i8) -> &'static str {
@@ -186,7 +186,7 @@ fn documentation_is_given_where_it_is_asked_for() {
     });
     let request = DescribeConfigsRequestData::default().with_resources(resources.to_vec());
     let described = |wanted: bool| {
-        let results = answer(&image, &node(&[]), &request.clone().with_include_documentation(wanted)).results;
+        let results = describe(&image, &node(&[]), &request.clone().with_include_documentation(wanted)).results;
         results.into_iter().map(|result| result.configs).collect::<Vec<_>>()
     };
     assert!(described(false).iter().flatten().all(|entry| entry.documentation.is_none()));

@@ -3,6 +3,7 @@
 //!
 //! Times are those of the stopwatch that all nodes of a process share.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,7 +32,7 @@ const ARMED: u8 = 1;
 const FOLLOWING: u8 = 2;
 
 /// Which batch is to be followed: the next that a client writes to …
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraceWish {
     /// … this topic; `None`: any but an internal one.
     pub topic: Option<String>,
@@ -40,7 +41,7 @@ pub struct TraceWish {
 }
 
 /// Where it was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub enum Station {
     /// The leader read the last byte of the request.
     Arrived,
@@ -74,9 +75,10 @@ pub enum Station {
 }
 
 /// A batch was seen somewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// On the stopwatch.
+    #[borsh(serialize_with = "crate::recorded::put", deserialize_with = "crate::recorded::take")]
     pub at: Duration,
     /// On this node.
     pub node_id: NodeId,
@@ -85,7 +87,7 @@ pub struct Step {
 }
 
 /// A batch and its way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// Topic.
     pub topic: String,
@@ -135,7 +137,7 @@ struct Mark {
 }
 
 /// What the desk knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraceState {
     /// The next batch of these is waited for.
     pub wish: Option<TraceWish>,

@@ -13,7 +13,7 @@ use super::{
     share_state_bridge, throttle, txn_bridge, txn_verification,
 };
 use crate::controller::supported_features;
-use crate::metadata::config::RESOURCE_BROKER;
+use crate::metadata::config::{NodeSettings, RESOURCE_BROKER};
 use crate::metadata::delta::ImageDelta;
 use crate::metadata::record::{FeatureRange, MetadataRecord};
 use crate::metadata::report::{BrokerReport, Event};
@@ -31,6 +31,8 @@ pub(super) struct Upkeep {
     next_roll: Duration,
     /// Image offset that the last report carried.
     reported_offset: i64,
+    /// The port of the settings that a report carried: all else of them stays as it is.
+    reported_port: Option<u16>,
     last_counters: crate::metadata::report::BrokerCounters,
     last_standing: (i64, bool),
     last_offline: Vec<String>,
@@ -51,6 +53,7 @@ impl Upkeep {
             started_ms: now.wall_ms,
             next_roll: now.mono + PERCENTILE_INTERVAL,
             reported_offset: i64::MIN,
+            reported_port: None,
             last_counters: Default::default(),
             last_standing: (i64::MIN, true),
             last_offline: Vec::new(),
@@ -310,11 +313,15 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
     let offline: Vec<String> = failed.map(|(path, _)| path.display().to_string()).collect();
     let as_before = standing == broker.upkeep.last_standing && offline == broker.upkeep.last_offline;
     let as_before = as_before && client_metrics.is_none() && shared.is_none();
+    let settings =
+        (broker.upkeep.reported_port != Some(broker.config.port)).then(|| Arc::new(NodeSettings::from(&broker.config)));
+    let as_before = as_before && settings.is_none();
     let nothing_new = partitions.is_empty() && removed.is_empty() && groups.is_empty() && image.is_none();
     if nothing_new && counters == broker.upkeep.last_counters && as_before {
         return None;
     }
     broker.upkeep.reported_offset = broker.image.offset;
+    broker.upkeep.reported_port = Some(broker.config.port);
     broker.upkeep.last_counters = counters.clone();
     broker.upkeep.last_standing = standing;
     broker.upkeep.last_offline.clone_from(&offline);
@@ -327,6 +334,7 @@ pub(super) fn report(broker: &mut Broker, now: Now) -> Option<BrokerReport> {
         host: broker.config.host.clone(),
         port: broker.config.port,
         offline_log_dirs: offline,
+        settings,
         image,
         partitions,
         removed,

@@ -9,6 +9,7 @@ use broker::recorded::invalid;
 use broker::types::Id;
 
 use super::columns::take_bytes;
+use crate::monitor::inquiry::Query;
 
 /// What a part is of.
 #[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +56,10 @@ pub enum Key {
     Standing(Arc<str>),
     /// A group's lags in that second.
     Row(Arc<str>),
+    /// What brokers were started with.
+    Settings,
+    /// An answer to what a screen asked.
+    Answer(Query),
 }
 
 impl Key {

@@ -5,6 +5,7 @@
 //! pure, but for files. [`run`] is the thread that records, [`rewind`] the one that looks back. Knows the monitor's words and nothing of
 //! the window, of HTTP or of where views come from.
 
+pub mod answers;
 pub mod archive;
 pub mod beside;
 pub mod blocks;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, from_slice};
 use broker::metadata::image::{Image, TopicImage};
 
+use super::answers::take_answer;
 use super::frame::{Key, Read, frames, read};
 use super::topic::{take_group, take_row, take_topic};
 use crate::monitor::cloudwatch::alarms::{Alarms, HistoryItem};
 use crate::monitor::cloudwatch::watch::CloudwatchView;
 use crate::monitor::groups::lags::{ROWS_KEPT, Row};
 use crate::monitor::groups::{GroupsView, Watched};
+use crate::monitor::inquiry::Inquiries;
 use crate::monitor::ledger::LedgerView;
 use crate::monitor::snapshot::Snapshot;
 use crate::monitor::view::View;
@@ -106,6 +108,7 @@ impl<'b> Moment<'b> {
             quorum: self.get_or_default(&Key::Quorum)?,
             image: Arc::new(self.image()?),
             brokers: self.all(|key| matches!(key, Key::Broker(_)), from_slice).collect::<Result<_>>()?,
+            settings: self.get_or_default(&Key::Settings)?,
             membership,
             topics: topics.collect::<Result<_>>()?,
             groups: groups.collect::<Result<_>>()?,
@@ -147,6 +150,7 @@ impl<'b> Moment<'b> {
             connections: Arc::new(self.by_id(|key| matches!(key, Key::Connections(_)))?),
             cloudwatch: self.cloudwatch()?,
             groups: self.groups()?,
+            inquiries: self.answers()?,
             ledger,
             ..View::default()
         })
@@ -166,6 +170,16 @@ impl<'b> Moment<'b> {
         let Some((level, set, alarms)) = self.get(&Key::Alarms)? else { return Ok(CloudwatchView::default()) };
         let history: VecDeque<Arc<HistoryItem>> = self.get_or_default(&Key::AlarmHistory)?;
         Ok(CloudwatchView { level, alarms: Arc::new(Alarms::replayed(set, alarms, history)), ..Default::default() })
+    }
+
+    fn answers(&self) -> Result<Inquiries> {
+        let mut all = Inquiries::default();
+        for (key, bytes) in &self.parts {
+            if let Key::Answer(query) = key {
+                all.answer(query, self.at_ms, take_answer(bytes)?);
+            }
+        }
+        Ok(all)
     }
 
     fn groups(&self) -> Result<GroupsView> {

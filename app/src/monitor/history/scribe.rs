@@ -6,8 +6,10 @@ use std::io::Result;
 use std::sync::Arc;
 
 use borsh::BorshSerialize;
+use broker::metadata::config::all_without_secrets;
 use broker::metadata::image::Image;
 
+use super::answers::{NEW_MS, is_recorded, put_answer};
 use super::frame::{Change, Frame, Key};
 use super::topic::{put_group, put_row, put_topic};
 use crate::monitor::cloudwatch::alarm::AlarmState;
@@ -59,8 +61,7 @@ impl Scribe {
         // A snapshot of which nothing but the number is new is one all the same: who asks for it is to find it.
         let is_frame = is_new || !changes.is_empty();
         let (snapshot_ms, sequence) = (view.snapshot.at_ms, view.snapshot.sequence);
-        let second_ms = view.series.at_ms.back().copied().unwrap_or(snapshot_ms);
-        let at_ms = if is_new { snapshot_ms } else { second_ms.max(snapshot_ms) };
+        let at_ms = if is_new { snapshot_ms } else { second_ms(view).max(snapshot_ms) };
         Ok(is_frame.then_some(Frame { at_ms, snapshot_ms, sequence, is_turn, changes }))
     }
 
@@ -132,6 +133,8 @@ impl Scribe {
             self.part(Key::Group(group.id.clone()), is_same(group), |out| put_group(out, group))?;
         }
         self.image(&before.image, &snapshot.image)?;
+        let is_same = Arc::ptr_eq(&before.settings, &snapshot.settings);
+        self.part(Key::Settings, is_same, |out| snapshot.settings.serialize(out))?;
         for workload in &snapshot.workloads {
             self.part(Key::Workload(workload.id), false, |out| workload.serialize(out))?;
         }
@@ -149,7 +152,8 @@ impl Scribe {
     fn image(&mut self, before: &Arc<Image>, image: &Arc<Image>) -> Result<()> {
         let is_same = Arc::ptr_eq(before, image);
         self.part(Key::Image, is_same, |out| {
-            Image { topics: BTreeMap::new(), topic_ids: BTreeMap::new(), ..Image::clone(image) }.serialize(out)
+            let configs = all_without_secrets(&image.configs);
+            Image { topics: BTreeMap::new(), topic_ids: BTreeMap::new(), configs, ..Image::clone(image) }.serialize(out)
         })?;
         for (id, topic) in &image.topics {
             let is_same = is_same || before.topics.get(id).is_some_and(|before| Arc::ptr_eq(before, topic));
@@ -176,7 +180,22 @@ impl Scribe {
             self.part(Key::Ledger(status.id), is_same, |out| status.serialize(out))?;
         }
         let is_same = Arc::ptr_eq(&view.ledger.vanished, &before.ledger.vanished);
-        self.part(Key::Vanished, is_same, |out| view.ledger.vanished.serialize(out))
+        self.part(Key::Vanished, is_same, |out| view.ledger.vanished.serialize(out))?;
+        self.answers(view, &before)
+    }
+
+    /// What somebody looks at. When it was answered is left out: while nothing else is new, nothing is.
+    fn answers(&mut self, view: &View, before: &View) -> Result<()> {
+        let now_ms = second_ms(view).max(view.snapshot.at_ms);
+        for (query, at_ms, answer) in view.inquiries.answered() {
+            if !is_recorded(query) || now_ms - at_ms > NEW_MS {
+                continue;
+            }
+            let known = before.inquiries.get(query).and_then(|known| known.answer.as_ref());
+            let is_same = matches!((known, answer), (Some((_, Ok(known))), Ok(answer)) if Arc::ptr_eq(known, answer));
+            self.part(Key::Answer(query.clone()), is_same, |out| put_answer(out, answer))?;
+        }
+        Ok(())
     }
 
     fn slow(&mut self, view: &View) -> Result<()> {
@@ -200,6 +219,11 @@ impl Scribe {
         let shape = shape(view);
         std::mem::replace(&mut self.shape, shape) != shape
     }
+}
+
+/// The newest second that was measured.
+fn second_ms(view: &View) -> i64 {
+    view.series.at_ms.back().copied().unwrap_or(view.snapshot.at_ms)
 }
 
 /// Tells of a thing in the order of its names whether it is the one that was there before.

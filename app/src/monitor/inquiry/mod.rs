@@ -1,6 +1,9 @@
 //! What a screen asks of the cluster beyond what nodes publish, and what was answered. Data only: whoever runs the cluster asks it as a
 //! Kafka client ([`crate::monitor::command::Command::Inquire`]), and the newest answer to each question stands in the view.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+pub mod configs;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ pub use super::operation::ConfigResource;
 use super::quorum::{LogFindings, LogWish};
 
 /// A question.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Query {
     /// All configs of a topic, a broker or a group.
     Configs(ConfigResource),
@@ -26,7 +29,7 @@ pub enum Query {
     /// What stands in the metadata log of a node.
     Quorum(LogWish),
     /// What stands in a file that a person named.
-    File(PathBuf),
+    File(#[borsh(serialize_with = "broker::recorded::put", deserialize_with = "broker::recorded::take")] PathBuf),
     /// The log directories of a broker.
     LogDirs(i32),
     /// The offsets of a topic's first records at or after a time.
@@ -50,7 +53,7 @@ pub enum Query {
 }
 
 /// Which log is looked at, and where.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TapeWish {
     /// Topic.
     pub topic: Arc<str>,
@@ -165,7 +168,7 @@ impl ConfigSource {
 }
 
 /// A producer that a partition's leader knows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct Producer {
     /// Partition.
     pub partition: i32,
@@ -184,7 +187,7 @@ pub struct Producer {
 }
 
 /// A transaction, as its coordinator tells.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct Transaction {
     /// Transactional id.
     pub transactional_id: String,
@@ -199,7 +202,7 @@ pub struct Transaction {
 }
 
 /// Where a share group is in a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct ShareOffset {
     /// Topic.
     pub topic: Arc<str>,
@@ -227,7 +230,7 @@ pub struct Reassignment {
 }
 
 /// A log directory of a broker.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq)]
 pub struct LogDir {
     /// Where it is.
     pub path: String,
@@ -242,7 +245,7 @@ pub struct LogDir {
 }
 
 /// A replica in a log directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct StoredReplica {
     /// Topic.
     pub topic: Arc<str>,
@@ -294,6 +297,12 @@ impl Inquiries {
     /// Whether these are the same, by pointer.
     pub fn is_same(&self, other: &Inquiries) -> bool {
         Arc::ptr_eq(&self.by_query, &other.by_query)
+    }
+
+    /// Each question that was answered, with its newest answer and when that came.
+    pub fn answered(&self) -> impl Iterator<Item = (&Query, i64, &Result<Arc<Findings>, String>)> {
+        let all = self.by_query.iter();
+        all.filter_map(|(query, inquiry)| inquiry.answer.as_ref().map(|(at_ms, answer)| (query, *at_ms, answer)))
     }
 
     /// Somebody asks. False: the answer is on its way already, or too many others are.

@@ -1,6 +1,8 @@
 //! How many records a topic has over time, told by offsets alone: what lies between the offsets at which two instants stand. Nothing is read for
 //! it, so it is quick however large the topic is; and what compaction took away, and transactions' markers, count as if they were records.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 /// Bars at most.
 pub const BARS_MAX: usize = 60;
 /// Offsets that are asked for at most: of a topic of many partitions there are fewer bars.
@@ -48,7 +50,7 @@ const STEPS_MS: [i64; 30] = [
 ];
 
 /// A stretch of time in bars of equal length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bars {
     /// Where the first begins.
     pub from_ms: i64,
@@ -92,7 +94,7 @@ impl Bars {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
     /// The bars; `None`: there is no record.
     pub bars: Option<Bars>,

@@ -1,16 +1,21 @@
 //! One record of the metadata log.
 
+use std::io::{self, Read, Write};
+
+use borsh::{BorshDeserialize, BorshSerialize};
 use broker::metadata::MetadataRecord;
-use broker::metadata::config::shown_value;
+use broker::metadata::config::{HIDDEN, shown_value};
 use broker::metadata::image::Image;
 use broker::quorum::{QuorumContent, QuorumRecord};
+use broker::recorded::invalid;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::words;
 use crate::monitor::names;
 
 /// One record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Offset.
     pub offset: i64,
@@ -33,6 +38,33 @@ pub enum Said {
     Control(QuorumContent),
     /// Why it cannot be read.
     Unreadable(String),
+}
+
+/// For a recording: without secrets.
+impl BorshSerialize for Said {
+    fn serialize<W: Write>(&self, writer: &mut W) -> io::Result<()> {
+        match self {
+            Said::Record(record, version) => (0_u8, version, without_secret(record).encode()).serialize(writer),
+            Said::Control(content) => (1_u8, content).serialize(writer),
+            Said::Unreadable(why) => (2_u8, why).serialize(writer),
+        }
+    }
+}
+
+impl BorshDeserialize for Said {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> io::Result<Said> {
+        match u8::deserialize_reader(reader)? {
+            0 => {
+                let (version, encoded) = <(i16, Bytes)>::deserialize_reader(reader)?;
+                let (record, _) =
+                    MetadataRecord::decode_versioned(&encoded).map_err(|error| invalid(error.to_string()))?;
+                Ok(Said::Record(record, version))
+            }
+            1 => Ok(Said::Control(QuorumContent::deserialize_reader(reader)?)),
+            2 => Ok(Said::Unreadable(String::deserialize_reader(reader)?)),
+            other => Err(invalid(format!("{other} is no kind of record"))),
+        }
+    }
 }
 
 impl Entry {
@@ -154,9 +186,6 @@ fn without_secret(record: &MetadataRecord) -> MetadataRecord {
     record
 }
 
-/// What stands in a secret's place.
-pub const HIDDEN: &str = "[hidden]";
-
 /// `REGISTER_BROKER_RECORD` of `RegisterBrokerRecord`.
 fn constant_case(name: &str) -> String {
     let mut constant = String::with_capacity(name.len() + 4);
@@ -228,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_is_no_record_says_so() {
-        let broken = entry(QuorumContent::Data(bytes::Bytes::from_static(&[9, 9, 9])));
+        let broken = entry(QuorumContent::Data(Bytes::from_static(&[9, 9, 9])));
         assert_eq!(broken.kind(), "Unknown");
         assert!(broken.words(&Image::default()).contains("frame version 9"));
     }

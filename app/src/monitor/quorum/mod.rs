@@ -8,12 +8,13 @@ mod words;
 
 pub use entry::{Entry, Said};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::path::PathBuf;
 
 use broker::quorum::QuorumOutline;
 
 /// Which member's files are looked at, and which part of its log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BorshSerialize, BorshDeserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogWish {
     /// The controller or broker whose files are read.
     pub node_id: i32,

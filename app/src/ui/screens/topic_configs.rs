@@ -30,7 +30,7 @@ pub struct State {
     chosen: Option<String>,
     /// What is being typed, and for which config.
     draft: Option<(String, String)>,
-    rows: Cached<(i64, String), Vec<usize>>,
+    rows: Cached<(ConfigResource, i64, String), Vec<usize>>,
 }
 
 const COLUMNS: [Column; 3] = [
@@ -127,7 +127,7 @@ fn overview(
         }
     });
     let filter = state.filter.trim().to_lowercase();
-    let rows = state.rows.get((at_ms, filter.clone()), || rows(entries, &filter));
+    let rows = state.rows.get((resource.clone(), at_ms, filter.clone()), || rows(entries, &filter));
     let chosen = state.chosen.as_deref().or_else(|| rows.first().map(|row| entries[*row].name.as_str()));
     let selected = rows.iter().position(|row| Some(entries[*row].name.as_str()) == chosen);
     framed(ui, |ui| {

@@ -61,6 +61,25 @@ fn the_past_is_not_changed_and_not_asked() {
 }
 
 #[test]
+fn configs_of_the_past_are_known_and_what_nobody_looked_at_is_told() {
+    let (record, _, view) = recorded();
+    let mut window = window(&record, view);
+    press(&mut window, "[");
+    wait(&mut window, "Killed");
+    window.choose("Broker 1, Running");
+    window.click("Show configs");
+    window.type_into("Filter configs", "retention.hours");
+    assert!(window.shows("log.retention.hours, 24"));
+    // What is in sight is of the same time, and of another resource.
+    window.type_into("Filter configs", "");
+    window.click("Show configs of all brokers");
+    assert!(!window.shows("log.retention.hours"));
+    window.click("Show log directories");
+    assert!(window.shows("Nobody looked at this then"));
+    assert!(window.sent().iter().all(|command| !matches!(command, Command::Inquire(_))));
+}
+
+#[test]
 fn what_was_shown_is_written_to_a_file_all_the_same() {
     let (record, _, view) = recorded();
     let mut window = window(&record, view);

@@ -34,10 +34,13 @@ const THREAD_POOLS: [&str; 4] =
 /// Longest value shown, in characters.
 const SHOWN_MAX: usize = 200;
 
+/// What stands in place of a value that may be a secret.
+pub const HIDDEN: &str = "[hidden]";
+
 /// A config's value as it may be shown: what may be a secret is hidden, what is long is cut.
 pub fn shown_value(kind: i8, key: &str, value: &str) -> String {
     let is_secret = def_of(kind, key).is_none_or(ConfigDef::sensitive);
-    if is_secret { "[hidden]".to_owned() } else { value.chars().take(SHOWN_MAX).collect() }
+    if is_secret { HIDDEN.to_owned() } else { value.chars().take(SHOWN_MAX).collect() }
 }
 
 /// The definition of a key of a resource of this type.

@@ -8,15 +8,19 @@ mod docs;
 mod node;
 mod profile;
 mod properties;
+mod settings;
 mod table;
 mod topic;
 
-pub use alter::{append, def_of, is_list, shown_value, subtract, validate_broker_configs, validate_group_configs};
+pub use alter::{
+    HIDDEN, append, def_of, is_list, shown_value, subtract, validate_broker_configs, validate_group_configs,
+};
 pub use client_metrics::{ClientMetricsConfig, ClientMetricsConfigError, Selector};
 pub use def::{Check, ConfigDef, Importance, Kind, Update, Value};
 pub use node::{NodeConfig, RESERVED_KEYS};
 pub use profile::{PROFILES, cap_replication, profile_overrides};
 pub use properties::{parse_assignment, parse_properties};
+pub use settings::{NodeSettings, all_without_secrets, without_secrets};
 pub use table::{broker_def, broker_defs, client_metrics_defs, group_defs, topic_def, topic_defs};
 pub use topic::{CleanupPolicy, TopicConfig, validate_topic_config, validate_topic_configs};
 
