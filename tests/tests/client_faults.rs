@@ -6,6 +6,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use tests::clients;
 use tests::serve::Serve;
@@ -251,6 +254,54 @@ fn a_rotten_bit_is_found_by_its_checksum_and_flips_back() {
     let nothing = json!({"kind": "bit_rot", "broker": 1, "topic": "nobody"});
     let (status, answer) = serve.post("/api/faults", &nothing);
     assert_eq!((status, answer["error"].as_str()), (409, Some("Broker 1 holds no record of that in its files.")));
+}
+
+/// What a consumer says that checks what it reads (librdkafka's `check.crcs`; Java's does so unless it is told otherwise), up to the end.
+fn errors_of_a_reader_that_checks(serve: &Serve, topic: &str) -> Vec<RDKafkaErrorCode> {
+    let consumer: BaseConsumer = clients::config(&serve.bootstrap_servers)
+        .set("group.id", "checks")
+        .set("check.crcs", "true")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .create()
+        .unwrap();
+    let mut all = TopicPartitionList::new();
+    all.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+    consumer.assign(&all).unwrap();
+    let (mut errors, began) = (Vec::new(), Instant::now());
+    loop {
+        assert!(began.elapsed() < clients::PATIENCE, "{topic} has no end: {errors:?}");
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Err(KafkaError::PartitionEOF(_))) => return errors,
+            Some(Err(error)) => {
+                let code = error.rdkafka_error_code().unwrap();
+                // Some clients stay at the damaged batch.
+                if errors.contains(&code) {
+                    return errors;
+                }
+                errors.push(code);
+            }
+            Some(Ok(_)) | None => {}
+        }
+    }
+}
+
+#[test]
+fn a_rotten_bit_reaches_a_consumer_that_checks_for_it() {
+    let serve = Serve::start();
+    let wish = json!({"name": "single", "partitions": 1, "replication_factor": 1});
+    assert_eq!(serve.post("/api/topics", &wish).0, 200);
+    let leader = serve.some_leader("single", 0);
+    produce(&serve, "single", 0, 500, 30);
+    assert_eq!(errors_of_a_reader_that_checks(&serve, "single"), []);
+    let fault = serve.fault(&json!({"kind": "bit_rot", "broker": leader, "topic": "single", "seed": 3}));
+    wait_for("the fault to be told", clients::PATIENCE, || {
+        let faults = serve.get("/api/faults");
+        faults[0]["what"].as_str().map(drop).ok_or(faults.to_string())
+    });
+    assert_eq!(errors_of_a_reader_that_checks(&serve, "single"), [RDKafkaErrorCode::BadMessage]);
+    heal(&serve, fault);
+    assert_eq!(errors_of_a_reader_that_checks(&serve, "single"), []);
 }
 
 fn workload(serve: &Serve, id: u64) -> Value {

@@ -197,7 +197,7 @@ fn broken(first: usize) {
     let mut wrong = Vec::new();
     for case in CASES.iter().skip(first).step_by(TURNS) {
         for bug in case.bugs {
-            if std::env::var("ONLY").is_ok_and(|only| !only.split(',').any(|one| one == *bug)) {
+            if std::env::var(ONLY).is_ok_and(|only| !only.split(',').any(|one| one == *bug)) {
                 continue;
             }
             let played = std::panic::catch_unwind(|| play(case, &Serve::start_planted(bug, case.settings), true));
@@ -210,6 +210,9 @@ fn broken(first: usize) {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Names the bugs to be tried, with commas between them; without it all are.
+const ONLY: &str = "BROKERSCOPE_PLANTED_ONLY";
 
 /// So many bugs are under way at a time.
 const TURNS: usize = 2;

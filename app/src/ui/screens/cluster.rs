@@ -207,6 +207,9 @@ fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &
                 brokers.iter().map(end).map(turned).collect()
             };
             for (place, from_clients) in cluster_lines::client_lines(column).into_iter().zip([true, false]) {
+                let title = &column.title;
+                let name = if from_clients { format!("Clients to {title}") } else { format!("{title} to clients") };
+                cluster_cards::line(ui, place, &name);
                 cluster_cards::object_menu(ui, scene, place, &Object::Edge(ends(from_clients)), actions);
             }
         }
@@ -215,6 +218,7 @@ fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &
         from = columns[first..].iter().map(|column| column.rect.bottom()).fold(from, f32::max);
     }
     for (place, one, other) in replication(ui, &columns, per_row, &between, most) {
+        cluster_cards::line(ui, place, &format!("{} and {}", columns[one].title, columns[other].title));
         let pairs = brokers[one].iter().flat_map(|from| brokers[other].iter().map(|to| (from.id, to.id)));
         let both = pairs.flat_map(|(from, to)| [(from, to), (to, from)]);
         let ends = both.map(|(from, to)| (End::Node(from), End::Node(to))).collect();

@@ -122,6 +122,12 @@ fn lit_card(
     card.response.rect
 }
 
+/// A painted line is reached with the keyboard, and has a name.
+pub fn line(ui: &mut Ui, place: Rect, name: &str) {
+    let line = ui.interact(place, ui.scope_id().with(name), Sense::focusable_noninteractive());
+    line.widget_info(|| WidgetInfo::labeled(Role::GraphicsObject, true, name));
+}
+
 /// The menu of what stands in `place`, by the other mouse button or the keyboard.
 pub fn object_menu(ui: &mut Ui, scene: &Scene<'_>, place: Rect, object: &Object, actions: &mut Vec<Action>) {
     let open = menu::wanted(ui, place).map(|at| Open { at, items: objects::menu(object, scene) });

@@ -3,8 +3,10 @@
 use egui::{Key, Modifiers};
 
 use super::*;
+use crate::monitor::fault::End;
 use crate::monitor::inquiry::{Findings, LogDir, Query, StoredReplica};
 use crate::monitor::operation::ConfigResource;
+use crate::monitor::snapshot::ActiveFault;
 
 fn dirs() -> Findings {
     let replica = |topic: &str, partition, size_bytes, is_future| StoredReplica {
@@ -98,6 +100,41 @@ fn a_row_has_a_menu_with_all_that_can_be_done() {
     }
     window.click("Slow disk of broker 1");
     assert!(window.shows("Slow disk of broker 1?") && window.shows("Break it"));
+}
+
+#[test]
+fn the_lines_of_the_map_have_menus_that_break_them() {
+    let mut view = fixture::healthy();
+    let request =
+        FaultRequest { from: Some(End::Clients), to: Some(End::Node(3)), ..FaultRequest::new(FaultKind::Cut) };
+    let what = "Clients cut off from broker 3".into();
+    let active =
+        ActiveFault { id: 7, request: Arc::new(request), what, ..fixture::incident().snapshot.faults[0].clone() };
+    Arc::make_mut(&mut view.snapshot).faults = vec![active];
+    let mut window = Window::on(view, Screen::Cluster);
+    for (under, line) in [
+        ("Clients to Zone c", "Cut a link of clients to broker 3"),
+        ("Zone c to clients", "Delay a link of broker 3 to clients"),
+        ("Zone a and Zone b", "Cut a link of broker 1 to broker 2"),
+    ] {
+        window.harness.get_by_label(under).click_secondary();
+        window.harness.run();
+        assert!(window.shows(line), "{line}");
+        window.harness.key_press(Key::Escape);
+        window.harness.run();
+        assert!(!window.shows(line), "{line} is closed");
+    }
+    assert!(window.sent().is_empty(), "the other mouse button breaks nothing");
+    window.harness.get_by_label("Clients to Zone c").click_secondary();
+    window.harness.run();
+    window.click("Heal: Clients cut off from broker 3 (fault 7)");
+    assert_eq!(window.sent(), [Command::HealFault(7)]);
+    window.harness.get_by_label("Clients to Zone c").click_secondary();
+    window.harness.run();
+    window.click("Cut a link of clients to broker 3");
+    window.click("Break it");
+    let cut = FaultRequest { from: Some(End::Clients), to: Some(End::Node(3)), ..FaultRequest::new(FaultKind::Cut) };
+    assert_eq!(window.sent().last(), Some(&Command::InjectFault(cut)));
 }
 
 #[test]
