@@ -45,6 +45,13 @@ impl ViewSlot {
         view
     }
 
+    /// The newest view with copies of the notices that wait for the window.
+    pub fn awaited(&self) -> View {
+        let mut view = self.latest();
+        view.notices = locked(&self.inner.notices).iter().cloned().collect();
+        view
+    }
+
     /// Called, from the threads of the monitor and of the logs, whenever there is something new. It must be quick.
     pub fn on_change(&self, wake: impl Fn() + Send + 'static) {
         *locked(&self.inner.wake) = Some(Box::new(wake));
@@ -178,6 +185,7 @@ mod tests {
         }
         assert_eq!(woken.load(Ordering::Relaxed), 100);
         assert!(slot.latest().notices.is_empty());
+        assert_eq!(slot.awaited().notices.len(), NOTICES_KEPT);
         let taken = slot.take().notices;
         assert_eq!(taken.len(), NOTICES_KEPT);
         assert_eq!(taken[NOTICES_KEPT - 1].text, "99");

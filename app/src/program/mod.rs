@@ -12,6 +12,7 @@ mod ready_file;
 mod screenshot;
 mod session;
 mod signals;
+mod waker;
 mod window;
 
 #[cfg(test)]

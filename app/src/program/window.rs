@@ -2,39 +2,54 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command as Process;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use eframe::{NativeOptions, Renderer};
 use egui::{ViewportBuilder, ViewportCommand};
 
 use super::file_dialogs::SystemDialogs;
 use super::session::Session;
+use super::waker::Waker;
 use crate::monitor::command::{Command, Notice};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
 use crate::monitor::view::View;
+use crate::ui::news::Shown;
 use crate::ui::{Backend, BrokerscopeApp, Options, PickerHandle, Recorded};
-
-/// News is painted at most this often.
-const FRAME_EVERY: Duration = Duration::from_millis(100);
 
 /// What stands behind the window: the monitor's views and the command desk.
 pub struct SessionBackend {
     slot: ViewSlot,
     orders: Orders,
+    /// Nobody: whoever paints asks for views by itself.
+    waker: Option<Waker>,
 }
 
 impl SessionBackend {
     /// Of this session.
     pub fn new(session: &Session) -> SessionBackend {
-        SessionBackend { slot: session.slot(), orders: session.orders() }
+        SessionBackend { slot: session.slot(), orders: session.orders(), waker: None }
+    }
+
+    /// It wakes the window on `ctx` when there is something new for what that shows.
+    fn waking(self, ctx: &egui::Context) -> SessionBackend {
+        SessionBackend { waker: Some(Waker::new(self.slot.clone(), ctx)), ..self }
     }
 }
 
 impl Backend for SessionBackend {
     fn view(&mut self) -> View {
-        self.slot.take()
+        let view = self.slot.take();
+        if let Some(waker) = &self.waker {
+            waker.begin(&view);
+        }
+        view
+    }
+
+    fn shows(&mut self, shown: Shown) {
+        if let Some(waker) = &self.waker {
+            waker.show(shown);
+        }
     }
 
     fn send(&mut self, command: Command) {
@@ -50,10 +65,9 @@ impl Backend for SessionBackend {
 /// No window can open; one sentence says why.
 pub fn run(session: &Session) -> Result<(), String> {
     let ctx = egui::Context::default();
-    wake_on_news(session, &ctx);
     count_frames(session, &ctx);
     close_at_the_end(session, &ctx)?;
-    let backend = SessionBackend::new(session);
+    let backend = SessionBackend::new(session).waking(&ctx);
     let is_forgetful = session.is_ephemeral();
     let options = Options {
         http: Some(session.http_url()),
@@ -105,22 +119,6 @@ pub fn open(ctx: egui::Context, backend: impl Backend + 'static, options: Option
 /// The windowing crates put places in their source code before what happened.
 fn reason(error: &str) -> String {
     error.rsplit(": ").next().unwrap_or(error).to_string()
-}
-
-/// Paints when there is news, soon but not for every piece of it.
-fn wake_on_news(session: &Session, ctx: &egui::Context) {
-    let ctx = ctx.clone();
-    let last = Mutex::new(Instant::now());
-    session.slot().on_change(move || {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = last.elapsed();
-        if passed >= FRAME_EVERY {
-            *last = Instant::now();
-            ctx.request_repaint();
-        } else {
-            ctx.request_repaint_after(FRAME_EVERY - passed);
-        }
-    });
 }
 
 /// Tells how many frames were painted, so that one sees from outside whether the window is alive.

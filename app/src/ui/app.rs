@@ -16,6 +16,7 @@ use super::guide_bar;
 use super::history::{History, Place};
 use super::memory::{self, Memory, TEXT, ZOOM};
 use super::model::Model;
+use super::news::{Pace, Shown};
 use super::rewind::{Recorded, Rewind, Wish};
 pub use super::screen::{Screen, UnknownScreen};
 use super::screens::metrics::Half;
@@ -487,6 +488,19 @@ impl BrokerscopeApp {
         }
         self.act(&ctx);
         self.history.note(Place::of(self.screen, &self.screens));
+        self.backend.shows(Shown { screen: self.screen, view: self.model.view.clone(), pace: self.pace(&ctx) });
+    }
+
+    /// How closely what is painted follows what happens.
+    fn pace(&self, ctx: &egui::Context) -> Pace {
+        let is_open = self.drafts.is_open() || egui::Popup::is_any_open(ctx);
+        if self.rewind.past_ms().is_some() {
+            Pace::Past
+        } else if is_open || self.screens.start.run.is_some() {
+            Pace::All
+        } else {
+            Pace::Screen
+        }
     }
 
     /// Whether a cluster is known, now or in the past.

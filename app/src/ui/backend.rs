@@ -1,5 +1,6 @@
 //! What stands behind the window.
 
+use super::news::Shown;
 use crate::monitor::command::{Command, Notice};
 use crate::monitor::order::Orders;
 use crate::monitor::slot::ViewSlot;
@@ -13,6 +14,11 @@ pub trait Backend {
 
     /// Sends a command on its way. Never blocks; if it cannot be sent, that comes back as a notice.
     fn send(&mut self, command: Command);
+
+    /// This is painted now: until there is news for it, nobody needs to wake the window. Never blocks.
+    fn shows(&mut self, shown: Shown) {
+        drop(shown);
+    }
 }
 
 /// The monitor's slot and desk as a backend. Whoever makes it also calls [`ViewSlot::on_change`] to wake the window.

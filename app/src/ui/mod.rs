@@ -53,6 +53,7 @@ mod measured;
 mod memory;
 mod message_text;
 mod model;
+pub mod news;
 mod outbox;
 mod reassign_file;
 mod rewind;

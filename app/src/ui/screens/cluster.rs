@@ -34,8 +34,9 @@ pub struct State {
     groups: Cached<u64, (Vec<Consumers>, usize)>,
     replication: Replication,
     moves: Moves,
-    /// Of which generation leaders are known.
+    /// Of which generation leaders are known, and the pass in which this was painted last.
     noted: u64,
+    painted: u64,
 }
 
 /// What of the screen is shown.
@@ -162,9 +163,12 @@ fn nodes(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: 
 fn live(ui: &mut Ui, scene: &Scene<'_>, zones: &[(&str, Vec<&Broker>)], state: &mut State, actions: &mut Vec<Action>) {
     let model = scene.model;
     let now_s = ui.input(|input| input.time);
+    let pass = ui.ctx().cumulative_pass_nr();
+    let painted = std::mem::replace(&mut state.painted, pass);
     if state.noted != model.generation {
+        let looked_away = pass > painted + 1 || model.generation > state.noted + 1;
         state.noted = model.generation;
-        state.moves.note(&model.snapshot().topics, now_s);
+        state.moves.note(&model.snapshot().topics, now_s, looked_away);
     }
     let metrics = &model.view.metrics;
     let measures: Measures = metrics.iter().map(|(id, report)| (*id, report.at_ms)).collect();

@@ -7,7 +7,7 @@ use super::side_by_side;
 use crate::monitor::command::{Command, FaultKind, FaultRequest};
 use crate::monitor::names::{is_controller, state_word};
 use crate::monitor::snapshot::{Broker, Voter};
-use crate::monitor::view::Metric;
+use crate::monitor::view::{Metric, Series, SeriesStore};
 use crate::ui::app::{Action, Dialog, Scene};
 use crate::ui::as_command::{self, Around};
 use crate::ui::commands::objects::{self, Object};
@@ -305,6 +305,26 @@ fn traffic(ui: &mut Ui, scene: &Scene<'_>, broker: &Broker, stack: Stack) {
             }
         }
     });
+}
+
+/// Whether the sparklines of both look alike: those that do not move, however long they are.
+pub fn looks_alike(one: &SeriesStore, other: &SeriesStore) -> bool {
+    [Metric::BytesInPerS, Metric::BytesOutPerS].into_iter().all(|metric| {
+        let mut others = other.of(metric);
+        one.of(metric).all(|series| {
+            others.next().is_some_and(|other| {
+                series.label == other.label && level(series) == level(other) && level(series).is_some()
+            })
+        }) && others.next().is_none()
+    })
+}
+
+/// Where the line of a series lies, if it is flat; by bits, as what is not known is alike too.
+fn level(series: &Series) -> Option<u64> {
+    let mut shown = series.points.iter().rev().take(SPARK_POINTS).map(|point| point.to_bits());
+    // A line has two points.
+    let (newest, before) = (shown.next()?, shown.next()?);
+    (before == newest && shown.all(|point| point == newest)).then_some(newest)
 }
 
 struct Target<'a> {

@@ -10,6 +10,7 @@ use broker::metrics::Reading;
 use broker::metrics::table::{network, replica};
 use broker::types::Id;
 
+use crate::monitor::groups::GroupsView;
 use crate::monitor::groups::lags::Row;
 use crate::monitor::snapshot::{Group, Partition, Topic};
 use crate::monitor::view::Measured;
@@ -186,6 +187,9 @@ impl Replication {
                     let passed = report.mono.checked_sub(before.mono).filter(|passed| *passed <= STALE)?;
                     Some(meter.count.checked_sub(before.bytes)? as f64 / passed.as_secs_f64())
                 });
+                // Where nothing was copied, that is so however long ago it was counted.
+                let is_still = before.is_some_and(|before| before.bytes == meter.count);
+                let bytes_per_s = if is_still { Some(0.0) } else { bytes_per_s };
                 let counted = Counted {
                     incarnation: report.incarnation,
                     mono: report.mono,
@@ -213,6 +217,35 @@ impl Replication {
     }
 }
 
+/// Whether the same clients are connected, and nothing was copied between the two: then nothing that is shown of them differs.
+pub fn is_measured_alike(one: &Measured, other: &Measured) -> bool {
+    copied(one) == copied(other) && software(one) == software(other)
+}
+
+/// Bytes that brokers fetched, by the broker and its fetcher.
+fn copied(measured: &Measured) -> Vec<(i32, Id, Option<String>, u64)> {
+    let series = measured.iter().flat_map(|(id, report)| {
+        let of_broker = report.of(&replica::FETCHER_BYTES);
+        of_broker.map(move |series| (*id, report.incarnation, series))
+    });
+    let counted = series.filter_map(|(id, incarnation, series)| match &series.reading {
+        Reading::Meter(meter) => {
+            let fetcher = series.label("clientId").map(ToString::to_string);
+            Some((id, incarnation, fetcher, meter.count))
+        }
+        _ => None,
+    });
+    counted.collect()
+}
+
+/// Whether groups commit as fast in both.
+pub fn is_pace_alike(one: &GroupsView, other: &GroupsView) -> bool {
+    let paces = |groups: &GroupsView| -> Vec<Option<f64>> {
+        groups.watched.values().map(|watched| pace(&watched.rows)).collect()
+    };
+    Arc::ptr_eq(&one.watched, &other.watched) || paces(one) == paces(other)
+}
+
 /// The leader in the name of a fetcher, `ReplicaFetcherThread-0-3`.
 fn leader_of(client_id: &str) -> Option<i32> {
     client_id.rsplit('-').next()?.parse().ok()
@@ -223,7 +256,6 @@ fn leader_of(client_id: &str) -> Option<i32> {
 pub struct Moves {
     /// As they were last, in the order of the snapshot.
     leaders: Vec<(Arc<str>, Vec<i32>)>,
-    noted_s: Option<f64>,
     under_way: Vec<Move>,
 }
 
@@ -242,16 +274,12 @@ pub struct Move {
 
 /// How long a leadership is on its way.
 const MOVE_S: f64 = 0.6;
-/// One who looks again after so long is not shown what moved meanwhile.
-const ABSENT_S: f64 = 3.0;
 /// More pairs than that at once are not told apart.
 const PAIRS_MAX: usize = 12;
 
 impl Moves {
-    /// Takes the leaders in, at a time of the window's clock.
-    pub fn note(&mut self, topics: &[Arc<Topic>], now_s: f64) {
-        let is_fresh = self.noted_s.is_some_and(|noted_s| now_s - noted_s <= ABSENT_S);
-        self.noted_s = Some(now_s);
+    /// Takes the leaders in, at a time of the window's clock. One who looked away is not shown what moved meanwhile.
+    pub fn note(&mut self, topics: &[Arc<Topic>], now_s: f64, looked_away: bool) {
         let mut moved: Vec<Move> = Vec::new();
         for (index, topic) in topics.iter().enumerate() {
             let leaders = |partitions: &[Partition]| partitions.iter().map(|one| one.leader).collect::<Vec<i32>>();
@@ -282,7 +310,7 @@ impl Moves {
             }
         }
         self.leaders.truncate(topics.len());
-        if is_fresh {
+        if !looked_away {
             self.under_way.extend(moved);
             self.under_way.truncate(PAIRS_MAX);
         }
@@ -350,7 +378,11 @@ mod tests {
         replication.read(&second);
         assert_eq!(replication.between(zone), [((1, 2), 2_000.0)].into());
         assert_eq!(replication.between(|_| Some(0)), [((0, 0), 2_000.0)].into());
-        let without: Measured = [report(2, 13, &[(1, 5_000)])].into();
+        let much_later: Measured = [report(1, 40, &[]), report(2, 40, &[(1, 5_000)])].into();
+        assert!(is_measured_alike(&second, &much_later) && !is_measured_alike(&first, &second));
+        replication.read(&much_later);
+        assert_eq!(replication.between(zone), [((1, 2), 0.0)].into(), "nothing was copied meanwhile");
+        let without: Measured = [report(2, 41, &[(1, 5_000)])].into();
         replication.read(&without);
         assert_eq!(replication.between(zone), BTreeMap::new(), "one that does not run gives nothing");
     }
@@ -366,26 +398,26 @@ mod tests {
             vec![Arc::new(Topic { partitions: partitions.collect(), ..Topic::named("t") })]
         };
         let mut moves = Moves::default();
-        moves.note(&topics(&[1, 2, 3]), 0.0);
+        moves.note(&topics(&[1, 2, 3]), 0.0, true);
         assert_eq!(moves.at(0.0), [], "all is new");
-        moves.note(&topics(&[1, 3, 3]), 1.0);
+        moves.note(&topics(&[1, 3, 3]), 1.0, false);
         let seen = moves.at(1.0 + MOVE_S / 2.0);
         assert_eq!((seen.len(), seen[0].0.from, seen[0].0.to, seen[0].0.what.as_str()), (1, 2, 3, "t-1"));
         assert!((seen[0].1 - 0.5).abs() < 1e-3);
         assert_eq!(moves.at(1.0 + MOVE_S), [], "and then it is still");
-        moves.note(&topics(&[2, 2, -1]), 2.0);
-        let seen: Vec<String> = moves.at(2.0).into_iter().map(|(one, _)| one.what).collect();
+        moves.note(&topics(&[2, 2, -1]), 20.0, false);
+        let seen: Vec<String> = moves.at(20.0).into_iter().map(|(one, _)| one.what).collect();
         assert_eq!(seen, ["t-0", "t-1"], "a lost one goes nowhere");
-        moves.note(&topics(&[1, 1, 1]), 60.0);
+        moves.note(&topics(&[1, 1, 1]), 60.0, true);
         assert_eq!(moves.at(60.0), []);
-        moves.note(&topics(&[3, 3, 1]), 61.0);
+        moves.note(&topics(&[3, 3, 1]), 61.0, false);
         assert_eq!(moves.at(61.0)[0].0.what, "2 leaders");
         // A topic before it comes, and it is known again.
         let mut two = topics(&[3, 3, 1]);
         two.insert(0, Arc::new(Topic::named("a")));
-        moves.note(&two, 62.0);
+        moves.note(&two, 62.0, false);
         assert_eq!(moves.at(62.0), []);
-        moves.note(&topics(&[3, 3, 2]), 63.0);
+        moves.note(&topics(&[3, 3, 2]), 63.0, false);
         assert_eq!(moves.at(63.0)[0].0.what, "t-2");
     }
 
