@@ -37,7 +37,7 @@ pub enum Pace {
 pub enum News {
     /// Nothing.
     None,
-    /// Time went on: ages, and the end of the metadata log, to which the active controller appends twice a second so that it is seen to live.
+    /// Time went on: ages, and the end of the metadata log, which grows by itself so that its leader is seen to live.
     Time,
     /// A second was measured that looks otherwise than the one before.
     Measured,
@@ -299,7 +299,8 @@ mod tests {
     #[test]
     fn what_happens_is_news_everywhere() {
         let view = at_rest();
-        let changes: [(&str, fn(&mut View)); 7] = [
+        type Change = fn(&mut View);
+        let changes: [(&str, Change); 7] = [
             ("a broker's state", |view| Arc::make_mut(&mut view.snapshot).brokers[0].fenced ^= true),
             ("a broker's traffic", |view| Arc::make_mut(&mut view.snapshot).brokers[0].rates.bytes_in_per_s += 1.0),
             ("a role", |view| Arc::make_mut(&mut view.snapshot).quorum.voters[0].role = "candidate".into()),
