@@ -172,6 +172,7 @@ fn is_as_it_was(old: &Snapshot, new: &Snapshot) -> bool {
         quorum,
         image,
         brokers,
+        settings,
         membership,
         topics,
         groups,
@@ -189,6 +190,7 @@ fn is_as_it_was(old: &Snapshot, new: &Snapshot) -> bool {
         && *membership == new.membership
         && *totals == new.totals
         && *brokers == new.brokers
+        && *settings == new.settings
         && *faults == new.faults
         && Arc::ptr_eq(past_faults, &new.past_faults)
         && Arc::ptr_eq(scripts, &new.scripts)

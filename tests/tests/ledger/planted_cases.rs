@@ -37,7 +37,7 @@ const LONG_SESSIONS: &[&str] = &[
     "broker.heartbeat.interval.ms=500",
 ];
 
-pub(super) const CASES: [Case; 16] = [
+pub(super) const CASES: [Case; 14] = [
     Case {
         bugs: &["AckBeforeIsr"],
         settings: &[],
@@ -204,51 +204,6 @@ pub(super) const CASES: [Case; 16] = [
             let next = scene.serve.some_leader(scene.topic, 0);
             scene.hit("kill", next);
             soon(|| scene.is_led_by(&scene.followers) && !scene.is_led_by(&[next]));
-        },
-    },
-    Case {
-        bugs: &["IneligibleReplica"],
-        settings: LONG_SESSIONS,
-        configs: nothing,
-        workload: nothing,
-        provoke: |scene| {
-            let weak = scene.followers[0];
-            let lags = scene.hit("kill", weak);
-            scene.wait_for_isr(2);
-            scene.must_acknowledge(300);
-            // The proposal to take it in is under way for so long that it is another incarnation when it arrives.
-            scene.controllers().for_each(|id| scene.delay(scene.leader, id, 8_000));
-            scene.heal(lags);
-            soon(|| scene.end_of(weak) + 30 > scene.end_of(scene.leader));
-            scene.must_acknowledge(100);
-            let power = scene.hit("power_loss", weak);
-            [scene.leader, scene.followers[1]].into_iter().for_each(|id| {
-                scene.cut(&json!(id), &json!(weak));
-            });
-            scene.heal(power);
-            soon(|| scene.partition()["isr"].as_array().map(Vec::len) == Some(3));
-            scene.left_with(weak);
-        },
-    },
-    Case {
-        bugs: &["MetadataUnsynced"],
-        settings: &[],
-        configs: nothing,
-        workload: nothing,
-        provoke: |scene| {
-            let [weak, other] = scene.followers;
-            let lags = scene.hit("kill", weak);
-            scene.wait_for_isr(2);
-            scene.must_acknowledge(50);
-            scene.hit_each("kill", &[other, scene.leader]);
-            // A majority of the controllers forgets what it has not synced, and the third is away.
-            let active = scene.serve.some_active_controller();
-            let forgetful: Vec<i64> = scene.controllers().filter(|id| *id != active).collect();
-            scene.hit("kill", active);
-            let powers: Vec<u64> = forgetful.iter().map(|id| scene.hit("power_loss", *id)).collect();
-            powers.into_iter().for_each(|power| scene.heal(power));
-            scene.heal(lags);
-            soon(|| scene.is_led_by(&[weak]));
         },
     },
     Case {
