@@ -120,6 +120,15 @@ impl Scene<'_> {
         self.serve.fault(&json!({"kind": "delay", "from": from, "to": to, "delay_ms": delay_ms}));
     }
 
+    fn controllers(&self) -> impl Iterator<Item = i64> {
+        let all = self.serve.cluster()["quorum"]["voters"].as_array().cloned().unwrap_or_default();
+        all.into_iter().filter_map(|one| one["id"].as_i64())
+    }
+
+    fn hit_controller(&self, kind: &str, controller: i64) -> u64 {
+        self.serve.fault(&json!({"kind": kind, "controller": controller}))
+    }
+
     fn stop(&self, broker: i64) {
         self.hit("stop", broker);
         self.wait_until_stopped(broker);

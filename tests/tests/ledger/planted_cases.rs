@@ -37,7 +37,7 @@ const LONG_SESSIONS: &[&str] = &[
     "broker.heartbeat.interval.ms=500",
 ];
 
-pub(super) const CASES: [Case; 14] = [
+pub(super) const CASES: [Case; 15] = [
     Case {
         bugs: &["AckBeforeIsr"],
         settings: &[],
@@ -204,6 +204,27 @@ pub(super) const CASES: [Case; 14] = [
             let next = scene.serve.some_leader(scene.topic, 0);
             scene.hit("kill", next);
             soon(|| scene.is_led_by(&scene.followers) && !scene.is_led_by(&[next]));
+        },
+    },
+    Case {
+        bugs: &["MetadataUnsynced"],
+        settings: &[],
+        configs: nothing,
+        workload: nothing,
+        provoke: |scene| {
+            let [weak, other] = scene.followers;
+            let lags = scene.hit("kill", weak);
+            scene.wait_for_isr(2);
+            scene.must_acknowledge(50);
+            scene.hit_each("kill", &[other, scene.leader]);
+            // A majority of the controllers forgets what it has not synced, and the third is away.
+            let active = scene.serve.some_active_controller();
+            let forgetful: Vec<i64> = scene.controllers().filter(|id| *id != active).collect();
+            scene.hit_controller("kill", active);
+            let powers: Vec<u64> = forgetful.iter().map(|id| scene.hit_controller("power_loss", *id)).collect();
+            powers.into_iter().for_each(|power| scene.heal(power));
+            scene.heal(lags);
+            soon(|| scene.is_led_by(&[weak]));
         },
     },
     Case {
