@@ -294,6 +294,14 @@ fn a_rotten_bit_reaches_a_consumer_that_checks_for_it() {
     let leader = serve.some_leader("single", 0);
     produce(&serve, "single", 0, 500, 30);
     assert_eq!(errors_of_a_reader_that_checks(&serve, "single"), []);
+    // What was written of late is served from memory, as from a page cache: it is read from the disk after a start.
+    let stop = serve.fault(&json!({"kind": "stop", "broker": leader}));
+    wait_for("a partition without a leader", clients::PATIENCE, || match serve.leader("single", 0) {
+        -1 => Ok(()),
+        leader => Err(format!("leader {leader}")),
+    });
+    heal(&serve, stop);
+    assert_eq!(serve.some_leader("single", 0), leader);
     let fault = serve.fault(&json!({"kind": "bit_rot", "broker": leader, "topic": "single", "seed": 3}));
     wait_for("the fault to be told", clients::PATIENCE, || {
         let faults = serve.get("/api/faults");
