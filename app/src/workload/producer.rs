@@ -171,7 +171,7 @@ fn answered_by(message: &BorrowedMessage<'_>) -> i32 {
     }
 }
 
-/// Whether no attempt can have brought it into a log: what is thrown away from the client's queue may wait there for another attempt.
+/// Whether the client knows of no attempt that can have brought it into a log.
 fn was_never_written(message: &BorrowedMessage<'_>) -> bool {
     // SAFETY: as above.
     #[expect(unsafe_code, reason = "the library's wrapper has no name for that call")]
@@ -179,14 +179,14 @@ fn was_never_written(message: &BorrowedMessage<'_>) -> bool {
     status == rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
 }
 
-/// Whether an error says for certain that the record was not appended, at no attempt.
+/// Whether an error says for certain that the record was not appended, at no attempt. That it was thrown out of the client's queue does not:
+/// after a fatal error (OUT_OF_ORDER_SEQUENCE_NUMBER) that happens to what an earlier attempt has written too.
 fn is_certain(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         error.rdkafka_error_code(),
         Some(
-            Code::PurgeQueue
-                | Code::QueueFull
+            Code::QueueFull
                 | Code::UnknownPartition
                 | Code::UnknownTopic
                 | Code::MessageSizeTooLarge
@@ -492,7 +492,7 @@ mod tests {
             (RDKafkaErrorCode::RequestTimedOut, false),
             (RDKafkaErrorCode::NotEnoughReplicasAfterAppend, false),
             (RDKafkaErrorCode::PurgeInflight, false),
-            (RDKafkaErrorCode::PurgeQueue, true),
+            (RDKafkaErrorCode::PurgeQueue, false),
             // An earlier attempt, whose answer was lost, may have been appended.
             (RDKafkaErrorCode::NotEnoughReplicas, false),
             (RDKafkaErrorCode::MessageSizeTooLarge, true),
